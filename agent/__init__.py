@@ -1,0 +1,1 @@
+"""The vehicle side: CAN frames in, numbered uploads out."""

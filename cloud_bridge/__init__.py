@@ -1,0 +1,1 @@
+"""The cloud side: uploads in, the published connected-car API out."""

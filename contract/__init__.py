@@ -1,0 +1,1 @@
+"""What the vehicle and the cloud agree on. Both sides import this package; it imports neither."""

@@ -1,0 +1,35 @@
+"""MQTT topics: one tree per vehicle, named by its VIN.
+
+    canlift/v1/<vin>/up          vehicle → bridge: uploads (`contract.upload`)
+    canlift/v1/<vin>/manifest    vehicle → bridge: a manifest that the bridge asked for (`contract.manifest`)
+    canlift/v1/<vin>/receipt     bridge → vehicle: what is committed, refused or missing (`contract.receipt`)
+"""
+
+from __future__ import annotations
+
+import re
+
+PREFIX = "canlift/v1"
+UP = "up"
+MANIFEST = "manifest"
+RECEIPT = "receipt"
+
+# ISO 3779: 17 characters, without I, O and Q.
+_VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
+
+
+def is_vin(text: str) -> bool:
+    """Whether `text` has the form of a vehicle identification number (ISO 3779; upper case)."""
+    return _VIN.fullmatch(text) is not None
+
+
+def topic(vin: str, leaf: str) -> str:
+    return f"{PREFIX}/{vin}/{leaf}"
+
+
+def vin_of(topic: str) -> str | None:
+    """The VIN that a topic of this tree names; None for any other topic."""
+    parts = topic.split("/")
+    if len(parts) == 4 and "/".join(parts[:2]) == PREFIX and is_vin(parts[2]):
+        return parts[2]
+    return None

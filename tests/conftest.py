@@ -1,0 +1,83 @@
+"""Fixtures that every test may use: the recordings and specifications beside the project, and a real broker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+IN_CI = os.environ.get("CI") == "true"
+
+# The machines that run this are shared and slow at times: hypothesis may take its time.
+settings.register_profile("canlift", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=IN_CI)
+settings.load_profile("canlift")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Recordings and specifications, kept beside the project. Absent in a user's clone: then the test is skipped, except in CI."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        if IN_CI:
+            pytest.fail("the recordings and specifications are absent: expected at ../shared")
+        pytest.skip("needs the recordings and specifications, expected at ../shared")
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@dataclass
+class Mosquitto:
+    """A real mosquitto on loopback that can be killed and started again, without persistence."""
+
+    binary: str
+    folder: Path
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        config = self.folder / "mosquitto.conf"
+        config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\n")
+        self.process = subprocess.Popen(
+            [self.binary, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
+        raise RuntimeError("mosquitto did not start within 20 s")
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    binary = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    if binary is None:
+        if IN_CI:
+            pytest.fail("mosquitto is absent: apt-get install mosquitto")
+        pytest.skip("needs mosquitto: apt-get install mosquitto")
+    broker = Mosquitto(binary, tmp_path)
+    broker.start()
+    yield broker
+    broker.kill()
