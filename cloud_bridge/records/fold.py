@@ -1,0 +1,174 @@
+"""The fold: what a vehicle said, in order of time, made into records.
+
+A *history* is all that has to be remembered of the past to go on: the newest value of every datum, the open trip, the
+open alerts. `advance` takes it across one stretch of time and gives the records that begin, change or end in it; it
+changes none of its arguments and knows nothing else, so that
+
+* folding stretch by stretch from `History()` and folding on from any history on the way give the same;
+* where a flow of messages is cut into stretches makes no difference to the last state of each record, by id. (Cutting
+  after a stretch that ends asleep is not a matter of choice: sleep ends a trip.)
+
+Stretches must come in ascending time and not overlap: `lay_out` makes them so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from copy import copy
+
+import msgspec
+
+from cloud_bridge.records import alerts, trips
+from cloud_bridge.records.messages import merge
+from cloud_bridge.records.model import Alert, Known, Message, Position, Status, Trip
+from cloud_bridge.records.trips import OpenTrip, TripRule
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What the records of one vehicle depend on besides what it said."""
+
+    vin: str
+    trip: TripRule | None
+    """None for a model whose profile defines no trips: then there are none."""
+
+
+class History(msgspec.Struct):
+    """Everything carried through time. A value: `advance` gives a new one."""
+
+    known: dict[str, Known] = {}
+    """The newest value of each datum."""
+    position: Position | None = None
+    last_ms: int | None = None
+    """Time of the newest message."""
+    until_ms: int | None = None
+    """Everything before is told: the end of the last stretch."""
+    at_rest: bool = False
+    """The trip rule's datum was heard inactive, and nothing was missed since."""
+    trip: OpenTrip | None = None
+    alerts: dict[str, Alert] = {}
+    """Open alerts by type."""
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """A stretch of a vehicle's time without a cut: [from_ms, to_ms), and what was said in it."""
+
+    from_ms: int
+    to_ms: int
+    messages: Sequence[Message]
+    """In ascending time, one per instant, all in [from_ms, to_ms)."""
+    ends_asleep: bool = False
+    """Its end is the buses going silent."""
+
+
+class Advance(msgspec.Struct, frozen=True):
+    """What a stretch made of a history. Records replace earlier ones of the same id."""
+
+    history: History
+    trips: tuple[Trip, ...]
+    """Begun, changed or ended, in ascending start."""
+    alerts: tuple[Alert, ...]
+    """Begun or ended, in ascending start."""
+
+
+def advance(history: History, stretch: Stretch, rules: Rules) -> Advance:
+    """Take `history` across `stretch`. ValueError if the stretch begins before the history's end or is not in order."""
+    fold = _Fold(history, rules)
+    fold.run(stretch)
+    return Advance(fold.history, tuple(fold.trips), tuple(sorted(fold.alerts.values(), key=_start)))
+
+
+def status(history: History) -> Status:
+    """The newest value of every datum and the newest position."""
+    return Status(dict(sorted(history.known.items())), history.position, history.last_ms or 0)
+
+
+def lay_out(stretches: Iterable[Stretch]) -> list[Stretch]:
+    """The same stretches in ascending time, those that overlap joined into one, from any order of them.
+
+    A vehicle's uploads do not overlap, but two boots dated by anchors of some uncertainty may. Of joined stretches the
+    one with the latest end says whether it ends asleep.
+    """
+    laid: list[Stretch] = []
+    for stretch in sorted(stretches, key=lambda stretch: (stretch.from_ms, stretch.to_ms, stretch.ends_asleep)):
+        if laid and stretch.from_ms < laid[-1].to_ms:
+            before = laid.pop()
+            latest = max(before, stretch, key=lambda one: (one.to_ms, one.ends_asleep))
+            both = merge(before.messages, stretch.messages)
+            stretch = Stretch(before.from_ms, latest.to_ms, both, latest.ends_asleep)
+        laid.append(stretch)
+    return laid
+
+
+def _start(alert: Alert) -> tuple[int, str]:
+    return (alert.started_at_ms, alert.type)
+
+
+class _Fold:
+    """One advance: a copy of the history on its way, and the records it makes."""
+
+    def __init__(self, history: History, rules: Rules) -> None:
+        self.history = copy(history)
+        self.history.known = dict(history.known)
+        self.history.alerts = dict(history.alerts)
+        if history.trip is not None:
+            self.history.trip = copy(history.trip)
+            self.history.trip.now = copy(history.trip.now)
+        self.rules = rules
+        self.trips: list[Trip] = []
+        self.alerts: dict[str, Alert] = {}
+
+    def run(self, stretch: Stretch) -> None:
+        history = self.history
+        last_ms = max(stretch.from_ms, stretch.from_ms if history.until_ms is None else history.until_ms) - 1
+        if stretch.from_ms <= last_ms:
+            raise ValueError(f"a stretch from {stretch.from_ms} ms cannot follow a history until {history.until_ms} ms")
+        for message in stretch.messages:
+            if not last_ms < message.at_ms < stretch.to_ms:
+                within = f"[{stretch.from_ms}, {stretch.to_ms}) ms"
+                raise ValueError(f"message at {message.at_ms} ms: expected in ascending time and in {within}")
+            last_ms = message.at_ms
+            self._follow(message)
+        self._settle(stretch.to_ms, asleep=stretch.ends_asleep)
+        history.until_ms = stretch.to_ms
+        if history.trip is not None and stretch.messages:
+            self._keep(history.trip, done=False)
+
+    def _follow(self, message: Message) -> None:
+        history = self.history
+        self._settle(message.at_ms, asleep=False)
+        if message.position is not None:
+            history.position = message.position
+        for alert in alerts.follow(history.alerts, message, history.position, self.rules.vin):
+            self.alerts[alert.id] = alert
+        self._follow_trip(message)
+        at_ms = message.at_ms
+        history.known.update({datum: Known(value, at_ms) for datum, value in message.values.items()})
+        history.last_ms = at_ms
+
+    def _follow_trip(self, message: Message) -> None:
+        history, rule = self.history, self.rules.trip
+        if rule is None:
+            return
+        said = message.values.get(rule.datum)
+        if history.trip is not None:
+            trips.follow(history.trip, message, rule)
+        elif said is not None and said in rule.active:
+            history.trip = trips.begin(message, history.known, announced=history.at_rest)
+        if said is not None:
+            history.at_rest = said not in rule.active
+
+    def _settle(self, by_ms: int, *, asleep: bool) -> None:
+        """Draw what follows from everything before `by_ms` being told."""
+        history, rule = self.history, self.rules.trip
+        if rule is None:
+            return
+        if history.trip is not None and (asleep or trips.is_over(history.trip, rule, by_ms)):
+            self._keep(history.trip, done=True)
+            history.trip = None
+        if asleep or (history.last_ms is not None and by_ms - history.last_ms > min(rule.silence_ms, trips.GAP_MS)):
+            history.at_rest = False
+
+    def _keep(self, trip: OpenTrip, *, done: bool) -> None:
+        made = trips.record(trip, self.rules.vin, done)
+        if made is not None:
+            self.trips.append(made)

@@ -1,0 +1,85 @@
+"""Messages: all that a vehicle said of one instant, dated.
+
+Samples of one instant become one message; `position.*` among them become its position, which needs longitude and
+latitude. Altitude is left out of a 2D fix, where receivers keep repeating an old one; when the kind of fix is not known
+it stays.
+
+Uploads may speak of the same instant twice (two boots of the agent on one clock, a datum from two groups), so messages
+are merged. Merging is commutative, associative and idempotent: of two different values for one datum the greater in a
+fixed order of encoded values stays, whoever came first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Literal
+
+import msgspec
+
+from cloud_bridge.records.model import Message, Position, Value
+from cloud_bridge.records.timeline import Timeline
+from cloud_bridge.unify.sample import Sample
+
+_POSITION = "position."
+_FIX: dict[Value, Literal["2D", "3D"]] = {"2D": "2D", "3D": "3D"}
+
+
+def messages(samples: Iterable[Sample], timeline: Timeline) -> list[Message]:
+    """One message per instant, in ascending time, from samples in ascending time (as `Unifier.unify` gives them)."""
+    made = []
+    for at_ms, instant in groupby(samples, key=attrgetter("at_ms")):
+        utc_ms = timeline.utc_ms(at_ms)
+        values: dict[str, Value] = {}
+        fix: dict[str, Value] = {}
+        for _, datum, value in instant:
+            if datum.startswith(_POSITION):
+                fix[datum[len(_POSITION) :]] = value
+            else:
+                values[datum] = value
+        where = _position(utc_ms, fix) if fix else None
+        if values or where is not None:
+            made.append(Message(utc_ms, values, where))
+    return made
+
+
+def _position(utc_ms: int, fix: dict[str, Value]) -> Position | None:
+    longitude, latitude = fix.get("longitude"), fix.get("latitude")
+    if longitude is None or latitude is None:
+        return None
+    kind = _FIX.get(fix.get("fix", ""))
+    altitude, heading, satellites = fix.get("altitude"), fix.get("heading"), fix.get("satellites")
+    return Position(
+        utc_ms,
+        float(longitude),
+        float(latitude),
+        float(altitude) if altitude is not None and kind != "2D" else None,
+        round(float(heading)) if heading is not None else None,
+        int(satellites) if satellites is not None else None,
+        kind,
+    )
+
+
+def merge(*parts: Sequence[Message]) -> list[Message]:
+    """All messages of `parts`, one per instant, in ascending time. Any order of the parts gives the same."""
+    at: dict[int, Message] = {}
+    for part in parts:
+        for message in part:
+            known = at.get(message.at_ms)
+            at[message.at_ms] = message if known is None else _merged(known, message)
+    return [at[at_ms] for at_ms in sorted(at)]
+
+
+def _merged(one: Message, other: Message) -> Message:
+    values = dict(one.values)
+    for datum, value in other.values.items():
+        known = values.get(datum)
+        values[datum] = value if known is None else max(known, value, key=_rank)
+    places = [place for place in (one.position, other.position) if place is not None]
+    return Message(one.at_ms, dict(sorted(values.items())), max(places, key=_rank, default=None))
+
+
+def _rank(value: Value | Position) -> bytes:
+    """A total order over values of any type: equal only when the same is written."""
+    return msgspec.json.encode(value)
