@@ -5,7 +5,8 @@ line where it can be found, the full key, what was found and what was expected; 
 
     config/agent.toml:7: journal.flush_intervall: unknown key; did you mean flush_interval?
 
-Two scalar types beyond TOML's own: `Duration` ("500ms", "60s", "10 min", "2h") and `pathlib.Path` (a text).
+Scalar types beyond TOML's own: `Duration` ("500ms", "60s", "10 min", "2h"), `pathlib.Path`, and
+`contract.expressions.Expression`, compiled as it is read.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+
+from contract.expressions import Expression, compile_expression
 
 T = TypeVar("T")
 Keys = tuple[str | int, ...]
@@ -155,6 +158,10 @@ def _scalar(wanted: type, value: object) -> object:
         if not isinstance(value, str) or not value:
             raise ValueError(f"a path, found {_shown(value)}")
         return Path(value)
+    if wanted is Expression:
+        if not isinstance(value, str):
+            raise ValueError(f"an expression as a text, found {_shown(value)}")
+        return compile_expression(value)
     raise NotImplementedError(f"{wanted} is not a configuration type")
 
 
@@ -218,9 +225,7 @@ def _reason(message: str, value: object) -> str:
         expected = " or ".join(_PLAIN.get(name.strip(), name.strip()) for name in match[1].split("|"))
         return f"expected {expected}{match[2]}, found {_shown(value)}"
     message = re.sub(r" - at `[^`]*`", "", message)
-    if message.startswith("a "):
-        return f"expected {message}"
-    return f"{message}, found {_shown(value)}"
+    return f"expected {message}" if message.startswith(("a ", "an ")) else message
 
 
 def _shown(value: object) -> str:
