@@ -2,16 +2,21 @@
 
 Every method that touches a vehicle's data is keyed by its VIN first. Ranges of time are half-open, [from, to), in Unix
 milliseconds; several are a union. Lists are in ascending time.
+
+Four ports for four users: `Registry` (the command line), `Receiving` (ingest), `Derived` (derivation) and `Reader` (the
+API). Every method is one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from enum import IntEnum
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from cloud_bridge.records.model import Alert, Message, Position, Status, Trip
+from contract.upload import Anchor, Evicted
 
 Interval = tuple[int, int]
 
@@ -58,7 +63,8 @@ class Reader(Protocol):
     def messages(
         self, vin: str, within: Sequence[Interval], kinds: frozenset[str], offset: int, limit: int
     ) -> tuple[int, list[Message]]:
-        """Telemetry messages with at least one datum of `kinds` (`contract.catalog` telemetry kinds), and their number in all."""
+        """The number of all telemetry messages with at least one datum of `kinds`, and `limit` of them from `offset` on
+        (kinds as in `contract.catalog`; a kind stands for those below it too)."""
         ...
 
     def positions(self, vin: str, within: Sequence[Interval]) -> list[Position]: ...
@@ -68,3 +74,171 @@ class Reader(Protocol):
 
     def trip(self, vin: str, trip_id: str) -> Trip | None: ...
     def alerts(self, vin: str, within: Sequence[Interval]) -> list[Alert]: ...
+
+
+class RegistryError(Exception):
+    """Something named does not exist, or exists already; the text says what."""
+
+
+class Registry(Protocol):
+    """Who is known. Raises `RegistryError` where a fleet, vehicle or client named is not there, or is there already."""
+
+    def add_fleet(self, fleet: Fleet) -> None: ...
+    def all_fleets(self) -> list[Fleet]: ...
+    def add_vehicle(self, vehicle: Vehicle, fleets: Sequence[str]) -> None:
+        """A vehicle that is there already joins `fleets` too, when nothing else about it differs."""
+        ...
+
+    def all_vehicles(self) -> list[Vehicle]: ...
+    def vehicle(self, vin: str) -> Vehicle | None: ...
+    def fleets_of_vehicle(self, vin: str) -> list[str]: ...
+    def add_client(self, client: Client, created_at_ms: int) -> None: ...
+    def all_clients(self) -> list[Client]: ...
+    def remove_client(self, client_id: str) -> None: ...
+
+
+class Received(NamedTuple):
+    """One upload whose header was read and believed."""
+
+    vin: str
+    boot: bytes
+    sequence: int
+    manifest: bytes
+    anchor: Anchor | None
+    evicted: tuple[Evicted, ...]
+    topic: str
+    payload: bytes
+
+
+class Refused(NamedTuple):
+    """One payload that goes to quarantine."""
+
+    vin: str
+    """The topic's; empty where it names none."""
+    topic: str
+    reason: str
+    detail: str
+    payload: bytes
+
+
+class Committed(NamedTuple):
+    """What a commit left in the database, for the receipts."""
+
+    held: dict[tuple[str, bytes], list[tuple[int, int]]]
+    """Per (vin, boot) touched: the ranges held, first and last inclusive."""
+    wanted: dict[str, list[bytes]]
+    """Per vehicle touched: ids of manifests that its uploads name and the database lacks."""
+    duplicates: int
+    conflicts: int
+    """Uploads under a key that holds another payload: the first stays, the others went to quarantine."""
+
+
+class Intake(msgspec.Struct, frozen=True):
+    """What came from one vehicle, and what is missing."""
+
+    uploads: int = 0
+    duplicates: int = 0
+    last_upload_at_ms: int | None = None
+    missing: int = 0
+    """Sequence numbers below the newest of their boot that neither came nor were declared evicted."""
+    evicted: int = 0
+    """Sequence numbers that the vehicle declared deleted before they could be sent, and that never came."""
+    gaps: tuple[tuple[str, int, int], ...] = ()
+    """(boot in hex, first, last) of what is missing."""
+    waiting_for_manifest: int = 0
+    waiting_for_time: int = 0
+    refusals: dict[str, int] = {}
+    """How often each reason to quarantine was met."""
+
+
+class Receiving(Protocol):
+    """What ingest writes."""
+
+    def is_registered(self, vin: str) -> bool: ...
+    def commit(
+        self,
+        uploads: Sequence[Received],
+        manifests: Sequence[tuple[str, bytes, bytes]],
+        refused: Sequence[Refused],
+        now_ms: int,
+    ) -> Committed:
+        """Everything or nothing, on disk when it returns. `manifests` are (vin, id, body)."""
+        ...
+
+    def wanted(self) -> dict[str, list[bytes]]:
+        """Manifests lacking, of every vehicle that lacks some."""
+        ...
+
+    def intake(self, vin: str) -> Intake: ...
+
+
+class Waits(IntEnum):
+    """What a pending upload waits for."""
+
+    NOTHING = 0
+    MANIFEST = 1
+    ANCHOR = 2
+
+
+class Pending(NamedTuple):
+    """An upload to derive, with what is needed to place it."""
+
+    boot: bytes
+    sequence: int
+    manifest: bytes
+    anchor: Anchor | None
+    payload: bytes
+
+
+class Chunk(NamedTuple):
+    """The dated messages of one upload."""
+
+    boot: bytes
+    sequence: int
+    messages: list[Message]
+
+
+class Fold(NamedTuple):
+    """What folding left: rows to put, and state to continue from."""
+
+    status: Status
+    trips: Sequence[Trip]
+    alerts: Sequence[Alert]
+    checkpoints: Mapping[int, bytes]
+    """State of the fold by the time before which everything is in it."""
+
+
+class StaleError(Exception):
+    """Somebody else derived the same vehicle meanwhile: look again."""
+
+
+class Derived(Protocol):
+    """What derivation reads and writes. `revision` guards against two deriving the same vehicle at once."""
+
+    def to_derive(self) -> list[str]:
+        """Vehicles that have uploads to derive, or chunks to fold."""
+        ...
+
+    def revision(self, vin: str) -> tuple[int, int | None]:
+        """The revision, and the time from which chunks are not folded yet (None: all are)."""
+        ...
+
+    def ready(self, vin: str, limit: int) -> list[Pending]: ...
+    def manifest(self, vin: str, manifest_id: bytes) -> bytes | None: ...
+    def anchors(self, vin: str) -> dict[bytes, Anchor]: ...
+    def put_chunks(
+        self,
+        vin: str,
+        revision: int,
+        chunks: Iterable[Chunk],
+        undecodable: Iterable[tuple[Pending, str, str]],
+        anchors: Mapping[bytes, Anchor],
+        waiting: Iterable[Pending],
+        now_ms: int,
+    ) -> int: ...
+    def chunks_from(self, vin: str, from_ms: int) -> Iterable[list[Message]]: ...
+    def checkpoint(self, vin: str, up_to_ms: int) -> tuple[int, bytes] | None: ...
+    def put_fold(self, vin: str, revision: int, from_ms: int, fold: Fold) -> int: ...
+    def forget(self, vin: str) -> None:
+        """Deletes everything derived, and marks every upload as to be derived."""
+        ...

@@ -1,0 +1,161 @@
+"""A SQLite file: one connection that writes, a pool that reads, and the schema's history.
+
+In WAL mode with `synchronous=FULL` what `write` committed survives a power cut, and readers never wait for
+the writer. Every write is one `BEGIN IMMEDIATE` transaction under a lock, every read one snapshot. The schema is made
+by the numbered files in `sql/sqlite`, each applied once, in order and in a transaction of its own, and recorded in
+`schema_change`. A file written by a newer program is refused: it may hold what this one would not keep true.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SCHEMA = Path(__file__).parent.parent / "sql" / "sqlite"
+BUSY_TIMEOUT_S = 30.0
+_READERS_KEPT = 8
+
+_CREATE_HISTORY = """
+CREATE TABLE IF NOT EXISTS schema_change (
+    number     INTEGER PRIMARY KEY,
+    name       TEXT NOT NULL,
+    applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
+) STRICT
+"""
+
+
+class StoreError(Exception):
+    """The database cannot be used; the text says which file, why, and what to do."""
+
+
+class Database:
+    """An open database, migrated to this program's schema. Safe to use from several threads and processes at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._write_lock = threading.Lock()
+        self._pool_lock = threading.Lock()
+        self._pool: list[sqlite3.Connection] = []
+        self._closed = False
+        if not path.parent.is_dir():
+            raise StoreError(
+                f"{path}: the folder {path.parent} does not exist; make it, or name another [database] path"
+            )
+        try:
+            self._writer = self._connect()
+        except sqlite3.Error as error:
+            raise StoreError(f"{path}: cannot be opened as a SQLite database: {error}") from error
+        try:
+            self._migrate()
+        except sqlite3.Error as error:
+            self._writer.close()
+            raise StoreError(f"{path}: the schema cannot be brought up to date: {error}") from error
+        except StoreError:
+            self._writer.close()
+            raise
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA cache_size = -32000")
+            # Checkpoints move whole pages from the log into the file: fewer and larger ones write each page less often.
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: committed when the block ends, undone when it raises."""
+        with self._write_lock:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            try:
+                self._writer.execute("COMMIT")
+            except sqlite3.Error:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """One snapshot: what is committed when the block first looks, unchanged until it ends."""
+        with self._pool_lock:
+            connection = self._pool.pop() if self._pool else None
+        if connection is None:
+            connection = self._connect()
+            connection.execute("PRAGMA query_only = ON")
+        try:
+            connection.execute("BEGIN")
+            yield connection
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            with self._pool_lock:
+                keep = not self._closed and len(self._pool) < _READERS_KEPT
+                if keep:
+                    self._pool.append(connection)
+            if not keep:
+                connection.close()
+
+    def close(self) -> None:
+        with self._pool_lock:
+            self._closed = True
+            idle, self._pool = self._pool, []
+        for connection in idle:
+            connection.close()
+        with self._write_lock:
+            self._writer.close()
+
+    def _migrate(self) -> None:
+        changes = schema_changes()
+        with self.write() as connection:
+            connection.execute(_CREATE_HISTORY)
+            applied = {number for (number,) in connection.execute("SELECT number FROM schema_change")}
+            newest, known = max(applied, default=0), max(changes)
+            if newest > known:
+                raise StoreError(
+                    f"{self.path}: its schema is number {newest} and this program knows up to {known}: it is of a newer"
+                    " canlift. Upgrade canlift, or name another [database] path."
+                )
+        for number, file in changes.items():
+            if number not in applied:
+                self._apply(number, file)
+
+    def _apply(self, number: int, file: Path) -> None:
+        with self.write() as connection:
+            # Another process may have applied it since we looked.
+            if connection.execute("SELECT 1 FROM schema_change WHERE number = ?", (number,)).fetchone():
+                return
+            for statement in _statements(file.read_text(encoding="utf-8")):
+                connection.execute(statement)
+            connection.execute("INSERT INTO schema_change (number, name) VALUES (?, ?)", (number, file.stem))
+
+
+def schema_changes() -> dict[int, Path]:
+    """The schema files by number, in order."""
+    return {int(file.name.partition("_")[0]): file for file in sorted(SCHEMA.glob("[0-9]*_*.sql"))}
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement

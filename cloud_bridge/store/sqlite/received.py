@@ -1,0 +1,267 @@
+"""What vehicles sent, on SQLite: uploads, manifests, quarantine.
+
+A batch is one transaction. Its usual case, every key new, is a handful of `executemany`; only when a key is there
+already are the uploads looked at one by one, to tell a duplicate (same payload: nothing to do) from a conflict (another
+payload: the first stays, the other goes to quarantine).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from hashlib import sha256
+
+from cloud_bridge.store.port import Committed, Intake, Received, Refused, Waits
+from cloud_bridge.store.ranges import Span, count, gaps, merged, without
+from cloud_bridge.store.sqlite.database import Database
+
+QUARANTINE_ROWS = 10_000
+QUARANTINE_BYTES = 64 << 20
+KEPT_OF_A_PAYLOAD = 64 << 10
+"""A quarantined payload is kept up to this length."""
+DROPPED = "dropped"
+"""Counts quarantined payloads that were deleted to keep the quarantine within its limits."""
+
+_IS_REGISTERED = "SELECT 1 FROM vehicle WHERE vin = ?"
+_HAS_MANIFEST = "SELECT 1 FROM manifest WHERE vin = ? AND id = ?"
+_ADD_MANIFEST = "INSERT INTO manifest (vin, id, body, received_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_STOP_WAITING = "UPDATE pending SET waits = 0 WHERE vin = ? AND waits = 1 AND manifest = ?"
+_WANTED = "SELECT DISTINCT manifest FROM pending WHERE vin = ? AND waits = 1 ORDER BY manifest"
+_ALL_WANTED = "SELECT DISTINCT vin, manifest FROM pending WHERE waits = 1 ORDER BY vin, manifest"
+
+_ADD_UPLOAD = """
+INSERT INTO upload (vin, boot, sequence, received_at_ms, manifest, anchor_at_ms, anchor_utc_ms, anchor_uncertainty_ms,
+                    anchor_source, payload)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_ADD_UPLOAD_ONCE = f"{_ADD_UPLOAD} ON CONFLICT DO NOTHING"
+_PAYLOAD = "SELECT payload FROM upload WHERE vin = ? AND boot = ? AND sequence = ?"
+_ADD_PENDING = "INSERT INTO pending (vin, waits, boot, sequence, manifest) VALUES (?, ?, ?, ?, ?)"
+_ADD_EVICTED = "INSERT INTO evicted (vin, boot, first, last, reason) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+
+_HELD_NEAR = "SELECT first, last FROM held WHERE vin = ? AND boot = ? AND first <= ? AND last >= ?"
+_DROP_HELD = "DELETE FROM held WHERE vin = ? AND boot = ? AND first = ?"
+_PUT_HELD = """
+INSERT INTO held (vin, boot, first, last) VALUES (?, ?, ?, ?)
+ON CONFLICT (vin, boot, first) DO UPDATE SET last = excluded.last
+"""
+_NEWEST_HELD = "SELECT first, last FROM held WHERE vin = ? AND boot = ? ORDER BY first DESC LIMIT 16"
+_ALL_HELD = "SELECT boot, first, last FROM held WHERE vin = ? ORDER BY boot, first"
+_ALL_EVICTED = "SELECT boot, first, last FROM evicted WHERE vin = ?"
+
+_PUT_INTAKE = """
+INSERT INTO intake (vin, uploads, duplicates, last_upload_at_ms) VALUES (?, ?, ?, ?)
+ON CONFLICT (vin) DO UPDATE SET uploads = uploads + excluded.uploads, duplicates = duplicates + excluded.duplicates,
+    last_upload_at_ms = max(last_upload_at_ms, excluded.last_upload_at_ms)
+"""
+_INTAKE = "SELECT uploads, duplicates, last_upload_at_ms FROM intake WHERE vin = ?"
+_WAITING = "SELECT waits, count(*) FROM pending WHERE vin = ? GROUP BY waits"
+_REFUSALS = "SELECT reason, count FROM refusal WHERE vin = ? ORDER BY reason"
+_ALL_REFUSALS = "SELECT vin, reason, count FROM refusal ORDER BY vin, reason"
+
+_QUARANTINE = """
+INSERT INTO quarantine (vin, digest, topic, reason, detail, received_at_ms, size, payload)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_COUNT_REFUSAL = """
+INSERT INTO refusal (vin, reason, count) VALUES (?, ?, ?)
+ON CONFLICT (vin, reason) DO UPDATE SET count = count + excluded.count
+"""
+_TRIM_QUARANTINE = """
+DELETE FROM quarantine WHERE number <= (
+    SELECT max(number) FROM (
+        SELECT number, row_number() OVER newest AS newer, sum(length(payload)) OVER newest AS bytes
+        FROM quarantine WINDOW newest AS (ORDER BY number DESC)
+    ) WHERE newer > ? OR bytes > ?
+) RETURNING vin
+"""
+
+
+class SqliteReceiving:
+    """`cloud_bridge.store.port.Receiving` on SQLite."""
+
+    def __init__(
+        self, database: Database, quarantine_rows: int = QUARANTINE_ROWS, quarantine_bytes: int = QUARANTINE_BYTES
+    ) -> None:
+        self._database = database
+        self._quarantine_limits = (quarantine_rows, quarantine_bytes)
+        # Both only ever grow in the database, so what was found once need not be asked again.
+        self._registered: set[str] = set()
+        self._manifests: set[tuple[str, bytes]] = set()
+
+    def is_registered(self, vin: str) -> bool:
+        if vin in self._registered:
+            return True
+        with self._database.read() as connection:
+            found = connection.execute(_IS_REGISTERED, (vin,)).fetchone() is not None
+        if found:
+            self._registered.add(vin)
+        return found
+
+    def commit(
+        self,
+        uploads: Sequence[Received],
+        manifests: Sequence[tuple[str, bytes, bytes]],
+        refused: Sequence[Refused],
+        now_ms: int,
+    ) -> Committed:
+        with self._database.write() as connection:
+            for vin, manifest_id, body in manifests:
+                connection.execute(_ADD_MANIFEST, (vin, manifest_id, body, now_ms))
+                connection.execute(_STOP_WAITING, (vin, manifest_id))
+            new, conflicts = _insert(connection, uploads, now_ms)
+            connection.executemany(
+                _ADD_PENDING,
+                [
+                    (one.vin, self._waits(connection, one.vin, one.manifest), one.boot, one.sequence, one.manifest)
+                    for one in new
+                ],
+            )
+            connection.executemany(
+                _ADD_EVICTED,
+                [(one.vin, one.boot, gap.first, gap.last, gap.reason) for one in new for gap in one.evicted],
+            )
+            held = _merge_held(connection, uploads)
+            _count_intake(connection, uploads, new, now_ms)
+            everything_refused = [*refused, *(_conflict(one) for one in conflicts)]
+            if everything_refused:
+                quarantine(connection, everything_refused, now_ms, self._quarantine_limits)
+            vins = {one.vin for one in uploads} | {vin for vin, _, _ in manifests}
+            wanted = {vin: [found for (found,) in connection.execute(_WANTED, (vin,))] for vin in vins}
+        # What a transaction that was undone had found must not be remembered.
+        self._manifests.update((vin, manifest_id) for vin, manifest_id, _ in manifests)
+        return Committed(held, wanted, len(uploads) - len(new) - len(conflicts), len(conflicts))
+
+    def _waits(self, connection: sqlite3.Connection, vin: str, manifest_id: bytes) -> Waits:
+        if (vin, manifest_id) in self._manifests:
+            return Waits.NOTHING
+        if connection.execute(_HAS_MANIFEST, (vin, manifest_id)).fetchone() is None:
+            return Waits.MANIFEST
+        return Waits.NOTHING
+
+    def wanted(self) -> dict[str, list[bytes]]:
+        result: defaultdict[str, list[bytes]] = defaultdict(list)
+        with self._database.read() as connection:
+            for vin, manifest_id in connection.execute(_ALL_WANTED):
+                result[vin].append(manifest_id)
+        return dict(result)
+
+    def refusals(self) -> dict[str, dict[str, int]]:
+        """How often each reason to quarantine was met, per VIN of the topic (empty where it names none)."""
+        result: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        with self._database.read() as connection:
+            for vin, reason, number in connection.execute(_ALL_REFUSALS):
+                result[vin][reason] = number
+        return dict(result)
+
+    def intake(self, vin: str) -> Intake:
+        with self._database.read() as connection:
+            row = connection.execute(_INTAKE, (vin,)).fetchone()
+            waiting = dict(connection.execute(_WAITING, (vin,)).fetchall())
+            refusals = dict(connection.execute(_REFUSALS, (vin,)).fetchall())
+            held: defaultdict[bytes, list[Span]] = defaultdict(list)
+            evicted: defaultdict[bytes, list[Span]] = defaultdict(list)
+            for spans, query in ((held, _ALL_HELD), (evicted, _ALL_EVICTED)):
+                for boot, first, last in connection.execute(query, (vin,)):
+                    spans[boot].append((first, last))
+        missing = {boot: without(gaps(spans), evicted[boot]) for boot, spans in held.items()}
+        uploads, duplicates, last_upload_at_ms = row if row is not None else (0, 0, None)
+        return Intake(
+            uploads,
+            duplicates,
+            last_upload_at_ms,
+            missing=sum(count(spans) for spans in missing.values()),
+            evicted=sum(count(without(spans, held[boot])) for boot, spans in list(evicted.items())),
+            gaps=tuple((boot.hex(), first, last) for boot in sorted(missing) for first, last in missing[boot]),
+            waiting_for_manifest=waiting.get(Waits.MANIFEST, 0),
+            waiting_for_time=waiting.get(Waits.ANCHOR, 0),
+            refusals=refusals,
+        )
+
+
+def quarantine(
+    connection: sqlite3.Connection, refused: Sequence[Refused], now_ms: int, limits: tuple[int, int]
+) -> None:
+    """Keeps each payload once for each reason, counts it, and drops the oldest beyond `limits` (rows, bytes)."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for one in refused:
+        digest = sha256(one.payload).digest()[:8]
+        values = (one.vin, digest, one.topic, one.reason, one.detail, now_ms, len(one.payload))
+        counts[one.vin, one.reason] += connection.execute(
+            _QUARANTINE, (*values, one.payload[:KEPT_OF_A_PAYLOAD])
+        ).rowcount
+    for (vin,) in connection.execute(_TRIM_QUARANTINE, limits).fetchall():
+        counts[vin, DROPPED] += 1
+    connection.executemany(_COUNT_REFUSAL, [(*key, number) for key, number in counts.items() if number])
+
+
+def _conflict(upload: Received) -> Refused:
+    detail = f"boot {upload.boot.hex()} sequence {upload.sequence} is held with another payload, which stays"
+    return Refused(upload.vin, upload.topic, "conflict", detail, upload.payload)
+
+
+def _insert(
+    connection: sqlite3.Connection, uploads: Sequence[Received], now_ms: int
+) -> tuple[Sequence[Received], list[Received]]:
+    """Inserts what is new; returns it, and what conflicts with an upload held."""
+    rows = [_row(one, now_ms) for one in uploads]
+    connection.execute("SAVEPOINT uploads")
+    try:
+        connection.executemany(_ADD_UPLOAD, rows)
+    except sqlite3.IntegrityError:
+        connection.execute("ROLLBACK TO uploads")
+    else:
+        return uploads, []
+    finally:
+        connection.execute("RELEASE uploads")
+    new: list[Received] = []
+    conflicts: list[Received] = []
+    for upload, row in zip(uploads, rows, strict=True):
+        if connection.execute(_ADD_UPLOAD_ONCE, row).rowcount:
+            new.append(upload)
+            continue
+        (payload,) = connection.execute(_PAYLOAD, (upload.vin, upload.boot, upload.sequence)).fetchone()
+        if payload != upload.payload:
+            conflicts.append(upload)
+    return new, conflicts
+
+
+def _row(one: Received, now_ms: int) -> tuple[object, ...]:
+    anchor = one.anchor
+    dated = (None,) * 4 if anchor is None else (anchor.at_ms, anchor.utc_ms, anchor.uncertainty_ms, anchor.source.value)
+    return one.vin, one.boot, one.sequence, now_ms, one.manifest, *dated, one.payload
+
+
+def _merge_held(connection: sqlite3.Connection, uploads: Sequence[Received]) -> dict[tuple[str, bytes], list[Span]]:
+    touched: defaultdict[tuple[str, bytes], list[int]] = defaultdict(list)
+    for one in uploads:
+        touched[one.vin, one.boot].append(one.sequence)
+    held = {}
+    dropped: list[tuple[str, bytes, int]] = []
+    put: list[tuple[str, bytes, int, int]] = []
+    for key, sequences in touched.items():
+        near: list[Span] = connection.execute(_HELD_NEAR, (*key, max(sequences) + 1, min(sequences) - 1)).fetchall()
+        now = merged([*near, *((sequence, sequence) for sequence in sequences)])
+        firsts = {first for first, _ in now}
+        dropped += [(*key, first) for first, _ in near if first not in firsts]
+        known = set(near)
+        put += [(*key, *span) for span in now if span not in known]
+        held[key] = now
+    connection.executemany(_DROP_HELD, dropped)
+    connection.executemany(_PUT_HELD, put)
+    for key, now in held.items():
+        # The newest ranges go along: a receipt that was lost is made good by the next one.
+        if len(now) < 16:
+            held[key] = merged([*now, *connection.execute(_NEWEST_HELD, key)])
+    return held
+
+
+def _count_intake(
+    connection: sqlite3.Connection, uploads: Sequence[Received], new: Sequence[Received], now_ms: int
+) -> None:
+    came = Counter(one.vin for one in uploads)
+    fresh = Counter(one.vin for one in new)
+    connection.executemany(
+        _PUT_INTAKE, [(vin, fresh[vin], number - fresh[vin], now_ms) for vin, number in came.items()]
+    )

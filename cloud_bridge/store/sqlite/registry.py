@@ -1,0 +1,158 @@
+"""Fleets, vehicles and clients on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from cloud_bridge.store.port import Client, Fleet, RegistryError, Vehicle
+from cloud_bridge.store.sqlite.database import Database
+
+_ADD_FLEET = """
+INSERT INTO fleet (id, name, description, created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_FLEET = "SELECT id, name, description, created_at_ms, updated_at_ms FROM fleet WHERE id = ?"
+_ALL_FLEETS = "SELECT id, name, description, created_at_ms, updated_at_ms FROM fleet ORDER BY created_at_ms, id"
+# The ids come as one JSON array: their number is not fixed.
+_SOME_FLEETS = """
+SELECT id, name, description, created_at_ms, updated_at_ms FROM fleet WHERE id IN (SELECT value FROM json_each(?))
+ORDER BY created_at_ms, id LIMIT ? OFFSET ?
+"""
+_COUNT_FLEETS = "SELECT count(*) FROM fleet WHERE id IN (SELECT value FROM json_each(?))"
+
+_ADD_VEHICLE = """
+INSERT INTO vehicle (id, vin, model, brand, motorization, created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
+"""
+_JOIN_FLEET = "INSERT INTO fleet_vehicle (vin, fleet_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_VEHICLE = """
+SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms FROM vehicle WHERE vin = ?
+"""
+_ALL_VEHICLES = """
+SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms FROM vehicle ORDER BY vin
+"""
+_FLEETS_OF_VEHICLE = "SELECT fleet_id FROM fleet_vehicle WHERE vin = ? ORDER BY fleet_id"
+# A prefix as a range of texts, so that the index serves it: all that a VIN is made of is below '~'.
+_VEHICLES_OF = """
+SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms FROM fleet_vehicle JOIN vehicle USING (vin)
+WHERE fleet_id = ? AND vin >= ? AND vin < ? || '~' ORDER BY vin LIMIT ? OFFSET ?
+"""
+_COUNT_VEHICLES = "SELECT count(*) FROM fleet_vehicle WHERE fleet_id = ? AND vin >= ? AND vin < ? || '~'"
+_VEHICLE_OF = """
+SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms FROM vehicle JOIN fleet_vehicle USING (vin)
+WHERE id = ? AND fleet_id = ?
+"""
+
+_ADD_CLIENT = "INSERT INTO client (id, user, secret_hash, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_GRANT = "INSERT INTO client_fleet (client_id, fleet_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_CLIENT = "SELECT id, user, secret_hash FROM client WHERE id = ?"
+_CLIENT_IDS = "SELECT id FROM client ORDER BY created_at_ms, id"
+_CLIENT_FLEETS = "SELECT fleet_id FROM client_fleet WHERE client_id = ? ORDER BY fleet_id"
+_REMOVE_CLIENT = "DELETE FROM client WHERE id = ?"
+
+
+def fleet_of(connection: sqlite3.Connection, fleet_id: str) -> Fleet | None:
+    row = connection.execute(_FLEET, (fleet_id,)).fetchone()
+    return None if row is None else Fleet(*row)
+
+
+def fleets_of(connection: sqlite3.Connection, ids: str, offset: int, limit: int) -> tuple[int, list[Fleet]]:
+    """`ids`: a JSON array."""
+    (total,) = connection.execute(_COUNT_FLEETS, (ids,)).fetchone()
+    return total, [Fleet(*row) for row in connection.execute(_SOME_FLEETS, (ids, limit, offset))]
+
+
+def vehicles_of(
+    connection: sqlite3.Connection, fleet_id: str, vin_prefix: str, offset: int, limit: int
+) -> tuple[int, list[Vehicle]]:
+    place = (fleet_id, vin_prefix, vin_prefix)
+    (total,) = connection.execute(_COUNT_VEHICLES, place).fetchone()
+    return total, [Vehicle(*row) for row in connection.execute(_VEHICLES_OF, (*place, limit, offset))]
+
+
+def vehicle_of(connection: sqlite3.Connection, fleet_id: str, vehicle_id: str) -> Vehicle | None:
+    row = connection.execute(_VEHICLE_OF, (vehicle_id, fleet_id)).fetchone()
+    return None if row is None else Vehicle(*row)
+
+
+def client_of(connection: sqlite3.Connection, client_id: str) -> Client | None:
+    row = connection.execute(_CLIENT, (client_id,)).fetchone()
+    if row is None:
+        return None
+    fleets = tuple(fleet for (fleet,) in connection.execute(_CLIENT_FLEETS, (client_id,)))
+    return Client(row[0], row[1], row[2], fleets)
+
+
+class SqliteRegistry:
+    """`cloud_bridge.store.port.Registry` on SQLite."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add_fleet(self, fleet: Fleet) -> None:
+        values = (fleet.id, fleet.name, fleet.description, fleet.created_at_ms, fleet.updated_at_ms)
+        with self._database.write() as connection:
+            if connection.execute(_ADD_FLEET, values).rowcount == 0:
+                raise RegistryError(f"there is a fleet {fleet.id} already")
+
+    def all_fleets(self) -> list[Fleet]:
+        with self._database.read() as connection:
+            return [Fleet(*row) for row in connection.execute(_ALL_FLEETS)]
+
+    def add_vehicle(self, vehicle: Vehicle, fleets: Sequence[str]) -> None:
+        with self._database.write() as connection:
+            for fleet in fleets:
+                _expect_fleet(connection, fleet)
+            values = (
+                vehicle.id, vehicle.vin, vehicle.model, vehicle.brand, vehicle.motorization,
+                vehicle.created_at_ms, vehicle.updated_at_ms,
+            )  # fmt: skip
+            if connection.execute(_ADD_VEHICLE, values).rowcount == 0:
+                row = connection.execute(_VEHICLE, (vehicle.vin,)).fetchone()
+                if row is None:
+                    raise RegistryError(f"there is a vehicle with the id {vehicle.id} already")
+                known = Vehicle(*row)
+                if known.model != vehicle.model:
+                    raise RegistryError(
+                        f"vehicle {vehicle.vin} is there already, as a {known.model} and not a {vehicle.model}"
+                    )
+            connection.executemany(_JOIN_FLEET, [(vehicle.vin, fleet) for fleet in fleets])
+
+    def all_vehicles(self) -> list[Vehicle]:
+        with self._database.read() as connection:
+            return [Vehicle(*row) for row in connection.execute(_ALL_VEHICLES)]
+
+    def fleets_of_vehicle(self, vin: str) -> list[str]:
+        with self._database.read() as connection:
+            return [fleet for (fleet,) in connection.execute(_FLEETS_OF_VEHICLE, (vin,))]
+
+    def vehicle(self, vin: str) -> Vehicle | None:
+        with self._database.read() as connection:
+            row = connection.execute(_VEHICLE, (vin,)).fetchone()
+            return None if row is None else Vehicle(*row)
+
+    def add_client(self, client: Client, created_at_ms: int) -> None:
+        with self._database.write() as connection:
+            for fleet in client.fleets:
+                _expect_fleet(connection, fleet)
+            if (
+                connection.execute(_ADD_CLIENT, (client.id, client.user, client.secret_hash, created_at_ms)).rowcount
+                == 0
+            ):
+                raise RegistryError(f"there is a client {client.id} already")
+            connection.executemany(_GRANT, [(client.id, fleet) for fleet in client.fleets])
+
+    def all_clients(self) -> list[Client]:
+        with self._database.read() as connection:
+            found = (client_of(connection, client_id) for (client_id,) in connection.execute(_CLIENT_IDS).fetchall())
+            return [client for client in found if client is not None]
+
+    def remove_client(self, client_id: str) -> None:
+        with self._database.write() as connection:
+            if connection.execute(_REMOVE_CLIENT, (client_id,)).rowcount == 0:
+                raise RegistryError(f"there is no client {client_id}")
+
+
+def _expect_fleet(connection: sqlite3.Connection, fleet_id: str) -> None:
+    if fleet_of(connection, fleet_id) is None:
+        raise RegistryError(f"there is no fleet {fleet_id}; see `canlift-bridge fleet list`")
