@@ -1,0 +1,151 @@
+"""A live bus through python-can: slcan on a serial port, PCAN, Kvaser, `virtual`, `udp_multicast`, SocketCAN and more.
+
+The loop is ours, not python-can's `Notifier`, which ends without a word when the interface goes down. An interface that
+fails or disappears is closed and opened again, after half a second first and after longer waits up to 30 s; each time
+is counted. Reading waits for one frame and then takes what else has come, so that a burst costs one wake-up.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any
+
+import can
+
+from agent.bus.frame import Frame
+from agent.bus.losses import Losses
+
+log = logging.getLogger(__name__)
+
+_LARGEST_BATCH = 4096
+_GATHER_S = 0.02
+_FIRST_DELAY_S = 0.5
+_LONGEST_DELAY_S = 30
+_FAILURES = (can.CanError, OSError)
+
+
+class InterfaceError(Exception):
+    """The interface is not one that python-can knows, or its settings are wrong: trying again does not help."""
+
+
+class Interface:
+    """One bus, read until closed. `bus` is its name in the vehicle profile."""
+
+    def __init__(
+        self,
+        bus: str,
+        interface: str,
+        channel: str,
+        options: Mapping[str, Any] | None = None,
+        losses: Losses | None = None,
+        monotonic_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`interface`, `channel` and `options` (bitrate, fd, …) are python-can's. Opens at the first `read`."""
+        self.bus = bus
+        self.losses = losses if losses is not None else Losses()
+        self._interface = interface
+        self._channel = channel
+        self._options = dict(options or {})
+        self._what = f"{interface} {channel}".strip()
+        self._monotonic_ms = monotonic_ms
+        self._sleep = sleep
+        self._open: can.BusABC | None = None
+        self._closed = False
+        self._failed = False
+        self._retry_at_ms = 0
+        self._delay_s = _FIRST_DELAY_S
+
+    def batches(self, wait_s: float = 0.2) -> Iterator[list[Frame]]:
+        """What comes, until closed. An empty batch where nothing came for `wait_s`: time passes on a silent bus too."""
+        while not self._closed:
+            yield self.read(wait_s)
+
+    def read(self, wait_s: float) -> list[Frame]:
+        """The frames that came; waits for the first one up to `wait_s`, no longer for the interface either.
+
+        Raises `InterfaceError`.
+        """
+        bus = self._opened(wait_s)
+        if bus is None:
+            return []
+        frames: list[Frame] = []
+        try:
+            message = bus.recv(wait_s)
+            if message is not None:
+                self._take(message, frames)
+                self._sleep(_GATHER_S)
+                while len(frames) < _LARGEST_BATCH and (message := bus.recv(0)) is not None:
+                    self._take(message, frames)
+        except _FAILURES as failure:
+            self._fail(failure)
+        return frames
+
+    def close(self) -> None:
+        """May be called from another thread; the reader stops at its next wake-up."""
+        self._closed = True
+        self._shut()
+
+    def __enter__(self) -> Interface:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _take(self, message: can.Message, frames: list[Frame]) -> None:
+        if message.is_error_frame:
+            self.losses.error += 1
+        elif message.is_remote_frame:
+            self.losses.remote += 1
+        else:
+            # The adapter's own time stamps count from whatever it likes: the time of reading is on the boot's clock.
+            frames.append(
+                Frame(
+                    self._monotonic_ms(),
+                    self.bus,
+                    message.arbitration_id,
+                    message.is_extended_id,
+                    bytes(message.data),
+                    message.is_fd,
+                )
+            )
+
+    def _opened(self, wait_s: float) -> can.BusABC | None:
+        """The open bus; None, after `wait_s` or less, while it cannot be opened."""
+        if self._open is not None or self._closed:
+            return self._open
+        due_s = (self._retry_at_ms - self._monotonic_ms()) / 1000
+        if due_s > 0:
+            self._sleep(min(due_s, wait_s))
+            return None
+        try:
+            self._open = can.Bus(self._channel, self._interface, ignore_config=True, **self._options)
+        except (NotImplementedError, ValueError, TypeError, ImportError) as wrong:
+            raise InterfaceError(f"bus {self.bus}: python-can has no such interface: {self._what}: {wrong}") from wrong
+        except _FAILURES as failure:
+            self._fail(failure)
+            return None
+        if self._failed:
+            self._failed = False
+            self.losses.recovered += 1
+            log.info("bus %s: %s is open again", self.bus, self._what)
+        self._delay_s = _FIRST_DELAY_S
+        return self._open
+
+    def _fail(self, failure: BaseException) -> None:
+        self._failed = True
+        self._retry_at_ms = self._monotonic_ms() + round(self._delay_s * 1000)
+        log.warning("bus %s: %s: %s; next try in %.1f s", self.bus, self._what, failure, self._delay_s)
+        self._delay_s = min(2 * self._delay_s, _LONGEST_DELAY_S)
+        self._shut()
+
+    def _shut(self) -> None:
+        bus, self._open = self._open, None
+        if bus is not None:
+            try:
+                bus.shutdown()
+            except _FAILURES as failure:
+                log.warning("%s: closing: %s", self.bus, failure)

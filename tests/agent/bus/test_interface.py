@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+
+import can
+import pytest
+
+from agent.bus.frame import Frame
+from agent.bus.interface import Interface, InterfaceError
+
+
+def gather(reader: Interface, enough: Callable[[list[Frame]], bool], limit_s: float = 10) -> list[Frame]:
+    frames: list[Frame] = []
+    deadline = time.monotonic() + limit_s
+    while not enough(frames) and time.monotonic() < deadline:
+        frames += reader.read(0.05)
+    return frames
+
+
+def test_data_frames_arrive_in_order_and_the_others_are_counted() -> None:
+    channel = str(uuid.uuid4())
+    with can.Bus(channel, "virtual") as sender, Interface("comfort", "virtual", channel) as reader:
+        assert reader.read(0) == []
+        for number in range(50):
+            sender.send(can.Message(arbitration_id=0x100 + number, data=[number], is_extended_id=number % 2 == 1))
+        sender.send(can.Message(arbitration_id=1, is_remote_frame=True))
+        sender.send(can.Message(is_error_frame=True))
+        sender.send(can.Message(arbitration_id=2, is_fd=True, data=bytes(64), is_extended_id=False))
+
+        frames = gather(reader, lambda frames: len(frames) == 51)
+
+    assert [(frame.id, frame.extended, frame.data) for frame in frames[:50]] == [
+        (0x100 + number, number % 2 == 1, bytes([number])) for number in range(50)
+    ]
+    assert frames[50][2:] == (2, False, bytes(64), True)
+    assert {frame.bus for frame in frames} == {"comfort"}
+    assert [frame.at_ms for frame in frames] == sorted(frame.at_ms for frame in frames)
+    assert (reader.losses.remote, reader.losses.error) == (1, 1)
+
+
+def test_a_silent_bus_gives_empty_batches_so_that_time_can_pass() -> None:
+    with Interface("can0", "virtual", str(uuid.uuid4())) as reader:
+        batches = reader.batches(wait_s=0.01)
+        assert [next(batches), next(batches)] == [[], []]
+
+
+def test_an_interface_that_fails_is_opened_again_and_counted() -> None:
+    channel = str(uuid.uuid4())
+    with Interface("can0", "virtual", channel) as reader:
+        assert reader.read(0) == []
+        opened = reader._open
+        assert opened is not None
+        opened.shutdown()  # As if the adapter had been unplugged: reading it fails from now on.
+
+        with can.Bus(channel, "virtual") as sender:
+            frames: list[Frame] = []
+            deadline = time.monotonic() + 10
+            while not frames and time.monotonic() < deadline:
+                sender.send(can.Message(arbitration_id=0x123, data=[1]))
+                frames += reader.read(0.05)
+
+    assert frames
+    assert frames[0].id == 0x123
+    assert reader.losses.recovered == 1
+
+
+def test_an_interface_that_cannot_be_opened_yet_does_not_hold_up_the_reader() -> None:
+    with Interface("can0", "slcan", "/dev/does-not-exist") as reader:
+        begin = time.monotonic()
+        assert reader.read(0.05) == []
+        assert reader.read(0.05) == []
+        assert time.monotonic() - begin < 1
+
+
+def test_an_unknown_interface_is_an_error_that_names_it() -> None:
+    with (
+        Interface("comfort", "no-such-interface", "x") as reader,
+        pytest.raises(InterfaceError, match="no-such-interface"),
+    ):
+        reader.read(0)
