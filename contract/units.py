@@ -1,8 +1,8 @@
 """Units: from what databases write to what is published.
 
-DBC files spell units as their authors liked. `conversion` knows the spellings of each quantity that is published and gives
-the factor and offset to the published unit; what it does not know is an error when a profile is compiled, never a guess
-when data flow. A mile is the international one, a gallon the US one.
+DBC files spell units as their authors liked. `conversion` knows the spellings of each quantity that is published and
+gives the factor and offset to the published unit; what it does not know is an error when a profile is compiled, never a
+guess when data flow. A mile is the international one, a gallon the US one.
 """
 
 from __future__ import annotations
