@@ -1,15 +1,32 @@
 """Receipts: the bridge's word on what it holds.
 
-A receipt names one boot of one vehicle and sequence numbers of it that are committed in the database, as ranges; uploads
-it refused (quarantined, hence also kept) by digest where they could not even be numbered; and manifests it lacks. It is
-sent after the commit and never before; receiving it twice, late or out of order is harmless.
+A receipt names one boot of one vehicle and sequence numbers of it that are committed in the database, as ranges;
+uploads it refused (quarantined, hence also kept) by digest where they could not even be numbered; and manifests it
+lacks. It is sent after the commit and never before; receiving it twice, late or out of order is harmless.
 
-    {1: boot (16 bytes), 2: [[first, last], …], ? 3: [refused digest (8 bytes), …], ? 4: [manifest id (8 bytes), …]}
+    1  version              1
+    2  boot                 16 bytes
+    3  held                 [[first, last], …]
+    4  refused              ? [digest (8 bytes), …]
+    5  wanted               ? [manifest id (8 bytes), …]
+
+in canonical CBOR (`contract.wire`; schema in upload.cddl). What is empty is left out, but for `held`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from contract import wire
+from contract.wire import DIGEST_BYTES, Item, Refusal, WireError
+
+VERSION = 1
+BOOT_BYTES = 16
+MAXIMUM_BYTES = 64 * 1024
+MAXIMUM_ENTRIES = 8192
+"""Of each list."""
+MAXIMUM_SEQUENCE = 2**53 - 1
+_DEPTH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +41,47 @@ class Receipt:
 
     def covers(self, sequence: int) -> bool:
         return any(sequence in held for held in self.held)
+
+
+def encode_receipt(receipt: Receipt) -> bytes:
+    """The payload of `receipt`. Raises `WireError` for a receipt that `decode_receipt` would refuse."""
+    item: dict[int, Item] = {
+        1: VERSION,
+        2: receipt.boot,
+        3: [[held.start, held.stop - 1] for held in receipt.held],
+    }
+    if receipt.refused:
+        item[4] = list(receipt.refused)
+    if receipt.wanted:
+        item[5] = list(receipt.wanted)
+    _receipt(item)
+    payload = wire.write(item)
+    if len(payload) > MAXIMUM_BYTES:
+        raise WireError(Refusal.OVERSIZED, f"{len(payload)} bytes, at most {MAXIMUM_BYTES} are allowed")
+    return payload
+
+
+def decode_receipt(payload: bytes) -> Receipt:
+    """The receipt in `payload`. Raises `WireError`."""
+    return _receipt(wire.read(payload, MAXIMUM_BYTES, _DEPTH))
+
+
+def _receipt(item: Item) -> Receipt:
+    wire.version(item, VERSION, "receipt")
+    fields = wire.entries(item, frozenset((1, 2, 3)), frozenset((4, 5)), "receipt")
+    return Receipt(
+        wire.octets(fields[2], "boot", BOOT_BYTES),
+        tuple(map(_held, wire.array(fields[3], MAXIMUM_ENTRIES, "held"))),
+        _digests(fields[4], "refused") if 4 in fields else (),
+        _digests(fields[5], "wanted") if 5 in fields else (),
+    )
+
+
+def _held(item: Item) -> range:
+    first, last = wire.row(item, 2, "held")
+    start = wire.integer(first, 0, MAXIMUM_SEQUENCE, "held, first")
+    return range(start, wire.integer(last, start, MAXIMUM_SEQUENCE, "held, last") + 1)
+
+
+def _digests(item: Item, what: str) -> tuple[bytes, ...]:
+    return tuple([wire.octets(each, what, DIGEST_BYTES) for each in wire.array(item, MAXIMUM_ENTRIES, what)])

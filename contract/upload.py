@@ -1,9 +1,61 @@
-"""Uploads: what a vehicle says at once."""
+"""Uploads: what a vehicle says at once.
+
+An upload is one map of canonical CBOR (`contract.wire`; the schema is `upload.cddl` beside this file):
+
+    1  version              1
+    2  boot                 16 bytes
+    3  sequence             number of the upload in its boot
+    4  vin                  text; must be the one of the topic
+    5  manifest             8 bytes: what the columns mean (`contract.manifest`)
+    6  reason               index in `Reason`
+    7  start_ms             on the boot's monotonic clock
+    8  duration_ms          the upload covers [start, start + duration)
+    9  anchor               ? [at_ms, utc_ms, uncertainty_ms, index in `AnchorSource`]
+    10 counts               ? {index in `Count`: count}; without those that are 0
+    11 evicted              ? [[first, last, reason], …]
+    12 grids                ? [[group, offset_ms, rows, block], …]; offset from start_ms, block: `contract.columns`
+    13 changes              ? [rows, block]; a block of three columns
+
+The three columns of changes are the time since the change before (the first: since the upload's start), the signal's
+number, and how far its raw value is above the last one of this signal in this upload (above 0 for the first); the third
+is missing where the signal stopped being available. New members of the three enums are added at their ends.
+
+An upload is complete in itself: with its manifest it can be read alone, whatever came before or was lost. `read_header`
+reads all but the blocks and needs no manifest. Whatever is not exactly this is refused with a `WireError`, in time and
+memory bounded by the limits below.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from contract import wire
+from contract.columns import pack, unpack
+from contract.manifest import Manifest
+from contract.topics import is_vin
+from contract.wire import INTEGER_MAXIMUM, INTEGER_MINIMUM, Item, Refusal, WireError
+
+VERSION = 1
+BOOT_BYTES = 16
+MANIFEST_ID_BYTES = 8
+
+MAXIMUM_BYTES = 256 * 1024
+MAXIMUM_GRIDS = 1024
+MAXIMUM_ROWS = 65_536
+"""Of one grid, and of the changes."""
+MAXIMUM_SAMPLES = 1_000_000
+"""Values of all grids of one upload, missing ones too."""
+MAXIMUM_EVICTED = 1024
+MAXIMUM_EVICTED_REASON_BYTES = 64
+MAXIMUM_SEQUENCE = 2**53 - 1
+MAXIMUM_AT_MS = 2**42 - 1
+"""139 years on the monotonic clock: sums with any time below stay within the calendar."""
+MAXIMUM_UTC_MS = 2**43 - 1
+"""The year 2248."""
+MAXIMUM_COUNT = 2**53 - 1
+_DEPTH = 3
 
 
 class Reason(StrEnum):
@@ -73,7 +125,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Samples of one group at `start_ms + i * interval_ms` for i in range(len(columns[0])), the interval from the manifest.
+    """Samples of one group: row i is of `start_ms + i * interval_ms`, the interval as in the manifest.
 
     `columns` holds one tuple per signal of the group, in its order; all have the same length; None where the
     value was not available.
@@ -115,3 +167,253 @@ class Upload:
     grids: tuple[Grid, ...]
     changes: tuple[Change, ...]
     """In ascending time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """An upload without its columns: the fields of `Upload` by the same names."""
+
+    boot: bytes
+    sequence: int
+    vin: str
+    manifest: bytes
+    reason: Reason
+    start_ms: int
+    end_ms: int
+    anchor: Anchor | None
+    ledger: Ledger
+
+
+def encode_upload(upload: Upload, manifest: Manifest) -> bytes:
+    """The payload of `upload`, whose columns are those of `manifest`.
+
+    Raises `WireError` for an upload that `decode_upload` would refuse, too large ones among them.
+    """
+    item: dict[int, Item] = {
+        1: VERSION,
+        2: upload.boot,
+        3: upload.sequence,
+        4: upload.vin,
+        5: upload.manifest,
+        6: _REASONS.index(upload.reason),
+        7: upload.start_ms,
+        8: upload.end_ms - upload.start_ms,
+    }
+    if upload.anchor is not None:
+        anchor = upload.anchor
+        item[9] = [anchor.at_ms, anchor.utc_ms, anchor.uncertainty_ms, _SOURCES.index(anchor.source)]
+    counts: dict[int, Item] = {_COUNTS.index(name): count for name, count in upload.ledger.counts.items() if count}
+    if counts:
+        item[10] = counts
+    if upload.ledger.evicted:
+        item[11] = [[evicted.first, evicted.last, evicted.reason] for evicted in upload.ledger.evicted]
+    if upload.grids:
+        item[12] = [
+            [grid.group, grid.start_ms - upload.start_ms, rows, pack(grid.columns)]
+            for grid in upload.grids
+            for rows in [len(grid.columns[0]) if grid.columns else 0]
+        ]
+    if upload.changes:
+        item[13] = [len(upload.changes), _pack_changes(upload)]
+    header = _header(item)
+    for grid, place in zip(upload.grids, _grids(item, header, manifest), strict=True):
+        if len(grid.columns) != place.columns:
+            raise WireError(
+                Refusal.WRONG_TYPE,
+                f"group {grid.group} has {place.columns} signals, the grid {len(grid.columns)} columns",
+            )
+        for column in grid.columns:
+            _check_raws(column)
+    _check_changes(upload.changes, header, manifest)
+    payload = wire.write(item)
+    if len(payload) > MAXIMUM_BYTES:
+        raise WireError(Refusal.OVERSIZED, f"{len(payload)} bytes, at most {MAXIMUM_BYTES} are allowed")
+    return payload
+
+
+def read_header(payload: bytes) -> Header:
+    """All of an upload but its columns; the blocks of these are not looked at. Raises `WireError`."""
+    return _header(wire.read(payload, MAXIMUM_BYTES, _DEPTH))
+
+
+def decode_upload(payload: bytes, manifest: Manifest) -> Upload:
+    """The upload in `payload`; `manifest` is the one that it names, as held by the caller. Raises `WireError`."""
+    item = wire.read(payload, MAXIMUM_BYTES, _DEPTH)
+    header = _header(item)
+    fields = wire.entries(item, _REQUIRED, _OPTIONAL, "upload")
+    grids = []
+    for place in _grids(fields, header, manifest):
+        columns = tuple(map(tuple, unpack(place.block, place.columns, place.rows)))
+        for column in columns:
+            _check_raws(column)
+        grids.append(Grid(place.group, place.start_ms, columns))
+    changes = _unpack_changes(fields.get(13), header)
+    _check_changes(changes, header, manifest)
+    return Upload(
+        boot=header.boot,
+        sequence=header.sequence,
+        vin=header.vin,
+        manifest=header.manifest,
+        reason=header.reason,
+        start_ms=header.start_ms,
+        end_ms=header.end_ms,
+        anchor=header.anchor,
+        ledger=header.ledger,
+        grids=tuple(grids),
+        changes=changes,
+    )
+
+
+_REASONS = (Reason.CADENCE, Reason.EVENT, Reason.SLEEP)
+_SOURCES = (AnchorSource.GNSS, AnchorSource.SYSTEM, AnchorSource.RECORDING)
+_COUNTS = (
+    Count.FRAMES,
+    Count.OVERRUN,
+    Count.UNKNOWN,
+    Count.WRONG_LENGTH,
+    Count.CHECKSUM,
+    Count.INVALID,
+    Count.UNREADABLE,
+)
+_REQUIRED = frozenset(range(1, 9))
+_OPTIONAL = frozenset(range(9, 14))
+
+
+def _header(item: Item) -> Header:
+    wire.version(item, VERSION, "upload")
+    fields = wire.entries(item, _REQUIRED, _OPTIONAL, "upload")
+    vin = wire.text(fields[4], 17, "vin")
+    if not is_vin(vin):
+        raise WireError(Refusal.OUT_OF_RANGE, f"vin: {vin!r} is not a vehicle identification number")
+    start_ms = wire.integer(fields[7], 0, MAXIMUM_AT_MS, "start")
+    return Header(
+        boot=wire.octets(fields[2], "boot", BOOT_BYTES),
+        sequence=wire.integer(fields[3], 0, MAXIMUM_SEQUENCE, "sequence"),
+        vin=vin,
+        manifest=wire.octets(fields[5], "manifest", MANIFEST_ID_BYTES),
+        reason=_REASONS[wire.integer(fields[6], 0, len(_REASONS) - 1, "reason")],
+        start_ms=start_ms,
+        end_ms=start_ms + wire.integer(fields[8], 0, MAXIMUM_AT_MS - start_ms, "duration"),
+        anchor=_anchor(fields[9]) if 9 in fields else None,
+        ledger=Ledger(_counts(fields[10]) if 10 in fields else {}, _evicted(fields[11]) if 11 in fields else ()),
+    )
+
+
+def _anchor(item: Item) -> Anchor:
+    at_ms, utc_ms, uncertainty_ms, source = wire.row(item, 4, "anchor")
+    return Anchor(
+        wire.integer(at_ms, 0, MAXIMUM_AT_MS, "anchor, at"),
+        wire.integer(utc_ms, 0, MAXIMUM_UTC_MS, "anchor, utc"),
+        wire.integer(uncertainty_ms, 0, MAXIMUM_AT_MS, "anchor, uncertainty"),
+        _SOURCES[wire.integer(source, 0, len(_SOURCES) - 1, "anchor, source")],
+    )
+
+
+def _counts(item: Item) -> dict[Count, int]:
+    if type(item) is not dict:
+        raise WireError(Refusal.WRONG_TYPE, "counts: expected a map")
+    return {
+        _COUNTS[wire.integer(index, 0, len(_COUNTS) - 1, "counts, key")]: wire.integer(count, 1, MAXIMUM_COUNT, "count")
+        for index, count in item.items()
+    }
+
+
+def _evicted(item: Item) -> tuple[Evicted, ...]:
+    evicted = []
+    for each in wire.array(item, MAXIMUM_EVICTED, "evicted"):
+        first, last, reason = wire.row(each, 3, "evicted")
+        start = wire.integer(first, 0, MAXIMUM_SEQUENCE, "evicted, first")
+        evicted.append(
+            Evicted(
+                start,
+                wire.integer(last, start, MAXIMUM_SEQUENCE, "evicted, last"),
+                wire.text(reason, MAXIMUM_EVICTED_REASON_BYTES, "evicted, reason"),
+            )
+        )
+    return tuple(evicted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A grid before its block is read."""
+
+    group: int
+    start_ms: int
+    columns: int
+    rows: int
+    block: bytes
+
+
+def _grids(fields: dict[int, Item], header: Header, manifest: Manifest) -> list[_Place]:
+    """The grids by their sizes, checked against the manifest, the upload's time and the limits."""
+    places = []
+    samples = 0
+    for each in wire.array(fields.get(12, []), MAXIMUM_GRIDS, "grids"):
+        group_item, offset_ms, rows_item, block = wire.row(each, 4, "grid")
+        index = wire.integer(group_item, 0, len(manifest.groups) - 1, "grid, group")
+        group = manifest.groups[index]
+        rows = wire.integer(rows_item, 1, MAXIMUM_ROWS, "grid, rows")
+        start_ms = header.start_ms + wire.integer(offset_ms, 0, MAXIMUM_AT_MS, "grid, offset")
+        if start_ms + (rows - 1) * group.interval_ms >= header.end_ms:
+            raise WireError(Refusal.OUT_OF_RANGE, f"grid of group {index}: its last row is after the upload's end")
+        samples += rows * len(group.signals)
+        if samples > MAXIMUM_SAMPLES:
+            raise WireError(Refusal.OVERSIZED, f"more than {MAXIMUM_SAMPLES} samples")
+        places.append(_Place(index, start_ms, len(group.signals), rows, wire.octets(block, "grid, block")))
+    return places
+
+
+def _check_raws(column: Sequence[int | None]) -> None:
+    values = [value for value in column if value is not None]
+    if values and (min(values) < INTEGER_MINIMUM or max(values) > INTEGER_MAXIMUM):
+        raise WireError(Refusal.OUT_OF_RANGE, "a raw value of more than 64 bits")
+
+
+def _pack_changes(upload: Upload) -> bytes:
+    last: dict[int, int] = {}
+    times: list[int] = []
+    raws: list[int | None] = []
+    before_ms = upload.start_ms
+    for change in upload.changes:
+        times.append(change.at_ms - before_ms)
+        before_ms = change.at_ms
+        if change.raw is None:
+            raws.append(None)
+        else:
+            raws.append(change.raw - last.get(change.signal, 0))
+            last[change.signal] = change.raw
+    return pack([times, [change.signal for change in upload.changes], raws])
+
+
+def _unpack_changes(item: Item, header: Header) -> tuple[Change, ...]:
+    if item is None:
+        return ()
+    rows_item, block = wire.row(item, 2, "changes")
+    rows = wire.integer(rows_item, 1, MAXIMUM_ROWS, "changes, rows")
+    times, signals, raws = unpack(wire.octets(block, "changes, block"), 3, rows)
+    last: dict[int, int] = {}
+    at_ms = header.start_ms
+    changes = []
+    for since_ms, signal, raw in zip(times, signals, raws, strict=True):
+        if since_ms is None or signal is None:
+            raise WireError(Refusal.WRONG_TYPE, "changes: a time or a signal is missing")
+        at_ms += since_ms
+        if raw is not None:
+            raw = last[signal] = raw + last.get(signal, 0)
+        changes.append(Change(at_ms, signal, raw))
+    return tuple(changes)
+
+
+def _check_changes(changes: Sequence[Change], header: Header, manifest: Manifest) -> None:
+    if not changes:
+        return
+    if len(changes) > MAXIMUM_ROWS:
+        raise WireError(Refusal.OVERSIZED, f"{len(changes)} changes, at most {MAXIMUM_ROWS} are allowed")
+    signals = [change.signal for change in changes]
+    known = sum([len(group.signals) for group in manifest.groups])
+    if not (min(signals) >= 0 and max(signals) < known):
+        raise WireError(Refusal.OUT_OF_RANGE, f"changes: signal {max(signals)} of a manifest of {known}")
+    times = [change.at_ms for change in changes]
+    if times[0] < header.start_ms or times[-1] >= header.end_ms or times != sorted(times):
+        raise WireError(Refusal.OUT_OF_RANGE, "changes: times that descend or are outside the upload's")
+    _check_raws([change.raw for change in changes])

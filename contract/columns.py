@@ -1,0 +1,343 @@
+"""Columns of integers, coded without loss and without any state outside the bytes.
+
+A block holds columns of equal length; how many and how long, the reader knows from elsewhere. It is one string of bits,
+filled with zeros to whole bytes, first bit highest. All choices (how a column is predicted, the Rice parameter) are
+the writer's; the reader follows what is written.
+
+    block    = 1, column…                  no value is missing in any column
+             | 0, (presence, column)…
+    presence = 1                           every row has a value
+             | 00                          none has: no column follows
+             | 01, places                  `places` where it changes from row to row; before the first row it is "has"
+    column   = 1, signed                   every value is this one
+             | 01, signed, places, rice    the first value; where it changes; each change (never 0) as zigzag - 1
+             | 001, signed, rice           the first value; first differences as zigzag
+             | 0001, signed, signed, rice  the first value and difference; second differences as zigzag
+             | 0000, signed, rice          the least value; how far each value is above it
+    places   = number, rice                how many; unchanged rows before each one since the one before
+    rice     = number k, unary…, remainder…, number…
+    number   = groups of a flag (1: more follow) and 3 bits, highest first
+    signed   = number                      zigzag: 0, -1, 1, -2 … are 0, 1, 2, 3 …
+
+Columns with missing values are coded as the values that they have. `rice` codes a list of n naturals, n known from
+the context and nothing written when it is 0: the quotients v >> k as so many zeros and a one, then the k low bits of
+each, then, for every quotient of `_ESCAPE` or more (written as `_ESCAPE` zeros), what it is above that. So a wild
+value costs some 30 bits and never floods a block.
+
+Values are integers of at most 66 bits and a sign: raw values of 64 bits, signed or not, and their differences. A block
+that ends early, has more bytes than it needs, set bits in its filling, or goes beyond these limits is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import accumulate
+from operator import sub
+
+from contract.wire import Refusal, WireError
+
+Column = Sequence[int | None]
+
+VALUE_LIMIT = 2**66
+"""Values lie strictly between minus this and this."""
+
+_ESCAPE = 24
+_UNARY = tuple("0" * quotient + "1" for quotient in range(_ESCAPE + 1))
+_NUMBER_BITS = 72
+"""A number is below 2**72: the zigzag of a second difference of values within the limit."""
+
+
+def pack(columns: Sequence[Column]) -> bytes:
+    """The block of `columns`, which are of equal length. Raises `WireError` for a value beyond the limit."""
+    if not columns or not columns[0]:
+        return b""
+    if len({len(column) for column in columns}) != 1:
+        raise WireError(Refusal.MALFORMED, "columns of one block differ in length")
+    written: list[str] = []
+    if any(None in column for column in columns):
+        written.append("0")
+        for column in columns:
+            present, values = _presence(column)
+            written.append(present)
+            if values:
+                written.append(_column(values))
+    else:
+        written.append("1")
+        written.extend(map(_column, columns))  # type: ignore[arg-type]
+    bits = "".join(written)
+    size = (len(bits) + 7) // 8
+    return int(bits.ljust(size * 8, "0"), 2).to_bytes(size, "big")
+
+
+def _presence(column: Column) -> tuple[str, list[int]]:
+    values = [value for value in column if value is not None]
+    if len(values) == len(column):
+        return "1", values
+    if not values:
+        return "00", values
+    changes: list[int] = []
+    present = True
+    for row, value in enumerate(column):
+        if (value is not None) is not present:
+            present = not present
+            changes.append(row)
+    return "01" + _places(changes), values
+
+
+def _column(values: Sequence[int]) -> str:
+    least, largest = min(values), max(values)
+    if least <= -VALUE_LIMIT or largest >= VALUE_LIMIT:
+        raise WireError(Refusal.OUT_OF_RANGE, f"a value of {max(-least, largest).bit_length()} bits in a column")
+    if least == largest:
+        return "1" + _signed(least)
+    first = list(map(sub, values[1:], values))
+    second = list(map(sub, first[1:], first))
+    # What the naturals to be coded add up to tells which prediction is best, closely enough and cheaply.
+    plain_sum = sum(values) - len(values) * least
+    first_sum = 2 * sum(map(abs, first))
+    second_sum = 2 * (sum(map(abs, second)) + abs(first[0]))
+    if plain_sum < first_sum and plain_sum < second_sum:
+        return "0000" + _signed(least) + _rice([value - least for value in values])
+    if second_sum < first_sum:
+        return "0001" + _signed(values[0]) + _signed(first[0]) + _rice(_zigzag(second))
+    best = "001" + _signed(values[0]) + _rice(_zigzag(first))
+    if 2 * first.count(0) > len(first):
+        rows = [row for row, change in enumerate(first) if change]
+        changes = [code - 1 for code in _zigzag([first[row] for row in rows])]
+        sparse = "01" + _signed(values[0]) + _places(rows) + _rice(changes)
+        if len(sparse) < len(best):
+            return sparse
+    return best
+
+
+def _zigzag(values: Iterable[int]) -> list[int]:
+    return [value << 1 if value >= 0 else ~(value << 1) for value in values]
+
+
+def _number(value: int) -> str:
+    groups = f"{value:o}"
+    return "".join(["1" + _OCTAL[group] for group in groups[:-1]]) + "0" + _OCTAL[groups[-1]]
+
+
+_OCTAL = {f"{digit:o}": f"{digit:03b}" for digit in range(8)}
+
+
+def _signed(value: int) -> str:
+    return _number(value << 1 if value >= 0 else ~(value << 1))
+
+
+def _places(rows: list[int]) -> str:
+    return _number(len(rows)) + _rice([row - before - 1 for row, before in zip(rows, [-1, *rows], strict=False)])
+
+
+def _rice(naturals: list[int]) -> str:
+    if not naturals:
+        return ""
+    largest = max(naturals)
+    k = _parameter(naturals, largest)
+    if largest >> k < _ESCAPE:
+        escaped = ""
+        unary = "".join([_UNARY[natural >> k] for natural in naturals])
+    else:
+        quotients = [natural >> k for natural in naturals]
+        escaped = "".join([_number(quotient - _ESCAPE) for quotient in quotients if quotient >= _ESCAPE])
+        unary = "".join([_UNARY[min(quotient, _ESCAPE)] for quotient in quotients])
+    if k == 0:
+        return _number(k) + unary + escaped
+    mask = (1 << k) - 1
+    if k <= _TABLE_BITS:
+        words = _words(k)
+        remainders = "".join([words[natural & mask] for natural in naturals])
+    else:
+        remainders = "".join([f"{natural & mask:0{k}b}" for natural in naturals])
+    return _number(k) + unary + remainders + escaped
+
+
+_TABLE_BITS = 8
+
+
+@lru_cache(maxsize=_TABLE_BITS + 1)
+def _words(width: int) -> list[str]:
+    """Every word of `width` bits by its value."""
+    return [f"{value:0{width}b}" for value in range(1 << width)]
+
+
+@lru_cache(maxsize=_TABLE_BITS + 1)
+def _values(width: int) -> dict[str, int]:
+    return {word: value for value, word in enumerate(_words(width))}
+
+
+def _parameter(naturals: list[int], largest: int) -> int:
+    """The Rice parameter that makes the list short: near the mean, or below it where wild values raise the mean."""
+    k = max(0, (sum(naturals) * 2 // (3 * len(naturals))).bit_length())
+    cost = _cost(naturals, k, largest)
+    if k and (lower := _cost(naturals, k - 1, largest)) <= cost:
+        while lower <= cost:
+            k, cost = k - 1, lower
+            if k == 0:
+                break
+            lower = _cost(naturals, k - 1, largest)
+        return k
+    return k + 1 if _cost(naturals, k + 1, largest) < cost else k
+
+
+def _cost(naturals: list[int], k: int, largest: int) -> int:
+    """Bits that the parameter `k` takes, without its own."""
+    bits = len(naturals) * (k + 1)
+    if largest >> k < _ESCAPE:
+        return bits + sum([natural >> k for natural in naturals])
+    quotients = [natural >> k for natural in naturals]
+    return bits + sum(
+        [q if q < _ESCAPE else _ESCAPE + 4 * max(1, -(-(q - _ESCAPE).bit_length() // 3)) for q in quotients]
+    )
+
+
+def unpack(data: bytes, columns: int, rows: int) -> list[list[int | None]]:
+    """The `columns` columns of `rows` rows that `data` is the block of. Raises `WireError` where it is not one.
+
+    Memory and time are bounded by `columns * rows` and the size of `data`: the caller limits them.
+    """
+    if columns == 0 or rows == 0:
+        if data:
+            raise WireError(Refusal.MALFORMED, f"{len(data)} bytes for {columns} columns of {rows} rows")
+        return [[] for _ in range(columns)]
+    bits = _Bits(data)
+    complete = bits.take(1) == "1"
+    block: list[list[int | None]] = []
+    for _ in range(columns):
+        if complete or bits.take(1) == "1":
+            block.append(_read_column(bits, rows))  # type: ignore[arg-type]
+        else:
+            block.append(_read_partial(bits, rows))
+    bits.finish()
+    return block
+
+
+class _Bits:
+    """A string of bits that is read from the front."""
+
+    def __init__(self, data: bytes) -> None:
+        self.bits = bin(int.from_bytes(b"\1" + data, "big"))[3:]
+        self.at = 0
+
+    def take(self, count: int) -> str:
+        start = self.at
+        self.at = start + count
+        if self.at > len(self.bits):
+            raise _short()
+        return self.bits[start : self.at]
+
+    def number(self) -> int:
+        value = 0
+        bits = self.bits
+        at = self.at
+        for start in range(at, at + _NUMBER_BITS // 3 * 4, 4):
+            group = bits[start : start + 4]
+            if len(group) < 4:
+                raise _short()
+            if group[0] == "0":
+                self.at = start + 4
+                return value << 3 | int(group, 2)
+            value = value << 3 | int(group[1:], 2)
+        raise WireError(Refusal.OUT_OF_RANGE, f"a number of more than {_NUMBER_BITS} bits in a block")
+
+    def signed(self) -> int:
+        code = self.number()
+        return code >> 1 ^ -(code & 1)
+
+    def rice(self, count: int) -> list[int]:
+        if count == 0:
+            return []
+        k = self.number()
+        if k > _NUMBER_BITS:
+            raise WireError(Refusal.OUT_OF_RANGE, f"a Rice parameter of {k} in a block")
+        zeros = self.bits[self.at : self.at + count * (_ESCAPE + 1)].split("1", count)
+        if len(zeros) <= count:
+            raise _short()
+        del zeros[count]
+        quotients = list(map(len, zeros))
+        self.at += sum(quotients) + count
+        if k == 0:
+            naturals = quotients
+        else:
+            words = self.take(count * k)
+            starts = range(0, count * k, k)
+            if k <= _TABLE_BITS:
+                values = _values(k)
+                remainders = [values[words[start : start + k]] for start in starts]
+            else:
+                remainders = [int(words[start : start + k], 2) for start in starts]
+            naturals = [quotient << k | low for quotient, low in zip(quotients, remainders, strict=True)]
+        if max(quotients) >= _ESCAPE:
+            for index, quotient in enumerate(quotients):
+                if quotient >= _ESCAPE:
+                    naturals[index] += self.number() << k
+        return naturals
+
+    def places(self, rows: int) -> list[int]:
+        """Ascending row numbers below `rows`."""
+        count = self.number()
+        if count > rows:
+            raise WireError(Refusal.MALFORMED, f"{count} places among {rows} rows in a block")
+        places = list(accumulate([gap + 1 for gap in self.rice(count)], initial=-1))[1:]
+        if places and places[-1] >= rows:
+            raise WireError(Refusal.MALFORMED, f"place {places[-1]} among {rows} rows in a block")
+        return places
+
+    def finish(self) -> None:
+        rest = self.bits[self.at :]
+        if len(rest) > 7 or "1" in rest:
+            raise WireError(Refusal.MALFORMED, f"{len(rest)} bits follow the last column of a block")
+
+
+def _short() -> WireError:
+    return WireError(Refusal.MALFORMED, "a block ends before its columns do")
+
+
+def _read_partial(bits: _Bits, rows: int) -> list[int | None]:
+    column: list[int | None] = [None] * rows
+    if bits.take(1) == "0":
+        return column
+    places = bits.places(rows)
+    present: list[int] = []
+    edges = [0, *places, rows]
+    for start, end in zip(edges[::2], edges[1::2], strict=False):
+        present.extend(range(start, end))
+    if present:
+        for row, value in zip(present, _read_column(bits, len(present)), strict=True):
+            column[row] = value
+    return column
+
+
+def _read_column(bits: _Bits, rows: int) -> list[int]:
+    kind = 0
+    while kind < 4 and bits.take(1) == "0":
+        kind += 1
+    start = bits.signed()
+    if kind == 0:
+        values = [start] * rows
+    elif kind == 1:
+        changes = [0] * rows
+        places = bits.places(rows - 1)
+        for row, code in zip(places, bits.rice(len(places)), strict=True):
+            changes[row + 1] = code + 1
+        values = list(accumulate(_unzigzag(changes[1:]), initial=start))
+    elif kind == 2:
+        values = list(accumulate(_unzigzag(bits.rice(rows - 1)), initial=start))
+    elif kind == 3:
+        slope = bits.signed()
+        slopes = accumulate(_unzigzag(bits.rice(max(0, rows - 2))), initial=slope)
+        values = list(accumulate(slopes, initial=start))
+        if rows == 1 and slope:
+            raise WireError(Refusal.MALFORMED, "a slope in a column of one row")
+        del values[rows:]
+    else:
+        values = [start + natural for natural in bits.rice(rows)]
+    if min(values) <= -VALUE_LIMIT or max(values) >= VALUE_LIMIT:
+        raise WireError(Refusal.OUT_OF_RANGE, f"a value of more than {VALUE_LIMIT.bit_length() - 1} bits in a column")
+    return values
+
+
+def _unzigzag(codes: list[int]) -> list[int]:
+    return [code >> 1 ^ -(code & 1) for code in codes]
