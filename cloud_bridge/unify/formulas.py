@@ -1,0 +1,75 @@
+"""Data computed from several signals, or by a condition, at the instants at which they are known together.
+
+An expression is evaluated at each instant at which one of its signals has a value. A signal of a regular grid is known
+at its own instants only. An on-change signal says nothing while it stays the same, so it is known from the moment it is
+said until it is said to be absent, within one upload: the next upload restates it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from cloud_bridge.records.model import Value
+from cloud_bridge.unify.columns import Columns
+from cloud_bridge.unify.conversion import Finish, reading
+from contract.expressions import Expression
+from contract.upload import Upload
+
+
+class Formula(NamedTuple):
+    """A datum made by an expression; `finish` makes its result what is published."""
+
+    datum: str
+    expression: Expression
+    finish: Finish
+
+
+class Formulas:
+    """The formulas of one profile over the columns of one manifest."""
+
+    def __init__(self, columns: Columns, formulas: Sequence[Formula]) -> None:
+        self._columns = columns
+        self._formulas = [(formula, frozenset(formula.expression.names)) for formula in formulas]
+        names = sorted({name for formula in formulas for name in formula.expression.names})
+        self._inputs = {
+            (number := columns.number(name)): (name, reading(columns.signals[number]), columns.is_on_change[number])
+            for name in names
+        }
+
+    def evaluate(self, upload: Upload) -> Iterator[tuple[int, str, Value | None]]:
+        """(time, datum, value) in ascending time; None where a result may not be published."""
+        if not self._inputs:
+            return
+        held: dict[str, Value] = {}
+        for at_ms, raws in sorted(self._instants(upload).items()):
+            sampled: dict[str, Value] = {}
+            for number, raw in raws.items():
+                name, read, is_on_change = self._inputs[number]
+                if raw is not None:
+                    sampled[name] = read(raw)
+                    if is_on_change:
+                        held[name] = sampled[name]
+                elif is_on_change:
+                    held.pop(name, None)
+            known = held | sampled
+            for formula, names in self._formulas:
+                if not names.isdisjoint(sampled):
+                    result = formula.expression(known.get)
+                    if result is not None:
+                        yield at_ms, formula.datum, formula.finish(result)
+
+    def _instants(self, upload: Upload) -> dict[int, dict[int, int | None]]:
+        """Raw values by time and signal; of the same instant the later change outweighs the earlier, both a grid."""
+        instants: dict[int, dict[int, int | None]] = defaultdict(dict)
+        for grid in upload.grids:
+            interval_ms, numbers = self._columns.of(grid)
+            for number, column in zip(numbers, grid.columns, strict=True):
+                if number in self._inputs:
+                    for row, raw in enumerate(column):
+                        instants[grid.start_ms + row * interval_ms][number] = raw
+        for change in upload.changes:
+            if change.signal in self._inputs:
+                instants[change.at_ms][change.signal] = change.raw
+        return instants
