@@ -9,14 +9,15 @@ API). Every method is one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 import msgspec
 
+from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.model import Alert, Message, Position, Status, Trip
-from contract.upload import Anchor, Evicted
+from contract.upload import Anchor, Ledger
 
 Interval = tuple[int, int]
 
@@ -76,6 +77,10 @@ class Reader(Protocol):
     def alerts(self, vin: str, within: Sequence[Interval]) -> list[Alert]: ...
 
 
+class StoreError(Exception):
+    """The database cannot be used, or not now; the text says which, why, and what to do."""
+
+
 class RegistryError(Exception):
     """Something named does not exist, or exists already; the text says what."""
 
@@ -105,7 +110,7 @@ class Received(NamedTuple):
     sequence: int
     manifest: bytes
     anchor: Anchor | None
-    evicted: tuple[Evicted, ...]
+    ledger: Ledger
     topic: str
     payload: bytes
 
@@ -149,6 +154,8 @@ class Intake(msgspec.Struct, frozen=True):
     waiting_for_time: int = 0
     refusals: dict[str, int] = {}
     """How often each reason to quarantine was met."""
+    ledger: dict[str, int] = {}
+    """Sums of the counts in the ledgers of its uploads, by `contract.upload.Count`."""
 
 
 class Receiving(Protocol):
@@ -181,7 +188,7 @@ class Waits(IntEnum):
 
 
 class Pending(NamedTuple):
-    """An upload to derive, with what is needed to place it."""
+    """An upload to derive."""
 
     boot: bytes
     sequence: int
@@ -189,56 +196,108 @@ class Pending(NamedTuple):
     anchor: Anchor | None
     payload: bytes
 
+    @property
+    def kernel(self) -> bytes:
+        """The kernel's boot: uploads of one share a clock."""
+        return self.boot[:8]
+
 
 class Chunk(NamedTuple):
-    """The dated messages of one upload."""
+    """What one upload tells, dated."""
 
     boot: bytes
     sequence: int
-    messages: list[Message]
+    stretch: Stretch
+    """From and to need not hold messages."""
+
+
+class Undecodable(NamedTuple):
+    """An upload whose columns are not those of its manifest."""
+
+    upload: Pending
+    reason: str
+    detail: str
+
+
+class Step(NamedTuple):
+    """What looking at some pending uploads gave. Each is in one of the three."""
+
+    anchors: Mapping[bytes, Anchor]
+    """Of each kernel boot that got a better one. What was dated by an older one becomes pending again, and so does what
+    waited for one."""
+    chunks: Sequence[Chunk]
+    undecodable: Sequence[Undecodable]
+    undated: Sequence[Pending]
+    """Their boot has no anchor."""
+
+
+class Checkpoint(NamedTuple):
+    """A state of the fold to continue from."""
+
+    until_ms: int
+    """Everything before is in it."""
+    span: int
+    """2: the first of a day; 1: the first of an hour; 0: only the newest."""
+    history: bytes
 
 
 class Fold(NamedTuple):
-    """What folding left: rows to put, and state to continue from."""
+    """What folding from a checkpoint on left."""
 
+    from_ms: int
+    """The checkpoint's `until_ms`: records that start later, and later checkpoints, are replaced."""
+    opened: Sequence[str]
+    """Ids of trips and alerts that were open at the checkpoint: replaced too."""
     status: Status
-    trips: Sequence[Trip]
-    alerts: Sequence[Alert]
-    checkpoints: Mapping[int, bytes]
-    """State of the fold by the time before which everything is in it."""
+    trips: Mapping[str, Trip]
+    alerts: Mapping[str, Alert]
+    checkpoints: Sequence[Checkpoint]
+    keep_from_ms: int
+    """Checkpoints before are kept one a day only."""
 
 
 class StaleError(Exception):
-    """Somebody else derived the same vehicle meanwhile: look again."""
+    """Another process derived the same vehicle meanwhile: look again."""
+
+
+class Extent(msgspec.Struct, frozen=True):
+    """How far a vehicle is derived."""
+
+    revision: int = 0
+    dirty_from_ms: int | None = None
+    """Chunks from here on are not in the records yet; None: all are."""
+    profile: bytes = b""
+    """Digest of the vehicle profile it was derived with."""
 
 
 class Derived(Protocol):
-    """What derivation reads and writes. `revision` guards against two deriving the same vehicle at once."""
+    """What derivation reads and writes. Writing needs the revision that was read, and raises StaleError when it is not
+    the one in the database any more."""
 
     def to_derive(self) -> list[str]:
-        """Vehicles that have uploads to derive, or chunks to fold."""
+        """Registered vehicles that have uploads ready to derive, or chunks to fold."""
         ...
 
-    def revision(self, vin: str) -> tuple[int, int | None]:
-        """The revision, and the time from which chunks are not folded yet (None: all are)."""
+    def extent(self, vin: str) -> Extent: ...
+    def ready(self, vin: str, limit: int) -> list[Pending]:
+        """Uploads not derived yet that wait for nothing."""
         ...
 
-    def ready(self, vin: str, limit: int) -> list[Pending]: ...
-    def manifest(self, vin: str, manifest_id: bytes) -> bytes | None: ...
-    def anchors(self, vin: str) -> dict[bytes, Anchor]: ...
-    def put_chunks(
-        self,
-        vin: str,
-        revision: int,
-        chunks: Iterable[Chunk],
-        undecodable: Iterable[tuple[Pending, str, str]],
-        anchors: Mapping[bytes, Anchor],
-        waiting: Iterable[Pending],
-        now_ms: int,
-    ) -> int: ...
-    def chunks_from(self, vin: str, from_ms: int) -> Iterable[list[Message]]: ...
-    def checkpoint(self, vin: str, up_to_ms: int) -> tuple[int, bytes] | None: ...
-    def put_fold(self, vin: str, revision: int, from_ms: int, fold: Fold) -> int: ...
-    def forget(self, vin: str) -> None:
-        """Deletes everything derived, and marks every upload as to be derived."""
+    def manifest(self, vin: str, manifest_id: bytes) -> bytes: ...
+    def anchors(self, vin: str) -> dict[bytes, Anchor]:
+        """The best known anchor by kernel boot."""
+        ...
+
+    def put_step(self, vin: str, extent: Extent, step: Step, now_ms: int) -> Extent: ...
+    def checkpoint(self, vin: str, up_to_ms: int) -> Checkpoint | None:
+        """The newest whose `until_ms` is not above `up_to_ms`."""
+        ...
+
+    def stretches(self, vin: str, from_ms: int) -> Iterator[Stretch]:
+        """All that begin at `from_ms` or later, by (from, to)."""
+        ...
+
+    def put_fold(self, vin: str, extent: Extent, fold: Fold) -> Extent: ...
+    def forget(self, vin: str, profile: bytes) -> Extent:
+        """Deletes everything derived, marks every upload as to be derived, with this profile."""
         ...

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cloud_bridge.store.port import StoreError
+
 SCHEMA = Path(__file__).parent.parent / "sql" / "sqlite"
 BUSY_TIMEOUT_S = 30.0
 _READERS_KEPT = 8
@@ -25,10 +27,6 @@ CREATE TABLE IF NOT EXISTS schema_change (
     applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
 ) STRICT
 """
-
-
-class StoreError(Exception):
-    """The database cannot be used; the text says which file, why, and what to do."""
 
 
 class Database:
@@ -75,20 +73,19 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: committed when the block ends, undone when it raises."""
+        """One transaction: committed when the block ends, undone when it raises. Raises StoreError when the database is
+        locked for too long, or its disk is full or failing."""
         with self._write_lock:
-            self._writer.execute("BEGIN IMMEDIATE")
             try:
-                yield self._writer
-            except BaseException:
-                self._writer.execute("ROLLBACK")
-                raise
-            try:
-                self._writer.execute("COMMIT")
-            except sqlite3.Error:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-                raise
+                self._writer.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._writer
+                    self._writer.execute("COMMIT")
+                finally:
+                    if self._writer.in_transaction:
+                        self._writer.execute("ROLLBACK")
+            except sqlite3.OperationalError as error:
+                raise StoreError(f"{self.path}: {error}") from error
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

@@ -60,6 +60,11 @@ _WAITING = "SELECT waits, count(*) FROM pending WHERE vin = ? GROUP BY waits"
 _REFUSALS = "SELECT reason, count FROM refusal WHERE vin = ? ORDER BY reason"
 _ALL_REFUSALS = "SELECT vin, reason, count FROM refusal ORDER BY vin, reason"
 
+_PUT_LEDGER = """
+INSERT INTO ledger (vin, name, total) VALUES (?, ?, ?) ON CONFLICT (vin, name) DO UPDATE SET total = total + excluded.total
+"""
+_LEDGER = "SELECT name, total FROM ledger WHERE vin = ? ORDER BY name"
+
 _QUARANTINE = """
 INSERT INTO quarantine (vin, digest, topic, reason, detail, received_at_ms, size, payload)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
@@ -68,7 +73,12 @@ _COUNT_REFUSAL = """
 INSERT INTO refusal (vin, reason, count) VALUES (?, ?, ?)
 ON CONFLICT (vin, reason) DO UPDATE SET count = count + excluded.count
 """
-_TRIM_QUARANTINE = """
+_TRIM_PUT_LEDGER = """
+INSERT INTO ledger (vin, name, total) VALUES (?, ?, ?) ON CONFLICT (vin, name) DO UPDATE SET total = total + excluded.total
+"""
+_LEDGER = "SELECT name, total FROM ledger WHERE vin = ? ORDER BY name"
+
+_QUARANTINE = """
 DELETE FROM quarantine WHERE number <= (
     SELECT max(number) FROM (
         SELECT number, row_number() OVER newest AS newer, sum(length(payload)) OVER newest AS bytes
@@ -120,7 +130,7 @@ class SqliteReceiving:
             )
             connection.executemany(
                 _ADD_EVICTED,
-                [(one.vin, one.boot, gap.first, gap.last, gap.reason) for one in new for gap in one.evicted],
+                [(one.vin, one.boot, gap.first, gap.last, gap.reason) for one in new for gap in one.ledger.evicted],
             )
             held = _merge_held(connection, uploads)
             _count_intake(connection, uploads, new, now_ms)
@@ -159,6 +169,7 @@ class SqliteReceiving:
         with self._database.read() as connection:
             row = connection.execute(_INTAKE, (vin,)).fetchone()
             waiting = dict(connection.execute(_WAITING, (vin,)).fetchall())
+            counts = dict(connection.execute(_LEDGER, (vin,)).fetchall())
             refusals = dict(connection.execute(_REFUSALS, (vin,)).fetchall())
             held: defaultdict[bytes, list[Span]] = defaultdict(list)
             evicted: defaultdict[bytes, list[Span]] = defaultdict(list)
@@ -177,6 +188,7 @@ class SqliteReceiving:
             waiting_for_manifest=waiting.get(Waits.MANIFEST, 0),
             waiting_for_time=waiting.get(Waits.ANCHOR, 0),
             refusals=refusals,
+            ledger=counts,
         )
 
 
@@ -265,3 +277,8 @@ def _count_intake(
     connection.executemany(
         _PUT_INTAKE, [(vin, fresh[vin], number - fresh[vin], now_ms) for vin, number in came.items()]
     )
+    counted: Counter[tuple[str, str]] = Counter()
+    for one in new:
+        for name, number in one.ledger.counts.items():
+            counted[one.vin, name.value] += number
+    connection.executemany(_PUT_LEDGER, [(*key, number) for key, number in counted.items() if number])

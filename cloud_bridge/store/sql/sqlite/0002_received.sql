@@ -51,6 +51,14 @@ CREATE TABLE intake (
     last_upload_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Sums of what the ledgers of a vehicle's uploads count (`contract.upload.Count`): frames received, dropped, refused …
+CREATE TABLE ledger (
+    vin   TEXT NOT NULL,
+    name  TEXT NOT NULL,
+    total INTEGER NOT NULL,
+    PRIMARY KEY (vin, name)
+) STRICT, WITHOUT ROWID;
+
 -- Payloads that could not be taken in, newest kept. `vin` is the topic's, '' where the topic names none.
 CREATE TABLE quarantine (
     number         INTEGER PRIMARY KEY AUTOINCREMENT,

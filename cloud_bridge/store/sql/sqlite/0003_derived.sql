@@ -16,31 +16,34 @@ CREATE TABLE chunk (
     vin       TEXT NOT NULL,
     boot      BLOB NOT NULL,
     sequence  INTEGER NOT NULL,
-    from_ms   INTEGER NOT NULL,           -- time of its first message
-    to_ms     INTEGER NOT NULL,           -- time of its last message, inclusive
+    from_ms   INTEGER NOT NULL,           -- what it tells is of [from_ms, to_ms)
+    to_ms     INTEGER NOT NULL,
+    asleep    INTEGER NOT NULL,           -- 1: its end is the buses going silent
     messages  INTEGER NOT NULL,
     positions INTEGER NOT NULL,           -- messages that carry a position
     kinds     BLOB NOT NULL,              -- how many messages have which kinds of data
-    body      BLOB NOT NULL,
+    body      BLOB NOT NULL,              -- the messages
     PRIMARY KEY (vin, boot, sequence)
 ) STRICT;
-CREATE INDEX chunk_by_time ON chunk (vin, from_ms);
--- The longest chunks are few and short; this finds how far back one that reaches into a range can begin.
+CREATE INDEX chunk_by_time ON chunk (vin, from_ms, to_ms);
+-- How far before a range a chunk that reaches into it can begin.
 CREATE INDEX chunk_by_length ON chunk (vin, to_ms - from_ms);
 
 -- One row per derived vehicle: how far its records are folded.
 CREATE TABLE derived (
     vin           TEXT PRIMARY KEY,
     revision      INTEGER NOT NULL,       -- grows with every change; who computed from an older one computes again
-    dirty_from_ms INTEGER                 -- chunks from here on are not in the records yet; NULL: all are
+    dirty_from_ms INTEGER,                -- chunks from here on are not in the records yet; NULL: all are
+    profile       BLOB NOT NULL           -- digest of the vehicle profile it was derived with
 ) STRICT, WITHOUT ROWID;
 
--- The state of the fold: everything before `before_ms` is in it.
+-- States of the fold to continue from: everything before `until_ms` is in it, and nothing after.
 CREATE TABLE checkpoint (
-    vin       TEXT NOT NULL,
-    before_ms INTEGER NOT NULL,
-    history   BLOB NOT NULL,
-    PRIMARY KEY (vin, before_ms)
+    vin      TEXT NOT NULL,
+    until_ms INTEGER NOT NULL,
+    span     INTEGER NOT NULL,            -- 0: the newest; 1: the first of an hour; 2: the first of a day
+    history  BLOB NOT NULL,
+    PRIMARY KEY (vin, until_ms)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE status (

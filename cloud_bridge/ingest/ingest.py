@@ -1,0 +1,132 @@
+"""Ingest: a batch of messages from vehicles becomes one transaction, and then receipts.
+
+What is checked here is what must be known to number an upload: that its header reads, that the vehicle it names is the
+one of the topic, and that the vehicle is registered. Columns are looked at when the upload is derived. What fails a
+check goes to quarantine with its reason and never holds up the rest of the batch.
+
+Receipts are made after the commit and say what the database holds. Per kind of message:
+
+* an upload under a new key, or the same payload again: held;
+* another payload under a key that is held: the first stays, this one is quarantined; held;
+* an upload or manifest that cannot be read, or of a lying vehicle: quarantined, and refused by digest, so that the
+  vehicle does not send it for ever;
+* anything of a vehicle that is not registered: quarantined but *not* receipted. The vehicle keeps it, and what it
+  keeps comes in once it is registered.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from cloud_bridge.store.port import Received, Receiving, Refused
+from contract.manifest import decode_manifest, manifest_id
+from contract.receipt import Receipt
+from contract.topics import MANIFEST, UP, vin_of
+from contract.upload import read_header
+from contract.wire import Refusal, WireError, digest
+
+_NO_BOOT = bytes(16)
+
+
+class Delivery(NamedTuple):
+    """A message as the broker gave it."""
+
+    topic: str
+    payload: bytes
+
+
+class Receipts(NamedTuple):
+    """What to publish after a commit: receipts by VIN; and how much of the batch was new."""
+
+    by_vin: dict[str, list[Receipt]]
+    uploads: int
+    """New ones."""
+    duplicates: int
+    refused: int
+    """Quarantined, conflicts included."""
+
+
+class Ingest:
+    def __init__(self, store: Receiving, clock_ms: Callable[[], int]) -> None:
+        self._store = store
+        self._clock_ms = clock_ms
+
+    def commit(self, batch: Sequence[Delivery]) -> Receipts:
+        """Takes the batch in: all of it is on disk when this returns. Raises StoreError when it is not."""
+        sorted_out = _Batch(self._store)
+        for delivery in batch:
+            sorted_out.take(delivery)
+        committed = self._store.commit(sorted_out.uploads, sorted_out.manifests, sorted_out.refused, self._clock_ms())
+        held: defaultdict[str, list[Receipt]] = defaultdict(list)
+        for (vin, boot), spans in committed.held.items():
+            held[vin].append(Receipt(boot, held=tuple(range(first, last + 1) for first, last in spans)))
+        receipts: dict[str, list[Receipt]] = {}
+        for vin in held.keys() | committed.wanted.keys() | sorted_out.refusals.keys():
+            refused = tuple(dict.fromkeys(sorted_out.refusals.get(vin, ())))
+            wanted = tuple(committed.wanted.get(vin, ()))
+            of_vin = held.get(vin) or [Receipt(_NO_BOOT)]
+            # Refusals and wishes are the vehicle's, not a boot's: they go along with the first.
+            receipts[vin] = [Receipt(of_vin[0].boot, of_vin[0].held, refused, wanted), *of_vin[1:]]
+        duplicates, conflicts = committed.duplicates, committed.conflicts
+        new = len(sorted_out.uploads) - duplicates - conflicts
+        return Receipts(receipts, new, duplicates, len(sorted_out.refused) + conflicts)
+
+    def wanted(self) -> dict[str, Receipt]:
+        """A receipt that asks for the manifests it lacks, for every vehicle that has sent uploads without one."""
+        return {vin: Receipt(_NO_BOOT, wanted=tuple(ids)) for vin, ids in self._store.wanted().items()}
+
+
+class _Batch:
+    """A batch, sorted out."""
+
+    def __init__(self, store: Receiving) -> None:
+        self._store = store
+        self.uploads: list[Received] = []
+        self.manifests: list[tuple[str, bytes, bytes]] = []
+        self.refused: list[Refused] = []
+        self.refusals: defaultdict[str, list[bytes]] = defaultdict(list)
+        """Digests to refuse, by VIN of the topic."""
+
+    def take(self, delivery: Delivery) -> None:
+        topic, payload = delivery
+        vin = vin_of(topic)
+        if vin is None:
+            self._quarantine("", delivery, "wrong_topic", f"topic {topic!r} names no vehicle: its VIN is malformed")
+            return
+        if not self._store.is_registered(vin):
+            self._quarantine(
+                vin, delivery, "unregistered", f"vehicle {vin} is not registered: `canlift-bridge vehicle add`"
+            )
+            return
+        leaf = topic.rpartition("/")[2]
+        try:
+            if leaf == UP:
+                self.uploads.append(_received(vin, delivery))
+            elif leaf == MANIFEST:
+                self.manifests.append((vin, manifest_id(decode_manifest(payload)), payload))
+            else:
+                self._quarantine(vin, delivery, "wrong_topic", f"{leaf!r} is not a topic that vehicles publish on")
+        except WireError as error:
+            self._quarantine(vin, delivery, error.reason, error.text)
+            self.refusals[vin].append(digest(payload))
+
+    def _quarantine(self, vin: str, delivery: Delivery, reason: str, detail: str) -> None:
+        self.refused.append(Refused(vin, delivery.topic, reason, detail, delivery.payload))
+
+
+def _received(vin: str, delivery: Delivery) -> Received:
+    header = read_header(delivery.payload)
+    if header.vin != vin:
+        raise WireError(Refusal.VIN_MISMATCH, f"the topic names {vin}, the upload {header.vin}")
+    return Received(
+        vin,
+        header.boot,
+        header.sequence,
+        header.manifest,
+        header.anchor,
+        header.ledger,
+        delivery.topic,
+        delivery.payload,
+    )

@@ -1,0 +1,85 @@
+"""The bridge's settings: `bridge.toml`, every key of it, with its default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from contract.configuration import Duration, read_toml
+
+
+class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    host: str = "127.0.0.1"
+    port: int = 1883
+    protocol: Literal[4, 5] = 5
+    """5 is MQTT 5; 4 is MQTT 3.1.1, for brokers that know no better."""
+    shared: bool = True
+    """Subscribe as a group, so that several bridges share the work. Off for brokers without shared subscriptions."""
+    group: str = "bridge"
+    client_id: str = "canlift-bridge"
+    """Stable, so that the broker keeps what comes while the bridge is away. Each bridge of a group has its own."""
+    session_expiry: Duration = Duration.parse("1d")
+    keepalive: Duration = Duration.parse("30s")
+    user: str | None = None
+    password_file: Path | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    """Certificates that sign the broker's; the system's own when left out."""
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+class Database(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    path: Path = Path("canlift.db")
+
+
+class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str | None = None
+    """What links begin with: the address as clients see it. `http://host:port` when left out."""
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+
+class Vehicles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    profiles: Path = Path("vehicles")
+    """Folder of the vehicle profiles, one `<model>.toml` each."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Relative paths in the file are relative to the file's folder."""
+
+    mqtt: Mqtt = Mqtt()
+    database: Database = Database()
+    api: Api = Api()
+    vehicles: Vehicles = Vehicles()
+
+
+def read_settings(path: Path) -> Settings:
+    """Raises ConfigurationError naming everything that is wrong with the file."""
+    settings = read_toml(path, Settings)
+    folder = path.parent
+    mqtt = settings.mqtt
+    return replace(
+        settings,
+        mqtt=replace(
+            mqtt,
+            password_file=_below(folder, mqtt.password_file),
+            ca_file=_below(folder, mqtt.ca_file),
+            cert_file=_below(folder, mqtt.cert_file),
+            key_file=_below(folder, mqtt.key_file),
+        ),
+        database=Database(folder / settings.database.path),
+        vehicles=Vehicles(folder / settings.vehicles.profiles),
+    )
+
+
+def _below(folder: Path, path: Path | None) -> Path | None:
+    return None if path is None else folder / path
