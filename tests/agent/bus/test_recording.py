@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import random
 from collections.abc import Iterable
@@ -37,14 +38,6 @@ def messages(count: int) -> list[can.Message]:
 def write(path: Path, content: Iterable[can.Message]) -> Path:
     with can.Logger(path) as logger:
         for message in content:
-            if path.suffix == ".mf4":
-                message = can.Message(
-                    timestamp=message.timestamp,
-                    arbitration_id=message.arbitration_id,
-                    is_extended_id=message.is_extended_id,
-                    data=message.data,
-                    channel=int(message.channel or 0),
-                )
             logger.on_message_received(message)
     return path
 
@@ -269,14 +262,15 @@ def test_a_torn_blf_is_played_up_to_where_it_ends(tmp_path_factory: pytest.TempP
     path = tmp_path_factory.mktemp("torn") / "drive.blf"
     content = blf(path)
     whole = gist(play(path)[0])
-    path.write_bytes(content[: length % len(content)])
-    try:
-        frames, _ = play(path)
-    except RecordingError as error:
-        assert "drive.blf" in str(error)  # Nothing was left of it.
-        assert length % len(content) < 300
+    length %= len(content)
+    path.write_bytes(content[:length])
+    if length < 300:  # Header and a part of the first container: it may hold no whole frame.
+        with contextlib.suppress(RecordingError):
+            assert gist(play(path)[0]) == whole[: len(play(path)[0])]
     else:
+        frames, _ = play(path)
         assert gist(frames) == whole[: len(frames)]
+        assert frames
 
 
 def test_a_torn_gzip_file_is_played_up_to_where_it_ends(tmp_path: Path) -> None:
@@ -371,7 +365,7 @@ def test_what_cannot_be_played_at_all_is_an_error_that_names_the_file(
     with pytest.raises(RecordingError, match=expected) as error:
         Recording([tmp_path / name])
     assert name in str(error.value)
-    with pytest.raises(RecordingError, match="absent.log"):
+    with pytest.raises(RecordingError, match=r"absent\.log"):
         Recording([tmp_path / "absent.log"])
 
 
