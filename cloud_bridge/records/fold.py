@@ -21,15 +21,8 @@ import msgspec
 from cloud_bridge.records import alerts, trips
 from cloud_bridge.records.messages import merge
 from cloud_bridge.records.model import Alert, Known, Message, Position, Status, Trip
-from cloud_bridge.records.trips import OpenTrip, TripRule
-
-
-class Rules(msgspec.Struct, frozen=True):
-    """What the records of one vehicle depend on besides what it said."""
-
-    vin: str
-    trip: TripRule | None
-    """None for a model whose profile defines no trips: then there are none."""
+from cloud_bridge.records.rules import Rules
+from cloud_bridge.records.trips import OpenTrip
 
 
 class History(msgspec.Struct):

@@ -65,7 +65,7 @@ class TripRule(msgspec.Struct, frozen=True):
     """What a trip is, for one model."""
 
     datum: str
-    active: frozenset[str]
+    active: frozenset[str | bool]
     """Its values while a trip goes on."""
     silence_ms: int
     """Silence longer than this ends a trip."""
