@@ -13,7 +13,7 @@ Stretches must come in ascending time and not overlap: `lay_out` makes them so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 
 import msgspec
@@ -75,21 +75,27 @@ def status(history: History) -> Status:
     return Status(dict(sorted(history.known.items())), history.position, history.last_ms or 0)
 
 
-def lay_out(stretches: Iterable[Stretch]) -> list[Stretch]:
-    """The same stretches in ascending time, those that overlap joined into one, from any order of them.
+def lay_out(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
+    """The same stretches, those that overlap joined into one. They come in ascending start, in any order where starts
+    are equal; ValueError otherwise.
 
     A vehicle's uploads do not overlap, but two boots dated by anchors of some uncertainty may. Of joined stretches the
-    one with the latest end says whether it ends asleep.
+    one with the latest end says whether they end asleep.
     """
-    laid: list[Stretch] = []
-    for stretch in sorted(stretches, key=lambda stretch: (stretch.from_ms, stretch.to_ms, stretch.ends_asleep)):
-        if laid and stretch.from_ms < laid[-1].to_ms:
-            before = laid.pop()
-            latest = max(before, stretch, key=lambda one: (one.to_ms, one.ends_asleep))
-            both = merge(before.messages, stretch.messages)
-            stretch = Stretch(before.from_ms, latest.to_ms, both, latest.ends_asleep)
-        laid.append(stretch)
-    return laid
+    laid: Stretch | None = None
+    for stretch in stretches:
+        if laid is None:
+            laid = stretch
+        elif stretch.from_ms < laid.from_ms:
+            raise ValueError(f"a stretch from {stretch.from_ms} ms comes after one from {laid.from_ms} ms")
+        elif stretch.from_ms < laid.to_ms or stretch.from_ms == laid.from_ms:
+            to_ms, asleep = max((one.to_ms, one.ends_asleep) for one in (laid, stretch))
+            laid = Stretch(laid.from_ms, to_ms, merge(laid.messages, stretch.messages), asleep)
+        else:
+            yield laid
+            laid = stretch
+    if laid is not None:
+        yield laid
 
 
 def _start(alert: Alert) -> tuple[int, str]:
