@@ -25,7 +25,7 @@ each, then, for every quotient of `_ESCAPE` or more (written as `_ESCAPE` zeros)
 value costs some 30 bits and never floods a block.
 
 Values are integers of at most 66 bits and a sign: raw values of 64 bits, signed or not, and their differences. A block
-that ends early, has more bytes than it needs, set bits in its filling, or goes beyond these limits is refused.
+that ends early, has more bytes than it needs, set bits in its filling, or values beyond the limits is refused.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from contract.wire import Refusal, WireError
 
 Column = Sequence[int | None]
 
-VALUE_LIMIT = 2**66
-"""Values lie strictly between minus this and this."""
+VALUE_MAXIMUM = 2**66 - 1
+VALUE_MINIMUM = -VALUE_MAXIMUM
 
 _ESCAPE = 24
 _UNARY = tuple("0" * quotient + "1" for quotient in range(_ESCAPE + 1))
@@ -48,47 +48,44 @@ _NUMBER_BITS = 72
 """A number is below 2**72: the zigzag of a second difference of values within the limit."""
 
 
-def pack(columns: Sequence[Column]) -> bytes:
-    """The block of `columns`, which are of equal length. Raises `WireError` for a value beyond the limit."""
+def pack(columns: Sequence[Column], minimum: int = VALUE_MINIMUM, maximum: int = VALUE_MAXIMUM) -> bytes:
+    """The block of `columns`, which are of equal length. Raises `WireError` for values not in [minimum, maximum]."""
     if not columns or not columns[0]:
         return b""
-    if len({len(column) for column in columns}) != 1:
-        raise WireError(Refusal.MALFORMED, "columns of one block differ in length")
-    written: list[str] = []
-    if any(None in column for column in columns):
-        written.append("0")
-        for column in columns:
-            present, values = _presence(column)
-            written.append(present)
-            if values:
-                written.append(_column(values))
-    else:
-        written.append("1")
-        written.extend(map(_column, columns))  # type: ignore[arg-type]
+    rows = len(columns[0])
+    if any(len(column) != rows for column in columns):
+        raise WireError(Refusal.MALFORMED, "the columns of a block differ in length")
+    present = [[value for value in column if value is not None] for column in columns]
+    complete = all(len(values) == rows for values in present)
+    written = ["1" if complete else "0"]
+    for column, values in zip(columns, present, strict=True):
+        if not complete:
+            written.append(_presence(column, len(values)))
+        if values:
+            least, largest = min(values), max(values)
+            if least < minimum or largest > maximum:
+                raise WireError(Refusal.OUT_OF_RANGE, f"a value beyond {minimum} or {maximum} in a column")
+            written.append(_column(values, least, largest))
     bits = "".join(written)
     size = (len(bits) + 7) // 8
     return int(bits.ljust(size * 8, "0"), 2).to_bytes(size, "big")
 
 
-def _presence(column: Column) -> tuple[str, list[int]]:
-    values = [value for value in column if value is not None]
-    if len(values) == len(column):
-        return "1", values
-    if not values:
-        return "00", values
+def _presence(column: Column, count: int) -> str:
+    if count == len(column):
+        return "1"
+    if not count:
+        return "00"
     changes: list[int] = []
     present = True
     for row, value in enumerate(column):
         if (value is not None) is not present:
             present = not present
             changes.append(row)
-    return "01" + _places(changes), values
+    return "01" + _places(changes)
 
 
-def _column(values: Sequence[int]) -> str:
-    least, largest = min(values), max(values)
-    if least <= -VALUE_LIMIT or largest >= VALUE_LIMIT:
-        raise WireError(Refusal.OUT_OF_RANGE, f"a value of {max(-least, largest).bit_length()} bits in a column")
+def _column(values: list[int], least: int, largest: int) -> str:
     if least == largest:
         return "1" + _signed(least)
     first = list(map(sub, values[1:], values))
@@ -193,8 +190,10 @@ def _cost(naturals: list[int], k: int, largest: int) -> int:
     )
 
 
-def unpack(data: bytes, columns: int, rows: int) -> list[list[int | None]]:
-    """The `columns` columns of `rows` rows that `data` is the block of. Raises `WireError` where it is not one.
+def unpack(
+    data: bytes, columns: int, rows: int, minimum: int = VALUE_MINIMUM, maximum: int = VALUE_MAXIMUM
+) -> list[Column]:
+    """The `columns` columns of `rows` values that `data` is the block of. Raises `WireError` where it is not one.
 
     Memory and time are bounded by `columns * rows` and the size of `data`: the caller limits them.
     """
@@ -204,14 +203,18 @@ def unpack(data: bytes, columns: int, rows: int) -> list[list[int | None]]:
         return [[] for _ in range(columns)]
     bits = _Bits(data)
     complete = bits.take(1) == "1"
-    block: list[list[int | None]] = []
+    block: list[Column] = []
     for _ in range(columns):
-        if complete or bits.take(1) == "1":
-            block.append(_read_column(bits, rows))  # type: ignore[arg-type]
-        else:
-            block.append(_read_partial(bits, rows))
+        places = None if complete else _read_presence(bits, rows)
+        values = _read_column(bits, rows if places is None else len(places)) if places is None or places else []
+        if values and (min(values) < minimum or max(values) > maximum):
+            raise WireError(Refusal.OUT_OF_RANGE, f"a value beyond {minimum} or {maximum} in a column")
+        block.append(values if places is None else _spread(values, places, rows))
     bits.finish()
     return block
+
+
+_GROUPS = {f"{value:04b}": value for value in range(16)}
 
 
 class _Bits:
@@ -230,16 +233,14 @@ class _Bits:
 
     def number(self) -> int:
         value = 0
-        bits = self.bits
-        at = self.at
-        for start in range(at, at + _NUMBER_BITS // 3 * 4, 4):
-            group = bits[start : start + 4]
-            if len(group) < 4:
+        for start in range(self.at, self.at + _NUMBER_BITS // 3 * 4, 4):
+            group = _GROUPS.get(self.bits[start : start + 4])
+            if group is None:
                 raise _short()
-            if group[0] == "0":
+            if group < 8:
                 self.at = start + 4
-                return value << 3 | int(group, 2)
-            value = value << 3 | int(group[1:], 2)
+                return value << 3 | group
+            value = value << 3 | group - 8
         raise WireError(Refusal.OUT_OF_RANGE, f"a number of more than {_NUMBER_BITS} bits in a block")
 
     def signed(self) -> int:
@@ -295,18 +296,20 @@ def _short() -> WireError:
     return WireError(Refusal.MALFORMED, "a block ends before its columns do")
 
 
-def _read_partial(bits: _Bits, rows: int) -> list[int | None]:
-    column: list[int | None] = [None] * rows
+def _read_presence(bits: _Bits, rows: int) -> list[int] | None:
+    """The rows that have a value; None where all have."""
+    if bits.take(1) == "1":
+        return None
     if bits.take(1) == "0":
-        return column
-    places = bits.places(rows)
-    present: list[int] = []
-    edges = [0, *places, rows]
-    for start, end in zip(edges[::2], edges[1::2], strict=False):
-        present.extend(range(start, end))
-    if present:
-        for row, value in zip(present, _read_column(bits, len(present)), strict=True):
-            column[row] = value
+        return []
+    edges = [0, *bits.places(rows), rows]
+    return [row for start, end in zip(edges[::2], edges[1::2], strict=False) for row in range(start, end)]
+
+
+def _spread(values: list[int], places: list[int], rows: int) -> Column:
+    column: list[int | None] = [None] * rows
+    for row, value in zip(places, values, strict=True):
+        column[row] = value
     return column
 
 
@@ -334,8 +337,6 @@ def _read_column(bits: _Bits, rows: int) -> list[int]:
         del values[rows:]
     else:
         values = [start + natural for natural in bits.rice(rows)]
-    if min(values) <= -VALUE_LIMIT or max(values) >= VALUE_LIMIT:
-        raise WireError(Refusal.OUT_OF_RANGE, f"a value of more than {VALUE_LIMIT.bit_length() - 1} bits in a column")
     return values
 
 

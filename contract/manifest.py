@@ -28,8 +28,7 @@ from contract.wire import INTEGER_MAXIMUM, INTEGER_MINIMUM, Item, Refusal, WireE
 VERSION = 1
 MAXIMUM_BYTES = 1024 * 1024
 MAXIMUM_GROUPS = 1024
-MAXIMUM_SIGNALS = 65_536
-"""Of one group."""
+MAXIMUM_SIGNALS = 16_384
 MAXIMUM_CHOICES = 65_536
 MAXIMUM_TEXT_BYTES = 1024
 """Of a name, a unit or the model."""
@@ -123,6 +122,8 @@ def _manifest(item: Item) -> Manifest:
     fields = wire.entries(item, frozenset((1, 2, 3)), frozenset(), "manifest")
     groups = tuple(map(_group, wire.array(fields[3], MAXIMUM_GROUPS, "groups")))
     names: set[str] = set()
+    if sum([len(group.signals) for group in groups]) > MAXIMUM_SIGNALS:
+        raise WireError(Refusal.OVERSIZED, f"manifest: more than {MAXIMUM_SIGNALS} signals")
     for group in groups:
         for signal in group.signals:
             if signal.name in names:

@@ -13,45 +13,49 @@ An upload is one map of canonical CBOR (`contract.wire`; the schema is `upload.c
     9  anchor               ? [at_ms, utc_ms, uncertainty_ms, index in `AnchorSource`]
     10 counts               ? {index in `Count`: count}; without those that are 0
     11 evicted              ? [[first, last, reason], …]
-    12 grids                ? [[group, offset_ms, rows, block], …]; offset from start_ms, block: `contract.columns`
-    13 changes              ? [rows, block]; a block of three columns
+    12 grids                ? [grid, …]     `contract.samples`
+    13 changes              ? changes       `contract.samples`
 
-The three columns of changes are the time since the change before (the first: since the upload's start), the signal's
-number, and how far its raw value is above the last one of this signal in this upload (above 0 for the first); the third
-is missing where the signal stopped being available. New members of the three enums are added at their ends.
-
-An upload is complete in itself: with its manifest it can be read alone, whatever came before or was lost. `read_header`
-reads all but the blocks and needs no manifest. Whatever is not exactly this is refused with a `WireError`, in time and
-memory bounded by the limits below.
+New members of the enums are added at their ends. An upload is complete in itself: with its manifest it can be read
+alone, whatever came before or was lost. `read_header` reads all but the samples and needs no manifest. Whatever is not
+exactly this is refused with a `WireError`, in time and memory bounded by the limits here and in `contract.samples`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from contract import wire
-from contract.columns import pack, unpack
 from contract.manifest import Manifest
+from contract.samples import MAXIMUM_AT_MS, Change, Grid, changes_item, changes_of, grids_item, grids_of
 from contract.topics import is_vin
-from contract.wire import INTEGER_MAXIMUM, INTEGER_MINIMUM, Item, Refusal, WireError
+from contract.wire import Item, Refusal, WireError
+
+__all__ = [
+    "Anchor",
+    "AnchorSource",
+    "Change",
+    "Count",
+    "Evicted",
+    "Grid",
+    "Header",
+    "Ledger",
+    "Reason",
+    "Upload",
+    "decode_upload",
+    "encode_upload",
+    "read_header",
+]
 
 VERSION = 1
 BOOT_BYTES = 16
 MANIFEST_ID_BYTES = 8
 
 MAXIMUM_BYTES = 256 * 1024
-MAXIMUM_GRIDS = 1024
-MAXIMUM_ROWS = 65_536
-"""Of one grid, and of the changes."""
-MAXIMUM_SAMPLES = 1_000_000
-"""Values of all grids of one upload, missing ones too."""
 MAXIMUM_EVICTED = 1024
 MAXIMUM_EVICTED_REASON_BYTES = 64
 MAXIMUM_SEQUENCE = 2**53 - 1
-MAXIMUM_AT_MS = 2**42 - 1
-"""139 years on the monotonic clock: sums with any time below stay within the calendar."""
 MAXIMUM_UTC_MS = 2**43 - 1
 """The year 2248."""
 MAXIMUM_COUNT = 2**53 - 1
@@ -124,28 +128,6 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """Samples of one group: row i is of `start_ms + i * interval_ms`, the interval as in the manifest.
-
-    `columns` holds one tuple per signal of the group, in its order; all have the same length; None where the
-    value was not available.
-    """
-
-    group: int
-    start_ms: int
-    columns: tuple[tuple[int | None, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A new raw value of an on-change signal; None when it stopped being available."""
-
-    at_ms: int
-    signal: int
-    raw: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Upload:
     """Everything a vehicle collected between two uploads. Times are milliseconds on the boot's monotonic clock."""
 
@@ -208,23 +190,10 @@ def encode_upload(upload: Upload, manifest: Manifest) -> bytes:
     if upload.ledger.evicted:
         item[11] = [[evicted.first, evicted.last, evicted.reason] for evicted in upload.ledger.evicted]
     if upload.grids:
-        item[12] = [
-            [grid.group, grid.start_ms - upload.start_ms, rows, pack(grid.columns)]
-            for grid in upload.grids
-            for rows in [len(grid.columns[0]) if grid.columns else 0]
-        ]
+        item[12] = grids_item(upload.grids, upload.start_ms, upload.end_ms, manifest)
     if upload.changes:
-        item[13] = [len(upload.changes), _pack_changes(upload)]
-    header = _header(item)
-    for grid, place in zip(upload.grids, _grids(item, header, manifest), strict=True):
-        if len(grid.columns) != place.columns:
-            raise WireError(
-                Refusal.WRONG_TYPE,
-                f"group {grid.group} has {place.columns} signals, the grid {len(grid.columns)} columns",
-            )
-        for column in grid.columns:
-            _check_raws(column)
-    _check_changes(upload.changes, header, manifest)
+        item[13] = changes_item(upload.changes, upload.start_ms, upload.end_ms, manifest)
+    _header(item)
     payload = wire.write(item)
     if len(payload) > MAXIMUM_BYTES:
         raise WireError(Refusal.OVERSIZED, f"{len(payload)} bytes, at most {MAXIMUM_BYTES} are allowed")
@@ -232,7 +201,7 @@ def encode_upload(upload: Upload, manifest: Manifest) -> bytes:
 
 
 def read_header(payload: bytes) -> Header:
-    """All of an upload but its columns; the blocks of these are not looked at. Raises `WireError`."""
+    """All of an upload but its grids and changes, which are not looked at. Raises `WireError`."""
     return _header(wire.read(payload, MAXIMUM_BYTES, _DEPTH))
 
 
@@ -241,26 +210,19 @@ def decode_upload(payload: bytes, manifest: Manifest) -> Upload:
     item = wire.read(payload, MAXIMUM_BYTES, _DEPTH)
     header = _header(item)
     fields = wire.entries(item, _REQUIRED, _OPTIONAL, "upload")
-    grids = []
-    for place in _grids(fields, header, manifest):
-        columns = tuple(map(tuple, unpack(place.block, place.columns, place.rows)))
-        for column in columns:
-            _check_raws(column)
-        grids.append(Grid(place.group, place.start_ms, columns))
-    changes = _unpack_changes(fields.get(13), header)
-    _check_changes(changes, header, manifest)
+    start_ms, end_ms = header.start_ms, header.end_ms
     return Upload(
         boot=header.boot,
         sequence=header.sequence,
         vin=header.vin,
         manifest=header.manifest,
         reason=header.reason,
-        start_ms=header.start_ms,
-        end_ms=header.end_ms,
+        start_ms=start_ms,
+        end_ms=end_ms,
         anchor=header.anchor,
         ledger=header.ledger,
-        grids=tuple(grids),
-        changes=changes,
+        grids=grids_of(fields[12], start_ms, end_ms, manifest) if 12 in fields else (),
+        changes=changes_of(fields[13], start_ms, end_ms, manifest) if 13 in fields else (),
     )
 
 
@@ -331,89 +293,3 @@ def _evicted(item: Item) -> tuple[Evicted, ...]:
             )
         )
     return tuple(evicted)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A grid before its block is read."""
-
-    group: int
-    start_ms: int
-    columns: int
-    rows: int
-    block: bytes
-
-
-def _grids(fields: dict[int, Item], header: Header, manifest: Manifest) -> list[_Place]:
-    """The grids by their sizes, checked against the manifest, the upload's time and the limits."""
-    places = []
-    samples = 0
-    for each in wire.array(fields.get(12, []), MAXIMUM_GRIDS, "grids"):
-        group_item, offset_ms, rows_item, block = wire.row(each, 4, "grid")
-        index = wire.integer(group_item, 0, len(manifest.groups) - 1, "grid, group")
-        group = manifest.groups[index]
-        rows = wire.integer(rows_item, 1, MAXIMUM_ROWS, "grid, rows")
-        start_ms = header.start_ms + wire.integer(offset_ms, 0, MAXIMUM_AT_MS, "grid, offset")
-        if start_ms + (rows - 1) * group.interval_ms >= header.end_ms:
-            raise WireError(Refusal.OUT_OF_RANGE, f"grid of group {index}: its last row is after the upload's end")
-        samples += rows * len(group.signals)
-        if samples > MAXIMUM_SAMPLES:
-            raise WireError(Refusal.OVERSIZED, f"more than {MAXIMUM_SAMPLES} samples")
-        places.append(_Place(index, start_ms, len(group.signals), rows, wire.octets(block, "grid, block")))
-    return places
-
-
-def _check_raws(column: Sequence[int | None]) -> None:
-    values = [value for value in column if value is not None]
-    if values and (min(values) < INTEGER_MINIMUM or max(values) > INTEGER_MAXIMUM):
-        raise WireError(Refusal.OUT_OF_RANGE, "a raw value of more than 64 bits")
-
-
-def _pack_changes(upload: Upload) -> bytes:
-    last: dict[int, int] = {}
-    times: list[int] = []
-    raws: list[int | None] = []
-    before_ms = upload.start_ms
-    for change in upload.changes:
-        times.append(change.at_ms - before_ms)
-        before_ms = change.at_ms
-        if change.raw is None:
-            raws.append(None)
-        else:
-            raws.append(change.raw - last.get(change.signal, 0))
-            last[change.signal] = change.raw
-    return pack([times, [change.signal for change in upload.changes], raws])
-
-
-def _unpack_changes(item: Item, header: Header) -> tuple[Change, ...]:
-    if item is None:
-        return ()
-    rows_item, block = wire.row(item, 2, "changes")
-    rows = wire.integer(rows_item, 1, MAXIMUM_ROWS, "changes, rows")
-    times, signals, raws = unpack(wire.octets(block, "changes, block"), 3, rows)
-    last: dict[int, int] = {}
-    at_ms = header.start_ms
-    changes = []
-    for since_ms, signal, raw in zip(times, signals, raws, strict=True):
-        if since_ms is None or signal is None:
-            raise WireError(Refusal.WRONG_TYPE, "changes: a time or a signal is missing")
-        at_ms += since_ms
-        if raw is not None:
-            raw = last[signal] = raw + last.get(signal, 0)
-        changes.append(Change(at_ms, signal, raw))
-    return tuple(changes)
-
-
-def _check_changes(changes: Sequence[Change], header: Header, manifest: Manifest) -> None:
-    if not changes:
-        return
-    if len(changes) > MAXIMUM_ROWS:
-        raise WireError(Refusal.OVERSIZED, f"{len(changes)} changes, at most {MAXIMUM_ROWS} are allowed")
-    signals = [change.signal for change in changes]
-    known = sum([len(group.signals) for group in manifest.groups])
-    if not (min(signals) >= 0 and max(signals) < known):
-        raise WireError(Refusal.OUT_OF_RANGE, f"changes: signal {max(signals)} of a manifest of {known}")
-    times = [change.at_ms for change in changes]
-    if times[0] < header.start_ms or times[-1] >= header.end_ms or times != sorted(times):
-        raise WireError(Refusal.OUT_OF_RANGE, "changes: times that descend or are outside the upload's")
-    _check_raws([change.raw for change in changes])

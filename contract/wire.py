@@ -22,6 +22,7 @@ from typing import Never, Union
 import cbor2
 
 DIGEST_BYTES = 8
+_INTEGERS = frozenset((int,))
 INTEGER_MINIMUM = -(2**63)
 INTEGER_MAXIMUM = 2**64 - 1
 
@@ -117,11 +118,13 @@ def entries(item: Item, required: frozenset[int], optional: frozenset[int], what
     """`item` as a map with all `required` keys and no others than `optional` ones."""
     if type(item) is not dict:
         raise WireError(Refusal.WRONG_TYPE, f"{what}: expected a map")
-    keys = item.keys()
-    if not required <= keys:
-        raise WireError(Refusal.WRONG_TYPE, f"{what}: key {min(required - keys)} is missing")
-    if len(keys) > len(required) and not keys - required <= optional:
-        raise WireError(Refusal.WRONG_TYPE, f"{what}: key {min(keys - required - optional)} is unknown")
+    # 1, 1.0 and true are the same key to a dict.
+    if not _INTEGERS.issuperset(map(type, item)):
+        raise WireError(Refusal.WRONG_TYPE, f"{what}: a key that is not an integer")
+    if not required.issubset(item):
+        raise WireError(Refusal.WRONG_TYPE, f"{what}: key {min(required.difference(item))} is missing")
+    if not optional.issuperset(item.keys() - required):
+        raise WireError(Refusal.WRONG_TYPE, f"{what}: key {min(item.keys() - required - optional)} is unknown")
     return item
 
 
@@ -156,8 +159,12 @@ def text(item: Item, maximum_bytes: int, what: str) -> str:
     """`item` as a text of at most `maximum_bytes` in UTF-8."""
     if type(item) is not str:
         raise WireError(Refusal.WRONG_TYPE, f"{what}: expected a text")
-    if len(item) > maximum_bytes or len(item.encode(errors="surrogatepass")) > maximum_bytes:
-        raise WireError(Refusal.OUT_OF_RANGE, f"{what}: longer than {maximum_bytes} bytes")
+    try:
+        size = len(item.encode())
+    except UnicodeEncodeError:
+        raise WireError(Refusal.OUT_OF_RANGE, f"{what}: a lone surrogate, which UTF-8 cannot write") from None
+    if size > maximum_bytes:
+        raise WireError(Refusal.OUT_OF_RANGE, f"{what}: {size} bytes, at most {maximum_bytes} are allowed")
     return item
 
 
