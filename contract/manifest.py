@@ -34,6 +34,10 @@ MAXIMUM_TEXT_BYTES = 1024
 """Of a name, a unit or the model."""
 MAXIMUM_INTERVAL_MS = 7 * 24 * 3600 * 1000
 _DEPTH = 6
+_KEYS = frozenset((1, 2, 3))
+"""Of a manifest and of a group."""
+_SIGNAL_REQUIRED = frozenset((1, 2, 3))
+_SIGNAL_ALLOWED = frozenset((1, 2, 3, 4, 5))
 
 
 class Sampling(IntEnum):
@@ -119,7 +123,7 @@ def _exact(number: float) -> Item:
 
 def _manifest(item: Item) -> Manifest:
     wire.version(item, VERSION, "manifest")
-    fields = wire.entries(item, frozenset((1, 2, 3)), frozenset(), "manifest")
+    fields = wire.entries(item, _KEYS, _KEYS, "manifest")
     groups = tuple(map(_group, wire.array(fields[3], MAXIMUM_GROUPS, "groups")))
     names: set[str] = set()
     if sum([len(group.signals) for group in groups]) > MAXIMUM_SIGNALS:
@@ -133,7 +137,7 @@ def _manifest(item: Item) -> Manifest:
 
 
 def _group(item: Item) -> Group:
-    fields = wire.entries(item, frozenset((1, 2, 3)), frozenset(), "group")
+    fields = wire.entries(item, _KEYS, _KEYS, "group")
     return Group(
         Sampling(wire.integer(fields[1], min(Sampling), max(Sampling), "group, sampling")),
         wire.integer(fields[2], 1, MAXIMUM_INTERVAL_MS, "group, interval"),
@@ -142,7 +146,7 @@ def _group(item: Item) -> Group:
 
 
 def _signal(item: Item) -> Signal:
-    fields = wire.entries(item, frozenset((1, 2, 3)), frozenset((4, 5)), "signal")
+    fields = wire.entries(item, _SIGNAL_REQUIRED, _SIGNAL_ALLOWED, "signal")
     name = wire.text(fields[1], MAXIMUM_TEXT_BYTES, "signal, name")
     return Signal(
         name,

@@ -27,6 +27,8 @@ MAXIMUM_ENTRIES = 8192
 """Of each list."""
 MAXIMUM_SEQUENCE = 2**53 - 1
 _DEPTH = 3
+_REQUIRED = frozenset((1, 2, 3))
+_ALLOWED = frozenset((1, 2, 3, 4, 5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def decode_receipt(payload: bytes) -> Receipt:
 
 def _receipt(item: Item) -> Receipt:
     wire.version(item, VERSION, "receipt")
-    fields = wire.entries(item, frozenset((1, 2, 3)), frozenset((4, 5)), "receipt")
+    fields = wire.entries(item, _REQUIRED, _ALLOWED, "receipt")
     return Receipt(
         wire.octets(fields[2], "boot", BOOT_BYTES),
         tuple(map(_held, wire.array(fields[3], MAXIMUM_ENTRIES, "held"))),

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from contract import wire
 from contract.manifest import Manifest
@@ -151,9 +152,8 @@ class Upload:
     """In ascending time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """An upload without its columns: the fields of `Upload` by the same names."""
+class Header(NamedTuple):
+    """An upload without its samples: the fields of `Upload` by the same names."""
 
     boot: bytes
     sequence: int
@@ -209,7 +209,7 @@ def decode_upload(payload: bytes, manifest: Manifest) -> Upload:
     """The upload in `payload`; `manifest` is the one that it names, as held by the caller. Raises `WireError`."""
     item = wire.read(payload, MAXIMUM_BYTES, _DEPTH)
     header = _header(item)
-    fields = wire.entries(item, _REQUIRED, _OPTIONAL, "upload")
+    fields = wire.entries(item, _REQUIRED, _ALLOWED, "upload")
     start_ms, end_ms = header.start_ms, header.end_ms
     return Upload(
         boot=header.boot,
@@ -238,15 +238,17 @@ _COUNTS = (
     Count.UNREADABLE,
 )
 _REQUIRED = frozenset(range(1, 9))
-_OPTIONAL = frozenset(range(9, 14))
+_ALLOWED = frozenset(range(1, 14))
 
 
 def _header(item: Item) -> Header:
     wire.version(item, VERSION, "upload")
-    fields = wire.entries(item, _REQUIRED, _OPTIONAL, "upload")
-    vin = wire.text(fields[4], 17, "vin")
+    fields = wire.entries(item, _REQUIRED, _ALLOWED, "upload")
+    vin = fields[4]
+    if type(vin) is not str:
+        raise WireError(Refusal.WRONG_TYPE, "vin: expected a text")
     if not is_vin(vin):
-        raise WireError(Refusal.OUT_OF_RANGE, f"vin: {vin!r} is not a vehicle identification number")
+        raise WireError(Refusal.OUT_OF_RANGE, f"vin: {vin!r:.40} is not a vehicle identification number")
     start_ms = wire.integer(fields[7], 0, MAXIMUM_AT_MS, "start")
     return Header(
         boot=wire.octets(fields[2], "boot", BOOT_BYTES),

@@ -114,8 +114,8 @@ def _refusal(error: cbor2.CBORError) -> WireError:
     return WireError(Refusal.MALFORMED, text)
 
 
-def entries(item: Item, required: frozenset[int], optional: frozenset[int], what: str) -> dict[int, Item]:
-    """`item` as a map with all `required` keys and no others than `optional` ones."""
+def entries(item: Item, required: frozenset[int], allowed: frozenset[int], what: str) -> dict[int, Item]:
+    """`item` as a map with all `required` keys and none that is not `allowed`."""
     if type(item) is not dict:
         raise WireError(Refusal.WRONG_TYPE, f"{what}: expected a map")
     # 1, 1.0 and true are the same key to a dict.
@@ -123,8 +123,8 @@ def entries(item: Item, required: frozenset[int], optional: frozenset[int], what
         raise WireError(Refusal.WRONG_TYPE, f"{what}: a key that is not an integer")
     if not required.issubset(item):
         raise WireError(Refusal.WRONG_TYPE, f"{what}: key {min(required.difference(item))} is missing")
-    if not optional.issuperset(item.keys() - required):
-        raise WireError(Refusal.WRONG_TYPE, f"{what}: key {min(item.keys() - required - optional)} is unknown")
+    if not allowed.issuperset(item):
+        raise WireError(Refusal.WRONG_TYPE, f"{what}: key {min(item.keys() - allowed)} is unknown")
     return item
 
 
