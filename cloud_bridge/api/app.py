@@ -1,0 +1,90 @@
+"""The API as an ASGI application (Starlette)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from importlib.metadata import version
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from cloud_bridge.api import docs, openapi
+from cloud_bridge.api.authentication import Verify
+from cloud_bridge.api.call import Service
+from cloud_bridge.api.endpoint import Endpoint
+from cloud_bridge.api.errors import Code, respond, respond_failure
+from cloud_bridge.api.links import BASE, Links
+from cloud_bridge.api.paging import Tokens
+from cloud_bridge.api.routes import RESOURCES
+from cloud_bridge.store.port import Reader
+from contract.catalog import DATA
+
+HEALTH = "/health"
+
+
+def _no_label(_: str) -> str:
+    return ""
+
+
+def create_app(
+    reader: Reader,
+    public_url: str,
+    now: Callable[[], datetime],
+    *,
+    verify: Verify,
+    served: Callable[[str], frozenset[str]],
+    page_key: bytes,
+    label: Callable[[str], str] = _no_label,
+    in_threads: bool = True,
+) -> Starlette:
+    """The application.
+
+    `public_url` is what callers put before the base path; all links begin with it. `now` gives an aware time. `verify`
+    says whether a secret belongs to a stored hash. `served` and `label` give the datum keys that a model serves and its
+    name for people. `page_key` signs page tokens: every worker behind one address needs the same. `in_threads` reads in
+    worker threads, for a reader that may be called from several at once; otherwise in the event loop.
+    """
+    kinds = frozenset(datum.telemetry for datum in DATA.values() if datum.telemetry is not None)
+    service = Service(reader, Links(public_url), Tokens(page_key), served, label, kinds)
+    description = openapi.document(RESOURCES, public_url, version("canlift"))
+
+    def refuse(_: Request, error: Exception) -> Response:
+        return _refusal(error, now())
+
+    def fail(_: Request, error: Exception) -> Response:
+        return respond_failure(error, now())
+
+    app = Starlette(
+        routes=[
+            *(
+                Route(BASE + resource.path, Endpoint(resource, service, verify, now, in_threads))
+                for resource in RESOURCES
+            ),
+            *docs.routes(msgspec.json.encode(description)),
+            Route(HEALTH, _health),
+        ],
+        exception_handlers={HTTPException: refuse, Exception: fail},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _refusal(error: Exception, now: datetime) -> Response:
+    """What the router itself refuses: unknown paths and methods."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    if status == 404:
+        return respond(Code.UNKNOWN_RESOURCE, "There is no resource at this path.", now, headers)
+    if status == 405:
+        return respond(Code.METHOD, "This resource can only be read: GET or HEAD.", now, headers)
+    return respond(status * 100, "The request is refused.", now, headers)
+
+
+async def _health(_: Request) -> Response:
+    """That the process answers; it reads nothing, so it needs no credentials."""
+    return PlainTextResponse("ok\n")

@@ -1,0 +1,52 @@
+"""Who calls: HTTP Basic (RFC 7617) together with the `client_id` of the query."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable, Sequence
+
+from cloud_bridge.api.errors import Code, RefusedError
+from cloud_bridge.store.port import Client, Reader
+
+Verify = Callable[[str, str], bool]
+"""Whether a secret is the one of a stored hash."""
+
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="connectedcar", charset="UTF-8"'}
+
+
+def authenticate(authorization: str | None, client_ids: Sequence[str], reader: Reader, verify: Verify) -> Client:
+    """The client with these credentials. Raises RefusedError 401, which does not say what of them is wrong."""
+    if authorization is None or not client_ids:
+        missing = "HTTP Basic credentials" if authorization is None else "the query parameter 'client_id'"
+        raise RefusedError(
+            Code.NO_CREDENTIALS,
+            f"Missing {missing}: every call needs HTTP Basic credentials and the query parameter 'client_id'.",
+            CHALLENGE,
+        )
+    user, secret = _basic(authorization)
+    client = reader.client(client_ids[0]) if len(client_ids) == 1 else None
+    # Users are compared without telling by the time taken how much of them agrees.
+    if (
+        client is None
+        or not hmac.compare_digest(user.encode(), client.user.encode())
+        or not verify(secret, client.secret_hash)
+    ):
+        raise _wrong("These credentials and 'client_id' do not belong together.")
+    return client
+
+
+def _basic(authorization: str) -> tuple[str, str]:
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        user, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        colon = ""
+    if scheme.lower() != "basic" or not colon:
+        raise _wrong("The Authorization header is not HTTP Basic: 'Basic base64(user:secret)'.")
+    return user, secret
+
+
+def _wrong(message: str) -> RefusedError:
+    return RefusedError(Code.WRONG_CREDENTIALS, message, CHALLENGE)

@@ -1,0 +1,118 @@
+"""One request on its way through a resource: who asks, for what, and what the service answers from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from cloud_bridge.api.errors import Code, InvalidError, RefusedError, no_data
+from cloud_bridge.api.links import Links
+from cloud_bridge.api.paging import Page, Token, Tokens, Window, page
+from cloud_bridge.api.parameters import INDEX_RANGE, PROFILE, TIMESTAMPS, Query, wrong
+from cloud_bridge.api.resource import Resource
+from cloud_bridge.api.timestamps import EVER, resolve
+from cloud_bridge.records.model import Status
+from cloud_bridge.store.port import Client, Interval, Reader, Vehicle
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What all requests share."""
+
+    reader: Reader
+    links: Links
+    tokens: Tokens
+    served: Callable[[str], frozenset[str]]
+    """Datum keys that vehicles of a model serve."""
+    label: Callable[[str], str]
+    """A model's name for people; empty where there is none."""
+    telemetry_kinds: frozenset[str]
+    """Every kind of the catalog that a message can have."""
+
+
+@dataclass(frozen=True)
+class Call:
+    service: Service
+    resource: Resource
+    client: Client
+    ids: dict[str, str]
+    query: Query
+    here: Token
+    """The context of this page, with the time at which it was first asked."""
+    by_token: bool
+
+    @property
+    def reader(self) -> Reader:
+        return self.service.reader
+
+    @property
+    def links(self) -> Links:
+        return self.service.links
+
+    @cached_property
+    def fleet_id(self) -> str:
+        """The fleet of the path. Raises RefusedError where the client may not see it, whether or not it exists."""
+        fleet_id = self.ids["fid"]
+        if fleet_id not in self.client.fleets:
+            raise RefusedError(Code.NO_RIGHT, f"Client '{self.client.id}' has no right to fleet '{fleet_id}'.")
+        return fleet_id
+
+    @cached_property
+    def vehicle(self) -> Vehicle:
+        """The vehicle of the path. Raises RefusedError where it is not in the fleet, whether or not it exists."""
+        vehicle = self.reader.vehicle(self.fleet_id, self.ids["vid"])
+        if vehicle is None:
+            raise RefusedError(Code.NO_RIGHT, f"Vehicle '{self.ids['vid']}' is not in fleet '{self.fleet_id}'.")
+        return vehicle
+
+    @cached_property
+    def status(self) -> Status | None:
+        return self.reader.status(self.vehicle.vin)
+
+    @cached_property
+    def position_shown(self) -> bool:
+        """Whether the profile shows positions. Raises RefusedError where it shows no data at all.
+
+        The end user's view follows the privacy that is set in the vehicle now, for all of its data.
+        """
+        if self.query[PROFILE] != "endUser" or self.status is None:
+            return True
+        privacy = self.status.known.get("privacy.state")
+        if privacy is not None and privacy.value == "Full":
+            raise no_data("the vehicle's privacy lets its user share nothing")
+        return privacy is None or privacy.value == "None"
+
+    def require_position(self) -> None:
+        if not self.position_shown:
+            raise no_data("the vehicle's privacy lets its user share no position")
+
+    @cached_property
+    def intervals(self) -> list[Interval]:
+        """The times of `timestamps`. Raises RefusedError where they come to too many."""
+        ranges = self.query[TIMESTAMPS]
+        try:
+            return resolve(ranges, self.here.now_ms, self._extent)
+        except InvalidError as invalid:
+            raise wrong(TIMESTAMPS.name, invalid) from None
+
+    def _extent(self) -> Interval | None:
+        """The times of the vehicle's first and last message."""
+        vin, kinds = self.vehicle.vin, self.service.telemetry_kinds
+        total, first = self.reader.messages(vin, [EVER], kinds, 0, 1)
+        if not first:
+            return None
+        _, last = self.reader.messages(vin, [EVER], kinds, total - 1, 1)
+        return first[0].at_ms, last[-1].at_ms + 1
+
+    @cached_property
+    def window(self) -> Window:
+        """The page of the collection."""
+        size = self.resource.page_size
+        if size is None:
+            raise TypeError(f"{self.resource.path} is not a collection")
+        return Window(self.query[INDEX_RANGE], self.here.start, self.query[size])
+
+    def page(self, total: int) -> Page:
+        address = self.links.root + self.here.path
+        return page(self.window, total, self.service.tokens, self.here, address, self.by_token)

@@ -1,0 +1,126 @@
+"""What a vehicle can say and do: the `onboardCapabilities` of a vehicle, from the data that its model serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from cloud_bridge.api.documents import Document
+
+_VEHICLE = "data:telemetry:vehicle"
+_VEHICLE_BLOCKS = (
+    "ignition", "preconditioning", "energies", "engines", "doorsState", "powertrain", "battery", "safety", "odometer",
+    "kinetic", "transmission", "adas", "lightingSystem", "maintenance", "drivingBehavior", "wipingBlades", "alarm",
+)  # fmt: skip
+_SCOPES: dict[str, tuple[str, ...]] = {
+    "environment": ("data:telemetry", "data:telemetry:environment"),
+    "privacy": ("data:telemetry", "data:telemetry:privacy"),
+    **{block: ("data:telemetry", _VEHICLE, f"{_VEHICLE}:{block}") for block in _VEHICLE_BLOCKS},
+    "position": ("data:position",),
+    "alert": ("data:alert",),
+    "collision": ("data:collision",),
+}
+"""The scopes that a datum lies in, by the first word of its key."""
+
+# As published, in its order.
+SCOPES = (
+    "data:vehicle:devices:pnc",
+    "data:telemetry",
+    "data:telemetry:environment",
+    "data:telemetry:privacy",
+    _VEHICLE,
+    *(f"{_VEHICLE}:{block}" for block in _VEHICLE_BLOCKS),
+    "data:position",
+    "data:trip",
+    "data:alert",
+    "data:collision",
+)
+_TRIP_DATUM = "ignition.type"
+
+
+class Nothing(Document):
+    """No parameter is supported."""
+
+
+class PreconditioningRemote(Document):
+    supported: bool
+    scope_name: Literal["remote:preconditioning:write"]
+    parameters: Nothing
+
+
+class ChargingRemote(Document):
+    supported: bool
+    scope_name: Literal["remote:charging:write"]
+    parameters: Nothing
+
+
+class DoorRemote(Document):
+    supported: bool
+    scope_name: Literal["remote:door:write"]
+
+
+class HornRemote(Document):
+    supported: bool
+    scope_name: Literal["remote:horn:write"]
+
+
+class LightsRemote(Document):
+    supported: bool
+    scope_name: Literal["remote:lights:write"]
+
+
+class WakeupRemote(Document):
+    supported: bool
+    scope_name: Literal["remote:wakeup:write"]
+
+
+class NavigationRemote(Document):
+    supported: bool
+    scope_name: Literal["remote:navigation:write"]
+
+
+class StolenRemote(Document):
+    supported: bool
+
+
+class Remotes(Document):
+    """The remote functions. None is served yet, and each says so."""
+
+    preconditioning: PreconditioningRemote
+    charging: ChargingRemote
+    door: DoorRemote
+    horn: HornRemote
+    lights: LightsRemote
+    wakeup: WakeupRemote
+    navigation: NavigationRemote
+    stolen: StolenRemote
+
+
+class OnboardCapabilities(Document):
+    data: list[Annotated[str, Meta(extra_json_schema={"enum": list(SCOPES)})]]
+    remote: Remotes
+
+
+_NO_REMOTES = Remotes(
+    preconditioning=PreconditioningRemote(
+        supported=False, scope_name="remote:preconditioning:write", parameters=Nothing()
+    ),
+    charging=ChargingRemote(supported=False, scope_name="remote:charging:write", parameters=Nothing()),
+    door=DoorRemote(supported=False, scope_name="remote:door:write"),
+    horn=HornRemote(supported=False, scope_name="remote:horn:write"),
+    lights=LightsRemote(supported=False, scope_name="remote:lights:write"),
+    wakeup=WakeupRemote(supported=False, scope_name="remote:wakeup:write"),
+    navigation=NavigationRemote(supported=False, scope_name="remote:navigation:write"),
+    stolen=StolenRemote(supported=False),
+)
+
+
+def capabilities(served: Iterable[str]) -> OnboardCapabilities:
+    """The capabilities of a vehicle that serves these data. Trips come from the ignition."""
+    data = set(served)
+    scopes = {scope for key in data for scope in _SCOPES.get(key.partition(".")[0], ())}
+    if _TRIP_DATUM in data:
+        scopes.add("data:trip")
+    return OnboardCapabilities(data=[scope for scope in SCOPES if scope in scopes], remote=_NO_REMOTES)

@@ -1,0 +1,96 @@
+"""A resource as an ASGI application: method, credentials, `Accept`, path, query, then its function, then JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from cloud_bridge.api.authentication import Verify, authenticate
+from cloud_bridge.api.call import Call, Service
+from cloud_bridge.api.errors import Code, RefusedError, respond
+from cloud_bridge.api.media import accepts
+from cloud_bridge.api.paging import NOT_CONTEXT, Token
+from cloud_bridge.api.parameters import PAGE_TOKEN, Query, pairs_of
+from cloud_bridge.api.resource import Resource, check_ids
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+_ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
+_encode = msgspec.json.Encoder().encode
+
+
+class Endpoint:
+    """Answers one resource."""
+
+    def __init__(
+        self, resource: Resource, service: Service, verify: Verify, now: Callable[[], datetime], in_threads: bool
+    ) -> None:
+        self._resource = resource
+        self._service = service
+        self._verify = verify
+        self._now = now
+        self._in_threads = in_threads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await run_in_threadpool(self.answer, scope) if self._in_threads else self.answer(scope)
+        await response(scope, receive, send)
+
+    def answer(self, scope: Scope) -> Response:
+        method = scope["method"]
+        if method == "OPTIONS":
+            return Response(status_code=204, headers=_ALLOW)
+        now = self._now()
+        try:
+            if method not in ("GET", "HEAD"):
+                raise RefusedError(Code.METHOD, f"Method {method}: expected GET, HEAD or OPTIONS.", _ALLOW)
+            response = self._read(scope, now)
+        except RefusedError as refused:
+            response = respond(refused.code, refused.message, now, refused.headers)
+        if method == "HEAD":
+            # The same headers, the length of the body that GET would give included.
+            response.body = b""
+        return response
+
+    def _read(self, scope: Scope, now: datetime) -> Response:
+        authorization, accept = _headers(scope)
+        pairs = pairs_of(scope["query_string"])
+        client_ids = [value for name, value in pairs if name == "client_id"]
+        client = authenticate(authorization, client_ids, self._service.reader, self._verify)
+        resource = self._resource
+        if not accepts(accept, resource.media_type):
+            raise RefusedError(
+                Code.NOT_ACCEPTABLE, f"Header Accept: found '{accept[:80]}', expected {resource.media_type} in it."
+            )
+        ids: dict[str, str] = scope["path_params"]
+        check_ids(ids)
+        here = Token(
+            resource.path.format_map(ids),
+            tuple(pair for pair in pairs if pair[0] not in NOT_CONTEXT),
+            0,
+            int(now.timestamp() * 1000),
+        )
+        query = resource.query(pairs)
+        by_token = PAGE_TOKEN in query
+        if by_token:
+            here = self._service.tokens.read(query[PAGE_TOKEN], here.path)
+            query = Query(resource.all_parameters, here.pairs)
+        document = resource.read(Call(self._service, resource, client, ids, query, here, by_token))
+        return Response(_encode(document), media_type=resource.media_type)
+
+
+def _headers(scope: Scope) -> tuple[str | None, str]:
+    """The Authorization and Accept headers; several Accept headers are one list."""
+    authorization: str | None = None
+    accept: list[str] = []
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            authorization = value.decode("latin-1")
+        elif name == b"accept":
+            accept.append(value.decode("latin-1"))
+    return authorization, ",".join(accept)

@@ -1,0 +1,88 @@
+"""Errors: every answer of 400 and more has the published body `{code, uuid, message, timestamp}`.
+
+`code` has five digits, the HTTP status and two of our own (below). `uuid` names the occurrence; for a failure of ours
+the log says it too, and it is all that the caller learns.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from enum import IntEnum
+
+import msgspec
+from starlette.responses import Response
+
+from cloud_bridge.api.documents import DateTime, Document
+from cloud_bridge.api.times import rfc3339
+
+_log = logging.getLogger(__name__)
+
+
+class Code(IntEnum):
+    """The five digits; the first three are the HTTP status."""
+
+    PARAMETER = 40000
+    PATH_ID = 40001
+    PAGE_TOKEN = 40002
+    NO_CREDENTIALS = 40100
+    WRONG_CREDENTIALS = 40101
+    NO_RIGHT = 40300
+    NO_DATA = 40400
+    UNKNOWN_RESOURCE = 40401
+    METHOD = 40500
+    NOT_ACCEPTABLE = 40600
+    FAILURE = 50000
+
+
+class Error(Document):
+    """What went wrong. `message` says it to a person; `uuid` names this occurrence."""
+
+    code: int
+    uuid: str
+    message: str
+    timestamp: DateTime
+
+
+class RefusedError(Exception):
+    """An answer of 400 or more, on its way out."""
+
+    def __init__(self, code: Code, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.headers = headers
+
+
+class InvalidError(ValueError):
+    """A value that a parameter does not take: what was found, what is expected."""
+
+    def __init__(self, found: str, expected: str) -> None:
+        super().__init__(f"found '{found[:80]}', expected {expected}")
+
+
+def no_data(what: str) -> RefusedError:
+    return RefusedError(Code.NO_DATA, f"There is no data: {what}.")
+
+
+def respond(code: int, message: str, now: datetime, headers: Mapping[str, str] | None = None) -> Response:
+    """The published error body; the HTTP status is the first three digits of `code`."""
+    at_ms = int(now.timestamp() * 1000)
+    error = Error(code=int(code), uuid=str(uuid.uuid4()), message=message, timestamp=rfc3339(at_ms))
+    return Response(msgspec.json.encode(error), code // 100, headers, "application/json")
+
+
+def respond_failure(error: Exception, now: datetime) -> Response:
+    """An unexpected failure: the log gets everything, the caller the uuid under which it is logged."""
+    occurrence = str(uuid.uuid4())
+    _log.error("failure %s", occurrence, exc_info=error)
+    at_ms = int(now.timestamp() * 1000)
+    body = Error(
+        code=Code.FAILURE,
+        uuid=occurrence,
+        message="The server failed to answer. Its log names this failure by the uuid.",
+        timestamp=rfc3339(at_ms),
+    )
+    return Response(msgspec.json.encode(body), 500, None, "application/json")

@@ -1,0 +1,65 @@
+"""`/fleets` and `/fleets/{fid}`: the fleets that the client may see."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cloud_bridge.api.call import Call
+from cloud_bridge.api.documents import Collection, DateTime, Document, Link
+from cloud_bridge.api.errors import Code, RefusedError
+from cloud_bridge.api.links import Links
+from cloud_bridge.api.times import rfc3339
+from cloud_bridge.store import port
+
+
+class FleetLinks(Document):
+    self: Link
+    vehicles: Link
+
+
+class Fleet(Document):
+    links: FleetLinks = msgspec.field(name="_links")
+    id: str
+    name: str
+    description: str
+    created_at: DateTime
+    updated_at: DateTime
+
+
+class EmbeddedFleets(Document):
+    fleets: list[Fleet]
+
+
+class Fleets(Collection):
+    embedded: EmbeddedFleets = msgspec.field(name="_embedded")
+
+
+def read_fleets(call: Call) -> Fleets:
+    window = call.window
+    unrestricted, fleets = call.reader.fleets(call.client.fleets, window.offset, window.limit)
+    page = call.page(window.total(unrestricted))
+    return Fleets(
+        links=page.links,
+        total=page.total,
+        total_page=page.total_page,
+        current_page=page.current_page,
+        embedded=EmbeddedFleets(fleets=[_fleet(fleet, call.links) for fleet in fleets]),
+    )
+
+
+def read_fleet(call: Call) -> Fleet:
+    fleet = call.reader.fleet(call.fleet_id)
+    if fleet is None:
+        raise RefusedError(Code.NO_DATA, f"Fleet '{call.fleet_id}' does not exist any more.")
+    return _fleet(fleet, call.links)
+
+
+def _fleet(fleet: port.Fleet, links: Links) -> Fleet:
+    return Fleet(
+        links=FleetLinks(self=links.fleet(fleet.id), vehicles=links.vehicles(fleet.id)),
+        id=fleet.id,
+        name=fleet.name,
+        description=fleet.description,
+        created_at=rfc3339(fleet.created_at_ms),
+        updated_at=rfc3339(fleet.updated_at_ms),
+    )

@@ -1,0 +1,30 @@
+"""Addresses of the resources: absolute, from the configured public address."""
+
+from __future__ import annotations
+
+from cloud_bridge.api.documents import Link
+
+BASE = "/connectedcar/v3"
+
+
+class Links:
+    """Links below `public_url` (scheme, host, and whatever path a proxy in front strips), without the base path."""
+
+    def __init__(self, public_url: str) -> None:
+        self.root = public_url.rstrip("/") + BASE
+
+    def fleet(self, fleet: str) -> Link:
+        return Link(href=f"{self.root}/fleets/{fleet}")
+
+    def vehicles(self, fleet: str) -> Link:
+        return Link(href=f"{self.root}/fleets/{fleet}/vehicles")
+
+    def vehicle(self, fleet: str, vehicle: str) -> Link:
+        return Link(href=f"{self.root}/fleets/{fleet}/vehicles/{vehicle}")
+
+    def of_vehicle(self, fleet: str, vehicle: str, resource: str) -> Link:
+        """A resource of a vehicle, such as `status` or `trips`."""
+        return Link(href=f"{self.root}/fleets/{fleet}/vehicles/{vehicle}/{resource}")
+
+    def trip(self, fleet: str, vehicle: str, trip: str) -> Link:
+        return self.of_vehicle(fleet, vehicle, f"trips/{trip}")

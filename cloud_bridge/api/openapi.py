@@ -1,0 +1,90 @@
+"""The project's own OpenAPI document, made from the table of resources and the types of their documents.
+
+OpenAPI 3.0.3, because that is what the page that shows it understands; the types use nothing that 3.0 and JSON Schema
+write differently (no field may be null).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from cloud_bridge.api.errors import Error
+from cloud_bridge.api.links import BASE
+from cloud_bridge.api.resource import ID_PATTERN, PATH_IDS, Resource
+
+_REFUSALS = {
+    "400": "A path id or query parameter is wrong: the message says which, what was found and what is expected.",
+    "401": "Credentials are missing or wrong.",
+    "403": "The client has no right to this fleet, or the vehicle is not in it.",
+    "404": "There is no such resource, or no data (`code` 40400).",
+    "406": "The `Accept` header takes nothing that this resource is answered with.",
+    "default": "Any other failure.",
+}
+_DESCRIPTION = (
+    "What the vehicles of a fleet say, as published for connected cars. Every call needs HTTP Basic credentials and "
+    "the query parameter `client_id`. Times are RFC 3339 in UTC; a datum that is not known is absent, never null."
+)
+
+
+def document(resources: Sequence[Resource], public_url: str, version: str) -> dict[str, object]:
+    """The OpenAPI document of `resources`, served below `public_url`."""
+    types: list[type] = [Error, *(resource.document for resource in resources)]
+    references, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    error, *answers = references
+    return {
+        "openapi": "3.0.3",
+        "info": {"title": "Connected car API", "version": version, "description": _DESCRIPTION},
+        "servers": [{"url": public_url.rstrip("/") + BASE}],
+        "security": [{"BasicAuth": [], "ClientId": []}],
+        "tags": [{"name": "Fleet"}, {"name": "Vehicles"}, {"name": "Trips"}],
+        "paths": {
+            resource.path: {"get": _operation(resource, answer)}
+            for resource, answer in zip(resources, answers, strict=True)
+        },
+        "components": {
+            "schemas": schemas,
+            "responses": {
+                name: {"description": text, "content": {"application/json": {"schema": error}}}
+                for name, text in _REFUSALS.items()
+            },
+            "securitySchemes": {
+                "BasicAuth": {"type": "http", "scheme": "basic"},
+                "ClientId": {"type": "apiKey", "in": "query", "name": "client_id"},
+            },
+        },
+    }
+
+
+def _operation(resource: Resource, answer: dict[str, object]) -> dict[str, object]:
+    path_ids = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": PATH_IDS[name],
+            "schema": {"type": "string", "pattern": f"^{ID_PATTERN}$"},
+        }
+        for name in resource.path_ids
+    ]
+    query = [
+        {
+            "name": parameter.name,
+            "in": "query",
+            "required": False,
+            "description": parameter.description,
+            "schema": dict(parameter.schema),
+        }
+        for parameter in resource.all_parameters
+    ]
+    return {
+        "operationId": resource.operation,
+        "summary": resource.summary,
+        "tags": [resource.tag],
+        "parameters": path_ids + query,
+        "responses": {
+            "200": {"description": resource.summary, "content": {resource.media_type: {"schema": answer}}},
+            **{name: {"$ref": f"#/components/responses/{name}"} for name in _REFUSALS},
+        },
+    }

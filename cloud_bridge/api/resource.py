@@ -1,0 +1,76 @@
+"""A resource of the API, declared: its path, its parameters, its document and the function that makes it.
+
+The one declaration drives the routing, the parsing of the query and the OpenAPI document, so these cannot say different
+things.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from starlette.routing import compile_path
+
+from cloud_bridge.api.documents import Document
+from cloud_bridge.api.errors import Code, RefusedError
+from cloud_bridge.api.parameters import INDEX_RANGE, PAGE_TOKEN, Parameter, Query
+
+if TYPE_CHECKING:
+    from cloud_bridge.api.call import Call
+
+HAL = "application/hal+json"
+GEO = "application/vnd.geo+json"
+
+ID_PATTERN = "[0-9A-Za-z._~-]{1,128}"
+_ID = re.compile(ID_PATTERN)
+PATH_IDS = {
+    "fid": "Id of a fleet that the client may see.",
+    "vid": "Id of a vehicle in the fleet; not its VIN.",
+    "tid": "Id of a trip of the vehicle.",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resource:
+    """A readable resource."""
+
+    path: str
+    """Below the base path, with `{fid}` and its like."""
+    operation: str
+    """Its `operationId`, as published."""
+    summary: str
+    tag: Literal["Fleet", "Vehicles", "Trips"]
+    document: type[Document]
+    read: Callable[[Call], Document]
+    parameters: tuple[Parameter[object], ...] = ()
+    page_size: Parameter[int] | None = None
+    """Its page size parameter, for a collection."""
+    index_range: bool = False
+    media_type: str = HAL
+
+    @property
+    def all_parameters(self) -> tuple[Parameter[object], ...]:
+        """Its own parameters and those of paging."""
+        if self.page_size is None:
+            return self.parameters
+        paging: list[Parameter[object]] = [INDEX_RANGE] if self.index_range else []
+        return (*self.parameters, *paging, self.page_size, PAGE_TOKEN)
+
+    def query(self, pairs: Sequence[tuple[str, str]]) -> Query:
+        return Query(self.all_parameters, pairs)
+
+    @property
+    def path_ids(self) -> tuple[str, ...]:
+        return tuple(compile_path(self.path)[2])
+
+
+def check_ids(ids: dict[str, str]) -> None:
+    """Raises RefusedError for an id that no resource can have."""
+    for name, value in ids.items():
+        if _ID.fullmatch(value) is None:
+            raise RefusedError(
+                Code.PATH_ID,
+                f"Path id '{name}': found '{value[:80]}', expected 1 to 128 letters, digits, '.', '_', '~' or '-'.",
+            )

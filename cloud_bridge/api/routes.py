@@ -1,0 +1,74 @@
+"""The resources of the API: the one table that routing, parsing and the OpenAPI document are made from."""
+
+from __future__ import annotations
+
+from cloud_bridge.api import fleets, last_position, status, telemetry, trips, vehicles, way_points
+from cloud_bridge.api.parameters import (
+    DISTANCE,
+    DURATION,
+    LOCALE,
+    PAGE_SIZE,
+    PAGE_SIZE_HIGH_FREQUENCY,
+    PROFILE,
+    STATES,
+    TELEMETRY_EXTENSION,
+    TIMESTAMPS,
+    TOLERANCE,
+    TYPE,
+    VEHICLE_EXTENSION,
+    VEHICLES_EXTENSION,
+    VIN_PREFIX,
+)
+from cloud_bridge.api.positions import Feature
+from cloud_bridge.api.resource import GEO, Resource
+
+_FLEET = "/fleets/{fid}"
+_VEHICLE = f"{_FLEET}/vehicles/{{vid}}"
+_TRIP = f"{_VEHICLE}/trips/{{tid}}"
+
+RESOURCES: tuple[Resource, ...] = (
+    Resource(
+        "/fleets", "getFleets", "Fleets that the client may see", "Fleet",
+        fleets.Fleets, fleets.read_fleets, page_size=PAGE_SIZE,
+    ),
+    Resource(_FLEET, "getFleet", "A fleet", "Fleet", fleets.Fleet, fleets.read_fleet),
+    Resource(
+        f"{_FLEET}/vehicles", "getVehiclesByDevice", "Vehicles of a fleet", "Vehicles",
+        vehicles.Vehicles, vehicles.read_vehicles, (LOCALE, VEHICLES_EXTENSION, VIN_PREFIX), page_size=PAGE_SIZE,
+    ),
+    Resource(
+        _VEHICLE, "getVehicleByid", "A vehicle", "Vehicles",
+        vehicles.Vehicle, vehicles.read_vehicle, (LOCALE, VEHICLE_EXTENSION),
+    ),
+    Resource(
+        f"{_VEHICLE}/status", "getFleetVehicleStatus", "The latest status of a vehicle", "Vehicles",
+        status.Status, status.read_status, (PROFILE,),
+    ),
+    Resource(
+        f"{_VEHICLE}/lastPosition", "getCarLastPosition", "The last known position of a vehicle", "Vehicles",
+        Feature, last_position.read_last_position, (PROFILE,), media_type=GEO,
+    ),
+    Resource(
+        f"{_VEHICLE}/telemetry", "getTelemetry", "What a vehicle said, message by message", "Vehicles",
+        telemetry.Telemetries, telemetry.read_telemetry, (PROFILE, TIMESTAMPS, TYPE, TELEMETRY_EXTENSION),
+        page_size=PAGE_SIZE_HIGH_FREQUENCY, index_range=True,
+    ),
+    Resource(
+        f"{_VEHICLE}/trips", "getTripsByVehicle", "Completed trips of a vehicle", "Trips",
+        trips.Trips, trips.read_trips, (PROFILE, TIMESTAMPS, DISTANCE, DURATION, STATES),
+        page_size=PAGE_SIZE, index_range=True,
+    ),
+    Resource(
+        _TRIP, "getFleetTripByVehicle", "A trip, completed or not", "Trips", trips.Trip, trips.read_trip, (PROFILE,)
+    ),
+    Resource(
+        f"{_TRIP}/wayPoints", "getPathForTrip", "The positions along a trip", "Trips",
+        way_points.WayPoints, way_points.read_way_points, (PROFILE, TIMESTAMPS, TOLERANCE),
+        page_size=PAGE_SIZE_HIGH_FREQUENCY, index_range=True,
+    ),
+    Resource(
+        f"{_TRIP}/telemetry", "getTelemetryForTripByVehicle", "What the vehicle said during a trip", "Trips",
+        telemetry.Telemetries, telemetry.read_trip_telemetry, (PROFILE, TIMESTAMPS, TYPE, TELEMETRY_EXTENSION),
+        page_size=PAGE_SIZE_HIGH_FREQUENCY, index_range=True,
+    ),
+)  # fmt: skip

@@ -1,0 +1,93 @@
+"""`/fleets/{fid}/vehicles/{vid}/status`: the newest value of everything that the vehicle says."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from cloud_bridge.api.blocks import (
+    Adas,
+    Preconditioning,
+    StampedAlarm,
+    StampedBattery,
+    StampedDoorsState,
+    StampedDrivingBehavior,
+    StampedEnergy,
+    StampedEngine,
+    StampedEnvironment,
+    StampedIgnition,
+    StampedKinetic,
+    StampedLightingSystem,
+    StampedOdometer,
+    StampedPowertrain,
+    StampedPrivacy,
+    StampedSafety,
+    StampedWipingBlades,
+    Transmission,
+)
+from cloud_bridge.api.call import Call
+from cloud_bridge.api.documents import DateTime, Document, Link
+from cloud_bridge.api.errors import no_data
+from cloud_bridge.api.positions import Feature, feature
+from cloud_bridge.api.rendering import PLACES, Renderer
+from cloud_bridge.api.times import rfc3339
+
+
+class StatusLinks(Document):
+    self: Link
+    vehicle: Link
+    fleet: Link
+
+
+class Status(Document):
+    """The latest status of a vehicle. Its blocks age apart: each has its own `createdAt`."""
+
+    links: StatusLinks = msgspec.field(name="_links")
+    vin: str
+    created_at: DateTime
+    updated_at: DateTime
+    ignition: StampedIgnition | UnsetType = UNSET
+    last_position: Feature | UnsetType = UNSET
+    preconditioning: Preconditioning | UnsetType = UNSET
+    energies: list[StampedEnergy] | UnsetType = UNSET
+    engines: list[StampedEngine] | UnsetType = UNSET
+    transmission: Transmission | UnsetType = UNSET
+    powertrain: StampedPowertrain | UnsetType = UNSET
+    adas: Adas | UnsetType = UNSET
+    doors_state: StampedDoorsState | UnsetType = UNSET
+    privacy: StampedPrivacy | UnsetType = UNSET
+    battery: StampedBattery | UnsetType = UNSET
+    safety: StampedSafety | UnsetType = UNSET
+    odometer: StampedOdometer | UnsetType = UNSET
+    kinetic: StampedKinetic | UnsetType = UNSET
+    environment: StampedEnvironment | UnsetType = UNSET
+    driving_behavior: StampedDrivingBehavior | UnsetType = UNSET
+    wiping_blades: StampedWipingBlades | UnsetType = UNSET
+    lighting_system: StampedLightingSystem | UnsetType = UNSET
+    alarm: StampedAlarm | UnsetType = UNSET
+
+
+_RENDERER = Renderer(Status, PLACES)
+
+
+def read_status(call: Call) -> Status:
+    vehicle, known = call.vehicle, call.status
+    if known is None or (not known.known and known.position is None):
+        raise no_data("the vehicle has sent nothing yet")
+    position_shown = call.position_shown
+    at = rfc3339(known.updated_at_ms)
+    links = call.links
+    status = Status(
+        links=StatusLinks(
+            self=links.of_vehicle(call.fleet_id, vehicle.id, "status"),
+            vehicle=links.vehicle(call.fleet_id, vehicle.id),
+            fleet=links.fleet(call.fleet_id),
+        ),
+        vin=vehicle.vin,
+        created_at=at,
+        updated_at=at,
+    )
+    _RENDERER.fill(status, known.known)
+    if known.position is not None and position_shown:
+        status.last_position = feature(known.position)
+    return status

@@ -1,0 +1,189 @@
+"""`…/telemetry` and `…/trips/{tid}/telemetry`: what the vehicle said, message by message."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from cloud_bridge.api.blocks import (
+    Adas,
+    Alarm,
+    Battery,
+    DoorsState,
+    DrivingBehavior,
+    Energy,
+    Engine,
+    Environment,
+    Kinetic,
+    LightingSystem,
+    Odometer,
+    Powertrain,
+    Privacy,
+    Safety,
+    StampedIgnition,
+    StampedMaintenance,
+    StampedWipingBlades,
+    Transmission,
+)
+from cloud_bridge.api.call import Call
+from cloud_bridge.api.documents import Collection, DateTime, Document, Link
+from cloud_bridge.api.errors import no_data
+from cloud_bridge.api.parameters import TELEMETRY_EXTENSION, TYPE
+from cloud_bridge.api.positions import Location, location
+from cloud_bridge.api.rendering import PLACES, Renderer, below_vehicle
+from cloud_bridge.api.times import rfc3339
+from cloud_bridge.api.trips import named_trip
+from cloud_bridge.records.model import Known, Message, Trip
+from cloud_bridge.store.port import Interval
+
+# A trigger cannot be published: its required `startAt` is not known.
+NOT_SERVED = frozenset({"vehicle.alarm.trigger"})
+
+
+class TelemetryLinks(Document):
+    """`trip` where the message belongs to one."""
+
+    self: Link
+    vehicle: Link
+    trip: Link | UnsetType = UNSET
+
+
+class VehicleData(Document):
+    engines: list[Engine] | UnsetType = UNSET
+    energies: list[Energy] | UnsetType = UNSET
+    transmission: Transmission | UnsetType = UNSET
+    powertrain: Powertrain | UnsetType = UNSET
+    adas: Adas | UnsetType = UNSET
+    lighting_system: LightingSystem | UnsetType = UNSET
+    ignition: StampedIgnition | UnsetType = UNSET
+    doors_state: DoorsState | UnsetType = UNSET
+    battery: Battery | UnsetType = UNSET
+    safety: Safety | UnsetType = UNSET
+    wiping_blades: StampedWipingBlades | UnsetType = UNSET
+    odometer: Odometer | UnsetType = UNSET
+    alarm: Alarm | UnsetType = UNSET
+    kinetic: Kinetic | UnsetType = UNSET
+    driving_behavior: DrivingBehavior | UnsetType = UNSET
+
+
+class TelemetryExtension(Document):
+    location: Location | UnsetType = UNSET
+    maintenance: StampedMaintenance | UnsetType = UNSET
+
+
+class EmbeddedTelemetryExtension(Document):
+    extension: TelemetryExtension
+
+
+class Telemetry(Document):
+    """What was collected at one instant."""
+
+    links: TelemetryLinks = msgspec.field(name="_links")
+    created_at: DateTime
+    privacy: Privacy | UnsetType = UNSET
+    vehicle: VehicleData | UnsetType = UNSET
+    environment: Environment | UnsetType = UNSET
+    embedded: EmbeddedTelemetryExtension | UnsetType = msgspec.field(name="_embedded", default=UNSET)
+
+
+class EmbeddedTelemetries(Document):
+    telemetries: list[Telemetry]
+
+
+class Telemetries(Collection):
+    embedded: EmbeddedTelemetries = msgspec.field(name="_embedded")
+
+
+_RENDERER = Renderer(Telemetry, below_vehicle(PLACES, ("environment.", "privacy."), ("preconditioning.",)))
+
+
+def read_telemetry(call: Call) -> Telemetries:
+    return _read(call, call.intervals, None)
+
+
+def read_trip_telemetry(call: Call) -> Telemetries:
+    trip, intervals = named_trip(call)
+    return _read(call, intervals, trip)
+
+
+def kinds_of(types: Sequence[str], every: frozenset[str]) -> frozenset[str]:
+    """The catalog's kinds that these published types select: `vehicle` is all below it, and the deprecated
+    `vehicle.lighting` is `vehicle.lightingSystem`."""
+    kinds = {"vehicle.lightingSystem" if name == "vehicle.lighting" else name for name in types}
+    if "vehicle" in kinds:
+        kinds.update(kind for kind in every if kind.startswith("vehicle."))
+    return (every & kinds if types else every) - NOT_SERVED
+
+
+def _read(call: Call, intervals: Sequence[Interval], trip: Trip | None) -> Telemetries:
+    position_shown = call.position_shown
+    kinds = kinds_of(call.query[TYPE], call.service.telemetry_kinds)
+    window, vin = call.window, call.vehicle.vin
+    unrestricted, messages = (
+        call.reader.messages(vin, intervals, kinds, window.offset, window.limit) if kinds and intervals else (0, [])
+    )
+    if not messages:
+        raise no_data("no message of the vehicle is of these types, times and indexes")
+    trips = [trip] if trip else call.reader.trips(vin, [(messages[0].at_ms, messages[-1].at_ms + 1)])
+    extensions = frozenset(call.query[TELEMETRY_EXTENSION]) - (frozenset() if position_shown else {"location"})
+    page = call.page(window.total(unrestricted))
+    telemetries = [_telemetry(call, message, kinds, extensions, _trip_at(trips, message)) for message in messages]
+    return Telemetries(
+        links=page.links,
+        total=page.total,
+        total_page=page.total_page,
+        current_page=page.current_page,
+        embedded=EmbeddedTelemetries(telemetries=telemetries),
+    )
+
+
+def _trip_at(trips: Sequence[Trip], message: Message) -> Trip | None:
+    """The trip, of `trips` in ascending time, during which the message was collected."""
+    index = bisect_right(trips, message.at_ms, key=lambda trip: trip.started_at_ms)
+    trip = trips[index - 1] if index else None
+    if trip is None or (trip.stopped_at_ms is not None and trip.stopped_at_ms < message.at_ms):
+        return None
+    return trip
+
+
+def _telemetry(
+    call: Call, message: Message, kinds: frozenset[str], extensions: frozenset[str], trip: Trip | None
+) -> Telemetry:
+    links, fleet, vehicle = call.links, call.fleet_id, call.vehicle
+    at = rfc3339(message.at_ms)
+    document = Telemetry(
+        links=TelemetryLinks(
+            # The message has no address of its own: the telemetry of its instant.
+            self=links.of_vehicle(fleet, vehicle.id, f"telemetry?timestamps={at}/{at}".replace(":", "%3A")),
+            vehicle=links.vehicle(fleet, vehicle.id),
+        ),
+        created_at=at,
+    )
+    if trip is not None:
+        document.links.trip = links.trip(fleet, vehicle.id, trip.id)
+    known = {key: Known(value, message.at_ms) for key, value in message.values.items()}
+    _RENDERER.fill(document, known, kinds)
+    if extensions:
+        extension = _extension(message, at, vehicle.vin, extensions)
+        if extension != TelemetryExtension():
+            document.embedded = EmbeddedTelemetryExtension(extension=extension)
+    return document
+
+
+def _extension(message: Message, at: str, vin: str, extensions: frozenset[str]) -> TelemetryExtension:
+    extension = TelemetryExtension()
+    if "location" in extensions and message.position is not None:
+        extension.location = location(message.position)
+    days = message.values.get("maintenance.daysBeforeMaintenance")
+    mileage = message.values.get("maintenance.mileageBeforeMaintenance")
+    if "maintenance" in extensions and (days is not None or mileage is not None):
+        maintenance = StampedMaintenance(created_at=at, vin=vin)
+        if days is not None:
+            maintenance.days_before_maintenance = int(days)
+        if mileage is not None:
+            maintenance.mileage_before_maintenance = float(mileage)
+        extension.maintenance = maintenance
+    return extension

@@ -1,0 +1,198 @@
+"""`…/trips` and `…/trips/{tid}`: from ignition on to ignition off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from cloud_bridge.api.blocks import EnergyState, EnergySubType, EnergyType
+from cloud_bridge.api.call import Call
+from cloud_bridge.api.documents import Collection, DateTime, Document, Link
+from cloud_bridge.api.errors import Code, RefusedError, no_data
+from cloud_bridge.api.parameters import DISTANCE, DURATION, STATES
+from cloud_bridge.api.positions import Feature, feature
+from cloud_bridge.api.times import rfc3339
+from cloud_bridge.api.timestamps import EVER, intersect
+from cloud_bridge.records import model
+from cloud_bridge.store.port import Interval
+
+_SUB_TYPES = {"Fuel": "FossilEnergy", "Electric": "ElectricEnergy"}
+
+
+class TripLinks(Document):
+    self: Link
+    vehicle: Link
+    waypoints: Link | UnsetType = UNSET
+
+
+class EnergyConsumption(Document):
+    """cL of fuel or Wh, and the same per 100 km."""
+
+    type: EnergyType
+    sub_type: EnergySubType
+    consumption: Annotated[float, Meta(ge=0)]
+    avg_consumption: float | UnsetType = UNSET
+
+
+class TripKinetic(Document):
+    """km/h."""
+
+    avg_speed: float | UnsetType = UNSET
+    max_speed: float | UnsetType = UNSET
+
+
+class Fault(Document):
+    fault: Literal["Unstarted", "DataLacking", "Unfinished"]
+    cause: Literal["GeoPrivacy", "FullPrivacy", "Connection"] | UnsetType = UNSET
+
+
+class Trip(Document, kw_only=True):
+    """Duration in seconds, distance and mileage in km. A trip without faults is `Nominal`."""
+
+    links: TripLinks = msgspec.field(name="_links")
+    id: str
+    vin: str
+    created_at: DateTime
+    updated_at: DateTime
+    started_at: DateTime
+    stopped_at: DateTime | UnsetType = UNSET
+    start_position: Feature | UnsetType = UNSET
+    stop_position: Feature | UnsetType = UNSET
+    duration: int | UnsetType = UNSET
+    distance: float | UnsetType = UNSET
+    start_mileage: float | UnsetType = UNSET
+    start_energies: list[EnergyState] | UnsetType = UNSET
+    end_energies: list[EnergyState] | UnsetType = UNSET
+    energy_consumptions: list[EnergyConsumption] | UnsetType = UNSET
+    kinetic: TripKinetic | UnsetType = UNSET
+    done: bool
+    faults: list[Fault]
+
+
+class EmbeddedTrips(Document):
+    trips: list[Trip]
+
+
+class Trips(Collection):
+    embedded: EmbeddedTrips = msgspec.field(name="_embedded")
+
+
+def read_trips(call: Call) -> Trips:
+    position_shown = call.position_shown
+    window, intervals = call.window, call.intervals
+    found = call.reader.trips(call.vehicle.vin, intervals) if intervals else []
+    chosen = [trip for trip in found if trip.done and _chosen(call, trip)]
+    trips = chosen[window.offset : window.offset + window.limit]
+    if not trips:
+        raise no_data("no completed trip of the vehicle is of these times, distances, durations, states and indexes")
+    page = call.page(window.total(len(chosen)))
+    return Trips(
+        links=page.links,
+        total=page.total,
+        total_page=page.total_page,
+        current_page=page.current_page,
+        embedded=EmbeddedTrips(trips=[_trip(call, trip, position_shown) for trip in trips]),
+    )
+
+
+def read_trip(call: Call) -> Trip:
+    position_shown = call.position_shown
+    return _trip(call, _named(call), position_shown)
+
+
+def named_trip(call: Call) -> tuple[model.Trip, list[Interval]]:
+    """The trip of the path, and the asked times during it. Raises RefusedError where there is no such trip."""
+    trip = _named(call)
+    end_ms = EVER[1] if trip.stopped_at_ms is None else trip.stopped_at_ms + 1
+    return trip, intersect(call.intervals, (trip.started_at_ms, end_ms))
+
+
+def _named(call: Call) -> model.Trip:
+    trip = call.reader.trip(call.vehicle.vin, call.ids["tid"])
+    if trip is None:
+        raise RefusedError(Code.NO_DATA, f"The vehicle has no trip '{call.ids['tid']}'.")
+    return trip
+
+
+def _chosen(call: Call, trip: model.Trip) -> bool:
+    states = call.query[STATES]
+    own: set[str] = {fault.fault for fault in trip.faults} or {"Nominal"}
+    return (
+        (not states or not own.isdisjoint(states))
+        and call.query[DISTANCE].hold(trip.distance_km)
+        and call.query[DURATION].hold(_duration_s(trip))
+    )
+
+
+def _duration_s(trip: model.Trip) -> int | None:
+    return None if trip.stopped_at_ms is None else (trip.stopped_at_ms - trip.started_at_ms) // 1000
+
+
+def _trip(call: Call, trip: model.Trip, position_shown: bool) -> Trip:
+    links, fleet, vehicle = call.links, call.fleet_id, call.vehicle
+    document = Trip(
+        links=TripLinks(self=links.trip(fleet, vehicle.id, trip.id), vehicle=links.vehicle(fleet, vehicle.id)),
+        id=trip.id,
+        vin=vehicle.vin,
+        created_at=rfc3339(trip.started_at_ms),
+        updated_at=rfc3339(max(trip.updated_at_ms, trip.started_at_ms)),
+        started_at=rfc3339(trip.started_at_ms),
+        done=trip.done,
+        faults=[Fault(fault=fault.fault, cause=fault.cause or UNSET) for fault in trip.faults],
+    )
+    if trip.stopped_at_ms is not None:
+        document.stopped_at = rfc3339(trip.stopped_at_ms)
+        document.duration = (trip.stopped_at_ms - trip.started_at_ms) // 1000
+    if trip.distance_km is not None:
+        document.distance = trip.distance_km
+    if trip.start_mileage_km is not None:
+        document.start_mileage = trip.start_mileage_km
+    if position_shown:
+        _put_positions(document, trip)
+        document.links.waypoints = links.of_vehicle(fleet, vehicle.id, f"trips/{trip.id}/wayPoints")
+    _put_energies(document, trip)
+    if trip.average_speed_kmh is not None or trip.maximum_speed_kmh is not None:
+        document.kinetic = TripKinetic(
+            avg_speed=UNSET if trip.average_speed_kmh is None else trip.average_speed_kmh,
+            max_speed=UNSET if trip.maximum_speed_kmh is None else trip.maximum_speed_kmh,
+        )
+    return document
+
+
+def _put_positions(document: Trip, trip: model.Trip) -> None:
+    if trip.start_position is not None:
+        document.start_position = feature(trip.start_position)
+    if trip.stop_position is not None:
+        document.stop_position = feature(trip.stop_position)
+
+
+def _put_energies(document: Trip, trip: model.Trip) -> None:
+    if trip.start_energies:
+        document.start_energies = _energies(trip.start_energies)
+    if trip.end_energies:
+        document.end_energies = _energies(trip.end_energies)
+    if trip.consumptions:
+        document.energy_consumptions = [
+            EnergyConsumption(
+                type=item.type,
+                sub_type=_SUB_TYPES[item.type],
+                consumption=item.consumption,
+                avg_consumption=UNSET if item.average is None else item.average,
+            )
+            for item in trip.consumptions
+        ]
+
+
+def _energies(levels: Sequence[model.EnergyLevel]) -> list[EnergyState]:
+    return [
+        EnergyState(
+            type=item.type,
+            sub_type=_SUB_TYPES[item.type],
+            level=UNSET if item.level is None else item.level,
+            autonomy=UNSET if item.autonomy is None else item.autonomy,
+        )
+        for item in levels
+    ]
