@@ -1,0 +1,133 @@
+"""A GNSS receiver on a serial port, read by pyserial.
+
+Receivers say an instant in a burst of sentences, once or a few times a second; the pause after it ends the instant. A
+port that disappears (an unplugged USB receiver) is opened again, after half a second first and up to 30 s later on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+import serial
+
+from agent.bus.losses import Losses
+from agent.gnss.fix import Fix
+from agent.gnss.nmea import Assembler, Instant
+
+log = logging.getLogger(__name__)
+
+_PAUSE_S = 0.05
+_LONGEST_LINE = 1024
+_FIRST_DELAY_S = 0.5
+_LONGEST_DELAY_S = 30.0
+_FAILURES = (serial.SerialException, OSError)
+
+
+class Receiver:
+    """Reads fixes from a port until closed."""
+
+    def __init__(
+        self,
+        port: str,
+        baud: int = 9600,
+        losses: Losses | None = None,
+        monotonic_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.losses = losses if losses is not None else Losses()
+        self._port = port
+        self._baud = baud
+        self._monotonic_ms = monotonic_ms
+        self._sleep = sleep
+        self._assembler = Assembler(port, self.losses)
+        self._open: serial.Serial | None = None
+        self._rest = b""
+        self._begun = False
+        self._failed = False
+        self._retry_at_ms = 0
+        self._delay_s = _FIRST_DELAY_S
+
+    def read(self, wait_s: float) -> list[Fix]:
+        """The fixes that were completed; waits up to `wait_s`."""
+        port = self._opened(wait_s)
+        if port is None:
+            return []
+        fixes: list[Fix] = []
+        deadline_ms = self._monotonic_ms() + round(wait_s * 1000)
+        try:
+            while True:
+                data: bytes = port.read(max(1, port.in_waiting))
+                if data:
+                    fixes += self._take(data)
+                else:
+                    fixes += map(_fix, self._assembler.flush())
+                if fixes or self._monotonic_ms() >= deadline_ms:
+                    return fixes
+        except _FAILURES as failure:
+            self._fail(failure)
+            return fixes
+
+    def close(self) -> None:
+        port, self._open = self._open, None
+        if port is not None:
+            port.close()
+
+    def __enter__(self) -> Receiver:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _take(self, data: bytes) -> list[Fix]:
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > _LONGEST_LINE:  # Not a receiver, or the wrong baud rate.
+            whole.append(self._rest)
+            self._rest = b""
+        at_ms = self._monotonic_ms()
+        fixes: list[Fix] = []
+        for line in whole:
+            text = line.decode("ascii", "replace").strip()
+            if not self._begun:
+                # The port is opened in the middle of a sentence as often as not: that is no damage.
+                self._begun = True
+                if not text.startswith("$"):
+                    continue
+            fixes += map(_fix, self._assembler.sentence(text, at_ms))
+        return fixes
+
+    def _opened(self, wait_s: float) -> serial.Serial | None:
+        if self._open is not None:
+            return self._open
+        due_s = (self._retry_at_ms - self._monotonic_ms()) / 1000
+        if due_s > 0:
+            self._sleep(min(due_s, wait_s))
+            return None
+        try:
+            self._open = serial.Serial(self._port, self._baud, timeout=_PAUSE_S)
+        except _FAILURES as failure:
+            self._fail(failure)
+            return None
+        if self._failed:
+            self._failed = False
+            self.losses.recovered += 1
+            log.info("GNSS receiver: %s is open again", self._port)
+        self._delay_s = _FIRST_DELAY_S
+        self._rest = b""
+        self._begun = False
+        return self._open
+
+    def _fail(self, failure: BaseException) -> None:
+        self._failed = True
+        self._retry_at_ms = self._monotonic_ms() + round(self._delay_s * 1000)
+        log.warning("GNSS receiver: %s: %s; next try in %.1f s", self._port, failure, self._delay_s)
+        self._delay_s = min(2 * self._delay_s, _LONGEST_DELAY_S)
+        self.close()
+
+
+def _fix(ended: tuple[Instant, int | None]) -> Fix:
+    instant, utc_ms = ended
+    # Only a valid RMC of this very instant gives the time: its arrival is what the anchor is made of.
+    return instant.fix(instant.at_ms or 0, utc_ms if instant.date() is not None else None)
