@@ -166,6 +166,15 @@ class Journal:
             self._evict(unreadable, DAMAGED)
         return found
 
+    def get(self, key: Key) -> bytes | None:
+        """A pending upload; None when it is not pending (any more)."""
+        with self._changed:
+            entry = self._pending.get(key)
+            payload = self._payload(key, entry) if entry is not None else None
+            if entry is not None and payload is None:
+                self._evict([key], DAMAGED)
+            return payload
+
     def wait_until_at_most(self, depth: int, timeout_s: float) -> bool:
         """Waits until no more than `depth` uploads are pending; False when they still are after `timeout_s`."""
         with self._changed:

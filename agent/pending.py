@@ -44,6 +44,9 @@ class Pending:
     def __contains__(self, key: Key) -> bool:
         return key.sequence in self.boots.get(key.boot, ())
 
+    def get(self, key: Key) -> Entry | None:
+        return self.boots.get(key.boot, {}).get(key.sequence)
+
     def add(self, key: Key, entry: Entry) -> None:
         self.boots.setdefault(key.boot, {})[key.sequence] = entry
         self.count += 1

@@ -1,0 +1,246 @@
+"""One MQTT connection, used once: opened, driven by its owner's loop, and thrown away when it fails.
+
+The MQTT client's own threads and reconnection are not used: what it would keep and repeat is in the journal anyway. Its
+callbacks only note what happened; `wait` hands that on, so that nothing of ours runs inside the client.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.exception import MQTTException
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from agent.settings import Tls, UplinkSettings
+from contract import topics
+
+_SESSION_S = 900
+"""How long the broker is asked to keep receipts for us after the connection is gone."""
+_BROKEN_PACKET = (struct.error, ValueError, IndexError, KeyError, MQTTException)
+"""What the MQTT client raises when the other side does not speak MQTT."""
+_MOST_UNACKNOWLEDGED = 65_535
+
+
+class ConnectionLostError(Exception):
+    """There is no connection, or no more; the text says why."""
+
+
+class TlsError(Exception):
+    """The certificates cannot be used; the text says which file and why."""
+
+
+@dataclass(slots=True)
+class Happened:
+    """What came from the broker."""
+
+    receipts: list[bytes] = field(default_factory=list)
+    """Payloads on the receipt topic."""
+    taken_over: list[int] = field(default_factory=list)
+    """Publishes that the broker acknowledged."""
+    not_taken: list[tuple[int, str]] = field(default_factory=list)
+    """Publishes that the broker refused, and why."""
+
+
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """Raises TlsError when a file is absent, unreadable or no certificate."""
+    try:
+        context = ssl.create_default_context(cafile=tls.ca)
+    except OSError as error:
+        raise TlsError(f"{tls.ca}: cannot be used as certificate authority: {error.strerror or error}") from error
+    if tls.certificate is not None:
+        try:
+            context.load_cert_chain(tls.certificate, tls.key)
+        except OSError as error:
+            what = f"{tls.certificate} with the key {tls.key}"
+            raise TlsError(f"{what}: cannot be used as certificate: {error.strerror or error}") from error
+    return context
+
+
+def _session() -> Properties:
+    new: Callable[[int], Properties] = Properties
+    properties = new(PacketTypes.CONNECT)
+    properties.SessionExpiryInterval = _SESSION_S
+    return properties
+
+
+class Connection:
+    """To one broker, in the name of one vehicle."""
+
+    def __init__(
+        self,
+        vin: str,
+        address: tuple[str, int],
+        settings: UplinkSettings,
+        tls: ssl.SSLContext | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Opens nothing yet. `clock` gives monotonic seconds."""
+        self.remembered = False
+        """Whether the broker has kept our session, once open."""
+        self.most_unacknowledged = _MOST_UNACKNOWLEDGED
+        """How many publishes the broker lets us have unacknowledged, once open."""
+        self._vin = vin
+        self._host, self._port = address
+        self._settings = settings
+        self._clock = clock
+        self._happened = Happened()
+        self._connected = False
+        self._subscribed = False
+        self._refusal: str | None = None
+        self._ending = "the connection was closed"
+        self._is_5 = settings.protocol == 5
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=vin,
+            clean_session=None if self._is_5 else True,
+            protocol=MQTTProtocolVersion(settings.protocol),
+            reconnect_on_failure=False,
+        )
+        self._client.connect_timeout = settings.connect_timeout / 1000
+        self._client.max_inflight_messages_set(_MOST_UNACKNOWLEDGED)
+        if tls is not None:
+            self._client.tls_set_context(tls)
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+        self._client.on_publish = self._on_publish
+        self._client.on_disconnect = self._on_disconnect
+
+    def __str__(self) -> str:
+        return f"{self._host}:{self._port}"
+
+    def open(self, wake: socket.socket) -> None:
+        """Connects and subscribes to the receipts. Raises ConnectionLostError."""
+        try:
+            self._client.connect(
+                self._host,
+                self._port,
+                keepalive=self._settings.keepalive // 1000,
+                clean_start=False if self._is_5 else mqtt.MQTT_CLEAN_START_FIRST_ONLY,
+                properties=_session() if self._is_5 else None,
+            )
+        except OSError as error:
+            raise ConnectionLostError(f"cannot connect: {error.strerror or error}") from error
+        self._await(lambda: self._connected, "CONNECT", wake)
+        self._client.subscribe(topics.topic(self._vin, topics.RECEIPT), qos=1)
+        self._await(lambda: self._subscribed, "SUBSCRIBE", wake)
+
+    def publish(self, leaf: str, payload: bytes) -> int:
+        """Publishes with QoS 1. The number that `Happened` will name it by. Raises ConnectionLostError."""
+        try:
+            info = self._client.publish(topics.topic(self._vin, leaf), payload, qos=1)
+        except _BROKEN_PACKET as error:
+            raise ConnectionLostError(f"cannot publish {len(payload)} bytes: {error}") from error
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise ConnectionLostError(self._ending)
+        return info.mid
+
+    def packet_bytes(self, leaf: str, payload: bytes) -> int:
+        """The size of a PUBLISH on the wire, of MQTT alone."""
+        rest = 2 + len(topics.topic(self._vin, leaf)) + 2 + (1 if self._is_5 else 0) + len(payload)
+        return 1 + max(1, (rest.bit_length() + 6) // 7) + rest
+
+    def wait(self, timeout_s: float, wake: socket.socket) -> Happened:
+        """Serves the connection until something comes, `wake` becomes readable or the time is over.
+
+        Raises ConnectionLostError.
+        """
+        connected = self._client.socket()
+        if connected is None:
+            raise ConnectionLostError(self._ending)
+        buffered = isinstance(connected, ssl.SSLSocket) and connected.pending() > 0
+        writing = [connected] if self._client.want_write() else []
+        readable, writable, _ = select.select([connected, wake], writing, [], 0 if buffered else timeout_s)
+        if wake in readable:
+            wake.recv(4096)
+        try:
+            if connected in readable or buffered:
+                self._client.loop_read()
+            if connected in writable:
+                self._client.loop_write()
+            self._client.loop_misc()
+        except _BROKEN_PACKET as error:
+            raise ConnectionLostError(f"the broker does not speak MQTT: {error}") from error
+        if self._client.socket() is None and not self._happened.receipts:
+            raise ConnectionLostError(self._refusal or self._ending)
+        happened, self._happened = self._happened, Happened()
+        return happened
+
+    def close(self) -> None:
+        """Says goodbye if the broker still listens."""
+        if self._client.socket() is not None:
+            self._client.disconnect()
+        last = self._client.socket()
+        if last is not None:
+            last.close()
+
+    def _await(self, reached: Callable[[], bool], what: str, wake: socket.socket) -> None:
+        patience_s = self._settings.connect_timeout / 1000
+        deadline_s = self._clock() + patience_s
+        while not reached():
+            if self._refusal is not None:
+                raise ConnectionLostError(self._refusal)
+            left_s = deadline_s - self._clock()
+            if left_s <= 0:
+                raise ConnectionLostError(f"no answer to {what} within {patience_s:g} s")
+            # A session that was kept may deliver receipts before the subscription is confirmed.
+            self._happened = self.wait(min(left_s, 1), wake)
+
+    def _on_connect(
+        self,
+        _client: mqtt.Client,
+        _userdata: object,
+        flags: mqtt.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._refusal = f"the broker refuses us: {reason}"
+            return
+        self._connected = True
+        self.remembered = flags.session_present
+        self.most_unacknowledged = getattr(properties, "ReceiveMaximum", _MOST_UNACKNOWLEDGED)
+
+    def _on_subscribe(
+        self,
+        _client: mqtt.Client,
+        _userdata: object,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        if all(reason.is_failure for reason in reasons):
+            self._refusal = f"the broker lets us read no receipts: {', '.join(map(str, reasons))}"
+        else:
+            self._subscribed = True
+
+    def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        self._happened.receipts.append(bytes(message.payload))
+
+    def _on_publish(
+        self, _client: mqtt.Client, _userdata: object, mid: int, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self._happened.not_taken.append((mid, str(reason)))
+        else:
+            self._happened.taken_over.append(mid)
+
+    def _on_disconnect(
+        self,
+        _client: mqtt.Client,
+        _userdata: object,
+        _flags: mqtt.DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._ending = f"the connection was lost: {reason}"

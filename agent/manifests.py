@@ -1,0 +1,67 @@
+"""The manifests that uploads on their way may name, kept until the bridge asks for one.
+
+A folder of files `<16 hexadecimal digits>.cbor`: a manifest as encoded, under its id, which is its digest
+(`contract.manifest`). A file that does not have the digest it is named by is damaged and counts as absent: the compile
+step makes the current one again at each start. The `KEPT` newest stay, so that uploads
+from before an update can still be explained.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from contract.wire import DIGEST_BYTES, digest
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".cbor"
+KEPT = 32
+
+
+class Manifests:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, encoded: bytes) -> bytes:
+        """Keeps a manifest; its id. It counts as the newest from now on. Raises OSError when it cannot be written."""
+        manifest = digest(encoded)
+        path = self._path(manifest)
+        if self.get(manifest) is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_suffix(".new")
+            unfinished.write_bytes(encoded)
+            with unfinished.open("rb") as file:
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        else:
+            os.utime(path)
+        self._forget_the_oldest(path)
+        return manifest
+
+    def get(self, manifest: bytes) -> bytes | None:
+        """A manifest as encoded; None when it is absent or damaged."""
+        if len(manifest) != DIGEST_BYTES:
+            return None
+        path = self._path(manifest)
+        try:
+            encoded = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            log.warning("%s: cannot be read: %s", path, error.strerror)
+            return None
+        if digest(encoded) != manifest:
+            log.warning("%s: is damaged: its content has another digest", path)
+            return None
+        return encoded
+
+    def _path(self, manifest: bytes) -> Path:
+        return self.folder / f"{manifest.hex()}{SUFFIX}"
+
+    def _forget_the_oldest(self, current: Path) -> None:
+        others = [path for path in self.folder.glob(f"*{SUFFIX}") if path != current]
+        others.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        for path in others[KEPT - 1 :]:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,151 @@
+"""An honest stand-in for the bridge: it keeps what it is sent and says so, on a real broker."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from agent.segments import Key
+from contract import topics
+from contract.receipt import Receipt, encode_receipt
+from contract.wire import digest
+
+Number = Callable[[bytes], Key | None]
+"""Reads boot and sequence of a payload; None when it cannot be read."""
+
+
+def plain_payload(key: Key, size: int = 40) -> bytes:
+    """A payload that `plain_number` can number, for tests that need no real upload."""
+    return key.boot + key.sequence.to_bytes(4, "little") + bytes(size)
+
+
+def plain_number(payload: bytes) -> Key | None:
+    return Key(payload[:16], int.from_bytes(payload[16:20], "little")) if len(payload) >= 20 else None
+
+
+class Bridge:
+    """Commits to memory. `receipts` off: it takes uploads and says nothing."""
+
+    def __init__(self, port: int, number: Number = plain_number) -> None:
+        self.held: dict[Key, bytes] = {}
+        self.arrivals: Counter[Key] = Counter()
+        self.refused: list[bytes] = []
+        self.manifests: list[bytes] = []
+        self.wanted: tuple[bytes, ...] = ()
+        self.receipts = True
+        self.deaf: Callable[[Key], bool] = set[Key]().__contains__
+        """Which uploads it loses: none."""
+        self.port = port
+        self._number = number
+        self._subscribed = threading.Event()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, "bridge", protocol=MQTTProtocolVersion.MQTTv5)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+
+    def __enter__(self) -> Self:
+        self._client.connect("127.0.0.1", self.port)
+        self._client.loop_start()
+        assert self._subscribed.wait(20)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def say(self, vin: str, receipt: Receipt) -> None:
+        self._client.publish(topics.topic(vin, topics.RECEIPT), encode_receipt(receipt), qos=1)
+
+    def _on_connect(
+        self,
+        client: mqtt.Client,
+        _userdata: object,
+        _flags: mqtt.ConnectFlags,
+        _reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        client.subscribe([(f"{topics.PREFIX}/+/{leaf}", 1) for leaf in (topics.UP, topics.MANIFEST)])
+
+    def _on_subscribe(
+        self, _client: mqtt.Client, _userdata: object, _mid: int, _reasons: list[ReasonCode], _p: Properties | None
+    ) -> None:
+        self._subscribed.set()
+
+    def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        payload = bytes(message.payload)
+        vin = topics.vin_of(message.topic)
+        assert vin is not None
+        if message.topic.endswith(topics.MANIFEST):
+            self.manifests.append(payload)
+            self.wanted = tuple(wanted for wanted in self.wanted if wanted != digest(payload))
+            return
+        key = self._number(payload)
+        if key is None:
+            self.refused.append(payload)
+            self.say(vin, Receipt(bytes(16), refused=(digest(payload),), wanted=self.wanted))
+            return
+        self.arrivals[key] += 1
+        if self.deaf(key):
+            return
+        self.held[key] = payload
+        if self.receipts:
+            held = range(key.sequence, key.sequence + 1)
+            self.say(vin, Receipt(key.boot, (held,), wanted=self.wanted))
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = 20) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return condition()
+
+
+class Mute:
+    """A server that accepts connections, reads, and answers with `answer` once, then never again."""
+
+    def __init__(self, answer: bytes = b"") -> None:
+        self.connections = 0
+        self._answer = answer
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._open: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._open:
+            connection.close()
+        self._thread.join()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(connection)
+            if self._answer:
+                connection.sendall(self._answer)
