@@ -27,6 +27,8 @@ from contract.topics import MANIFEST, UP, vin_of
 from contract.upload import read_header
 from contract.wire import Refusal, WireError, digest
 
+ASKED = 32
+"""Manifests asked for at once, at most."""
 _NO_BOOT = bytes(16)
 
 
@@ -65,7 +67,7 @@ class Ingest:
         receipts: dict[str, list[Receipt]] = {}
         for vin in held.keys() | committed.wanted.keys() | sorted_out.refusals.keys():
             refused = tuple(dict.fromkeys(sorted_out.refusals.get(vin, ())))
-            wanted = tuple(committed.wanted.get(vin, ()))
+            wanted = tuple(committed.wanted.get(vin, ())[:ASKED])
             of_vin = held.get(vin) or [Receipt(_NO_BOOT)]
             # Refusals and wishes are the vehicle's, not a boot's: they go along with the first.
             receipts[vin] = [Receipt(of_vin[0].boot, of_vin[0].held, refused, wanted), *of_vin[1:]]
@@ -75,7 +77,7 @@ class Ingest:
 
     def wanted(self) -> dict[str, Receipt]:
         """A receipt that asks for the manifests it lacks, for every vehicle that has sent uploads without one."""
-        return {vin: Receipt(_NO_BOOT, wanted=tuple(ids)) for vin, ids in self._store.wanted().items()}
+        return {vin: Receipt(_NO_BOOT, wanted=tuple(ids[:ASKED])) for vin, ids in self._store.wanted().items()}
 
 
 class _Batch:

@@ -65,7 +65,7 @@ class Reader(Protocol):
         self, vin: str, within: Sequence[Interval], kinds: frozenset[str], offset: int, limit: int
     ) -> tuple[int, list[Message]]:
         """The number of all telemetry messages with at least one datum of `kinds`, and `limit` of them from `offset` on
-        (kinds as in `contract.catalog`; a kind stands for those below it too)."""
+        (kinds as in `contract.catalog`, and no others than these)."""
         ...
 
     def positions(self, vin: str, within: Sequence[Interval]) -> list[Position]: ...

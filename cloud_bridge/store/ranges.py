@@ -1,10 +1,15 @@
-"""Sets of sequence numbers as ranges: inclusive (first, last), ascending, neither overlapping nor touching."""
+"""Ranges: sets of sequence numbers, and what overlaps in time.
+
+A set of sequence numbers is written as inclusive (first, last), ascending, neither overlapping nor touching.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 Span = tuple[int, int]
+Item = TypeVar("Item")
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
@@ -49,3 +54,19 @@ def without(spans: Iterable[Span], removed: Iterable[Span]) -> list[Span]:
 
 def count(spans: Iterable[Span]) -> int:
     return sum(last - first + 1 for first, last in spans)
+
+
+def overlapping(items: Iterable[Item], extent: Callable[[Item], Span]) -> Iterator[list[Item]]:
+    """Items in ascending start in groups: those that overlap, directly or through others, together. Extents are
+    half-open."""
+    group: list[Item] = []
+    until = 0
+    for item in items:
+        start, end = extent(item)
+        if group and start >= until:
+            yield group
+            group = []
+        until = max(until, end) if group else end
+        group.append(item)
+    if group:
+        yield group

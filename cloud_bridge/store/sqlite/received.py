@@ -61,7 +61,8 @@ _REFUSALS = "SELECT reason, count FROM refusal WHERE vin = ? ORDER BY reason"
 _ALL_REFUSALS = "SELECT vin, reason, count FROM refusal ORDER BY vin, reason"
 
 _PUT_LEDGER = """
-INSERT INTO ledger (vin, name, total) VALUES (?, ?, ?) ON CONFLICT (vin, name) DO UPDATE SET total = total + excluded.total
+INSERT INTO ledger (vin, name, total) VALUES (?, ?, ?)
+ON CONFLICT (vin, name) DO UPDATE SET total = total + excluded.total
 """
 _LEDGER = "SELECT name, total FROM ledger WHERE vin = ? ORDER BY name"
 
@@ -73,12 +74,7 @@ _COUNT_REFUSAL = """
 INSERT INTO refusal (vin, reason, count) VALUES (?, ?, ?)
 ON CONFLICT (vin, reason) DO UPDATE SET count = count + excluded.count
 """
-_TRIM_PUT_LEDGER = """
-INSERT INTO ledger (vin, name, total) VALUES (?, ?, ?) ON CONFLICT (vin, name) DO UPDATE SET total = total + excluded.total
-"""
-_LEDGER = "SELECT name, total FROM ledger WHERE vin = ? ORDER BY name"
-
-_QUARANTINE = """
+_TRIM_QUARANTINE = """
 DELETE FROM quarantine WHERE number <= (
     SELECT max(number) FROM (
         SELECT number, row_number() OVER newest AS newer, sum(length(payload)) OVER newest AS bytes

@@ -1,0 +1,242 @@
+"""Deriving: from stored uploads to telemetry, status, trips and alerts.
+
+What is derived for a vehicle is a function of the *set* of its stored uploads and manifests and of its profile. In
+which order they came, how often, and how they were cut into batches makes no difference. Two steps, each left off and
+taken up again at any point:
+
+1. *Look* at uploads not derived yet, in batches. Each is decoded with its manifest, unified, and dated by the best
+   anchor of its kernel boot (`records.timeline`); it becomes one chunk. An upload of a boot without an anchor waits; no
+   datum without a date is published. A better anchor makes the boot's uploads pending again, to be dated anew. One whose
+   columns are not those of its manifest goes to quarantine and is passed over.
+2. *Fold* the chunks in order of time into records (`records.fold`), from the newest checkpoint before whatever changed:
+   normally the state of the last fold; an earlier one when chunks came late or moved. Chunks that overlap are merged.
+
+Checkpoints are kept at the first end of a chunk in each hour, after some days one a day: folding again from there costs
+at most so much. They are a means only: any of them may be lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from cloud_bridge.profiles import Known, Profiles
+from cloud_bridge.records.fold import History, Stretch, advance, lay_out, status
+from cloud_bridge.records.identity import record_id
+from cloud_bridge.records.messages import messages
+from cloud_bridge.records.model import Alert, Trip
+from cloud_bridge.records.rules import Rules, rules
+from cloud_bridge.records.timeline import Timeline, best
+from cloud_bridge.records.trips import record
+from cloud_bridge.store.port import Checkpoint, Chunk, Derived, Extent, Fold, Pending, StaleError, Step, Undecodable
+from cloud_bridge.store.ranges import overlapping
+from cloud_bridge.unify.unifier import Unifier
+from contract.configuration import ConfigurationError
+from contract.manifest import Manifest, decode_manifest
+from contract.upload import Anchor, Reason, Upload, decode_upload
+from contract.wire import WireError
+
+LOOK_AT = 500
+"""Uploads looked at in one transaction."""
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+HOURLY_MS = 3 * DAY_MS
+"""How far back from the newest there is a checkpoint for each hour."""
+_UNIFIERS = 256
+_BEGINNING_MS = -(2**62)
+
+log = logging.getLogger(__name__)
+
+
+class Deriver:
+    """Derives vehicles one at a time each, several at once. Safe to call from any thread."""
+
+    def __init__(
+        self,
+        store: Derived,
+        model_of: Callable[[str], str | None],
+        profiles: Profiles,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        """`model_of`: the profile of a VIN, None for a vehicle that is not registered."""
+        self._store = store
+        self._model_of = model_of
+        self._profiles = profiles
+        self._clock_ms = clock_ms
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._unifiers: dict[tuple[bytes, bytes], tuple[Manifest, Unifier]] = {}
+        self._complained: set[str] = set()
+
+    def derive(self, vin: str) -> None:
+        """Brings the vehicle's records up to every upload committed before the call."""
+        with self._locks[vin]:
+            known = self._known(vin)
+            if known is None:
+                return
+            while True:
+                try:
+                    self._derive(vin, known)
+                    return
+                except StaleError:
+                    log.info("vehicle %s is derived by another process too: looking again", vin)
+
+    def rebuild(self, vin: str) -> None:
+        """Deletes everything derived and derives it again."""
+        with self._locks[vin]:
+            known = self._known(vin)
+            if known is not None:
+                self._store.forget(vin, known.digest)
+        self.derive(vin)
+
+    def sweep(self) -> int:
+        """Derives every vehicle that has something to derive; returns their number."""
+        vins = self._store.to_derive()
+        for vin in vins:
+            self.derive(vin)
+        return len(vins)
+
+    def _known(self, vin: str) -> Known | None:
+        model = self._model_of(vin)
+        if model is None:
+            return None
+        try:
+            return self._profiles.of(model)
+        except ConfigurationError as error:
+            if vin not in self._complained:
+                self._complained.add(vin)
+                log.error("vehicle %s cannot be derived, its uploads wait: %s", vin, error)
+            return None
+
+    def _derive(self, vin: str, known: Known) -> None:
+        extent = self._store.extent(vin)
+        if extent.profile != known.digest:
+            extent = self._store.forget(vin, known.digest)
+        while ready := self._store.ready(vin, LOOK_AT):
+            extent = self._store.put_step(vin, extent, self._look(vin, known, ready), self._clock_ms())
+        if extent.dirty_from_ms is not None:
+            self._fold(vin, known, extent, extent.dirty_from_ms)
+
+    def _look(self, vin: str, known: Known, ready: list[Pending]) -> Step:
+        anchors = self._store.anchors(vin)
+        better = _better(anchors, ready)
+        anchors |= better
+        chunks: list[Chunk] = []
+        undecodable: list[Undecodable] = []
+        undated: list[Pending] = []
+        for pending in ready:
+            anchor = anchors.get(pending.kernel)
+            if anchor is None:
+                undated.append(pending)
+                continue
+            manifest, unifier = self._unifier(vin, pending.manifest, known)
+            try:
+                upload = decode_upload(pending.payload, manifest)
+            except WireError as error:
+                undecodable.append(Undecodable(pending, error.reason, error.text))
+                continue
+            chunks.append(Chunk(pending.boot, pending.sequence, _stretch(upload, unifier, Timeline(anchor))))
+        return Step(better, chunks, undecodable, undated)
+
+    def _unifier(self, vin: str, manifest_id: bytes, known: Known) -> tuple[Manifest, Unifier]:
+        # Vehicles of one model and one version of the agent have one manifest: its name is its content.
+        key = (known.digest, manifest_id)
+        found = self._unifiers.get(key)
+        if found is None:
+            manifest = decode_manifest(self._store.manifest(vin, manifest_id))
+            found = manifest, Unifier(manifest, known.profile)
+            if len(self._unifiers) >= _UNIFIERS:
+                self._unifiers.clear()
+            self._unifiers[key] = found
+        return found
+
+    def _fold(self, vin: str, known: Known, extent: Extent, dirty_from_ms: int) -> None:
+        checkpoint = self._store.checkpoint(vin, dirty_from_ms)
+        from_ms = _BEGINNING_MS if checkpoint is None else checkpoint.until_ms
+        folding = Folding(rules(vin, known.profile), checkpoint)
+        for stretch in laid_out(self._store.stretches(vin, from_ms)):
+            folding.take(stretch)
+        self._store.put_fold(vin, extent, folding.result(from_ms))
+
+
+class Folding:
+    """A fold on its way, from a checkpoint (None: from the beginning)."""
+
+    def __init__(self, by: Rules, checkpoint: Checkpoint | None) -> None:
+        self._rules = by
+        self._history = History() if checkpoint is None else _history(checkpoint.history)
+        self._trips: dict[str, Trip] = {}
+        self._alerts: dict[str, Alert] = {alert.id: alert for alert in self._history.alerts.values()}
+        self._checkpoints: list[Checkpoint] = []
+        self._opened = list(self._alerts)
+        trip = self._history.trip
+        if trip is not None:
+            # What it was at the checkpoint: the row may be of later, and nothing may follow.
+            self._opened.append(record_id(by.vin, "trip", trip.started_ms))
+            if (made := record(trip, by.vin, done=False)) is not None:
+                self._trips[made.id] = made
+
+    def take(self, stretch: Stretch) -> None:
+        before_ms = self._history.until_ms
+        step = advance(self._history, stretch, self._rules)
+        self._history = step.history
+        self._trips |= {trip.id: trip for trip in step.trips}
+        self._alerts |= {alert.id: alert for alert in step.alerts}
+        span = _span(before_ms, stretch.to_ms)
+        if span:
+            self._checkpoints.append(Checkpoint(stretch.to_ms, span, _encode(self._history)))
+
+    def result(self, from_ms: int) -> Fold:
+        until_ms = self._history.until_ms
+        checkpoints = list(self._checkpoints)
+        if until_ms is not None and not any(one.until_ms == until_ms for one in checkpoints):
+            checkpoints.append(Checkpoint(until_ms, 0, _encode(self._history)))
+        return Fold(
+            from_ms,
+            self._opened,
+            status(self._history),
+            self._trips,
+            self._alerts,
+            checkpoints,
+            from_ms if until_ms is None else until_ms - HOURLY_MS,
+        )
+
+
+def laid_out(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
+    """Stretches in ascending start, those that overlap joined; a few at a time in memory."""
+    for together in overlapping(stretches, lambda stretch: (stretch.from_ms, stretch.to_ms)):
+        yield from lay_out(together)
+
+
+def _better(known: dict[bytes, Anchor], ready: Iterable[Pending]) -> dict[bytes, Anchor]:
+    """The anchors among `ready` that are better than the known ones, by kernel boot."""
+    better: dict[bytes, Anchor] = {}
+    for pending in ready:
+        kernel = pending.kernel
+        found = best((better.get(kernel, known.get(kernel)), pending.anchor))
+        if found is not None and found != known.get(kernel):
+            better[kernel] = found
+    return better
+
+
+def _stretch(upload: Upload, unifier: Unifier, timeline: Timeline) -> Stretch:
+    said = messages(unifier.unify(upload), timeline)
+    from_ms, to_ms = timeline.utc_ms(upload.start_ms), timeline.utc_ms(upload.end_ms)
+    return Stretch(from_ms, to_ms, said, upload.reason is Reason.SLEEP)
+
+
+def _span(before_ms: int | None, until_ms: int) -> int:
+    """2 when a day begins between the two, 1 when an hour does, else 0."""
+    if before_ms is None:
+        return 2
+    for span, length_ms in ((2, DAY_MS), (1, HOUR_MS)):
+        if before_ms // length_ms != until_ms // length_ms:
+            return span
+    return 0
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_history = msgspec.msgpack.Decoder(History).decode

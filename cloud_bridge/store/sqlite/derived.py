@@ -1,0 +1,258 @@
+"""What is derived, on SQLite.
+
+All of a vehicle's derived rows are guarded by the revision in `derived`: whoever computes reads it first and writes
+only if it is still the same, so that two processes deriving one vehicle cannot mix their results.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from cloud_bridge.records.fold import Stretch
+from cloud_bridge.records.model import Alert, Trip
+from cloud_bridge.store.port import (
+    Checkpoint,
+    Chunk,
+    Extent,
+    Fold,
+    Pending,
+    Refused,
+    StaleError,
+    Step,
+    Undecodable,
+)
+from cloud_bridge.store.sqlite.chunks import pack, pack_kinds, unpack
+from cloud_bridge.store.sqlite.database import Database
+from cloud_bridge.store.sqlite.received import QUARANTINE_BYTES, QUARANTINE_ROWS, quarantine
+from contract.topics import UP, topic
+from contract.upload import Anchor, AnchorSource
+
+_TO_DERIVE = """
+SELECT vin FROM vehicle WHERE EXISTS (SELECT 1 FROM pending WHERE pending.vin = vehicle.vin AND waits = 0)
+    OR EXISTS (SELECT 1 FROM derived WHERE derived.vin = vehicle.vin AND dirty_from_ms IS NOT NULL)
+ORDER BY vin
+"""
+_EXTENT = "SELECT revision, dirty_from_ms, profile FROM derived WHERE vin = ?"
+_PUT_EXTENT = """
+INSERT INTO derived (vin, revision, dirty_from_ms, profile) VALUES (?, ?, ?, ?)
+ON CONFLICT (vin) DO UPDATE
+SET revision = excluded.revision, dirty_from_ms = excluded.dirty_from_ms, profile = excluded.profile
+"""
+_READY = """
+SELECT boot, sequence, pending.manifest, anchor_at_ms, anchor_utc_ms, anchor_uncertainty_ms, anchor_source, payload
+FROM pending JOIN upload USING (vin, boot, sequence)
+WHERE vin = ? AND waits = 0 ORDER BY boot, sequence LIMIT ?
+"""
+_MANIFEST = "SELECT body FROM manifest WHERE vin = ? AND id = ?"
+_ANCHORS = "SELECT kernel, at_ms, utc_ms, uncertainty_ms, source FROM anchor WHERE vin = ?"
+_PUT_ANCHOR = """
+INSERT OR REPLACE INTO anchor (vin, kernel, at_ms, utc_ms, uncertainty_ms, source) VALUES (?, ?, ?, ?, ?, ?)
+"""
+_DATED_SINCE = "SELECT min(from_ms) FROM chunk WHERE vin = ? AND boot BETWEEN ? AND ?"
+_PENDING_AGAIN = """
+INSERT INTO pending (vin, waits, boot, sequence, manifest)
+SELECT vin, 0, boot, sequence, upload.manifest FROM chunk JOIN upload USING (vin, boot, sequence)
+WHERE vin = ? AND boot BETWEEN ? AND ?
+"""
+_DROP_DATED = "DELETE FROM chunk WHERE vin = ? AND boot BETWEEN ? AND ?"
+_STOP_WAITING = "UPDATE pending SET waits = 0 WHERE vin = ? AND waits = 2 AND boot BETWEEN ? AND ?"
+_NOT_PENDING = "DELETE FROM pending WHERE vin = ? AND waits = 0 AND boot = ? AND sequence = ?"
+_WAIT_FOR_ANCHOR = "UPDATE pending SET waits = 2 WHERE vin = ? AND waits = 0 AND boot = ? AND sequence = ?"
+_PUT_CHUNK = """
+INSERT OR REPLACE INTO chunk (vin, boot, sequence, from_ms, to_ms, asleep, messages, positions, kinds, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_STRETCHES = """
+SELECT from_ms, to_ms, body, asleep FROM chunk WHERE vin = ? AND from_ms >= ? ORDER BY from_ms, to_ms, boot, sequence
+"""
+_CHECKPOINT = """
+SELECT until_ms, span, history FROM checkpoint WHERE vin = ? AND until_ms <= ? ORDER BY until_ms DESC LIMIT 1
+"""
+_DROP_CHECKPOINTS = "DELETE FROM checkpoint WHERE vin = ? AND until_ms > ?"
+_DROP_NEWEST = "DELETE FROM checkpoint WHERE vin = ? AND span = 0"
+_THIN_CHECKPOINTS = "DELETE FROM checkpoint WHERE vin = ? AND span < 2 AND until_ms < ?"
+_PUT_CHECKPOINT = "INSERT OR REPLACE INTO checkpoint (vin, until_ms, span, history) VALUES (?, ?, ?, ?)"
+_PUT_STATUS = "INSERT OR REPLACE INTO status (vin, body) VALUES (?, ?)"
+_DROP_TRIPS = "DELETE FROM trip WHERE vin = ? AND started_at_ms >= ?"
+_DROP_TRIP = "DELETE FROM trip WHERE vin = ? AND id = ?"
+_PUT_TRIP = """
+INSERT OR REPLACE INTO trip (vin, id, started_at_ms, stopped_at_ms, updated_at_ms, body) VALUES (?, ?, ?, ?, ?, ?)
+"""
+_DROP_ALERTS = "DELETE FROM alert WHERE vin = ? AND started_at_ms >= ?"
+_DROP_ALERT = "DELETE FROM alert WHERE vin = ? AND id = ?"
+_PUT_ALERT = """
+INSERT OR REPLACE INTO alert (vin, id, started_at_ms, ended_at_ms, updated_at_ms, body) VALUES (?, ?, ?, ?, ?, ?)
+"""
+_FORGET = (
+    "DELETE FROM anchor WHERE vin = ?",
+    "DELETE FROM chunk WHERE vin = ?",
+    "DELETE FROM checkpoint WHERE vin = ?",
+    "DELETE FROM status WHERE vin = ?",
+    "DELETE FROM trip WHERE vin = ?",
+    "DELETE FROM alert WHERE vin = ?",
+    "DELETE FROM pending WHERE vin = ?",
+)
+_ALL_PENDING = """
+INSERT INTO pending (vin, waits, boot, sequence, manifest)
+SELECT vin, CASE WHEN EXISTS (SELECT 1 FROM manifest WHERE manifest.vin = upload.vin AND id = upload.manifest)
+    THEN 0 ELSE 1 END, boot, sequence, manifest
+FROM upload WHERE vin = ?
+"""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class SqliteDerived:
+    """`cloud_bridge.store.port.Derived` on SQLite."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def to_derive(self) -> list[str]:
+        with self._database.read() as connection:
+            return [vin for (vin,) in connection.execute(_TO_DERIVE)]
+
+    def extent(self, vin: str) -> Extent:
+        with self._database.read() as connection:
+            return _extent(connection, vin)
+
+    def ready(self, vin: str, limit: int) -> list[Pending]:
+        with self._database.read() as connection:
+            return [
+                Pending(boot, sequence, manifest, _anchor(*anchor), payload)
+                for boot, sequence, manifest, *anchor, payload in connection.execute(_READY, (vin, limit))
+            ]
+
+    def manifest(self, vin: str, manifest_id: bytes) -> bytes:
+        with self._database.read() as connection:
+            (body,) = connection.execute(_MANIFEST, (vin, manifest_id)).fetchone()
+            return bytes(body)
+
+    def anchors(self, vin: str) -> dict[bytes, Anchor]:
+        with self._database.read() as connection:
+            rows = connection.execute(_ANCHORS, (vin,))
+            return {kernel: anchor for kernel, *row in rows if (anchor := _anchor(*row)) is not None}
+
+    def put_step(self, vin: str, extent: Extent, step: Step, now_ms: int) -> Extent:
+        with self._database.write() as connection:
+            _expect(connection, vin, extent)
+            touched = [_put_anchor(connection, vin, kernel, anchor) for kernel, anchor in step.anchors.items()]
+            touched += [chunk.stretch.from_ms for chunk in step.chunks]
+            done = [(vin, one.boot, one.sequence) for one in step.chunks]
+            done += [(vin, one.upload.boot, one.upload.sequence) for one in step.undecodable]
+            connection.executemany(_NOT_PENDING, done)
+            connection.executemany(_PUT_CHUNK, [_chunk_row(vin, chunk) for chunk in step.chunks])
+            connection.executemany(_WAIT_FOR_ANCHOR, [(vin, one.boot, one.sequence) for one in step.undated])
+            if step.undecodable:
+                limits = (QUARANTINE_ROWS, QUARANTINE_BYTES)
+                quarantine(connection, [_refused(vin, one) for one in step.undecodable], now_ms, limits)
+            return _put_extent(connection, vin, extent, _earliest(extent.dirty_from_ms, *touched))
+
+    def checkpoint(self, vin: str, up_to_ms: int) -> Checkpoint | None:
+        with self._database.read() as connection:
+            row = connection.execute(_CHECKPOINT, (vin, up_to_ms)).fetchone()
+            return None if row is None else Checkpoint(*row)
+
+    def stretches(self, vin: str, from_ms: int) -> Iterator[Stretch]:
+        with self._database.read() as connection:
+            for start_ms, end_ms, body, asleep in connection.execute(_STRETCHES, (vin, from_ms)):
+                yield Stretch(start_ms, end_ms, unpack(body), bool(asleep))
+
+    def put_fold(self, vin: str, extent: Extent, fold: Fold) -> Extent:
+        with self._database.write() as connection:
+            _expect(connection, vin, extent)
+            since = (vin, fold.from_ms)
+            for statement in (_DROP_TRIPS, _DROP_ALERTS, _DROP_CHECKPOINTS):
+                connection.execute(statement, since)
+            for statement in (_DROP_TRIP, _DROP_ALERT):
+                connection.executemany(statement, [(vin, one) for one in fold.opened])
+            connection.executemany(_PUT_TRIP, _trip_rows(vin, fold.trips))
+            connection.executemany(_PUT_ALERT, _alert_rows(vin, fold.alerts))
+            connection.execute(_PUT_STATUS, (vin, _encode(fold.status)))
+            connection.execute(_DROP_NEWEST, (vin,))
+            connection.executemany(_PUT_CHECKPOINT, [(vin, *checkpoint) for checkpoint in fold.checkpoints])
+            connection.execute(_THIN_CHECKPOINTS, (vin, fold.keep_from_ms))
+            return _put_extent(connection, vin, extent, None)
+
+    def forget(self, vin: str, profile: bytes) -> Extent:
+        with self._database.write() as connection:
+            for statement in _FORGET:
+                connection.execute(statement, (vin,))
+            connection.execute(_ALL_PENDING, (vin,))
+            extent = msgspec.structs.replace(_extent(connection, vin), profile=profile)
+            return _put_extent(connection, vin, extent, None)
+
+
+def is_folded(connection: sqlite3.Connection, vin: str) -> bool:
+    """Whether the vehicle's records are of all of its chunks."""
+    return _extent(connection, vin).dirty_from_ms is None
+
+
+def _extent(connection: sqlite3.Connection, vin: str) -> Extent:
+    row = connection.execute(_EXTENT, (vin,)).fetchone()
+    return Extent() if row is None else Extent(*row)
+
+
+def _expect(connection: sqlite3.Connection, vin: str, extent: Extent) -> None:
+    if _extent(connection, vin).revision != extent.revision:
+        raise StaleError(vin)
+
+
+def _put_extent(connection: sqlite3.Connection, vin: str, extent: Extent, dirty_from_ms: int | None) -> Extent:
+    after = Extent(extent.revision + 1, dirty_from_ms, extent.profile)
+    connection.execute(_PUT_EXTENT, (vin, after.revision, after.dirty_from_ms, after.profile))
+    return after
+
+
+def _earliest(*times: int | None) -> int | None:
+    return min((time for time in times if time is not None), default=None)
+
+
+def _put_anchor(connection: sqlite3.Connection, vin: str, kernel: bytes, anchor: Anchor) -> int | None:
+    """Makes it the kernel boot's anchor; the time from which chunks had another, which are pending now."""
+    boots = (vin, kernel + bytes(8), kernel + b"\xff" * 8)
+    (dated_since,) = connection.execute(_DATED_SINCE, boots).fetchone()
+    connection.execute(_PENDING_AGAIN, boots)
+    connection.execute(_DROP_DATED, boots)
+    connection.execute(_STOP_WAITING, boots)
+    row = (anchor.at_ms, anchor.utc_ms, anchor.uncertainty_ms, anchor.source.value)
+    connection.execute(_PUT_ANCHOR, (vin, kernel, *row))
+    return None if dated_since is None else int(dated_since)
+
+
+def _anchor(at_ms: int | None, utc_ms: int | None, uncertainty_ms: int | None, source: str | None) -> Anchor | None:
+    if at_ms is None or utc_ms is None or uncertainty_ms is None or source is None:
+        return None
+    return Anchor(at_ms, utc_ms, uncertainty_ms, AnchorSource(source))
+
+
+def _chunk_row(vin: str, chunk: Chunk) -> tuple[object, ...]:
+    stretch = chunk.stretch
+    messages = stretch.messages
+    positions = sum(message.position is not None for message in messages)
+    return (
+        vin, chunk.boot, chunk.sequence, stretch.from_ms, stretch.to_ms, int(stretch.ends_asleep),
+        len(messages), positions, pack_kinds(messages), pack(messages),
+    )  # fmt: skip
+
+
+def _refused(vin: str, one: Undecodable) -> Refused:
+    detail = f"boot {one.upload.boot.hex()} sequence {one.upload.sequence}: {one.detail}"
+    return Refused(vin, topic(vin, UP), one.reason, detail, one.upload.payload)
+
+
+def _trip_rows(vin: str, trips: Mapping[str, Trip]) -> list[tuple[object, ...]]:
+    return [
+        (vin, trip.id, trip.started_at_ms, trip.stopped_at_ms, trip.updated_at_ms, _encode(trip))
+        for trip in trips.values()
+    ]
+
+
+def _alert_rows(vin: str, alerts: Mapping[str, Alert]) -> list[tuple[object, ...]]:
+    return [
+        (vin, alert.id, alert.started_at_ms, alert.ended_at_ms, alert.updated_at_ms, _encode(alert))
+        for alert in alerts.values()
+    ]
