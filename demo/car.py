@@ -1,8 +1,8 @@
 """A car that drives itself through a script: what the demo recording is made of.
 
-Simple physics in steps of 100 ms: the speed follows the targets of a route with bounded acceleration, the position follows
-the speed along the route's headings, fuel and coolant follow the engine. The story around it (doors, belt, ignition, a
-lamp, a tunnel) is a list of moments. Everything is a function of time, so the recording's truth is known exactly.
+Simple physics in steps of 100 ms: the speed follows the targets of a route with bounded acceleration, the position
+follows the speed along the route's headings, fuel and coolant follow the engine. The story around it (doors, belt,
+ignition, a lamp, a tunnel) is a list of moments. Everything is a function of time, so the truth is known exactly.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ CITY = (
     Leg(20, 12, 70), Leg(0, 10),
 )  # fmt: skip
 COUNTRY = (
-    Leg(30, 20, 90), Leg(50, 40, 15), Leg(88, 110, -40), Leg(90, 90, 35), Leg(72, 25, -60), Leg(86, 80, 20), Leg(50, 35, -15),
-    Leg(0, 9), Leg(38, 30, 75), Leg(0, 12),
+    Leg(30, 20, 90), Leg(50, 40, 15), Leg(88, 110, -40), Leg(90, 90, 35), Leg(72, 25, -60), Leg(86, 80, 20),
+    Leg(50, 35, -15), Leg(0, 9), Leg(38, 30, 75), Leg(0, 12),
 )  # fmt: skip
 
 DRIVES = (
@@ -123,7 +123,8 @@ def _step(car: Car) -> Car:
     leg, moving = _leg(drive, at)
     target = leg.target_kmh if moving else 0.0
     limit = 1.9 if target > car.speed_kmh else 2.4
-    change = max(-limit, min(limit, (target - car.speed_kmh) / 3.6 / 1.5)) if abs(target - car.speed_kmh) > 0.05 else 0.0
+    missing_kmh = target - car.speed_kmh
+    change = max(-limit, min(limit, missing_kmh / 3.6 / 1.5)) if abs(missing_kmh) > 0.05 else 0.0
     speed = max(0.0, car.speed_kmh + change * 3.6 * STEP_S)
     if target == 0 and speed < 0.4:
         speed = 0.0

@@ -25,6 +25,10 @@ VIN = "VF3DEM0CARLFT2026"
 START = datetime(2026, 5, 12, 6, 30, tzinfo=UTC)
 AT_ONCE = frozenset({"VehicleState", "Body", "Warnings"})
 """Messages that are also sent when their content changes."""
+UNLIT = (
+    "CoolantHotLamp", "BatteryChargeLamp", "BrakeLamp", "AbsLamp", "StabilityLamp", "AirbagLamp", "EngineLamp",
+    "WasherFluidLamp",
+)  # fmt: skip
 WAKING_S = 0.4
 """How long the bus takes to wake up; its values do not count until then."""
 
@@ -59,13 +63,7 @@ def signals(car: Car, since_wake_s: float) -> dict[str, dict[str, float | str]]:
         "Warnings": {
             "OilPressureLamp": lamp[car.oil_lamp],
             "FuelLowLamp": lamp[car.low_fuel_lamp],
-            **{
-                name: "Off"
-                for name in (
-                    "CoolantHotLamp", "BatteryChargeLamp", "BrakeLamp", "AbsLamp", "StabilityLamp", "AirbagLamp",
-                    "EngineLamp", "WasherFluidLamp",
-                )
-            },
+            **dict.fromkeys(UNLIT, "Off"),
         },
         "Supply": {"BatteryVoltage": car.battery_v},
         "Service": {"ServiceDays": 143, "ServiceDistance": 9_538},

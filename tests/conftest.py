@@ -24,7 +24,8 @@ settings.load_profile("canlift")
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Recordings and specifications, kept beside the project. Absent in a user's clone: then the test is skipped, except in CI."""
+    """Recordings and specifications, kept beside the project. Absent in a user's clone: then the test is skipped, but
+    in CI it fails."""
     folder = ROOT.parent / "shared"
     if not folder.is_dir():
         if IN_CI:
@@ -51,7 +52,9 @@ class Mosquitto:
 
     def start(self) -> None:
         config = self.folder / "mosquitto.conf"
-        config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\n")
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\n"
+        )
         self.process = subprocess.Popen(
             [self.binary, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

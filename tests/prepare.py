@@ -22,7 +22,8 @@ def main() -> int:
     if packages and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"installing {' '.join(packages)} …", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]):
+        install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
+        for command in (["apt-get", "update", "-q"], install):
             subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
         packages = missing()
     if packages:
