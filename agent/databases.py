@@ -7,17 +7,25 @@ Reading takes a large file a second or more and some 40 MB: it belongs in the co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import cantools
 from cantools.database.can import Database, Message, Signal
+from cantools.database.errors import UnsupportedDatabaseFormatError
 
-from agent.healing import Finding
-from agent.layouts import MessageLayout, Multiplexer, SignalLayout
+from agent.dbc.messages import EXTENDED, UNASSIGNED
+from agent.healing import Finding, Healed, heal, quarantine
+from agent.layouts import UNSENT_ID, MessageLayout, Multiplexer, SignalLayout, overlapping
 
 __all__ = ["DatabaseError", "Finding", "Loaded", "MessageLayout", "SignalLayout", "load"]
 
+MESSAGE_LINE = re.compile(r"^\s*BO_\s+\d+\s", re.MULTILINE)
+SHOWN_PAIRS = 3
+"""Pairs of overlapping signals that a finding names; the others are counted."""
 FORMATS = {".dbc": "dbc", ".kcd": "kcd", ".sym": "sym", ".arxml": "arxml"}
 
 
@@ -42,11 +50,69 @@ def load(path: Path) -> Loaded:
     except OSError as error:
         raise DatabaseError(f"{path}: cannot be read: {error.strerror}; check the path in the profile") from error
     text = _text(content)
-    findings: tuple[Finding, ...] = ()
-    database = cantools.database.load_string(text, form, strict=False, sort_signals=None)
-    if not isinstance(database, Database):
-        raise DatabaseError(f"{path}: describes diagnostics, not the messages of a bus")
-    return Loaded(tuple(_message(message) for message in database.messages), findings)
+    return _load_dbc(text, path) if form == "dbc" else _load_other(text, path, form)
+
+
+def _load_dbc(text: str, path: Path) -> Loaded:
+    if not MESSAGE_LINE.search(text):
+        raise DatabaseError(f"{path}:1: no message (BO_) in it, so this is no DBC file; check the path in the profile")
+    healed = heal(text, path.name)
+    try:
+        database = _read(healed.text, "dbc")
+    except UnsupportedDatabaseFormatError:
+        healed = quarantine(healed, _refusal)
+        database = _read(healed.text, "dbc")
+    if not database.messages:
+        raise DatabaseError(f"{healed.findings[0]}; no message of the file can be read, mend it or use another")
+    layouts = []
+    for message in database.messages:
+        layout = _message(message)
+        if healed.unassigned_id == _dbc_id(layout):
+            layout = replace(layout, name=UNASSIGNED, id=UNSENT_ID)
+        layouts.append(layout)
+    findings = sorted([*healed.findings, *_overlaps(layouts, healed)], key=lambda finding: finding.line)
+    return Loaded(tuple(layouts), tuple(findings))
+
+
+def _overlaps(layouts: Iterable[MessageLayout], healed: Healed) -> Iterator[Finding]:
+    """One finding for each message of which signals share bits: harmless to decoders, but often a mistake."""
+    signal_lines = {(block.id, name): signal.line for block in healed.blocks for name, signal in block.signals.items()}
+    message_lines = {block.id: block.statement.line for block in healed.blocks}
+    for layout in layouts:
+        if layout.id != UNSENT_ID and (shared := overlapping(layout)):
+            number = _dbc_id(layout)
+            pairs = ", ".join(f"{one.name} and {other.name}" for one, other in shared[:SHOWN_PAIRS])
+            more = f" and {len(shared) - SHOWN_PAIRS} more pairs" if len(shared) > SHOWN_PAIRS else ""
+            found = f"signals of {layout.name} share bits, each is read on its own: {pairs}{more}"
+            line = signal_lines.get((number, shared[0][1].name), message_lines[number])
+            yield Finding(healed.file, line, found, "kept")
+
+
+def _dbc_id(layout: MessageLayout) -> int:
+    return layout.id | EXTENDED * layout.extended
+
+
+def _load_other(text: str, path: Path, form: str) -> Loaded:
+    try:
+        database = _read(text, form)
+    except UnsupportedDatabaseFormatError as error:
+        raise DatabaseError(f"{path}: not readable as {form.upper()}: {error}; export it again or as DBC") from error
+    if not database.messages:
+        raise DatabaseError(f"{path}: no message in it; check the path in the profile")
+    return Loaded(tuple(_message(message) for message in database.messages), ())
+
+
+def _read(text: str, form: str) -> Database:
+    database = cantools.database.load_string(text, form, strict=False)
+    return cast("Database", database)
+
+
+def _refusal(text: str) -> str | None:
+    try:
+        _read(text, "dbc")
+    except UnsupportedDatabaseFormatError as error:
+        return " ".join(str(error.e_dbc).split())
+    return None
 
 
 def _text(content: bytes) -> str:

@@ -42,10 +42,18 @@ class SignalLayout:
 
     @property
     def payload_bytes(self) -> int:
-        """The shortest payload that carries the whole signal."""
+        """The shortest payload that carries the whole signal, in bytes."""
         if self.little_endian:
             return (self.start + self.length + 7) // 8
         return (self.start // 8 * 8 + (7 - self.start % 8) + self.length + 7) // 8
+
+    @property
+    def bits(self) -> int:
+        """The bits that it takes, as a set: bit `8 * byte + n` of the result for bit n of a byte."""
+        if self.little_endian:
+            return ((1 << self.length) - 1) << self.start
+        position = self.start // 8 * 8 + 7 - self.start % 8
+        return sum(1 << (bit // 8 * 8 + 7 - bit % 8) for bit in range(position, position + self.length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +75,19 @@ class MessageLayout:
             if signal.name == name:
                 return signal
         raise KeyError(name)
+
+
+def overlapping(message: MessageLayout) -> list[tuple[SignalLayout, SignalLayout]]:
+    """Pairs of signals that share bits in one frame. Signals on different multiplexer pages are never in one frame."""
+    placed = [(signal, signal.bits) for signal in message.signals]
+    return [
+        (one, other)
+        for number, (other, bits) in enumerate(placed)
+        for one, its_bits in placed[:number]
+        if its_bits & bits and _together(one, other)
+    ]
+
+
+def _together(one: SignalLayout, other: SignalLayout) -> bool:
+    pages = dict(one.multiplexer or ())
+    return all(not set(ids).isdisjoint(pages.get(selector, ids)) for selector, ids in other.multiplexer or ())
