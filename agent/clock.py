@@ -1,0 +1,44 @@
+"""Time without a clock: what ties the boot's monotonic clock to the calendar.
+
+A box may have no clock that survives the night, so everything it collects is stamped with milliseconds of the boot's
+monotonic clock, and an *anchor* dates it: one moment on both clocks, with an uncertainty. Any anchor of a boot dates
+all of the boot, also what was sent before it was found. An anchor is replaced by a surer one only, so that the first
+good one stays and one boot has one calendar.
+
+    source      uncertainty     from
+    gnss        300 ms          an RMC sentence of a receiver on a serial port, by its arrival
+    gnss        the profile's   a signal of the bus that a GNSS module sends ([clock] of the profile)
+    system      as it is kept   the box's clock, while it is known to be synchronised (`agent.system_clock`)
+    recording   1000 ms         the times written in a replayed recording
+
+The dashboard's clock is never used: people set it, and to local time.
+"""
+
+from __future__ import annotations
+
+from contract.upload import Anchor, AnchorSource
+
+RECEIVER_UNCERTAINTY_MS = 300
+"""A receiver needs a good part of this from the instant to its first sentence, and the port some more."""
+RECORDING_UNCERTAINTY_MS = 1000
+EARLIEST_UTC_MS = 1_514_764_800_000
+"""2018-01-01. Satellites count 1024 weeks and begin again: an old receiver is 19.6 years late and would say less."""
+
+
+def surest(known: Anchor | None, found: Anchor | None) -> Anchor | None:
+    """The one to keep: `found` only where nothing is known or it is surer."""
+    if found is None or (known is not None and known.uncertainty_ms <= found.uncertainty_ms):
+        return known
+    return found
+
+
+def satellite_anchor(at_ms: int, utc_ms: int, uncertainty_ms: int = RECEIVER_UNCERTAINTY_MS) -> Anchor | None:
+    """From a time that satellites gave; None for one that cannot be true."""
+    return Anchor(at_ms, utc_ms, uncertainty_ms, AnchorSource.GNSS) if utc_ms >= EARLIEST_UTC_MS else None
+
+
+def recording_anchor(start_utc_ms: int | None) -> Anchor | None:
+    """From the calendar time of a recording's beginning (`agent.bus.recording`), None where it has none."""
+    if start_utc_ms is None:
+        return None
+    return Anchor(0, start_utc_ms, RECORDING_UNCERTAINTY_MS, AnchorSource.RECORDING)
