@@ -4,9 +4,9 @@ Samples of one instant become one message; `position.*` among them become its po
 latitude. Altitude is left out of a 2D fix, where receivers keep repeating an old one; when the kind of fix is not known
 it stays.
 
-Uploads may speak of the same instant twice (two boots of the agent on one clock, a datum from two groups), so messages
-are merged. Merging is commutative, associative and idempotent: of two different values for one datum the greater in a
-fixed order of encoded values stays, whoever came first.
+A message lists its data in the order of their keys. Uploads may speak of the same instant twice (two boots of the agent
+on one clock, a datum from two groups), so messages are merged. Merging is commutative, associative and idempotent: of
+two different values for one datum the greater in a fixed order of encoded values stays, whoever came first.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cloud_bridge.records.trips import TripRule
+from contract.configuration import Duration
 from contract.profile import Profile
 
 _PAUSE_MS = {"powertrain.status": 180_000}
@@ -23,5 +24,20 @@ def rules(vin: str, profile: Profile) -> Rules:
     trip = profile.trip
     if trip is None:
         return Rules(vin, None)
-    rule = TripRule(trip.datum, frozenset(trip.active), int(trip.silence), _PAUSE_MS.get(trip.datum, 0))
-    return Rules(vin, rule)
+    restated = [profile.classes[sampling].every for sampling in _classes(profile, trip.datum)]
+    return Rules(
+        vin,
+        TripRule(
+            trip.datum,
+            frozenset(trip.active),
+            silence_ms=int(trip.silence),
+            pause_ms=_PAUSE_MS.get(trip.datum, 0),
+            holds_ms=2 * max(restated, default=Duration(30_000)),
+        ),
+    )
+
+
+def _classes(profile: Profile, datum: str) -> list[str]:
+    """The sampling classes of the signals that a datum is made of."""
+    signals = [profile.signals.get(name) for name in profile.data[datum].names]
+    return [signal.sampling for signal in signals if signal is not None and signal.sampling is not None]

@@ -6,8 +6,8 @@ The rule names a datum (`ignition.type`) and the values of it that are a trip (`
 * ends at the message in which it has another, or, if the rule has a pause (engines that stop at a red light), there
   unless it is active again before the pause is over;
 * ends without being told when the buses sleep, when nothing is said for longer than the rule's silence, or when the
-  datum itself is not said for that long while others are. Then it ended with the last message, if the datum had been
-  said within the last minute before (restated data are said once in a while only), else when the datum was last said.
+  datum itself is not said for that long while others are. Then it ended with the last message that the datum still
+  held for (data are restated once in a while only), else when the datum was last said.
 
 A trip in which nothing moved is not a trip, and there is no record of it. What a record says:
 
@@ -37,8 +37,6 @@ from cloud_bridge.records.positions import distance_km
 
 GAP_MS = 120_000
 """A longer gap between messages is lacking data."""
-RESTATED_MS = 60_000
-"""Within this time of being said, the rule's datum still holds."""
 NEAR_START_MS = 60_000
 """How old a value from before the start may be to be the start value."""
 BRIDGED_MS = 10_000
@@ -71,6 +69,8 @@ class TripRule(msgspec.Struct, frozen=True):
     """Silence longer than this ends a trip."""
     pause_ms: int = 0
     """An inactive time up to this long does not end a trip."""
+    holds_ms: int = 60_000
+    """For how long the datum holds after it was said; longer than it takes to be restated."""
 
 
 class Progress(msgspec.Struct):
@@ -151,10 +151,10 @@ def is_over(trip: OpenTrip, rule: TripRule, by_ms: int) -> bool:
     return by_ms - min(trip.now.last_ms, trip.said_ms) > rule.silence_ms
 
 
-def record(trip: OpenTrip, vin: str, done: bool) -> Trip | None:
-    """The trip as it is known; None when nothing moved, for a trip that goes on: when none surely did."""
+def record(trip: OpenTrip, rule: TripRule, vin: str, *, done: bool) -> Trip | None:
+    """The trip as it is known; None when nothing moved, or, for a trip that goes on, when nothing surely did."""
     told = trip.paused_ms is not None
-    holds = not told and trip.now.last_ms - trip.said_ms <= RESTATED_MS
+    holds = not told and trip.now.last_ms - trip.said_ms <= rule.holds_ms
     shown = trip.now if holds else trip.sure
     if not (shown if done else trip.sure).moved:
         return None
