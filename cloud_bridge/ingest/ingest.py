@@ -18,10 +18,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from cloud_bridge.store.port import Received, Receiving, Refused
-from contract.manifest import decode_manifest, manifest_id
+from contract.manifest import decode_manifest
 from contract.receipt import Receipt
 from contract.topics import MANIFEST, UP, vin_of
 from contract.upload import read_header
@@ -93,7 +94,7 @@ class _Batch:
 
     def take(self, delivery: Delivery) -> None:
         topic, payload = delivery
-        vin = vin_of(topic)
+        vin, leaf = _place(topic)
         if vin is None:
             self._quarantine("", delivery, "wrong_topic", f"topic {topic!r} names no vehicle: its VIN is malformed")
             return
@@ -102,12 +103,12 @@ class _Batch:
                 vin, delivery, "unregistered", f"vehicle {vin} is not registered: `canlift-bridge vehicle add`"
             )
             return
-        leaf = topic.rpartition("/")[2]
         try:
             if leaf == UP:
                 self.uploads.append(_received(vin, delivery))
             elif leaf == MANIFEST:
-                self.manifests.append((vin, manifest_id(decode_manifest(payload)), payload))
+                decode_manifest(payload)
+                self.manifests.append((vin, digest(payload), payload))
             else:
                 self._quarantine(vin, delivery, "wrong_topic", f"{leaf!r} is not a topic that vehicles publish on")
         except WireError as error:
@@ -116,6 +117,12 @@ class _Batch:
 
     def _quarantine(self, vin: str, delivery: Delivery, reason: str, detail: str) -> None:
         self.refused.append(Refused(vin, delivery.topic, reason, detail, delivery.payload))
+
+
+@lru_cache(1 << 16)
+def _place(topic: str) -> tuple[str | None, str]:
+    """The vehicle and the last part of a topic; there are only so many."""
+    return vin_of(topic), topic.rpartition("/")[2]
 
 
 def _received(vin: str, delivery: Delivery) -> Received:

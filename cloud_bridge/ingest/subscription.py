@@ -34,7 +34,7 @@ from cloud_bridge.store.port import StoreError
 from contract.receipt import Receipt, encode_receipt
 from contract.topics import MANIFEST, PREFIX, RECEIPT, UP, topic
 
-BATCH = 512
+BATCH = 1024
 """Messages committed at once, at most."""
 IN_FLIGHT = 2048
 """Messages that the broker may have out to us before we acknowledged any."""

@@ -102,6 +102,8 @@ SELECT vin, CASE WHEN EXISTS (SELECT 1 FROM manifest WHERE manifest.vin = upload
 FROM upload WHERE vin = ?
 """
 
+_WANT_ALL = "INSERT OR IGNORE INTO wanted (vin, manifest) SELECT vin, manifest FROM pending WHERE vin = ? AND waits = 1"
+
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -182,6 +184,7 @@ class SqliteDerived:
             for statement in _FORGET:
                 connection.execute(statement, (vin,))
             connection.execute(_ALL_PENDING, (vin,))
+            connection.execute(_WANT_ALL, (vin,))
             extent = msgspec.structs.replace(_extent(connection, vin), profile=profile)
             return _put_extent(connection, vin, extent, None)
 

@@ -1,9 +1,9 @@
 """What the API reads, on SQLite.
 
 Before it answers about a vehicle, the reader derives what is pending for it, so that an answer reflects every upload
-that was receipted before the question. Telemetry is read out of chunks. A chunk that lies within one range and overlaps no
-other is counted by its index of kinds, and opened only when it holds messages of the page asked for; others are opened
-and merged.
+that was receipted before the question. Telemetry is read out of chunks. A chunk that lies within one range and overlaps
+no other is counted by its index of kinds, and opened only when it holds messages of the page asked for; others are
+opened and merged.
 """
 
 from __future__ import annotations

@@ -7,9 +7,11 @@ payload: the first stays, the other goes to quarantine).
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from cloud_bridge.store.port import Committed, Intake, Received, Refused, Waits
@@ -20,6 +22,10 @@ QUARANTINE_ROWS = 10_000
 QUARANTINE_BYTES = 64 << 20
 KEPT_OF_A_PAYLOAD = 64 << 10
 """A quarantined payload is kept up to this length."""
+NEWEST = 16
+"""Ranges looked at first, as in the query: a vehicle that sends in order has one."""
+LISTED = 64
+"""Ranges in a receipt beyond those that it is about."""
 DROPPED = "dropped"
 """Counts quarantined payloads that were deleted to keep the quarantine within its limits."""
 
@@ -27,8 +33,11 @@ _IS_REGISTERED = "SELECT 1 FROM vehicle WHERE vin = ?"
 _HAS_MANIFEST = "SELECT 1 FROM manifest WHERE vin = ? AND id = ?"
 _ADD_MANIFEST = "INSERT INTO manifest (vin, id, body, received_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _STOP_WAITING = "UPDATE pending SET waits = 0 WHERE vin = ? AND waits = 1 AND manifest = ?"
-_WANTED = "SELECT DISTINCT manifest FROM pending WHERE vin = ? AND waits = 1 ORDER BY manifest"
-_ALL_WANTED = "SELECT DISTINCT vin, manifest FROM pending WHERE waits = 1 ORDER BY vin, manifest"
+_WANT = "INSERT INTO wanted (vin, manifest) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_STOP_WANTING = "DELETE FROM wanted WHERE vin = ? AND manifest = ?"
+# The vehicles come as one JSON array: a query for each of them costs more than the rest of a commit.
+_WANTED = "SELECT vin, manifest FROM wanted WHERE vin IN (SELECT value FROM json_each(?)) ORDER BY vin, manifest"
+_ALL_WANTED = "SELECT vin, manifest FROM wanted ORDER BY vin, manifest"
 
 _ADD_UPLOAD = """
 INSERT INTO upload (vin, boot, sequence, received_at_ms, manifest, anchor_at_ms, anchor_utc_ms, anchor_uncertainty_ms,
@@ -40,13 +49,13 @@ _PAYLOAD = "SELECT payload FROM upload WHERE vin = ? AND boot = ? AND sequence =
 _ADD_PENDING = "INSERT INTO pending (vin, waits, boot, sequence, manifest) VALUES (?, ?, ?, ?, ?)"
 _ADD_EVICTED = "INSERT INTO evicted (vin, boot, first, last, reason) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
-_HELD_NEAR = "SELECT first, last FROM held WHERE vin = ? AND boot = ? AND first <= ? AND last >= ?"
+_NEWEST_HELD = "SELECT first, last FROM held WHERE vin = ? AND boot = ? ORDER BY first DESC LIMIT 16"
+_HELD_FROM = "SELECT first, last FROM held WHERE vin = ? AND boot = ? AND last >= ?"
 _DROP_HELD = "DELETE FROM held WHERE vin = ? AND boot = ? AND first = ?"
 _PUT_HELD = """
 INSERT INTO held (vin, boot, first, last) VALUES (?, ?, ?, ?)
 ON CONFLICT (vin, boot, first) DO UPDATE SET last = excluded.last
 """
-_NEWEST_HELD = "SELECT first, last FROM held WHERE vin = ? AND boot = ? ORDER BY first DESC LIMIT 16"
 _ALL_HELD = "SELECT boot, first, last FROM held WHERE vin = ? ORDER BY boot, first"
 _ALL_EVICTED = "SELECT boot, first, last FROM evicted WHERE vin = ?"
 
@@ -116,14 +125,9 @@ class SqliteReceiving:
             for vin, manifest_id, body in manifests:
                 connection.execute(_ADD_MANIFEST, (vin, manifest_id, body, now_ms))
                 connection.execute(_STOP_WAITING, (vin, manifest_id))
+                connection.execute(_STOP_WANTING, (vin, manifest_id))
             new, conflicts = _insert(connection, uploads, now_ms)
-            connection.executemany(
-                _ADD_PENDING,
-                [
-                    (one.vin, self._waits(connection, one.vin, one.manifest), one.boot, one.sequence, one.manifest)
-                    for one in new
-                ],
-            )
+            self._add_pending(connection, new)
             connection.executemany(
                 _ADD_EVICTED,
                 [(one.vin, one.boot, gap.first, gap.last, gap.reason) for one in new for gap in one.ledger.evicted],
@@ -133,18 +137,22 @@ class SqliteReceiving:
             everything_refused = [*refused, *(_conflict(one) for one in conflicts)]
             if everything_refused:
                 quarantine(connection, everything_refused, now_ms, self._quarantine_limits)
-            vins = {one.vin for one in uploads} | {vin for vin, _, _ in manifests}
-            wanted = {vin: [found for (found,) in connection.execute(_WANTED, (vin,))] for vin in vins}
+            wanted = _wanted(connection, {one.vin for one in uploads} | {vin for vin, _, _ in manifests})
         # What a transaction that was undone had found must not be remembered.
         self._manifests.update((vin, manifest_id) for vin, manifest_id, _ in manifests)
         return Committed(held, wanted, len(uploads) - len(new) - len(conflicts), len(conflicts))
 
-    def _waits(self, connection: sqlite3.Connection, vin: str, manifest_id: bytes) -> Waits:
-        if (vin, manifest_id) in self._manifests:
-            return Waits.NOTHING
-        if connection.execute(_HAS_MANIFEST, (vin, manifest_id)).fetchone() is None:
-            return Waits.MANIFEST
-        return Waits.NOTHING
+    def _add_pending(self, connection: sqlite3.Connection, new: Sequence[Received]) -> None:
+        lacking = {
+            key
+            for key in {(one.vin, one.manifest) for one in new} - self._manifests
+            if connection.execute(_HAS_MANIFEST, key).fetchone() is None
+        }
+        connection.executemany(
+            _ADD_PENDING,
+            [(one.vin, int((one.vin, one.manifest) in lacking), one.boot, one.sequence, one.manifest) for one in new],
+        )
+        connection.executemany(_WANT, lacking)
 
     def wanted(self) -> dict[str, list[bytes]]:
         result: defaultdict[str, list[bytes]] = defaultdict(list)
@@ -186,6 +194,13 @@ class SqliteReceiving:
             refusals=refusals,
             ledger=counts,
         )
+
+
+def _wanted(connection: sqlite3.Connection, vins: Iterable[str]) -> dict[str, list[bytes]]:
+    result: defaultdict[str, list[bytes]] = defaultdict(list)
+    for vin, manifest_id in connection.execute(_WANTED, (json.dumps(list(vins)),)):
+        result[vin].append(manifest_id)
+    return dict(result)
 
 
 def quarantine(
@@ -249,20 +264,29 @@ def _merge_held(connection: sqlite3.Connection, uploads: Sequence[Received]) -> 
     dropped: list[tuple[str, bytes, int]] = []
     put: list[tuple[str, bytes, int, int]] = []
     for key, sequences in touched.items():
-        near: list[Span] = connection.execute(_HELD_NEAR, (*key, max(sequences) + 1, min(sequences) - 1)).fetchall()
+        lowest = min(sequences)
+        near: list[Span] = connection.execute(_NEWEST_HELD, key).fetchall()
+        if len(near) == NEWEST and lowest <= near[-1][0]:
+            near = connection.execute(_HELD_FROM, (*key, lowest - 1)).fetchall()
         now = merged([*near, *((sequence, sequence) for sequence in sequences)])
         firsts = {first for first, _ in now}
         dropped += [(*key, first) for first, _ in near if first not in firsts]
         known = set(near)
         put += [(*key, *span) for span in now if span not in known]
-        held[key] = now
+        held[key] = now if len(now) <= LISTED else _listed(now, sequences)
     connection.executemany(_DROP_HELD, dropped)
     connection.executemany(_PUT_HELD, put)
-    for key, now in held.items():
-        # The newest ranges go along: a receipt that was lost is made good by the next one.
-        if len(now) < 16:
-            held[key] = merged([*now, *connection.execute(_NEWEST_HELD, key)])
     return held
+
+
+def _listed(spans: list[Span], sequences: Sequence[int]) -> list[Span]:
+    """Of many ranges the newest, which make good a receipt that was lost, and those that `sequences` are in."""
+    numbers = sorted(sequences)
+    return [
+        (first, last)
+        for place, (first, last) in enumerate(spans, LISTED - len(spans))
+        if place >= 0 or bisect_left(numbers, first) < bisect_right(numbers, last)
+    ]
 
 
 def _count_intake(

@@ -90,3 +90,10 @@ CREATE TABLE pending (
     manifest BLOB NOT NULL,
     PRIMARY KEY (vin, waits, boot, sequence)
 ) STRICT, WITHOUT ROWID;
+
+-- Manifests that pending uploads wait for: to be asked for with each receipt.
+CREATE TABLE wanted (
+    vin      TEXT NOT NULL,
+    manifest BLOB NOT NULL,
+    PRIMARY KEY (vin, manifest)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,71 @@
+"""A store with one fleet and two registered vehicles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloud_bridge.derive import Deriver
+from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
+from cloud_bridge.profiles import Profiles
+from cloud_bridge.store.port import Fleet, Vehicle
+from cloud_bridge.store.sqlite.database import Database
+from cloud_bridge.store.sqlite.derived import SqliteDerived
+from cloud_bridge.store.sqlite.reader import SqliteReader
+from cloud_bridge.store.sqlite.received import SqliteReceiving
+from cloud_bridge.store.sqlite.registry import SqliteRegistry
+from contract.topics import MANIFEST, UP, topic
+from tests.cloud_bridge.vehicle import MANIFEST_BODY, MODEL, OTHER_VIN, VIN, write_profile
+
+FLEET = Fleet("f1", "Fleet one", "", 1, 1)
+
+
+class Cloud:
+    """The bridge without broker and API: what comes goes straight into ingest."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now_ms = 1_700_000_500_000
+        self.database = Database(folder / "bridge.db")
+        self.registry = SqliteRegistry(self.database)
+        self.receiving = SqliteReceiving(self.database)
+        self.ingest = Ingest(self.receiving, lambda: self.now_ms)
+        self.deriver = Deriver(
+            SqliteDerived(self.database), self._model_of, Profiles(write_profile(folder / "vehicles")), lambda: self.now_ms
+        )
+        self.reader = SqliteReader(self.database, self.deriver.derive)
+
+    def _model_of(self, vin: str) -> str | None:
+        vehicle = self.registry.vehicle(vin)
+        return None if vehicle is None else vehicle.model
+
+    def register(self, vin: str) -> None:
+        vehicle = Vehicle((vin.lower() + "0" * 40)[:40], vin, MODEL, "Canlift", "Thermic", 1, 1)
+        self.registry.add_vehicle(vehicle, [FLEET.id])
+
+    def send(self, *payloads: bytes, vin: str = VIN) -> Receipts:
+        return self.ingest.commit([Delivery(topic(vin, UP), payload) for payload in payloads])
+
+    def send_manifest(self, body: bytes = MANIFEST_BODY, vin: str = VIN) -> Receipts:
+        return self.ingest.commit([Delivery(topic(vin, MANIFEST), body)])
+
+    def rows(self, table: str) -> list[tuple[object, ...]]:
+        with self.database.read() as connection:
+            return connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3").fetchall()  # noqa: S608
+
+
+@pytest.fixture
+def empty_cloud(tmp_path: Path) -> Iterator[Cloud]:
+    """Nobody is registered."""
+    cloud = Cloud(tmp_path)
+    yield cloud
+    cloud.database.close()
+
+
+@pytest.fixture
+def cloud(empty_cloud: Cloud) -> Cloud:
+    empty_cloud.registry.add_fleet(FLEET)
+    for vin in (VIN, OTHER_VIN):
+        empty_cloud.register(vin)
+    return empty_cloud
