@@ -22,7 +22,7 @@ from cloud_bridge.records import alerts, trips
 from cloud_bridge.records.messages import merge
 from cloud_bridge.records.model import Alert, Known, Message, Position, Status, Trip
 from cloud_bridge.records.rules import Rules
-from cloud_bridge.records.trips import OpenTrip, TripRule
+from cloud_bridge.records.trips import OpenTrip
 
 
 class History(msgspec.Struct):
@@ -129,8 +129,8 @@ class _Fold:
             self._follow(message)
         self._settle(stretch.to_ms, asleep=stretch.ends_asleep)
         history.until_ms = stretch.to_ms
-        if history.trip is not None and self.rules.trip is not None and stretch.messages:
-            self._keep(history.trip, self.rules.trip, done=False)
+        if history.trip is not None and stretch.messages:
+            self._keep(history.trip, done=False)
 
     def _follow(self, message: Message) -> None:
         history = self.history
@@ -152,7 +152,7 @@ class _Fold:
         if history.trip is not None:
             trips.follow(history.trip, message, rule)
         elif said is not None and said in rule.active:
-            history.trip = trips.begin(message, history.known, announced=history.at_rest)
+            history.trip = trips.begin(message, history.known, rule, announced=history.at_rest)
         if said is not None:
             history.at_rest = said not in rule.active
 
@@ -162,12 +162,12 @@ class _Fold:
         if rule is None:
             return
         if history.trip is not None and (asleep or trips.is_over(history.trip, rule, by_ms)):
-            self._keep(history.trip, rule, done=True)
+            self._keep(history.trip, done=True)
             history.trip = None
         if asleep or (history.last_ms is not None and by_ms - history.last_ms > min(rule.silence_ms, trips.GAP_MS)):
             history.at_rest = False
 
-    def _keep(self, trip: OpenTrip, rule: TripRule, *, done: bool) -> None:
-        made = trips.record(trip, rule, self.rules.vin, done=done)
+    def _keep(self, trip: OpenTrip, *, done: bool) -> None:
+        made = trips.record(trip, self.rules.vin, done=done)
         if made is not None:
             self.trips.append(made)

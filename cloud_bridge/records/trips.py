@@ -102,8 +102,10 @@ class OpenTrip(msgspec.Struct):
     started_ms: int
     announced: bool
     """It was seen to start: an inactive sample came before."""
+    holds_ms: int
+    """For how long the rule's datum holds after it was said."""
     said_ms: int
-    """When the rule's datum was last said."""
+    """When it was last said."""
     sure: Progress
     """As it was then."""
     now: Progress
@@ -111,7 +113,7 @@ class OpenTrip(msgspec.Struct):
     """Since when the datum is inactive."""
 
 
-def begin(message: Message, known: dict[str, Known], announced: bool) -> OpenTrip:
+def begin(message: Message, known: dict[str, Known], rule: TripRule, *, announced: bool) -> OpenTrip:
     """A trip that starts with `message`; `known` is what was known before it."""
     now = Progress(
         message.at_ms,
@@ -123,7 +125,7 @@ def begin(message: Message, known: dict[str, Known], announced: bool) -> OpenTri
     )
     if (said := known.get("privacy.state")) is not None and said.value in _PRIVACY:
         now.privacy = (_PRIVACY[said.value],)
-    trip = OpenTrip(message.at_ms, announced, message.at_ms, now, now)
+    trip = OpenTrip(message.at_ms, announced, rule.holds_ms, message.at_ms, now, now)
     _absorb(trip, message)
     trip.sure = copy(trip.now)
     return trip
@@ -151,10 +153,10 @@ def is_over(trip: OpenTrip, rule: TripRule, by_ms: int) -> bool:
     return by_ms - min(trip.now.last_ms, trip.said_ms) > rule.silence_ms
 
 
-def record(trip: OpenTrip, rule: TripRule, vin: str, *, done: bool) -> Trip | None:
+def record(trip: OpenTrip, vin: str, *, done: bool) -> Trip | None:
     """The trip as it is known; None when nothing moved, or, for a trip that goes on, when nothing surely did."""
     told = trip.paused_ms is not None
-    holds = not told and trip.now.last_ms - trip.said_ms <= rule.holds_ms
+    holds = not told and trip.now.last_ms - trip.said_ms <= trip.holds_ms
     shown = trip.now if holds else trip.sure
     if not (shown if done else trip.sure).moved:
         return None
