@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import isfinite
 from types import MappingProxyType
 
 
@@ -55,7 +56,7 @@ class Datum:
             return value in self.values
         if self.kind is Kind.BOOLEAN:
             return isinstance(value, bool)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
             return False
         if self.kind is Kind.INTEGER and not isinstance(value, int):
             return False
@@ -232,7 +233,7 @@ def _driving() -> Iterator[Datum]:
     for mode in GEARBOX_MODES:
         yield _boolean(f"transmission.gearbox.mode.{mode}")
     yield _enum("adas.parkAssist.front", *_PARK_ASSIST)
-    yield _enum("adas.parkAssist.rear", *_PARK_ASSIST, "TrailerInhibition")
+    yield _enum("adas.parkAssist.rear", *_PARK_ASSIST[:2], "TrailerInhibition", *_PARK_ASSIST[2:])
     yield _enum(
         "adas.accr", "Activated", "Fault", "Hold", "HoldWithOverSpeeding", "Off", "OverSpeedingByPedalPress", "StandBy"
     )
