@@ -155,6 +155,7 @@ def _address(broker: str, default_port: int) -> tuple[str, int]:
     host, colon, port = broker.rpartition(":")
     if not colon or broker.endswith("]"):
         host, port = broker, str(default_port)
-    if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65_536:
+    bare_ipv6 = ":" in host and not (host.startswith("[") and host.endswith("]"))
+    if not host or bare_ipv6 or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65_536:
         raise ValueError(f'expected "host" or "host:port", found {broker!r}')
     return host.removeprefix("[").removesuffix("]"), int(port)

@@ -87,6 +87,8 @@ class Uplink:
         self._manifests_by_mid: dict[int, bytes] = {}
         self._owed: dict[bytes, float] = {}
         """Manifests asked for and not taken over by the broker yet, with the time they were last sent."""
+        self._told: set[bytes] = set()
+        """Manifests that the broker took over since the bridge last spoke: a broker that dies may take them along."""
         self._connected = False
         self._stopping = threading.Event()
         self._wake, self._woken = socket.socketpair()
@@ -192,6 +194,8 @@ class Uplink:
         self._flight.reconnected(remembered=remembered)
         self._uploads_by_mid.clear()
         self._manifests_by_mid.clear()
+        if not remembered:
+            self._owed |= dict.fromkeys(self._told, float("-inf"))
         self._owed = dict.fromkeys(self._owed, float("-inf"))
 
     # Out
@@ -257,6 +261,7 @@ class Uplink:
             manifest = self._manifests_by_mid.pop(mid, None)
             if manifest is not None:
                 self._owed.pop(manifest, None)
+                self._told.add(manifest)
         for mid, reason in happened.not_taken:
             # Sent again like any upload that gets no receipt: a broker's refusal is a matter of its settings.
             log.error("the broker refuses what we publish: %s; is %s allowed to?", reason, self._vin)
@@ -274,6 +279,7 @@ class Uplink:
 
     def _take(self, receipt: Receipt, now_s: float) -> None:
         self._flight.spoken(now_s)
+        self._told.clear()
         self.counters.receipted += self._journal.acknowledge(receipt)
         for key in self._flight.now():
             if key.boot == receipt.boot and receipt.covers(key.sequence):

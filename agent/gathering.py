@@ -1,0 +1,123 @@
+"""Live sources put together: each bus and the receiver is read by a thread of its own, and one stream comes out.
+
+The stream is in the order of time, as the sampler wants it. Threads are not: so a frame is held back for `HOLD_MS`,
+which is longer than a source gathers before it hands on. What comes later still takes the time of the frame before it.
+Memory is bounded: when nobody takes the stream, the threads wait, and the kernel drops (and counts) frames.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from agent.bus.frame import Frame
+from agent.bus.interface import InterfaceError
+
+HOLD_MS = 150
+_WAIT_S = 0.2
+_MOST_BATCHES = 256
+
+
+class Source(Protocol):
+    """A bus or a receiver."""
+
+    def read(self, wait_s: float) -> list[Frame]:
+        """What has come, in the order of time; waits for it up to `wait_s`. Raises InterfaceError if it never will."""
+
+    def close(self) -> None: ...
+
+
+class Gathering:
+    """Frames of several sources, until closed. `clock_ms` is the one that their frames' times are on."""
+
+    def __init__(self, sources: Sequence[Source], clock_ms: Callable[[], int]) -> None:
+        self._sources = tuple(sources)
+        self._clock_ms = clock_ms
+        self._arrived: queue.Queue[list[Frame] | InterfaceError] = queue.Queue(_MOST_BATCHES)
+        self._closed = threading.Event()
+        self._held: list[Frame] = []
+        self._last_ms = 0
+        self.settled_ms = 0
+        """Everything up to here has been given out: nothing earlier comes."""
+        self._threads = [
+            threading.Thread(target=self._read, args=(source,), name=f"source {number}", daemon=True)
+            for number, source in enumerate(self._sources)
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed.set()
+        for thread in self._threads:
+            thread.join()
+        for source in self._sources:
+            source.close()
+
+    def batches(self, wait_s: float) -> Iterator[list[Frame]]:
+        """What has come and is old enough; an empty batch where nothing is, after `wait_s` at most.
+
+        Raises InterfaceError when a source can never be read.
+        """
+        while True:
+            try:
+                self._take(self._arrived.get(timeout=wait_s))
+                while True:
+                    self._take(self._arrived.get_nowait())
+            except queue.Empty:
+                yield self._released(self._clock_ms() - HOLD_MS)
+
+    def rest(self) -> list[Frame]:
+        """What is still held back: there is nothing more to wait for."""
+        try:
+            while True:
+                self._take(self._arrived.get_nowait())
+        except queue.Empty:
+            return self._released(self._clock_ms())
+
+    def _take(self, arrived: list[Frame] | InterfaceError) -> None:
+        if isinstance(arrived, InterfaceError):
+            raise arrived
+        self._held += arrived
+
+    def _released(self, until_ms: int) -> list[Frame]:
+        self.settled_ms = until_ms
+        self._held.sort(key=_at_ms)
+        count = bisect_right(self._held, until_ms, key=_at_ms)
+        released, self._held = self._held[:count], self._held[count:]
+        late = bisect_right(released, self._last_ms, key=_at_ms)
+        released[:late] = [frame._replace(at_ms=self._last_ms) for frame in released[:late]]
+        if released:
+            self._last_ms = released[-1].at_ms
+        return released
+
+    def _read(self, source: Source) -> None:
+        while not self._closed.is_set():
+            try:
+                frames: list[Frame] | InterfaceError = source.read(_WAIT_S)
+            except InterfaceError as error:
+                frames = error
+            if frames:
+                self._hand_on(frames)
+            if isinstance(frames, InterfaceError):
+                return
+
+    def _hand_on(self, frames: list[Frame] | InterfaceError) -> None:
+        while not self._closed.is_set():
+            try:
+                self._arrived.put(frames, timeout=_WAIT_S)
+            except queue.Full:
+                continue
+            return
+
+
+def _at_ms(frame: Frame) -> int:
+    return frame.at_ms

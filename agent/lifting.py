@@ -1,0 +1,101 @@
+"""What a live run and a replay have in common: a vehicle's journal, manifests and uplink, opened together."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.inventory import JOURNAL, MANIFESTS
+from agent.journal import Journal
+from agent.manifests import Manifests
+from agent.settings import Settings
+from agent.uplink import Uplink
+from contract.manifest import Manifest, encode_manifest
+
+log = logging.getLogger(__name__)
+
+
+class UplinkEndedError(Exception):
+    """The uplink's thread is gone, which only a defect can cause: the process should be started anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is. Counts are since the start."""
+
+    at_ms: int
+    """On the boot's clock; in a replay, since the recording's first frame."""
+    frames: int
+    samples: int
+    uploads: int
+    receipted: int
+    refused: int
+    depth: int
+    """Uploads pending in the journal."""
+    wire_bytes: int
+    """MQTT PUBLISH packets, repeats included."""
+    connections: int
+    connected: bool
+    bridge_silent: bool
+    """Whether uploads reach a broker and nobody receipts them."""
+    unreadable: int
+
+
+class Lifting:
+    def __init__(self, journal: Journal, uplink: Uplink) -> None:
+        self.journal = journal
+        self.uplink = uplink
+
+    def tick(self) -> None:
+        """What is due from time to time. Raises UplinkEndedError."""
+        self.journal.tick()
+        if not self.uplink.alive:
+            raise UplinkEndedError("the uplink ended unexpectedly; what is pending is kept in the journal")
+
+    def progress(self, at_ms: int, frames: int, samples: int, uploads: int, unreadable: int) -> Progress:
+        counters = self.uplink.counters
+        return Progress(
+            at_ms,
+            frames,
+            samples,
+            uploads,
+            counters.receipted,
+            counters.refused,
+            self.journal.depth,
+            counters.wire_bytes,
+            counters.connections,
+            self.uplink.connected,
+            self.uplink.bridge_silent,
+            unreadable,
+        )
+
+
+def state_of(vin: str, settings: Settings) -> Path:
+    """Where a vehicle's state is kept: each vehicle has its own, so that no upload leaves under another's name."""
+    return settings.state / vin
+
+
+@contextmanager
+def lifting(vin: str, settings: Settings, manifest: Manifest) -> Iterator[Lifting]:
+    """Raises JournalError, TlsError, or OSError when the state folder cannot be written."""
+    folder = state_of(vin, settings)
+    manifests = Manifests(folder / MANIFESTS)
+    manifests.put(encode_manifest(manifest))
+    limits = settings.journal
+    with (
+        Journal(
+            folder / JOURNAL,
+            time.monotonic,
+            max_bytes=limits.max_bytes,
+            segment_bytes=limits.segment_bytes,
+            flush_every_s=limits.flush_every / 1000,
+        ) as journal,
+        Uplink(vin, settings.uplink, journal, manifests, time.monotonic) as uplink,
+    ):
+        if journal.depth:
+            log.info("%d uploads from earlier are pending", journal.depth)
+        yield Lifting(journal, uplink)
