@@ -10,11 +10,13 @@ the writer's; the reader follows what is written.
              | 00                          none has: no column follows
              | 01, places                  `places` where it changes from row to row; before the first row it is "has"
     column   = 1, signed                   every value is this one
-             | 01, signed, places, rice    the first value; where it changes; each change (never 0) as zigzag - 1
-             | 001, signed, rice           the first value; first differences as zigzag
-             | 0001, signed, signed, rice  the first value and difference; second differences as zigzag
-             | 0000, signed, rice          the least value; how far each value is above it
-    places   = number, rice                how many; unchanged rows before each one since the one before
+             | 01, signed, naturals        the first value; first differences as zigzag
+             | 001, signed, signed, naturals
+                                           the first value and difference; second differences as zigzag
+             | 000, signed, naturals       the least value; how far each value is above it
+    naturals = 0, rice                     all of them
+             | 1, places, rice             where they are not 0; those less 1
+    places   = number, rice                how many; rows passed over before each one since the one before
     rice     = number k, unary…, remainder…, number…
     number   = groups of a flag (1: more follow) and 3 bits, highest first
     signed   = number                      zigzag: 0, -1, 1, -2 … are 0, 1, 2, 3 …
@@ -90,22 +92,29 @@ def _column(values: list[int], least: int, largest: int) -> str:
         return "1" + _signed(least)
     first = list(map(sub, values[1:], values))
     second = list(map(sub, first[1:], first))
-    # What the naturals to be coded add up to tells which prediction is best, closely enough and cheaply.
-    plain_sum = sum(values) - len(values) * least
-    first_sum = 2 * sum(map(abs, first))
-    second_sum = 2 * (sum(map(abs, second)) + abs(first[0]))
-    if plain_sum < first_sum and plain_sum < second_sum:
-        return "0000" + _signed(least) + _rice([value - least for value in values])
-    if second_sum < first_sum:
-        return "0001" + _signed(values[0]) + _signed(first[0]) + _rice(_zigzag(second))
-    best = "001" + _signed(values[0]) + _rice(_zigzag(first))
-    if 2 * first.count(0) > len(first):
-        rows = [row for row, change in enumerate(first) if change]
-        changes = [code - 1 for code in _zigzag([first[row] for row in rows])]
-        sparse = "01" + _signed(values[0]) + _places(rows) + _rice(changes)
-        if len(sparse) < len(best):
-            return sparse
-    return best
+    above = [value - least for value in values]
+    # How long the numbers are tells which prediction is best, closely enough and cheaply.
+    first_length, second_length = _length(first), _length(second) + 2 * first[0].bit_length()
+    plain_length = sum(map(int.bit_length, above))
+    if plain_length < first_length and plain_length < second_length:
+        return "000" + _signed(least) + _naturals(above)
+    if second_length < first_length:
+        return "001" + _signed(values[0]) + _signed(first[0]) + _naturals(_zigzag(second))
+    return "01" + _signed(values[0]) + _naturals(_zigzag(first))
+
+
+def _length(differences: list[int]) -> int:
+    """Bits that the differences have in all, signs included."""
+    return sum(map(int.bit_length, differences)) + len(differences) - differences.count(0)
+
+
+def _naturals(naturals: list[int]) -> str:
+    dense = "0" + _rice(naturals)
+    if 2 * naturals.count(0) <= len(naturals):
+        return dense
+    sparse = "1" + _places([row for row, natural in enumerate(naturals) if natural])
+    sparse += _rice([natural - 1 for natural in naturals if natural])
+    return sparse if len(sparse) < len(dense) else dense
 
 
 def _zigzag(values: Iterable[int]) -> list[int]:
@@ -113,15 +122,18 @@ def _zigzag(values: Iterable[int]) -> list[int]:
 
 
 def _number(value: int) -> str:
-    groups = f"{value:o}"
-    return "".join(["1" + _OCTAL[group] for group in groups[:-1]]) + "0" + _OCTAL[groups[-1]]
+    last = f"{value & 7:04b}"
+    while value := value >> 3:
+        last = f"{value & 7 | 8:04b}" + last
+    return last
 
 
-_OCTAL = {f"{digit:o}": f"{digit:03b}" for digit in range(8)}
+_NUMBERS = tuple(map(_number, range(512)))
 
 
 def _signed(value: int) -> str:
-    return _number(value << 1 if value >= 0 else ~(value << 1))
+    code = value << 1 if value >= 0 else ~(value << 1)
+    return _NUMBERS[code] if code < len(_NUMBERS) else _number(code)
 
 
 def _places(rows: list[int]) -> str:
@@ -141,14 +153,14 @@ def _rice(naturals: list[int]) -> str:
         escaped = "".join([_number(quotient - _ESCAPE) for quotient in quotients if quotient >= _ESCAPE])
         unary = "".join([_UNARY[min(quotient, _ESCAPE)] for quotient in quotients])
     if k == 0:
-        return _number(k) + unary + escaped
+        return _NUMBERS[0] + unary + escaped
     mask = (1 << k) - 1
     if k <= _TABLE_BITS:
         words = _words(k)
         remainders = "".join([words[natural & mask] for natural in naturals])
     else:
         remainders = "".join([f"{natural & mask:0{k}b}" for natural in naturals])
-    return _number(k) + unary + remainders + escaped
+    return _NUMBERS[k] + unary + remainders + escaped
 
 
 _TABLE_BITS = 8
@@ -270,10 +282,22 @@ class _Bits:
             else:
                 remainders = [int(words[start : start + k], 2) for start in starts]
             naturals = [quotient << k | low for quotient, low in zip(quotients, remainders, strict=True)]
-        if max(quotients) >= _ESCAPE:
+        largest = max(quotients)
+        if largest > _ESCAPE:
+            raise WireError(Refusal.MALFORMED, f"a quotient of {largest} in a block, at most {_ESCAPE} are written")
+        if largest == _ESCAPE:
             for index, quotient in enumerate(quotients):
-                if quotient >= _ESCAPE:
+                if quotient == _ESCAPE:
                     naturals[index] += self.number() << k
+        return naturals
+
+    def naturals(self, count: int) -> list[int]:
+        if self.take(1) == "0":
+            return self.rice(count)
+        naturals = [0] * count
+        rows = self.places(count)
+        for row, less_one in zip(rows, self.rice(len(rows)), strict=True):
+            naturals[row] = less_one + 1
         return naturals
 
     def places(self, rows: int) -> list[int]:
@@ -315,29 +339,20 @@ def _spread(values: list[int], places: list[int], rows: int) -> Column:
 
 def _read_column(bits: _Bits, rows: int) -> list[int]:
     kind = 0
-    while kind < 4 and bits.take(1) == "0":
+    while kind < 3 and bits.take(1) == "0":
         kind += 1
     start = bits.signed()
     if kind == 0:
-        values = [start] * rows
-    elif kind == 1:
-        changes = [0] * rows
-        places = bits.places(rows - 1)
-        for row, code in zip(places, bits.rice(len(places)), strict=True):
-            changes[row + 1] = code + 1
-        values = list(accumulate(_unzigzag(changes[1:]), initial=start))
-    elif kind == 2:
-        values = list(accumulate(_unzigzag(bits.rice(rows - 1)), initial=start))
-    elif kind == 3:
+        return [start] * rows
+    if kind == 1:
+        return list(accumulate(_unzigzag(bits.naturals(rows - 1)), initial=start))
+    if kind == 2:
+        if rows == 1:
+            raise WireError(Refusal.MALFORMED, "second differences in a column of one row")
         slope = bits.signed()
-        slopes = accumulate(_unzigzag(bits.rice(max(0, rows - 2))), initial=slope)
-        values = list(accumulate(slopes, initial=start))
-        if rows == 1 and slope:
-            raise WireError(Refusal.MALFORMED, "a slope in a column of one row")
-        del values[rows:]
-    else:
-        values = [start + natural for natural in bits.rice(rows)]
-    return values
+        slopes = accumulate(_unzigzag(bits.naturals(rows - 2)), initial=slope)
+        return list(accumulate(slopes, initial=start))
+    return [start + natural for natural in bits.naturals(rows)]
 
 
 def _unzigzag(codes: list[int]) -> list[int]:

@@ -124,7 +124,7 @@ def _exact(number: float) -> Item:
 def _manifest(item: Item) -> Manifest:
     wire.version(item, VERSION, "manifest")
     fields = wire.entries(item, _KEYS, _KEYS, "manifest")
-    groups = tuple(map(_group, wire.array(fields[3], MAXIMUM_GROUPS, "groups")))
+    groups = tuple(map(_group, wire.array(fields[3], 0, MAXIMUM_GROUPS, "groups")))
     names: set[str] = set()
     if sum([len(group.signals) for group in groups]) > MAXIMUM_SIGNALS:
         raise WireError(Refusal.OVERSIZED, f"manifest: more than {MAXIMUM_SIGNALS} signals")
@@ -141,7 +141,7 @@ def _group(item: Item) -> Group:
     return Group(
         Sampling(wire.integer(fields[1], min(Sampling), max(Sampling), "group, sampling")),
         wire.integer(fields[2], 1, MAXIMUM_INTERVAL_MS, "group, interval"),
-        tuple(map(_signal, wire.array(fields[3], MAXIMUM_SIGNALS, "group, signals"))),
+        tuple(map(_signal, wire.array(fields[3], 0, MAXIMUM_SIGNALS, "group, signals"))),
     )
 
 

@@ -73,7 +73,7 @@ def _receipt(item: Item) -> Receipt:
     fields = wire.entries(item, _REQUIRED, _ALLOWED, "receipt")
     return Receipt(
         wire.octets(fields[2], "boot", BOOT_BYTES),
-        tuple(map(_held, wire.array(fields[3], MAXIMUM_ENTRIES, "held"))),
+        tuple(map(_held, wire.array(fields[3], 0, MAXIMUM_ENTRIES, "held"))),
         _digests(fields[4], "refused") if 4 in fields else (),
         _digests(fields[5], "wanted") if 5 in fields else (),
     )
@@ -86,4 +86,4 @@ def _held(item: Item) -> range:
 
 
 def _digests(item: Item, what: str) -> tuple[bytes, ...]:
-    return tuple([wire.octets(each, what, DIGEST_BYTES) for each in wire.array(item, MAXIMUM_ENTRIES, what)])
+    return tuple([wire.octets(each, what, DIGEST_BYTES) for each in wire.array(item, 1, MAXIMUM_ENTRIES, what)])

@@ -96,7 +96,7 @@ def _places(item: Item, start_ms: int, end_ms: int, manifest: Manifest) -> list[
     """The grids by their sizes, checked against the manifest, the upload's time and the limits."""
     places = []
     samples = 0
-    for each in wire.array(item, MAXIMUM_GRIDS, "grids"):
+    for each in wire.array(item, 1, MAXIMUM_GRIDS, "grids"):
         group_item, offset_ms, rows_item, block = wire.row(each, 4, "grid")
         index = wire.integer(group_item, 0, len(manifest.groups) - 1, "grid, group")
         group = manifest.groups[index]

@@ -274,8 +274,8 @@ def _anchor(item: Item) -> Anchor:
 
 
 def _counts(item: Item) -> dict[Count, int]:
-    if type(item) is not dict:
-        raise WireError(Refusal.WRONG_TYPE, "counts: expected a map")
+    if type(item) is not dict or not item:
+        raise WireError(Refusal.WRONG_TYPE, "counts: expected a map with an entry")
     return {
         _COUNTS[wire.integer(index, 0, len(_COUNTS) - 1, "counts, key")]: wire.integer(count, 1, MAXIMUM_COUNT, "count")
         for index, count in item.items()
@@ -284,7 +284,7 @@ def _counts(item: Item) -> dict[Count, int]:
 
 def _evicted(item: Item) -> tuple[Evicted, ...]:
     evicted = []
-    for each in wire.array(item, MAXIMUM_EVICTED, "evicted"):
+    for each in wire.array(item, 1, MAXIMUM_EVICTED, "evicted"):
         first, last, reason = wire.row(each, 3, "evicted")
         start = wire.integer(first, 0, MAXIMUM_SEQUENCE, "evicted, first")
         evicted.append(

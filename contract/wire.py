@@ -168,12 +168,14 @@ def text(item: Item, maximum_bytes: int, what: str) -> str:
     return item
 
 
-def array(item: Item, maximum: int, what: str) -> list[Item]:
-    """`item` as an array of at most `maximum` items."""
+def array(item: Item, minimum: int, maximum: int, what: str) -> list[Item]:
+    """`item` as an array of `minimum` to `maximum` items."""
     if type(item) is not list:
         raise WireError(Refusal.WRONG_TYPE, f"{what}: expected an array")
     if len(item) > maximum:
         raise WireError(Refusal.OVERSIZED, f"{what}: {len(item)} items, at most {maximum} are allowed")
+    if len(item) < minimum:
+        raise WireError(Refusal.OUT_OF_RANGE, f"{what}: {len(item)} items, at least {minimum} are expected")
     return item
 
 
