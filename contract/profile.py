@@ -72,12 +72,14 @@ class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Checksum(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a message's checksum is made (the kinds are described in `agent.checksums`)."""
+
     signal: str
     """The signal of the same message that holds it."""
-    kind: Literal["crc8-j1850"] = "crc8-j1850"
-    """crc8-j1850: polynomial 0x1D over all bytes but the checksum's own, most significant bit first."""
-    initial: int = 0xFF
-    final_xor: int = 0xFF
+    kind: Literal["crc8-j1850", "byte-sum", "byte-xor", "nibble-sum", "nibble-xor"] = "crc8-j1850"
+    initial: int | None = None
+    final_xor: int | None = None
+    """None: the kind's own. 0 to 255."""
 
 
 class Counter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -233,10 +235,14 @@ def _signal_contradictions(profile: Profile) -> Iterator[tuple[Keys, str]]:
             yield (*keys, "class"), f"there is no class {signal.sampling}{nearest(signal.sampling, profile.classes)}"
         if signal.minimum is not None and signal.maximum is not None and signal.minimum > signal.maximum:
             yield (*keys, "minimum"), f"the minimum {signal.minimum} is above the maximum {signal.maximum}"
-    messages = {name.partition(".")[0] for name in profile.signals}
-    for message in profile.messages:
-        if message not in messages:
-            yield ("messages", message), f"no signal of {message} is listed{nearest(message, messages)}"
+    listed = {name.partition(".")[0] for name in profile.signals}
+    for name, rules in profile.messages.items():
+        if name not in listed:
+            yield ("messages", name), f"no signal of {name} is listed{nearest(name, listed)}"
+        if rules.checksum is not None:
+            for key, value in (("initial", rules.checksum.initial), ("final_xor", rules.checksum.final_xor)):
+                if value is not None and not 0 <= value <= 0xFF:
+                    yield ("messages", name, "checksum", key), f"expected a byte, 0 to 255, found {value}"
 
 
 def _source_contradictions(

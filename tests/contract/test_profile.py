@@ -247,7 +247,13 @@ STATES = "known: Start, StartUp, Stop"
             "final_xor = 0x0A",
             'kind = "crc8"',
             "messages.Motion.checksum.kind",
-            '"crc8" is not allowed here; known: crc8-j1850',
+            '"crc8" is not allowed here; known: byte-sum, byte-xor, crc8-j1850, nibble-sum, nibble-xor',
+        ),
+        (
+            "final_xor = 0x0A",
+            "final_xor = 0x10A",
+            "messages.Motion.checksum.final_xor",
+            "expected a byte, 0 to 255, found 266",
         ),
         (
             "EngineOilPressureFailure",
