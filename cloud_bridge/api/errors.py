@@ -61,6 +61,8 @@ class InvalidError(ValueError):
 
     def __init__(self, found: str, expected: str) -> None:
         super().__init__(f"found '{found[:80]}', expected {expected}")
+        self.found = found
+        self.expected = expected
 
 
 def no_data(what: str) -> RefusedError:

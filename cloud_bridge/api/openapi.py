@@ -33,6 +33,9 @@ def document(resources: Sequence[Resource], public_url: str, version: str) -> di
     types: list[type] = [Error, *(resource.document for resource in resources)]
     references, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     error, *answers = references
+    for schema in schemas.values():
+        if not schema.get("required", True):
+            del schema["required"]  # OpenAPI 3.0 has no empty list here.
     return {
         "openapi": "3.0.3",
         "info": {"title": "Connected car API", "version": version, "description": _DESCRIPTION},

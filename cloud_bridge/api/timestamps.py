@@ -143,10 +143,17 @@ def parse_duration(text: str) -> Duration:
 
 
 def parse(text: str) -> TimeRange:
-    """One range of the grammar above. Raises InvalidError."""
+    """One range of the grammar above. Raises InvalidError, about the whole text."""
     parts = text.split("/")
-    if parts[0].startswith("R"):
-        return _parse_repetition(text, parts)
+    try:
+        return _parse_repetition(text, parts) if parts[0].startswith("R") else _parse_span(text, parts)
+    except InvalidError as invalid:
+        if invalid.found == text:
+            raise
+        raise InvalidError(text, f"{invalid.expected}, in place of '{invalid.found[:40]}'") from None
+
+
+def _parse_span(text: str, parts: list[str]) -> Span:
     if len(parts) != 2 or parts == ["", ""]:
         raise InvalidError(text, GRAMMAR)
     start, end = parts

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+
+from cloud_bridge.api.links import BASE
+from cloud_bridge.api.routes import RESOURCES
+from tests.cloud_bridge.api.world import FLEET, VAN, Api, basic
+
+PATHS = [resource.path for resource in RESOURCES]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_nothing_is_readable_without_credentials(steady: Api, path: str) -> None:
+    response = steady.request(path, headers={})
+    assert (response.status_code, response.json()["code"]) == (401, 40100)
+    assert response.headers["www-authenticate"].startswith("Basic realm=")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_nothing_is_readable_without_a_client_id(steady: Api, path: str) -> None:
+    concrete = path.replace("{fid}", FLEET).replace("{vid}", VAN.id).replace("{tid}", "t1")
+    response = steady.send("GET", BASE + concrete, basic())
+    steady.check(path, "GET", response)
+    assert (response.status_code, response.json()["code"]) == (401, 40100)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        basic(secret="open sesam"),
+        basic(user="partne"),
+        basic(user=""),
+        basic(user="pärtner"),
+        {"Authorization": "Basic"},
+        {"Authorization": "Basic !!!"},
+        {"Authorization": "Basic cGFydG5lcg=="},
+        {"Authorization": "Basic /w=="},
+        {"Authorization": "Bearer abc"},
+        {"Authorization": ""},
+    ],
+)
+def test_wrong_credentials_are_refused(steady: Api, headers: dict[str, str]) -> None:
+    response = steady.request("/fleets", headers=headers)
+    assert (response.status_code, response.json()["code"]) == (401, 40101)
+    assert "www-authenticate" in response.headers
+
+
+@pytest.mark.parametrize("query", ["client_id=app9", "client_id=nobody", "client_id=app1&client_id=app1", "client_id="])
+def test_the_credentials_of_one_client_do_not_open_another(steady: Api, query: str) -> None:
+    response = steady.send("GET", f"{BASE}/fleets?{query}", basic())
+    assert response.status_code == 401
+
+
+def test_the_answer_does_not_tell_an_unknown_client_from_a_wrong_secret(steady: Api) -> None:
+    unknown = steady.send("GET", f"{BASE}/fleets?client_id=nobody", basic()).json()
+    wrong = steady.send("GET", f"{BASE}/fleets?client_id=app1", basic(secret="no")).json()
+    assert unknown["message"] == wrong["message"]
+
+
+def test_the_scheme_is_not_case_sensitive(steady: Api) -> None:
+    headers = {"Authorization": basic()["Authorization"].replace("Basic", "bAsIc")}
+    assert steady.request("/fleets", headers=headers).status_code == 200
+
+
+def test_a_secret_may_hold_colons(api: Api) -> None:
+    client = api.reader.clients["app1"]
+    api.reader.clients["app1"] = type(client)("app1", "partner", "a:b:c"[::-1], client.fleets)
+    assert api.request("/fleets", headers=basic(secret="a:b:c")).status_code == 200
+
+
+def test_another_client_sees_its_own_fleets_only(steady: Api) -> None:
+    response = steady.send("GET", f"{BASE}/fleets?client_id=app9", basic(user="other"))
+    assert [fleet["id"] for fleet in response.json()["_embedded"]["fleets"]] == ["f9"]
+    assert steady.send("GET", f"{BASE}/fleets/{FLEET}?client_id=app9", basic(user="other")).status_code == 403
+
+
+def test_a_page_token_is_no_credential(steady: Api) -> None:
+    href = steady.get("/fleets", {"pageSize": "1"})["_links"]["next"]["href"]
+    assert steady.send("GET", href).status_code == 401
+    vehicles = steady.get("/fleets/{fid}/vehicles", {"pageSize": "1"})["_links"]["next"]["href"]
+    assert steady.send("GET", f"{vehicles}&client_id=app9", basic(user="other")).status_code == 403
+
+
+def test_health_and_the_description_are_public_and_say_nothing_of_any_vehicle(steady: Api) -> None:
+    for path in ("/health", f"{BASE}/openapi.json", f"{BASE}/docs"):
+        response = steady.send("GET", path)
+        assert response.status_code == 200
+        assert VAN.vin not in response.text

@@ -1,0 +1,91 @@
+"""The project's own OpenAPI document: valid, true of what is answered, and within what is published."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from openapi_schema_validator import OAS30Validator, oas30_format_checker
+from openapi_spec_validator import validate
+
+from cloud_bridge.api.links import BASE
+from cloud_bridge.api.routes import RESOURCES
+from tests.cloud_bridge.api.world import ROOT, Api
+from tests.published import Published
+
+
+@pytest.fixture(scope="module")
+def document(steady: Api) -> dict[str, Any]:
+    body: dict[str, Any] = steady.send("GET", f"{BASE}/openapi.json").json()
+    return body
+
+
+def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    validate(document)
+    assert document["openapi"].startswith("3.")
+    assert document["servers"] == [{"url": ROOT}]
+
+
+def test_it_describes_every_resource_and_nothing_else(document: dict[str, Any]) -> None:
+    assert list(document["paths"]) == [resource.path for resource in RESOURCES]
+
+
+@pytest.mark.parametrize("path", [resource.path for resource in RESOURCES])
+def test_what_a_resource_answers_is_as_the_document_says(steady: Api, document: dict[str, Any], path: str) -> None:
+    response = steady.request(path, {"extension": "branding"} if path.endswith(("vehicles", "{vid}")) else {})
+    content = document["paths"][path]["get"]["responses"]["200"]["content"]
+    schema = content[response.headers["content-type"]]["schema"]
+    validator = OAS30Validator(
+        {"allOf": [schema], "components": document["components"]}, format_checker=oas30_format_checker
+    )
+    assert not list(validator.iter_errors(response.json()))
+
+
+@pytest.mark.parametrize("path", [resource.path for resource in RESOURCES])
+def test_operations_parameters_and_enums_are_the_published_ones(
+    published: Published, document: dict[str, Any], path: str
+) -> None:
+    own, theirs = document["paths"][path]["get"], published.document["paths"][path]["get"]
+    assert own["operationId"] == theirs["operationId"]
+    assert own["responses"]["200"]["content"].keys() == published.resolve(theirs["responses"]["200"])["content"].keys()
+    expected = {(item["name"], item["in"]): item for item in map(published.resolve, theirs["parameters"])}
+    found = {(parameter["name"], parameter["in"]): parameter for parameter in own["parameters"]}
+    assert found.keys() == expected.keys()
+    for key, parameter in found.items():
+        schema, published_schema = parameter["schema"], published.resolve(expected[key]["schema"])
+        assert schema["type"] == published_schema["type"]
+        for word in ("minimum", "maximum", "minItems", "maxItems", "default"):
+            if word in published_schema:
+                assert schema[word] == published_schema[word], (key, word)
+        items = published.resolve(published_schema.get("items", {}))
+        if "enum" in items:
+            assert schema["items"]["enum"] == items["enum"]
+
+
+def test_no_field_may_be_null(document: dict[str, Any]) -> None:
+    text = str(document["components"]["schemas"])
+    assert "null" not in text.lower()
+
+
+def test_the_browsing_page_loads_from_this_server_only(steady: Api) -> None:
+    page = steady.send("GET", f"{BASE}/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "http" not in page.text
+    for asset, content in (
+        ("docs/assets/swagger-ui.css", "text/css"),
+        ("docs/assets/swagger-ui-bundle.js", "javascript"),
+        ("docs/assets/favicon-32x32.png", "image/png"),
+        ("docs/page.js", "javascript"),
+    ):
+        assert f'"{asset}"' in page.text
+        response = steady.send("GET", f"{BASE}/{asset}")
+        assert response.status_code == 200
+        assert content in response.headers["content-type"]
+    assert "openapi.json" in steady.send("GET", f"{BASE}/docs/page.js").text
+    assert b"SwaggerUIBundle" in steady.send("GET", f"{BASE}/docs/assets/swagger-ui-bundle.js").content
+
+
+def test_the_page_cannot_be_left_for_other_files(steady: Api) -> None:
+    for path in ("docs/assets/../../../../etc/passwd", "docs/assets/%2e%2e/%2e%2e/__init__.py", "docs/assets/"):
+        assert steady.send("GET", f"{BASE}/{path}").status_code == 404

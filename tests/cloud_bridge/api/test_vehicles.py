@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from tests.cloud_bridge.api.world import CAR, EMPTY_FLEET, FLEET, ROOT, SILENT, STRANGER, VAN, VEHICLE_PATH, Api
+
+VEHICLES = "/fleets/{fid}/vehicles"
+
+
+def test_a_fleet_lists_its_vehicles_and_no_others(api: Api) -> None:
+    body = api.get(VEHICLES)
+    assert [vehicle["vin"] for vehicle in body["_embedded"]["vehicles"]] == [VAN.vin, CAR.vin, SILENT.vin]
+
+
+def test_a_fleet_without_vehicles_lists_none_with_200(api: Api) -> None:
+    body = api.get(VEHICLES, fleet=EMPTY_FLEET)
+    assert (body["total"], body["totalPage"], body["currentPage"]) == (0, 1, 1)
+    assert body["_embedded"]["vehicles"] == []
+
+
+def test_a_prefix_selects_vehicles_by_vin(api: Api) -> None:
+    body = api.get(VEHICLES, {"vinPrefix": "VF3"})
+    assert [vehicle["vin"] for vehicle in body["_embedded"]["vehicles"]] == [VAN.vin, SILENT.vin]
+    assert body["total"] == 2
+    assert api.get(VEHICLES, {"vinPrefix": "WBA"})["total"] == 0
+
+
+def test_a_vehicle_says_what_it_is_and_every_link_of_it_leads_somewhere(api: Api) -> None:
+    body = api.get(VEHICLE_PATH)
+    assert (body["id"], body["vin"], body["motorization"]) == (VAN.id, VAN.vin, "Thermic")
+    assert "_embedded" not in body
+    templates = {
+        "self": VEHICLE_PATH,
+        "fleet": "/fleets/{fid}",
+        "status": f"{VEHICLE_PATH}/status",
+        "telemetry": f"{VEHICLE_PATH}/telemetry",
+        "trips": f"{VEHICLE_PATH}/trips",
+        "lastPosition": f"{VEHICLE_PATH}/lastPosition",
+    }
+    assert body["_links"].keys() == templates.keys()
+    for name, link in body["_links"].items():
+        api.follow(templates[name], link["href"])
+
+
+def test_extensions_come_only_when_asked_for(api: Api) -> None:
+    body = api.get(VEHICLE_PATH, [("extension", "branding"), ("extension", "onboardCapabilities")])
+    extension = body["_embedded"]["extension"]
+    assert extension["branding"] == {"brand": "Peugeot", "label": "Partner"}
+    assert extension["onboardCapabilities"]["data"] == [
+        "data:telemetry",
+        "data:telemetry:environment",
+        "data:telemetry:vehicle",
+        "data:telemetry:vehicle:ignition",
+        "data:telemetry:vehicle:odometer",
+        "data:position",
+        "data:trip",
+    ]
+    assert not any(remote["supported"] for remote in extension["onboardCapabilities"]["remote"].values())
+
+
+def test_the_list_has_the_brand_without_the_label_as_published(api: Api) -> None:
+    body = api.get(VEHICLES, {"extension": "branding", "locale": "fr-FR"})
+    extensions = [vehicle.get("_embedded") for vehicle in body["_embedded"]["vehicles"]]
+    assert extensions == [
+        {"extension": {"branding": {"brand": "Peugeot"}}},
+        {"extension": {"branding": {"brand": "Alfa Romeo"}}},
+        None,
+    ]
+
+
+def test_pictures_that_are_not_known_are_absent(api: Api) -> None:
+    assert "_embedded" not in api.get(VEHICLE_PATH, {"extension": "pictures"})
+
+
+def test_a_motorization_that_is_not_known_is_absent(api: Api) -> None:
+    assert "motorization" not in api.get(VEHICLE_PATH, vehicle=SILENT.id)
+
+
+def test_a_vehicle_of_another_fleet_is_refused_in_every_way_to_ask(api: Api) -> None:
+    assert api.request(VEHICLE_PATH, vehicle=STRANGER.id).status_code == 403
+    assert api.request(VEHICLE_PATH, vehicle=STRANGER.id, fleet="f9").status_code == 403
+    assert api.request(VEHICLE_PATH, fleet=EMPTY_FLEET).status_code == 403
+    assert api.request(f"{VEHICLE_PATH}/status", vehicle=STRANGER.id).status_code == 403
+    assert api.request(f"{VEHICLE_PATH}/trips/{{tid}}/wayPoints", vehicle=STRANGER.id).status_code == 403
+    assert api.request(VEHICLE_PATH, vehicle="nosuchvehicle").status_code == 403
+
+
+def test_the_vin_is_not_an_id(api: Api) -> None:
+    assert api.request(VEHICLE_PATH, vehicle=VAN.vin).status_code == 403
+
+
+def test_links_do_not_carry_the_client_id(api: Api) -> None:
+    body = api.get(VEHICLES, {"vinPrefix": "VF3", "pageSize": "1"})
+    assert body["_links"]["self"]["href"] == f"{ROOT}/fleets/{FLEET}/vehicles?vinPrefix=VF3&pageSize=1"
+    second = api.follow(VEHICLES, body["_links"]["next"]["href"])
+    assert [vehicle["vin"] for vehicle in second["_embedded"]["vehicles"]] == [SILENT.vin]
+    for link in (*body["_links"].values(), *second["_links"].values()):
+        assert "client_id" not in link["href"]

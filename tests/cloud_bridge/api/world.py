@@ -1,0 +1,201 @@
+"""Two fleets, four vehicles, a day of driving: what the tests of the API read, and how they read it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from cloud_bridge.api.app import create_app
+from cloud_bridge.api.links import BASE
+from cloud_bridge.records.model import EnergyConsumption, EnergyLevel, Fault, Known, Message, Position, Status, Trip
+from cloud_bridge.store.port import Client, Fleet, Vehicle
+from tests.cloud_bridge.api.memory import MemoryReader
+from tests.published import Published
+
+PUBLIC_URL = "https://cars.example.org"
+ROOT = PUBLIC_URL + BASE
+
+
+def ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+NOW = datetime(2024, 3, 5, 20, 0, tzinfo=UTC)
+MORNING = ms("2024-03-05T07:00:00+00:00")
+MINUTE = 60_000
+
+SECRET = "open sesame"
+"""The hash of a secret is the secret backwards: verification is handed in, and is not what these tests are about."""
+VAN = Vehicle("a" * 40, "VF3ABCDE0FG123456", "peugeot-van", "Peugeot", "Thermic", MORNING - 9000, MORNING - 8000)
+CAR = Vehicle("b" * 40, "ZARFAEDN0J7600001", "alfa-giulia", "Alfa Romeo", "Thermic", MORNING, MORNING)
+SILENT = Vehicle("c" * 40, "VF3ABCDE0FG999999", "unknown", "", "", MORNING, MORNING)
+STRANGER = Vehicle("d" * 40, "VF3ZZZZZ0FG000001", "peugeot-van", "Peugeot", "Thermic", MORNING, MORNING)
+
+FLEET, EMPTY_FLEET, OTHER_FLEET = "f1", "f2", "f9"
+
+VEHICLE_PATH = "/fleets/{fid}/vehicles/{vid}"
+MODELS = {"peugeot-van": frozenset({"ignition.type", "odometer.mileage", "environment.air.temp", "position.longitude"})}
+LABELS = {"peugeot-van": "Partner"}
+
+
+def position(minute: int, bend_km: float = 0.0) -> Position:
+    """East along the equator, half a kilometre a minute; `bend_km` to the north."""
+    return Position(MORNING + minute * MINUTE, 10 + minute * 0.0045, bend_km / 111.2, 62.0, 90, 7, "3D")
+
+
+def messages() -> list[Message]:
+    """One a minute for two hours: speed at each, a position at each even minute, more at some."""
+    found = []
+    for minute in range(120):
+        values: dict[str, bool | int | float | str] = {"kinetic.speed": 30.0 + minute % 10, "kinetic.moving": True}
+        if minute % 10 == 0:
+            values |= {"odometer.mileage": 12_960.5 + minute / 2, "environment.air.temp": 11.5, "privacy.state": "None"}
+        if minute % 30 == 0:
+            values |= {
+                "ignition.type": "Start",
+                "doorsState.opening.Driver": "Closed",
+                "maintenance.daysBeforeMaintenance": 210,
+                "maintenance.mileageBeforeMaintenance": -12.5,
+            }
+        found.append(Message(MORNING + minute * MINUTE, values, position(minute) if minute % 2 == 0 else None))
+    return found
+
+
+def trips() -> list[Trip]:
+    start, end = position(0), position(30)
+    full = Trip(
+        "t1", MORNING, MORNING + 30 * MINUTE, 15.4, 12_960.5, start, end,
+        (EnergyLevel("Fuel", 44.0, 410),), (EnergyLevel("Fuel", 42.5, 395),),
+        (EnergyConsumption("Fuel", 95.0, 616.9),), 30.8, 81.0, (), MORNING + 30 * MINUTE,
+    )  # fmt: skip
+    bare = Trip(
+        "t2", MORNING + 40 * MINUTE, MORNING + 50 * MINUTE,
+        faults=(Fault("Unstarted"), Fault("DataLacking", "Connection")), updated_at_ms=MORNING + 55 * MINUTE,
+    )  # fmt: skip
+    short = Trip("t3", MORNING + 60 * MINUTE, MORNING + 61 * MINUTE, 0.5)
+    going = Trip("t4", MORNING + 100 * MINUTE, None, start_position=position(100), updated_at_ms=MORNING + 119 * MINUTE)
+    return [full, bare, short, going]
+
+
+def reader() -> MemoryReader:
+    known = {
+        "ignition.type": Known("Start", MORNING + 90 * MINUTE),
+        "odometer.mileage": Known(12_978.9, MORNING + 110 * MINUTE),
+        "kinetic.speed": Known(39.0, MORNING + 119 * MINUTE),
+        "kinetic.moving": Known(True, MORNING + 118 * MINUTE),
+        "privacy.state": Known("None", MORNING + 110 * MINUTE),
+    }
+    return MemoryReader(
+        clients={
+            "app1": Client("app1", "partner", SECRET[::-1], (FLEET, EMPTY_FLEET)),
+            "app9": Client("app9", "other", SECRET[::-1], (OTHER_FLEET,)),
+        },
+        all_fleets={
+            FLEET: Fleet(FLEET, "Paris depot", "Light vans", MORNING - 10_000, MORNING - 5_000),
+            EMPTY_FLEET: Fleet(EMPTY_FLEET, "Spare", "", MORNING, MORNING + 250),
+            OTHER_FLEET: Fleet(OTHER_FLEET, "Not yours", "", MORNING, MORNING),
+        },
+        members={FLEET: [VAN, CAR, SILENT], OTHER_FLEET: [STRANGER]},
+        statuses={
+            VAN.vin: Status(known, position(118), MORNING + 119 * MINUTE),
+            CAR.vin: Status({"kinetic.speed": Known(0.0, MORNING)}, None, MORNING),
+        },
+        all_messages={VAN.vin: messages()},
+        all_trips={VAN.vin: trips()},
+    )
+
+
+def basic(user: str = "partner", secret: str = SECRET) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()}
+
+
+@dataclass
+class Api:
+    """The application as a client sees it; every body it gives is checked against the published specification."""
+
+    published: Published
+    reader: MemoryReader = field(default_factory=reader)
+    in_threads: bool = True
+
+    def __post_init__(self) -> None:
+        app = create_app(
+            self.reader,
+            PUBLIC_URL,
+            lambda: NOW,
+            verify=lambda secret, secret_hash: secret[::-1] == secret_hash,
+            served=lambda model: MODELS.get(model, frozenset()),
+            page_key=b"a key of the tests",
+            label=lambda model: LABELS.get(model, ""),
+            in_threads=self.in_threads,
+        )
+        self.transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    def send(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """One request as it stands."""
+
+        async def exchange() -> httpx.Response:
+            async with httpx.AsyncClient(transport=self.transport, base_url=PUBLIC_URL) as client:
+                return await client.request(method, url, headers=headers)
+
+        return asyncio.run(exchange())
+
+    def request(
+        self,
+        template: str,
+        params: Sequence[tuple[str, str]] | Mapping[str, str] | str = (),
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        vehicle: str = VAN.id,
+        fleet: str = FLEET,
+        trip: str = "t1",
+    ) -> httpx.Response:
+        """Asks for a path of the specification; `params` as text is the query string as it stands."""
+        path = template.replace("{fid}", fleet).replace("{vid}", vehicle).replace("{tid}", trip)
+        client = "client_id=app1"
+        if isinstance(params, str):
+            query = f"{client}&{params}" if params else client
+        else:
+            pairs = list(params.items()) if isinstance(params, Mapping) else list(params)
+            query = str(httpx.QueryParams([("client_id", "app1"), *pairs]))
+        response = self.send(method, f"{BASE}{path}?{query}", basic() if headers is None else headers)
+        self.check(template, method, response)
+        return response
+
+    def get(
+        self,
+        template: str,
+        params: Sequence[tuple[str, str]] | Mapping[str, str] | str = (),
+        *,
+        vehicle: str = VAN.id,
+        fleet: str = FLEET,
+        trip: str = "t1",
+    ) -> Any:
+        """The body of a successful answer."""
+        response = self.request(template, params, vehicle=vehicle, fleet=fleet, trip=trip)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def follow(self, template: str, href: str) -> Any:
+        """The body at a link, fetched as a client does: as it stands, with `client_id` appended."""
+        assert href.startswith(ROOT)
+        joint = "&" if "?" in href else "?"
+        response = self.send("GET", f"{href}{joint}client_id=app1", basic())
+        self.check(template, "GET", response)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def check(self, template: str, method: str, response: httpx.Response) -> None:
+        media_type = response.headers.get("content-type", "")
+        if response.status_code >= 400:
+            assert media_type == "application/json"
+        if response.content:
+            body = json.loads(response.content)
+            self.published.assert_conforms(template, method, response.status_code, body, media_type)
