@@ -6,8 +6,8 @@ taken up again at any point:
 
 1. *Look* at uploads not derived yet, in batches. Each is decoded with its manifest, unified, and dated by the best
    anchor of its kernel boot (`records.timeline`); it becomes one chunk. An upload of a boot without an anchor waits; no
-   datum without a date is published. A better anchor makes the boot's uploads pending again, to be dated anew. One whose
-   columns are not those of its manifest goes to quarantine and is passed over.
+   datum without a date is published. A better anchor makes the boot's uploads pending again, to be dated anew. What has
+   other columns than its manifest goes to quarantine and is passed over.
 2. *Fold* the chunks in order of time into records (`records.fold`), from the newest checkpoint before whatever changed:
    normally the state of the last fold; an earlier one when chunks came late or moved. Chunks that overlap are merged.
 

@@ -32,7 +32,10 @@ class Cloud:
         self.receiving = SqliteReceiving(self.database)
         self.ingest = Ingest(self.receiving, lambda: self.now_ms)
         self.deriver = Deriver(
-            SqliteDerived(self.database), self._model_of, Profiles(write_profile(folder / "vehicles")), lambda: self.now_ms
+            SqliteDerived(self.database),
+            self._model_of,
+            Profiles(write_profile(folder / "vehicles")),
+            lambda: self.now_ms,
         )
         self.reader = SqliteReader(self.database, self.deriver.derive)
 
@@ -44,6 +47,11 @@ class Cloud:
         vehicle = Vehicle((vin.lower() + "0" * 40)[:40], vin, MODEL, "Canlift", "Thermic", 1, 1)
         self.registry.add_vehicle(vehicle, [FLEET.id])
 
+    def register_both(self) -> None:
+        self.registry.add_fleet(FLEET)
+        for vin in (VIN, OTHER_VIN):
+            self.register(vin)
+
     def send(self, *payloads: bytes, vin: str = VIN) -> Receipts:
         return self.ingest.commit([Delivery(topic(vin, UP), payload) for payload in payloads])
 
@@ -52,7 +60,8 @@ class Cloud:
 
     def rows(self, table: str) -> list[tuple[object, ...]]:
         with self.database.read() as connection:
-            return connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3").fetchall()  # noqa: S608
+            rows = connection.execute(f"SELECT * FROM {table}").fetchall()
+        return sorted(rows, key=lambda row: row[:3])
 
 
 @pytest.fixture
@@ -65,7 +74,5 @@ def empty_cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 @pytest.fixture
 def cloud(empty_cloud: Cloud) -> Cloud:
-    empty_cloud.registry.add_fleet(FLEET)
-    for vin in (VIN, OTHER_VIN):
-        empty_cloud.register(vin)
+    empty_cloud.register_both()
     return empty_cloud

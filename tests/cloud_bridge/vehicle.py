@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from contract.manifest import Group, Manifest, Sampling, Signal, encode_manifest, manifest_id
 from contract.upload import (
@@ -95,6 +96,17 @@ def anchor(at_ms: int = 0, error_ms: int = 0, uncertainty_ms: int = 50) -> Ancho
 ANCHOR = anchor()
 
 
+class Said(TypedDict, total=False):
+    """What an upload says; what is left out is driving at a steady speed."""
+
+    speed_kmh: float
+    ignition: bool | None
+    door: bool | None
+    oil: bool | None
+    reason: Reason
+    evicted: tuple[Evicted, ...]
+
+
 @dataclass(frozen=True)
 class Boot:
     """Uploads of one boot: each of ten seconds, numbered by where in the boot it is."""
@@ -104,20 +116,10 @@ class Boot:
     anchor: Anchor | None = ANCHOR
     length_s: int = 10
 
-    def upload(
-        self,
-        sequence: int,
-        *,
-        speed_kmh: float = 36.0,
-        ignition: bool | None = True,
-        door: bool | None = None,
-        oil: bool | None = None,
-        reason: Reason = Reason.CADENCE,
-        evicted: tuple[Evicted, ...] = (),
-    ) -> Upload:
+    def upload(self, sequence: int, **said: Unpack[Said]) -> Upload:
         start_ms = sequence * self.length_s * 1000
         rows = range(self.length_s)
-        raw = round(speed_kmh * 10)
+        raw = round(said.get("speed_kmh", 36.0) * 10)
         travelled = [(sequence * self.length_s + row) * 10 for row in rows]
         grid = Grid(
             0,
@@ -128,29 +130,26 @@ class Boot:
                 tuple(480_000_000 for _ in rows),
             ),
         )
-        said = {
-            IGNITION: None if ignition is None else int(ignition),
-            DOOR: None if door is None else int(door),
-            ODOMETER: 1_000_000 + travelled[0] // 100,
-            OIL: None if oil is None else int(oil),
-        }
-        changes = tuple(Change(start_ms + 100, signal, raw) for signal, raw in said.items() if raw is not None)
+        states = {IGNITION: said.get("ignition", True), DOOR: said.get("door"), OIL: said.get("oil")}
+        values = {signal: int(state) for signal, state in states.items() if state is not None}
+        values[ODOMETER] = 1_000_000 + travelled[0] // 100
+        changes = tuple(Change(start_ms + 100, signal, value) for signal, value in sorted(values.items()))
         return Upload(
             self.id,
             sequence,
             self.vin,
             MANIFEST_ID,
-            reason,
+            said.get("reason", Reason.CADENCE),
             start_ms,
             start_ms + self.length_s * 1000,
             self.anchor,
-            Ledger({Count.FRAMES: 1000}, evicted),
+            Ledger({Count.FRAMES: 1000}, said.get("evicted", ())),
             (grid,),
             changes,
         )
 
-    def payload(self, sequence: int, **said: object) -> bytes:
-        return encode(self.upload(sequence, **said))  # type: ignore[arg-type]
+    def payload(self, sequence: int, **said: Unpack[Said]) -> bytes:
+        return encode(self.upload(sequence, **said))
 
 
 def encode(upload: Upload) -> bytes:

@@ -197,10 +197,10 @@ class SqliteReceiving:
 
 
 def _wanted(connection: sqlite3.Connection, vins: Iterable[str]) -> dict[str, list[bytes]]:
-    result: defaultdict[str, list[bytes]] = defaultdict(list)
-    for vin, manifest_id in connection.execute(_WANTED, (json.dumps(list(vins)),)):
+    result: dict[str, list[bytes]] = {vin: [] for vin in vins}
+    for vin, manifest_id in connection.execute(_WANTED, (json.dumps(list(result)),)):
         result[vin].append(manifest_id)
-    return dict(result)
+    return result
 
 
 def quarantine(
@@ -232,11 +232,10 @@ def _insert(
     connection.execute("SAVEPOINT uploads")
     try:
         connection.executemany(_ADD_UPLOAD, rows)
+        connection.execute("RELEASE uploads")
+        return uploads, []
     except sqlite3.IntegrityError:
         connection.execute("ROLLBACK TO uploads")
-    else:
-        return uploads, []
-    finally:
         connection.execute("RELEASE uploads")
     new: list[Received] = []
     conflicts: list[Received] = []

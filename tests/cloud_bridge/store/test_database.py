@@ -1,0 +1,103 @@
+"""A database file is made, brought up to date, or refused."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from cloud_bridge.store.port import StoreError
+from cloud_bridge.store.sqlite.database import Database, schema_changes
+
+
+def test_a_new_file_has_every_schema_change_in_order(tmp_path: Path) -> None:
+    database = Database(tmp_path / "new.db")
+    with database.read() as connection:
+        applied = connection.execute("SELECT number, name FROM schema_change ORDER BY number").fetchall()
+    database.close()
+    assert applied == [(number, file.stem) for number, file in schema_changes().items()]
+    assert [number for number, _ in applied] == list(range(1, len(applied) + 1))
+
+
+def test_what_is_committed_is_durable_and_readers_do_not_wait(tmp_path: Path) -> None:
+    database = Database(tmp_path / "new.db")
+    with database.read() as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    with database.write() as writer:
+        writer.execute("INSERT INTO fleet VALUES ('f', '', '', 0, 0)")
+        with database.read() as reader:
+            assert reader.execute("SELECT count(*) FROM fleet").fetchone() == (0,)
+    with database.read() as reader:
+        assert reader.execute("SELECT count(*) FROM fleet").fetchone() == (1,)
+    database.close()
+
+
+def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "new.db")
+
+    def interrupted() -> None:
+        with database.write() as writer:
+            writer.execute("INSERT INTO fleet VALUES ('f', '', '', 0, 0)")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        interrupted()
+    with database.read() as reader:
+        assert reader.execute("SELECT count(*) FROM fleet").fetchone() == (0,)
+    database.close()
+
+
+def test_opening_again_changes_nothing(tmp_path: Path) -> None:
+    Database(tmp_path / "old.db").close()
+    with sqlite3.connect(tmp_path / "old.db") as before:
+        schema = before.execute("SELECT sql FROM sqlite_schema ORDER BY name").fetchall()
+        before.execute("INSERT INTO fleet VALUES ('f', '', '', 0, 0)")
+    before.close()
+    database = Database(tmp_path / "old.db")
+    with database.read() as connection:
+        assert connection.execute("SELECT sql FROM sqlite_schema ORDER BY name").fetchall() == schema
+        assert connection.execute("SELECT id FROM fleet").fetchall() == [("f",)]
+    database.close()
+
+
+def test_a_database_of_a_newer_program_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "newer.db"
+    Database(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO schema_change (number, name) VALUES (9999, '9999_later')")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StoreError, match=r"newer\.db: its schema is number 9999 .* Upgrade canlift"):
+        Database(path)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "text.db"
+    path.write_text("this is a text, and quite long enough to be taken for a header of a file " * 20)
+    with pytest.raises(StoreError, match=r"text\.db: .*not a database"):
+        Database(path)
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="nowhere does not exist"):
+        Database(tmp_path / "nowhere" / "x.db")
+
+
+def test_several_programs_may_make_one_file_at_once(tmp_path: Path) -> None:
+    failures: list[Exception] = []
+
+    def open_it() -> None:
+        try:
+            Database(tmp_path / "shared.db").close()
+        except StoreError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []

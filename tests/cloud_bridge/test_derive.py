@@ -1,0 +1,284 @@
+"""What is derived depends on the set of uploads, and on nothing else."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloud_bridge.derive import HOUR_MS
+from cloud_bridge.records.model import Message
+from contract.catalog import TELEMETRY_KINDS
+from contract.upload import Reason, Upload
+from tests.cloud_bridge.conftest import Cloud
+from tests.cloud_bridge.vehicle import (
+    EPOCH_MS,
+    MANIFEST_BODY,
+    PROFILE,
+    VIN,
+    Boot,
+    anchor,
+    encode,
+    undecodable,
+)
+
+ALWAYS = [(0, 1 << 62)]
+KINDS = frozenset(TELEMETRY_KINDS)
+DERIVED = ("anchor", "chunk", "status", "trip", "alert")
+BOOT = Boot()
+
+
+def derived(cloud: Cloud) -> dict[str, list[tuple[object, ...]]]:
+    cloud.deriver.derive(VIN)
+    return {table: cloud.rows(table) for table in DERIVED}
+
+
+def answers(cloud: Cloud) -> bytes:
+    """Everything that the API can read of the vehicle, in bytes."""
+    reader = cloud.reader
+    return msgspec.msgpack.encode(
+        (
+            reader.status(VIN),
+            reader.trips(VIN, ALWAYS),
+            reader.alerts(VIN, ALWAYS),
+            reader.messages(VIN, ALWAYS, KINDS, 0, 1 << 30),
+            reader.positions(VIN, ALWAYS),
+        )
+    )
+
+
+def all_messages(cloud: Cloud) -> list[Message]:
+    return cloud.reader.messages(VIN, ALWAYS, KINDS, 0, 1 << 30)[1]
+
+
+def test_a_read_reflects_every_upload_receipted_before_it(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    for sequence in range(4):
+        cloud.send(BOOT.payload(sequence))
+        status = cloud.reader.status(VIN)
+        assert status is not None
+        assert status.updated_at_ms == EPOCH_MS + sequence * 10_000 + 9000
+
+
+def test_uploads_wait_for_their_manifest(cloud: Cloud) -> None:
+    cloud.send(BOOT.payload(0))
+    assert cloud.reader.status(VIN) is None
+    assert cloud.receiving.intake(VIN).waiting_for_manifest == 1
+    cloud.send_manifest()
+    assert cloud.reader.status(VIN) is not None
+    assert cloud.receiving.intake(VIN).waiting_for_manifest == 0
+
+
+def test_nothing_is_published_before_there_is_an_anchor_and_then_all_of_the_boot_is(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    cloud.send(*[Boot(anchor=None).payload(sequence) for sequence in range(3)])
+    assert cloud.reader.status(VIN) is None
+    assert all_messages(cloud) == []
+    assert cloud.receiving.intake(VIN).waiting_for_time == 3
+    cloud.send(BOOT.payload(3))
+    assert all_messages(cloud)[0].at_ms == EPOCH_MS
+    assert cloud.receiving.intake(VIN).waiting_for_time == 0
+
+
+def test_an_anchor_found_after_the_agent_restarted_dates_what_was_before(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    cloud.send(Boot(anchor=None).payload(0))
+    restarted = Boot(BOOT.id[:8] + b"restarts")
+    cloud.send(restarted.payload(7))
+    assert all_messages(cloud)[0].at_ms == EPOCH_MS
+
+
+def test_an_anchor_of_another_kernel_boot_dates_nothing(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    cloud.send(Boot(anchor=None).payload(0), Boot(b"another!" + BOOT.id[8:]).payload(7))
+    assert all_messages(cloud)[0].at_ms == EPOCH_MS + 70_000
+
+
+def test_a_better_anchor_dates_the_whole_boot_anew(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    rough = Boot(anchor=anchor(error_ms=900_000, uncertainty_ms=1000))
+    cloud.send(*[rough.payload(sequence) for sequence in range(5)])
+    assert all_messages(cloud)[0].at_ms == EPOCH_MS + 900_000
+    (rough_trip,) = cloud.reader.trips(VIN, ALWAYS)
+    cloud.send(BOOT.payload(5))
+    assert all_messages(cloud)[0].at_ms == EPOCH_MS
+    (trip,) = cloud.reader.trips(VIN, ALWAYS)
+    assert (trip.started_at_ms, rough_trip.started_at_ms - trip.started_at_ms) == (EPOCH_MS + 100, 900_000)
+    assert cloud.reader.status(VIN) == fresh(tuple(range(6))).status
+
+
+def test_an_upload_whose_columns_lie_is_quarantined_and_holds_up_nothing(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    bad = undecodable(BOOT.upload(1))
+    cloud.send(BOOT.payload(0), bad, BOOT.payload(2))
+    assert len(cloud.reader.positions(VIN, ALWAYS)) == 20
+    ((_, _, _, _, _, detail, *_, payload),) = cloud.rows("quarantine")
+    assert payload == bad
+    assert "sequence 1" in str(detail)
+    cloud.deriver.rebuild(VIN)
+    assert len(cloud.rows("quarantine")) == 1
+    assert sum(cloud.receiving.intake(VIN).refusals.values()) == 1
+
+
+class Answers(msgspec.Struct):
+    status: object
+    trips: list[object]
+
+
+def fresh(sequences: tuple[int, ...]) -> Answers:
+    """Of a bridge that got these at once."""
+    with tempfile.TemporaryDirectory() as folder:
+        cloud = Cloud(Path(folder))
+        cloud.register_both()
+        cloud.send_manifest()
+        cloud.send(*[BOOT.payload(sequence) for sequence in sequences])
+        result = Answers(cloud.reader.status(VIN), [*cloud.reader.trips(VIN, ALWAYS)])
+        cloud.database.close()
+        return result
+
+
+def test_late_uploads_reopen_the_trip_they_belong_to(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    cloud.send(*[BOOT.payload(sequence) for sequence in (0, 1, 2, 200, 201, 202)])
+    early, _ = cloud.reader.trips(VIN, ALWAYS)
+    assert early.done
+    cloud.send(*[BOOT.payload(sequence) for sequence in range(3, 200)])
+    trips = cloud.reader.trips(VIN, ALWAYS)
+    assert [trip.id for trip in trips] == [early.id]
+    assert trips == fresh(tuple(range(203))).trips
+
+
+def test_in_order_uploads_continue_from_the_last_state(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    for sequence in range(40):
+        cloud.send(BOOT.payload(sequence))
+        cloud.deriver.derive(VIN)
+    assert len(cloud.rows("checkpoint")) == 2
+    assert cloud.reader.status(VIN) == fresh(tuple(range(40))).status
+
+
+def test_checkpoints_are_one_an_hour_then_one_a_day(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    minutes = Boot(length_s=600)
+    for day in range(7):
+        uploads = [minutes.upload(day * 144 + number) for number in range(144)]
+        cloud.send(*[encode(replace(upload, grids=())) for upload in uploads])
+        cloud.deriver.derive(VIN)
+    rows = cloud.rows("checkpoint")
+    spans = [row[2] for row in rows]
+    until = [int(str(row[1])) // HOUR_MS for row in rows]
+    assert spans.count(0) <= 1
+    assert len(set(until)) >= len(until) - 1
+    assert 72 <= len(rows) <= 72 + 7
+
+
+def test_a_profile_that_changed_is_derived_again_with(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.send_manifest()
+    cloud.send(BOOT.payload(0))
+    assert "kinetic.speed" in msgspec.to_builtins(cloud.reader.status(VIN))["known"]
+    cloud.database.close()
+    later = Cloud(tmp_path)
+    without_speed = PROFILE.replace('"kinetic.speed" = { from = "Motion.Speed" }', "")
+    (tmp_path / "vehicles" / "test-car.toml").write_text(without_speed)
+    status = later.reader.status(VIN)
+    assert status is not None
+    assert "kinetic.speed" not in status.known
+    assert "odometer.mileage" in status.known
+    later.database.close()
+
+
+def test_a_vehicle_without_a_profile_waits_and_the_others_do_not(cloud: Cloud) -> None:
+    other = Boot(vin="VF3TESTCAR0000002")
+    cloud.send(other.payload(0), vin=other.vin)
+    cloud.send_manifest(vin=other.vin)
+    with cloud.database.write() as connection:
+        connection.execute("UPDATE vehicle SET model = 'gone' WHERE vin = ?", (VIN,))
+    cloud.send(BOOT.payload(0))
+    cloud.send_manifest()
+    assert cloud.deriver.sweep() == 2
+    assert cloud.reader.status(VIN) is None
+    assert cloud.reader.status(other.vin) is not None
+
+
+def drive() -> list[Upload]:
+    """Three kernel boots: one with a restart and a late, better anchor; one whose anchor is off, so that it overlaps
+    the first; one without an anchor. Two trips, an alert that ends and one that does not."""
+    first = Boot(b"kernel01agent001", anchor=None)
+    restarted = Boot(b"kernel01agent002", anchor=anchor(error_ms=300, uncertainty_ms=400))
+    better = replace(restarted, anchor=anchor(uncertainty_ms=20))
+    second = Boot(b"kernel02agent001", anchor=anchor(error_ms=95_000))
+    undated = Boot(b"kernel03agent001", anchor=None)
+    return [
+        *(first.upload(sequence, door=sequence == 1) for sequence in range(4)),
+        *(restarted.upload(sequence, oil=sequence in (5, 6)) for sequence in range(4, 9)),
+        better.upload(9),
+        better.upload(10, ignition=False, speed_kmh=0),
+        better.upload(11, ignition=None, speed_kmh=0, reason=Reason.SLEEP),
+        *(second.upload(sequence, oil=True if sequence == 2 else None) for sequence in range(6)),
+        second.upload(60, ignition=False, speed_kmh=0),
+        undated.upload(0),
+    ]
+
+
+@cache
+def expected() -> tuple[bytes, dict[str, list[tuple[object, ...]]]]:
+    with tempfile.TemporaryDirectory() as folder:
+        cloud = Cloud(Path(folder))
+        cloud.register_both()
+        cloud.send_manifest()
+        cloud.send(*map(encode, drive()))
+        result = answers(cloud), derived(cloud)
+        assert len(cloud.reader.trips(VIN, ALWAYS)) == 2
+        assert len(cloud.reader.alerts(VIN, ALWAYS)) == 2
+        cloud.database.close()
+        return result
+
+
+@pytest.mark.slow
+@settings(max_examples=25)
+@given(st.randoms(use_true_random=False), st.integers(1, 6), st.floats(0, 1), st.booleans())
+def test_any_order_duplication_and_delay_gives_the_same_bytes(
+    randomly: random.Random, size: int, looking: float, rebuilt: bool
+) -> None:
+    messages: list[bytes] = [*map(encode, drive())]
+    messages += randomly.sample(messages, 8)
+    messages.insert(0, MANIFEST_BODY)
+    randomly.shuffle(messages)
+    with tempfile.TemporaryDirectory() as folder:
+        cloud = Cloud(Path(folder))
+        cloud.register_both()
+        while messages:
+            batch, messages = messages[:size], messages[size:]
+            if MANIFEST_BODY in batch:
+                batch.remove(MANIFEST_BODY)
+                cloud.send_manifest()
+            cloud.send(*batch)
+            if randomly.random() < looking:
+                answers(cloud)
+        if rebuilt:
+            cloud.deriver.rebuild(VIN)
+        assert answers(cloud) == expected()[0]
+        assert derived(cloud) == expected()[1]
+        cloud.database.close()
+
+
+def test_pages_of_telemetry_are_the_whole_in_pieces(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    cloud.send(*map(encode, drive()))
+    for kinds in (frozenset({"vehicle"}), frozenset({"vehicle.doorsState"}), KINDS):
+        for within in (ALWAYS, [(EPOCH_MS + 12_345, EPOCH_MS + 99_000), (EPOCH_MS + 90_000, EPOCH_MS + 111_000)]):
+            total, everything = cloud.reader.messages(VIN, within, kinds, 0, 1 << 30)
+            assert total == len(everything) > 0
+            for size in (1, 7):
+                pages = [cloud.reader.messages(VIN, within, kinds, offset, size) for offset in range(0, total, size)]
+                assert [message for _, page in pages for message in page] == everything
+                assert {count for count, _ in pages} == {total}
+            assert all(any(start <= one.at_ms < end for start, end in within) for one in everything)
+            assert len({one.at_ms for one in everything}) == total
