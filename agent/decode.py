@@ -59,10 +59,11 @@ def frame_key(can_id: int, extended: bool, length: int, fd: bool = False) -> int
     return can_id | extended << 31 | length << 32 | fd << 42
 
 
-class Decoders(dict[int, PhysicalDecoder | None]):
+class Decoders:
     """The decoder of each form of frame by `frame_key`; None for frames of which nothing is wanted.
 
-    A message has one decoder per payload length, written when the first such frame comes. Ask with `decoders[key]`.
+    A message has one decoder per payload length, written when the first such frame comes. `decoders[key]` gives it;
+    a loop over many frames looks into `known` itself and asks only for what it does not find there.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Decoders(dict[int, PhysicalDecoder | None]):
         physical: bool = False,
     ) -> None:
         """`wanted`: signal names by message name. None: all signals of all messages."""
-        super().__init__()
+        self.known: dict[int, PhysicalDecoder | None] = {}
         self._physical = physical
         self._by_id: dict[tuple[int, bool], tuple[MessageLayout, Sequence[str]]] = {}
         for message in messages:
@@ -80,11 +81,17 @@ class Decoders(dict[int, PhysicalDecoder | None]):
             if names:
                 self._by_id[message.id, message.extended] = (message, names)
 
-    def __missing__(self, key: int) -> PhysicalDecoder | None:
-        known = self._by_id.get((key & 0x1FFF_FFFF, bool(key >> 31 & 1)))
-        decoder = _decoder(*known, key >> 32 & 0xFF, self._physical) if known else None
-        if len(self) < KNOWN_FORMS:
-            self[key] = decoder
+    def __getitem__(self, key: int) -> PhysicalDecoder | None:
+        try:
+            return self.known[key]
+        except KeyError:
+            return self._write(key)
+
+    def _write(self, key: int) -> PhysicalDecoder | None:
+        wanted = self._by_id.get((key & 0x1FFF_FFFF, bool(key >> 31 & 1)))
+        decoder = _decoder(*wanted, key >> 32 & 0xFF, self._physical) if wanted else None
+        if len(self.known) < KNOWN_FORMS:
+            self.known[key] = decoder
         return decoder
 
 

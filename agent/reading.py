@@ -1,6 +1,6 @@
 """Reading: the shortest Python text that takes a set of bit fields out of a payload.
 
-Two ways, by what they cost. A few fields of one or two bytes: index the payload. Anything more: one `struct` call per
+Two ways, by what they cost. A few fields, each within one byte: index the payload. Anything more: one `struct` call per
 byte order fetches cells of 1, 2, 4 or 8 bytes. Fields that share bytes share their cells; where they need another size,
 neighbouring cells are joined to a word. What a field then needs is at most a shift, a mask and a sign.
 """
@@ -13,8 +13,8 @@ from struct import Struct
 
 from agent.layouts import SignalLayout
 
-INDEXED_BYTES = 5
-"""Up to so many byte look-ups are cheaper than one call of `Struct.unpack_from`."""
+INDEXED_FIELDS = 3
+"""Up to so many look-ups of a byte are cheaper than one call of `Struct.unpack_from`."""
 
 CELL_CODES = {8: "Q", 4: "I", 2: "H", 1: "B"}
 
@@ -61,7 +61,7 @@ class _Word:
 def read_text(signals: Sequence[SignalLayout]) -> Reading:
     """How to read `signals` from a payload that is long enough for all of them."""
     fields = [_field(signal) for signal in signals]
-    if all(field.size <= 2 for field in fields) and sum(field.size for field in fields) <= INDEXED_BYTES:
+    if len(fields) <= INDEXED_FIELDS and all(field.size == 1 for field in fields):
         return Reading([], {field.signal.name: _indexed(field) for field in fields}, {})
     reading = Reading([], {}, {})
     little = [field for field in fields if field.size > 1 and field.signal.little_endian]
@@ -86,9 +86,7 @@ def _field(signal: SignalLayout) -> _Field:
 
 
 def _indexed(field: _Field) -> str:
-    low, high = (field.first, field.last) if field.signal.little_endian else (field.last, field.first)
-    operand = f"data[{low}]" if field.size == 1 else f"(data[{high}] << 8 | data[{low}])"
-    return _extracted(operand, field, field.above, field.below)
+    return _extracted(f"data[{field.first}]", field, field.above, field.below)
 
 
 def _extracted(operand: str, field: _Field, above: int, below: int) -> str:

@@ -11,7 +11,7 @@ Value = int | float | None
 
 
 def bit_numbers(signal: SignalLayout) -> Iterator[int]:
-    """Of a little-endian signal from the least significant bit up, of a big-endian one from the most significant down."""
+    """Of a little-endian signal from the least significant bit up, of a big-endian one from the most significant."""
     number = signal.start
     for _ in range(signal.length):
         yield number
