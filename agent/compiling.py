@@ -95,8 +95,8 @@ class _Compiler:
         sent = [name for _, names in groups for name in names]
         for name in sent:
             self._place(name, ("signals", name))
-        applying = self._all_conditions(sent)
-        clock_name = self._clock_name()
+        clock_names = self._clock_names()
+        applying = self._all_conditions([*sent, *clock_names])
         for key, text in mapping_problems(self._profile, self._manifest_signal_of):
             self._report(key, text)
         for name in self._profile.messages:
@@ -104,7 +104,7 @@ class _Compiler:
         self._circles(applying)
         if self._problems:
             raise ConfigurationError(self._problems)
-        plan = self._plan(groups, applying, clock_name)
+        plan = self._plan(groups, applying)
         if self._problems:
             raise ConfigurationError(self._problems)
         return plan
@@ -223,15 +223,17 @@ class _Compiler:
             if reaches(name, name, set()):
                 self._report(("signals", name, "valid_when"), f"whether {name} is valid depends on {name} itself")
 
-    def _clock_name(self) -> str | None:
+    def _clock_names(self) -> list[str]:
+        """The signals that give the time."""
         clock = self._profile.clock
         if clock is None:
-            return None
+            return []
         self._place(clock.source, ("clock", "from"))
-        if clock.valid_when is not None:
-            self._conditions.setdefault(clock.valid_when, len(self._conditions))
-            self._check(clock.valid_when, ("clock", "valid_when"))
-        return clock.source
+        if clock.valid_when is None:
+            return [clock.source]
+        self._conditions.setdefault(clock.valid_when, len(self._conditions))
+        self._check(clock.valid_when, ("clock", "valid_when"))
+        return [clock.source, *clock.valid_when.names]
 
     # The plan.
 
@@ -250,17 +252,14 @@ class _Compiler:
             begin += len(names)
         return groups
 
-    def _plan(
-        self, groups: list[tuple[PlannedGroup, list[str]]], applying: dict[str, tuple[int, ...]], clock: str | None
-    ) -> Plan:
+    def _plan(self, groups: list[tuple[PlannedGroup, list[str]]], applying: dict[str, tuple[int, ...]]) -> Plan:
         receiver = [signal.name for signal in RECEIVER_SIGNALS] if self._profile.gnss.source == "receiver" else []
         sent = [name for _, names in groups for name in names]
         planned_groups = [group for group, _ in groups]
         if receiver:
             last = range(len(sent), len(sent) + len(receiver))
             planned_groups.append(PlannedGroup(int(self._profile.gnss.every), False, last))
-        read_only = [name for name in (*applying, *filter(None, [clock])) if name not in sent]
-        numbers = {name: number for number, name in enumerate(dict.fromkeys([*sent, *receiver, *read_only]))}
+        numbers = {name: number for number, name in enumerate(dict.fromkeys([*sent, *receiver, *applying]))}
         on_change = {number for group in planned_groups if group.on_change for number in group.signals}
 
         messages: list[PlannedMessage] = []
@@ -274,7 +273,7 @@ class _Compiler:
                 messages.append(_receiver_message([numbers[name] for name in names]))
                 signals.update((numbers[name], _receiver_signal(name, index, slot)) for slot, name in enumerate(names))
                 continue
-            messages.append(self._planned_message(names, numbers, on_change, clock))
+            messages.append(self._planned_message(names, numbers, on_change))
             for slot, name in enumerate(names):
                 signals[numbers[name]] = self._planned_signal(name, index, slot, applying.get(name, ()))
         self._double_ids(messages)
@@ -294,9 +293,7 @@ class _Compiler:
             findings={path: loaded.findings for path, loaded in self._databases.items()},
         )
 
-    def _planned_message(
-        self, names: list[str], numbers: Mapping[str, int], on_change: set[int], clock: str | None
-    ) -> PlannedMessage:
+    def _planned_message(self, names: list[str], numbers: Mapping[str, int], on_change: set[int]) -> PlannedMessage:
         place = self._places[names[0]]
         layouts = [self._places[name].signal for name in names]
         checksum, counter = self._integrity(place)
@@ -316,7 +313,7 @@ class _Compiler:
             ),
             checksum=checksum,
             counter=counter,
-            clock=clock in names,
+            clock=self._profile.clock is not None and self._profile.clock.source in names,
         )
 
     def _integrity(self, place: Place) -> tuple[Checker | None, Callable[[bytes], int | None] | None]:
