@@ -87,8 +87,8 @@ class Uplink:
         self._manifests_by_mid: dict[int, bytes] = {}
         self._owed: dict[bytes, float] = {}
         """Manifests asked for and not taken over by the broker yet, with the time they were last sent."""
-        self._told: set[bytes] = set()
-        """Manifests that the broker took over since the bridge last spoke: a broker that dies may take them along."""
+        self._told: dict[bytes, float] = {}
+        """Manifests that the broker took over, with the time, until a receipt no longer asks for them."""
         self._connected = False
         self._stopping = threading.Event()
         self._wake, self._woken = socket.socketpair()
@@ -195,7 +195,9 @@ class Uplink:
         self._uploads_by_mid.clear()
         self._manifests_by_mid.clear()
         if not remembered:
-            self._owed |= dict.fromkeys(self._told, float("-inf"))
+            # A broker that died may have taken them along.
+            self._owed |= self._told
+            self._told.clear()
         self._owed = dict.fromkeys(self._owed, float("-inf"))
 
     # Out
@@ -261,7 +263,7 @@ class Uplink:
             manifest = self._manifests_by_mid.pop(mid, None)
             if manifest is not None:
                 self._owed.pop(manifest, None)
-                self._told.add(manifest)
+                self._told[manifest] = now_s
         for mid, reason in happened.not_taken:
             # Sent again like any upload that gets no receipt: a broker's refusal is a matter of its settings.
             log.error("the broker refuses what we publish: %s; is %s allowed to?", reason, self._vin)
@@ -279,7 +281,6 @@ class Uplink:
 
     def _take(self, receipt: Receipt, now_s: float) -> None:
         self._flight.spoken(now_s)
-        self._told.clear()
         self.counters.receipted += self._journal.acknowledge(receipt)
         for key in self._flight.now():
             if key.boot == receipt.boot and receipt.covers(key.sequence):
@@ -290,5 +291,8 @@ class Uplink:
                 self._flight.landed(known)
                 self.counters.refused += self._journal.discard([known])
                 log.warning("the bridge refuses upload %d of boot %s", known.sequence, known.boot.hex())
+        self._told = {manifest: at_s for manifest, at_s in self._told.items() if manifest in receipt.wanted}
         for manifest in receipt.wanted:
-            self._owed.setdefault(manifest, float("-inf"))
+            # Receipts that were on their way when the manifest was sent still ask for it.
+            if now_s - self._told.get(manifest, float("-inf")) >= self._receipt_timeout_s:
+                self._owed.setdefault(manifest, float("-inf"))

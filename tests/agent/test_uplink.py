@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from agent.uplink import Uplink
 from contract.configuration import Duration
 from contract.receipt import Receipt
 from contract.wire import digest
-from tests.agent.bridge import Bridge, Mute, eventually, plain_payload
+from tests.agent.bridge import Bridge, Mute, Wire, eventually, plain_payload
 from tests.conftest import Mosquitto, free_port
 
 VIN = "VR3UPHNKSKT000001"
@@ -180,12 +182,31 @@ def test_a_manifest_is_published_when_it_is_asked_for(
 ) -> None:
     wanted = manifests.put(b"a manifest")
     fill(journal, range(3))
-    with Bridge(mosquitto.port) as bridge, lift(journal, manifests, settings(mosquitto.port)) as uplink:
+    with Bridge(mosquitto.port) as bridge:
         bridge.wanted = (wanted,)
-        uplink.wake()
-        assert eventually(lambda: bridge.manifests == [b"a manifest"])
-        assert eventually(lambda: uplink.settled)
-        assert uplink.counters.manifests == 1
+        with lift(journal, manifests, settings(mosquitto.port, receipt_timeout=Duration(5000))) as uplink:
+            assert eventually(lambda: bridge.manifests == [b"a manifest"])
+            assert eventually(lambda: uplink.settled)
+            time.sleep(0.2)
+            assert uplink.counters.manifests == 1  # although each of the three receipts asked for it
+
+
+def test_a_manifest_that_died_with_the_broker_is_published_again(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    wanted = manifests.put(b"a manifest")
+    port = mosquitto.port
+    with Bridge(port) as bridge, Wire(port) as wire, lift(journal, manifests, settings(wire.port)) as uplink:
+        assert eventually(lambda: uplink.connected)
+        bridge.say(VIN, Receipt(bytes(16), wanted=(wanted,)))
+        assert eventually(lambda: uplink.counters.manifests == 1 and uplink.settled)
+        wire.cut()
+        bridge.subscribed.clear()
+        mosquitto.kill()
+        mosquitto.start()
+        assert bridge.subscribed.wait(20)
+        wire.mend()
+        assert eventually(lambda: bridge.manifests == [b"a manifest"] * 2)
 
 
 def test_a_manifest_is_not_sent_unasked_and_an_unknown_one_is_counted(
@@ -241,6 +262,64 @@ def test_a_broker_that_accepts_and_does_not_serve_is_left_for_the_next(
             assert eventually(lambda: uplink.settled)
         assert mute.connections >= 1
         assert set(bridge.held) == keys
+
+
+def test_receipts_that_came_while_we_were_away_are_waiting(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    fill(journal, range(5))
+    with Bridge(mosquitto.port) as bridge, Wire(mosquitto.port) as wire:
+        bridge.receipts = False
+        with lift(journal, manifests, settings(wire.port, receipt_timeout=Duration(60_000))) as uplink:
+            assert eventually(lambda: len(bridge.arrivals) == 5)
+            time.sleep(0.2)  # for the broker's last acknowledgement
+            wire.cut()
+            bridge.say(VIN, Receipt(BOOT, (range(5),)))
+            time.sleep(0.2)
+            assert journal.depth == 5
+            wire.mend()
+            assert eventually(lambda: uplink.settled)
+            assert uplink.counters.published == 5
+
+
+def test_what_a_lost_connection_left_unsaid_is_sent_again_at_once(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    fill(journal, range(5))
+    with Bridge(mosquitto.port) as bridge, Wire(mosquitto.port) as wire:
+        bridge.receipts = False
+        with lift(journal, manifests, settings(wire.port, receipt_timeout=Duration(60_000))) as uplink:
+            assert eventually(lambda: len(bridge.arrivals) == 5)
+            wire.cut()
+            bridge.subscribed.clear()
+            mosquitto.kill()
+            mosquitto.start()
+            assert bridge.subscribed.wait(20)
+            bridge.receipts = True
+            wire.mend()
+            assert eventually(lambda: uplink.settled)
+            assert uplink.counters.published == 10
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificates with openssl")
+def test_a_broker_with_tls_is_believed_only_with_a_certificate_of_ours(
+    mosquitto: Mosquitto, tmp_path: Path, journal: Journal, manifests: Manifests
+) -> None:
+    certificate, key, port = tmp_path / "broker.pem", tmp_path / "broker.key", free_port()
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run([*make.split(), "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    mosquitto.kill()
+    # Started as root it would give that up, and could not read its key in root's folder.
+    mosquitto.extra = f"user root\nlistener {port} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\n"
+    mosquitto.start()
+    fill(journal, range(5))
+    with Bridge(mosquitto.port) as bridge:
+        with lift(journal, manifests, settings(port, tls=Tls())) as stranger:
+            time.sleep(0.5)
+            assert stranger.counters.connections == 0
+        with lift(journal, manifests, settings(port, tls=Tls(ca=certificate))) as uplink:
+            assert eventually(lambda: uplink.settled)
+        assert len(bridge.held) == 5
 
 
 def test_without_any_broker_nothing_is_lost_and_the_processor_rests(journal: Journal, manifests: Manifests) -> None:

@@ -1,0 +1,147 @@
+"""From frames to the journal: samples become batches, batches become numbered uploads.
+
+The collector adds what the sampler cannot know: who the vehicle is, the upload's number, what the sources could not
+read, and which uploads were lost on the way out. The ledger of an upload names every stretch of this boot that was
+evicted so far whenever there is a new one: an earlier upload that named it may have been evicted itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from agent.bus.frame import Frame
+from agent.bus.losses import Losses
+from agent.journal import Journal
+from agent.numbering import Numbering
+from agent.sampler import Batch
+from agent.segments import Key
+from contract.manifest import Manifest, manifest_id
+from contract.upload import MAXIMUM_EVICTED, Anchor, Count, Evicted, Reason, Upload, encode_upload
+from contract.wire import WireError
+
+log = logging.getLogger(__name__)
+
+
+class Sampling(Protocol):
+    """The sampler, as the collector uses it (`agent.sampler`)."""
+
+    def feed(self, frames: Iterable[Frame]) -> list[Batch]: ...
+
+    def advance(self, now_ms: int) -> list[Batch]: ...
+
+    def close(self, now_ms: int, reason: Reason) -> Batch | None: ...
+
+
+class Collector:
+    """`anchor` gives UTC where the sampler has found no better; `added` is called after each new upload."""
+
+    def __init__(
+        self,
+        vin: str,
+        manifest: Manifest,
+        sampler: Sampling,
+        numbering: Numbering,
+        journal: Journal,
+        losses: Sequence[Losses] = (),
+        anchor: Callable[[], Anchor | None] = lambda: None,
+        added: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.frames = 0
+        self.samples = 0
+        self.uploads = 0
+        self._vin = vin
+        self._manifest = manifest
+        self._manifest_id = manifest_id(manifest)
+        self._sampler = sampler
+        self._numbering = numbering
+        self._journal = journal
+        self._losses = tuple(losses)
+        self._unreadable = 0
+        self._anchor = anchor
+        self._added = added
+        self._evicted: list[Evicted] = []
+        """Named by an upload already."""
+        self._lost: list[Evicted] = []
+        """Not named yet."""
+
+    def feed(self, frames: Sequence[Frame]) -> None:
+        """Takes frames, in the order of time."""
+        self.frames += len(frames)
+        self._lift(self._sampler.feed(frames))
+
+    def advance(self, now_ms: int) -> None:
+        """Time passes, also on a silent bus."""
+        self._lift(self._sampler.advance(now_ms))
+
+    def close(self, now_ms: int, reason: Reason) -> None:
+        """Ends what has been collected so far."""
+        last = self._sampler.close(now_ms, reason)
+        self._lift([last] if last is not None else [])
+
+    def _lift(self, batches: Iterable[Batch]) -> None:
+        for batch in batches:
+            upload = self._upload(batch)
+            try:
+                payload = encode_upload(upload, self._manifest)
+            except WireError as error:
+                log.error("upload %d cannot be encoded and is lost: %s", upload.sequence, error)
+                self._lost.append(Evicted(upload.sequence, upload.sequence, error.reason.value))
+                continue
+            self._journal.append(
+                Key(upload.boot, upload.sequence), payload, urgent=batch.reason is not Reason.CADENCE
+            )
+            self.uploads += 1
+            self.samples += _samples(batch)
+            self._added()
+
+    def _upload(self, batch: Batch) -> Upload:
+        return Upload(
+            boot=self._numbering.boot,
+            sequence=self._numbering.next(),
+            vin=self._vin,
+            manifest=self._manifest_id,
+            reason=batch.reason,
+            start_ms=batch.start_ms,
+            end_ms=batch.end_ms,
+            anchor=batch.anchor or self._anchor(),
+            ledger=replace(batch.ledger, counts=self._counts(batch.ledger.counts), evicted=self._newly_evicted()),
+            grids=batch.grids,
+            changes=batch.changes,
+        )
+
+    def _counts(self, counts: dict[Count, int]) -> dict[Count, int]:
+        """With what the sources could not read since the last upload."""
+        unreadable = sum(losses.unreadable for losses in self._losses)
+        since, self._unreadable = unreadable - self._unreadable, unreadable
+        return counts | {Count.UNREADABLE: counts.get(Count.UNREADABLE, 0) + since} if since else counts
+
+    def _newly_evicted(self) -> tuple[Evicted, ...]:
+        """All evicted stretches of this boot if there is a new one, else none."""
+        for boot, first, last, reason in self._journal.take_evicted():
+            if boot == self._numbering.boot:
+                self._lost.append(Evicted(first, last, reason))
+        if not self._lost:
+            return ()
+        self._evicted = merged([*self._evicted, *self._lost])
+        self._lost.clear()
+        return tuple(self._evicted[-MAXIMUM_EVICTED:])
+
+
+def merged(evicted: Iterable[Evicted]) -> list[Evicted]:
+    """Stretches in order, neighbours with one reason put together."""
+    found: list[Evicted] = []
+    for each in sorted(evicted, key=lambda stretch: stretch.first):
+        if found and found[-1].last + 1 == each.first and found[-1].reason == each.reason:
+            found[-1] = replace(found[-1], last=each.last)
+        else:
+            found.append(each)
+    return found
+
+
+def _samples(batch: Batch) -> int:
+    """Values in a batch; what was not available is none."""
+    in_grids = sum(len(column) - column.count(None) for grid in batch.grids for column in grid.columns)
+    return in_grids + sum(change.raw is not None for change in batch.changes)

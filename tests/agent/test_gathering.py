@@ -1,0 +1,118 @@
+"""Frames of several live sources come out as one stream in the order of time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import can
+import pytest
+
+from agent.bus.frame import Frame
+from agent.bus.interface import Interface, InterfaceError
+from agent.gathering import Gathering
+from agent.system_clock import monotonic_ms
+
+
+class Recorded:
+    """A source that says what it is told to, in time."""
+
+    def __init__(self, bus: str, period_s: float, count: int) -> None:
+        self._bus = bus
+        self._period_s = period_s
+        self._left = count
+        self.closed = False
+
+    def read(self, wait_s: float) -> list[Frame]:
+        if not self._left:
+            time.sleep(wait_s)
+            return []
+        time.sleep(self._period_s)
+        self._left -= 1
+        return [Frame(monotonic_ms(), self._bus, self._left, False, b"")]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Broken:
+    def read(self, wait_s: float) -> list[Frame]:
+        raise InterfaceError(f"bus can0: no such interface (waited {wait_s:.0f} s)")
+
+    def close(self) -> None:
+        return
+
+
+def taken(live: Iterator[list[Frame]], count: int) -> list[Frame]:
+    frames: list[Frame] = []
+    deadline_s = time.monotonic() + 20
+    while len(frames) < count and time.monotonic() < deadline_s:
+        frames += next(live)
+    return frames
+
+
+def test_sources_are_merged_in_the_order_of_time_and_nothing_is_lost() -> None:
+    sources = [Recorded("a", 0.003, 200), Recorded("b", 0.005, 100), Recorded("c", 0.05, 10)]
+    with Gathering(sources, monotonic_ms) as live:
+        frames = taken(live.batches(0.05), 310)
+    assert [frame.at_ms for frame in frames] == sorted(frame.at_ms for frame in frames)
+    assert {bus: sum(frame.bus == bus for frame in frames) for bus in "abc"} == {"a": 200, "b": 100, "c": 10}
+    assert all(source.closed for source in sources)
+
+
+def test_time_passes_on_silent_buses() -> None:
+    with Gathering([Recorded("a", 0, 0)], monotonic_ms) as live:
+        batches = live.batches(0.02)
+        assert next(batches) == []
+        first_ms = live.settled_ms
+        assert next(batches) == []
+        assert first_ms < live.settled_ms <= monotonic_ms()
+
+
+def test_the_rest_comes_out_at_the_end() -> None:
+    with Gathering([Recorded("a", 0, 1)], monotonic_ms) as live:
+        time.sleep(0.05)
+        assert len(live.rest()) == 1
+
+
+def test_a_frame_that_comes_late_takes_the_time_of_the_one_before() -> None:
+    class Late:
+        def __init__(self) -> None:
+            self._times = iter([monotonic_ms(), monotonic_ms() - 1000])
+
+        def read(self, wait_s: float) -> list[Frame]:
+            time.sleep(wait_s)
+            return [Frame(at_ms, "a", 0, False, b"") for at_ms in [next(self._times, None)] if at_ms is not None]
+
+        def close(self) -> None:
+            return
+
+    with Gathering([Late()], monotonic_ms) as live:
+        first, second = taken(live.batches(0.05), 2)
+    assert first.at_ms == second.at_ms
+
+
+def test_an_interface_that_can_never_be_opened_is_reported() -> None:
+    with Gathering([Broken()], monotonic_ms) as live, pytest.raises(InterfaceError, match="no such interface"):
+        taken(live.batches(0.05), 1)
+
+
+def test_a_real_bus_of_python_can_is_read() -> None:
+    channel = "canlift-gathering"
+    with Gathering([Interface("can0", "virtual", channel, None, None, monotonic_ms)], monotonic_ms) as live:
+        stop = threading.Event()
+
+        def send() -> None:
+            with can.Bus(channel, "virtual") as bus:
+                while not stop.is_set():
+                    bus.send(can.Message(arbitration_id=0x123, data=b"\x01\x02", is_extended_id=False))
+                    stop.wait(0.01)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        frames = taken(live.batches(0.05), 20)
+        stop.set()
+        sender.join()
+    said = {(frame.bus, frame.id, frame.extended, frame.data) for frame in frames}
+    assert said == {("can0", 0x123, False, b"\x01\x02")}
