@@ -12,7 +12,7 @@ the writer's; the reader follows what is written.
     column   = 1, signed                   every value is this one
              | 01, signed, naturals        the first value; first differences as zigzag
              | 001, signed, signed, naturals
-                                           the first value and difference; second differences as zigzag
+                                           the first value and difference; second differences as zigzag (2 rows or more)
              | 000, signed, naturals       the least value; how far each value is above it
     naturals = 0, rice                     all of them
              | 1, places, rice             where they are not 0; those less 1
@@ -23,8 +23,8 @@ the writer's; the reader follows what is written.
 
 Columns with missing values are coded as the values that they have. `rice` codes a list of n naturals, n known from
 the context and nothing written when it is 0: the quotients v >> k as so many zeros and a one, then the k low bits of
-each, then, for every quotient of `_ESCAPE` or more (written as `_ESCAPE` zeros), what it is above that. So a wild
-value costs some 30 bits and never floods a block.
+each, then, for every quotient of 24 or more (written as 24 zeros), a number: what it is above 24. So a wild value
+costs 120 bits at most and never floods a block.
 
 Values are integers of at most 66 bits and a sign: raw values of 64 bits, signed or not, and their differences. A block
 that ends early, has more bytes than it needs, set bits in its filling, or values beyond the limits is refused.

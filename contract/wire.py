@@ -17,7 +17,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from io import BytesIO
 from math import isfinite
-from typing import Never, Union
+from typing import Never, TypeAlias
 
 import cbor2
 
@@ -26,7 +26,7 @@ _INTEGERS = frozenset((int,))
 INTEGER_MINIMUM = -(2**63)
 INTEGER_MAXIMUM = 2**64 - 1
 
-Item = Union[int, float, str, bytes, None, list["Item"], dict[int, "Item"]]  # noqa: UP007
+Item: TypeAlias = "int | float | str | bytes | list[Item] | dict[int, Item] | None"
 """A value of CBOR as these messages use it."""
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -79,13 +80,20 @@ def test_a_header_is_read_without_a_manifest(pair: tuple[Upload, Manifest]) -> N
 
 
 def test_the_bytes_of_an_upload_never_change() -> None:
-    # Vehicles in the field write these bytes, and bridges hold them for ever.
+    # Vehicles in the field write such bytes, and bridges hold them for ever.
     assert VALID.hex() == (
         "ad01010250000102030405060708090a0b0c0d0e0f0319126704715646335445535454455354303132333435"
         "0548f475dbb88d2d58d30601071a05265c3208190b8609841a05265c001b0000018bcfe5680014000aa200190fa00402"
         "0b818303096466756c6c0c8284001832181d514d5e504b412088b98800269a69a69a69a084011903b6024389e205"
         "0d82034d40247041400bdd601a20400180"
     )
+
+
+def test_the_upload_in_the_documentation_is_this_one() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "wire.md").read_text(encoding="utf-8")
+    lines = page.split("```hex\n")[1].split("```")[0].splitlines()
+    written = [re.split(" {2,}", line.strip())[0] for line in lines]
+    assert bytes.fromhex("".join(written)) == VALID
 
 
 def test_a_count_of_zero_is_not_written() -> None:
