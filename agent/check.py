@@ -1,0 +1,222 @@
+"""`canlift-agent check`: what a profile makes of a vehicle, before anything runs.
+
+It compiles the profile as the agent does and shows the plan: what healing did to the databases, which frames of which
+bus are wanted, each signal with its cadence and when it counts, which of the published data vehicles of the model will
+serve and why not the others, and what a month of it weighs. Anything wrong is shown with file and line, and the exit
+status is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agent.compiling import compile_plan
+from agent.plan import Plan, PlannedGroup, PlannedSignal
+from agent.settings import load_settings
+from agent.values import UNLIMITED
+from contract.configuration import ConfigurationError, Duration
+from contract.manifest import Signal
+from contract.served import served_by
+
+HOURS_A_DAY = 2
+DAYS_A_MONTH = 30
+ENVELOPE_BYTES = 90
+"""Of an upload: vehicle, boot, number, times, anchor, ledger, lengths of columns."""
+TRANSPORT_BYTES = 167
+"""Of an upload on its way besides its payload: MQTT, TLS and TCP/IP."""
+TYPICAL_SAMPLE_BYTES = 0.6
+"""Of a sample in a column of differences, measured on recorded drives."""
+TYPICAL_CHANGES_A_MINUTE = 0.2
+WORST_CHANGES_A_MINUTE = 6.0
+CHANGE_BYTES = 4
+"""Of a change: which signal, when, and its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Bytes of one upload, transport included, and of a month."""
+
+    uploads_an_hour: float
+    typical_bytes: float
+    worst_bytes: float
+
+    def month(self, upload_bytes: float) -> float:
+        return upload_bytes * self.uploads_an_hour * HOURS_A_DAY * DAYS_A_MONTH
+
+
+def check(file: Path, console: Console) -> int:
+    """Prints the plan of the profile in `file`; 0, or 1 where something is wrong with it."""
+    try:
+        plan = compile_plan(file)
+    except ConfigurationError as wrong:
+        return _refuse(wrong, console)
+    console.print(Text(f"{plan.profile.label} ({plan.profile.model})", "bold"))
+    _print_databases(plan, console)
+    for bus, settings in plan.profile.buses.items():
+        if settings.valid_when is not None:
+            console.print(Text(f"{bus} counts while {settings.valid_when.text}"), soft_wrap=True)
+    console.print(_messages(plan))
+    console.print(_signals(plan))
+    console.print(_published(plan))
+    console.print(Text(_estimate_text(plan)))
+    return 0
+
+
+def estimate(plan: Plan) -> Estimate:
+    """What the signals of a plan weigh while the vehicle drives."""
+    minutes = plan.driving_cadence_ms / 60_000
+    typical = worst = float(ENVELOPE_BYTES + TRANSPORT_BYTES)
+    for group in plan.groups:
+        rows = plan.driving_cadence_ms / group.interval_ms
+        for number in group.signals:
+            layout = plan.signals[number].layout
+            bits = 32 if layout is None else layout.length
+            typical += rows * TYPICAL_SAMPLE_BYTES
+            worst += rows * (bits + 2) / 8
+            if group.on_change:
+                typical += minutes * TYPICAL_CHANGES_A_MINUTE * CHANGE_BYTES
+                worst += minutes * WORST_CHANGES_A_MINUTE * CHANGE_BYTES
+    return Estimate(3_600_000 / plan.driving_cadence_ms, typical, worst)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--model", help="the vehicle profile: its file, or its name in config/vehicles")
+    which.add_argument("--config", type=Path, help="the agent's settings: they and the profile they name are checked")
+    parser.set_defaults(command=_command)
+
+
+def _command(options: argparse.Namespace) -> int:
+    from agent.cli import find_profile  # The command line knows where profiles are kept, and imports this module.
+
+    console = Console()
+    if options.model is not None:
+        return check(find_profile(options.model), console)
+    try:
+        settings = load_settings(options.config)
+        if settings.profile is None:
+            console.print(Text(f"{options.config}: no profile is named: give `profile`, the file of one", "red"))
+            return 1
+        plan = compile_plan(settings.profile)
+    except ConfigurationError as wrong:
+        return _refuse(wrong, console)
+    status = check(settings.profile, console)
+    for bus in sorted(settings.buses.keys() - set(plan.buses)):
+        known = ", ".join(plan.buses)
+        console.print(Text(f"{options.config}: buses.{bus}: the profile has no such bus; it has {known}", "red"))
+        status = 1
+    for bus in sorted(set(plan.buses) - settings.buses.keys()):
+        console.print(Text(f"{options.config}: no interface is given for the profile's bus {bus}", "yellow"))
+    return status
+
+
+def _refuse(wrong: ConfigurationError, console: Console) -> int:
+    for problem in wrong.problems:
+        console.print(str(problem), style="red", markup=False, highlight=False, soft_wrap=True)
+    return 1
+
+
+def _print_databases(plan: Plan, console: Console) -> None:
+    for path, findings in plan.findings.items():
+        if not findings:
+            console.print(Text(f"{path.name}: clean"))
+        for finding in findings:
+            console.print(str(finding), style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(title: str, *columns: str) -> Table:
+    return Table(*columns, title=title, title_justify="left", title_style="bold")
+
+
+def _row(table: Table, *cells: str, style: str = "") -> None:
+    # As texts: rich would take brackets in a string for its own marks.
+    table.add_row(*(Text(cell) for cell in cells), style=style)
+
+
+def _messages(plan: Plan) -> Table:
+    table = _table("Frames wanted", "bus", "id", "message", "cycle", "bytes", "how")
+    for message in sorted(plan.messages, key=lambda each: (each.bus, each.id)):
+        if message.bus not in plan.buses:
+            continue
+        how = [
+            text
+            for text, applies in (
+                ("each frame" if message.eager else "the newest", True),
+                ("checksum", message.checksum is not None),
+                ("counter", message.counter is not None),
+                ("multiplexed", message.multiplexed),
+                ("gives the time", message.clock),
+            )
+            if applies
+        ]
+        ident = f"{message.id:0{8 if message.extended else 3}X}"
+        cycle = str(Duration(message.cycle_ms)) if message.cycle_ms else "as seen"
+        _row(table, message.bus, ident, message.name, cycle, str(message.needed_bytes), ", ".join(how))
+    return table
+
+
+def _signals(plan: Plan) -> Table:
+    table = _table("Signals", "signal", "unit", "cadence", "counts")
+    sent = [signal for group in plan.manifest.groups for signal in group.signals]
+    for group in plan.groups:
+        for number in group.signals:
+            counts = "; ".join(_counts_when(plan, plan.signals[number], sent[number]))
+            _row(table, sent[number].name, sent[number].unit, _cadence(group), counts or "always")
+    for signal in plan.signals[len(sent) :]:
+        _row(table, signal.name, "", "not sent", "read by conditions or the clock")
+    return table
+
+
+def _cadence(group: PlannedGroup) -> str:
+    every = Duration(group.interval_ms)
+    return f"on change, again every {every}" if group.on_change else f"every {every}"
+
+
+def _counts_when(plan: Plan, signal: PlannedSignal, sent: Signal) -> Iterator[str]:
+    """What applies to this signal; conditions of its bus are shown with the bus."""
+    if signal.layout is None:
+        yield "with a fix"
+        return
+    if signal.invalid:
+        yield "not raw " + ", ".join(map(str, sorted(signal.invalid)))
+    low, high = (
+        f"{raw * sent.scale + sent.offset:.10g}" if abs(raw) < UNLIMITED else "" for raw in (signal.low, signal.high)
+    )
+    if sent.scale < 0:
+        low, high = high, low
+    if low and high:
+        yield f"{low} to {high}"
+    elif low or high:
+        yield f"at least {low}" if low else f"at most {high}"
+    bus = plan.profile.buses[plan.messages[signal.message].bus].valid_when
+    for condition in signal.conditions:
+        if plan.conditions[condition] != bus:
+            yield plan.conditions[condition].text
+
+
+def _published(plan: Plan) -> Table:
+    data = served_by(plan.profile)
+    count = sum(datum.served for datum in data)
+    table = _table(f"Published data: {count} of {len(data)} served", "datum", "served", "from, or why not")
+    for datum in data:
+        _row(table, datum.name, "yes" if datum.served else "no", datum.why, style="" if datum.served else "dim")
+    return table
+
+
+def _estimate_text(plan: Plan) -> str:
+    found = estimate(plan)
+    typical_mb, worst_mb = (found.month(each) / 1e6 for each in (found.typical_bytes, found.worst_bytes))
+    return (
+        f"A month of {HOURS_A_DAY} h a day: about {typical_mb:.1f} MB up, {worst_mb:.1f} MB at worst. "
+        f"Basis: {found.uploads_an_hour:g} uploads an hour, each with {ENVELOPE_BYTES} bytes of envelope and "
+        f"{TRANSPORT_BYTES} of MQTT, TLS and TCP/IP; {TYPICAL_SAMPLE_BYTES} bytes a sample (at worst its bits and two "
+        f"more); on-change signals change {TYPICAL_CHANGES_A_MINUTE:g} times a minute (at worst "
+        f"{WORST_CHANGES_A_MINUTE:g} times), {CHANGE_BYTES} bytes each."
+    )
