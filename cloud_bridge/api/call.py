@@ -16,6 +16,14 @@ from cloud_bridge.records.model import Status
 from cloud_bridge.store.port import Client, Interval, Reader, Vehicle
 
 
+def permitted_fleet(client: Client, ids: dict[str, str]) -> str:
+    """The fleet of the path. Raises RefusedError where the client may not see it, whether or not it exists."""
+    fleet_id = ids.get("fid", "")
+    if fleet_id and fleet_id not in client.fleets:
+        raise RefusedError(Code.NO_RIGHT, f"Client '{client.id}' has no right to fleet '{fleet_id}'.")
+    return fleet_id
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """What all requests share."""
@@ -37,6 +45,8 @@ class Call:
     resource: Resource
     client: Client
     ids: dict[str, str]
+    fleet_id: str
+    """The fleet of the path, which the client may see; empty where the path names none."""
     query: Query
     here: Token
     """The context of this page, with the time at which it was first asked."""
@@ -51,14 +61,6 @@ class Call:
         return self.service.links
 
     @cached_property
-    def fleet_id(self) -> str:
-        """The fleet of the path. Raises RefusedError where the client may not see it, whether or not it exists."""
-        fleet_id = self.ids["fid"]
-        if fleet_id not in self.client.fleets:
-            raise RefusedError(Code.NO_RIGHT, f"Client '{self.client.id}' has no right to fleet '{fleet_id}'.")
-        return fleet_id
-
-    @cached_property
     def vehicle(self) -> Vehicle:
         """The vehicle of the path. Raises RefusedError where it is not in the fleet, whether or not it exists."""
         vehicle = self.reader.vehicle(self.fleet_id, self.ids["vid"])
@@ -70,7 +72,7 @@ class Call:
     def status(self) -> Status | None:
         return self.reader.status(self.vehicle.vin)
 
-    @cached_property
+    @property
     def position_shown(self) -> bool:
         """Whether the profile shows positions. Raises RefusedError where it shows no data at all.
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from cloud_bridge.api.authentication import Verify, authenticate
-from cloud_bridge.api.call import Call, Service
+from cloud_bridge.api.call import Call, Service, permitted_fleet
 from cloud_bridge.api.errors import Code, RefusedError, respond
 from cloud_bridge.api.media import accepts
 from cloud_bridge.api.paging import NOT_CONTEXT, Token
@@ -38,7 +38,10 @@ class Endpoint:
         self._in_threads = in_threads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await run_in_threadpool(self.answer, scope) if self._in_threads else self.answer(scope)
+        if self._in_threads:
+            response = await asyncio.get_running_loop().run_in_executor(None, self.answer, scope)
+        else:
+            response = self.answer(scope)
         await response(scope, receive, send)
 
     def answer(self, scope: Scope) -> Response:
@@ -69,6 +72,7 @@ class Endpoint:
             )
         ids: dict[str, str] = scope["path_params"]
         check_ids(ids)
+        fleet_id = permitted_fleet(client, ids)
         here = Token(
             resource.path.format_map(ids),
             tuple(pair for pair in pairs if pair[0] not in NOT_CONTEXT),
@@ -80,8 +84,8 @@ class Endpoint:
         if by_token:
             here = self._service.tokens.read(query[PAGE_TOKEN], here.path)
             query = Query(resource.all_parameters, here.pairs)
-        document = resource.read(Call(self._service, resource, client, ids, query, here, by_token))
-        return Response(_encode(document), media_type=resource.media_type)
+        call = Call(self._service, resource, client, ids, fleet_id, query, here, by_token)
+        return Response(_encode(resource.read(call)), media_type=resource.media_type)
 
 
 def _headers(scope: Scope) -> tuple[str | None, str]:

@@ -14,16 +14,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import UNSET
 
 from cloud_bridge.api.documents import Document
 from cloud_bridge.api.times import iso_duration, rfc3339
-from cloud_bridge.records.model import Known, Value
+from cloud_bridge.records.model import Json, Known, Value
 from contract.catalog import DATA, ENERGIES, ENGINES, LOCKED_STATES, OPENINGS, Kind
 
 _ENERGY = {
@@ -81,31 +79,31 @@ PLACES: Mapping[str, str] = MappingProxyType(_places())
 ONLY_IF: Mapping[str, tuple[str, Value]] = MappingProxyType({"wipingBlades.speed": ("wipingBlades.active", True)})
 """Data that are published only while another has a certain value."""
 
-D = TypeVar("D", bound=Document)
 _STEP = re.compile(r"(\w+)(?:\[([^\]]*)\])?")
 _ADD = "[]"
-_STAMP = "created_at"
+_STAMP = "createdAt"
+_LATER = 2**62
+"""Later than any collection time."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """A block that is made when its first datum comes."""
+    """A block, or a list, that is made when its first datum comes."""
 
     parent: int
-    """Index of the block that it hangs in; 0 is the document."""
-    attribute: str
-    listed: bool
-    make: Callable[[], Document]
+    """Index of the slot that it hangs in; 0 is the document."""
+    name: str
+    """Its field there; empty in a list."""
+    template: Json | None
+    """What a new block holds; None for a list."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Leaf:
+class _Leaf(NamedTuple):
     key: str
     slot: int
-    attribute: str
-    added: bool
-    """Whether the attribute is a list that takes the value."""
-    convert: Callable[[Value], object] | None
+    name: str
+    """Its field in the slot; empty where it is added to a list."""
+    convert: Callable[[Value], Value | None] | None
     only_if: tuple[str, Value] | None
     stamped: tuple[int, ...]
     """The slots whose `createdAt` this datum bears on."""
@@ -113,119 +111,133 @@ class _Leaf:
 
 @dataclass(slots=True)
 class _Compilation:
-    slots: list[_Slot] = field(default_factory=list)
-    types: list[type[Document]] = field(default_factory=list)
-    by_path: dict[str, int] = field(default_factory=dict)
+    slots: list[_Slot]
+    types: list[type[Document]]
+    """The type of each slot's block, or of its list's elements."""
+    by_path: dict[str, int]
     leaves: list[_Leaf] = field(default_factory=list)
 
 
-class Renderer(Generic[D]):
+class Renderer:
     """Fills documents of one type with data."""
 
-    def __init__(self, document: type[D], places: Mapping[str, str]) -> None:
-        compiled = _Compilation([_Slot(0, "", False, document)], [document], {"": 0})
+    def __init__(self, document: type[Document], places: Mapping[str, str]) -> None:
+        compiled = _Compilation([_Slot(0, "", {})], [document], {"": 0})
         for key, path in places.items():
             _compile(compiled, key, path)
         self._slots = tuple(compiled.slots)
         self._leaves = tuple(compiled.leaves)
-        self._of_kinds: dict[frozenset[str], tuple[_Leaf, ...]] = {}
+        self._all = {leaf.key: index for index, leaf in enumerate(self._leaves)}
+        self._of_kinds: dict[frozenset[str], dict[str, int]] = {}
 
-    def fill(self, document: D, known: Mapping[str, Known], kinds: frozenset[str] | None = None) -> None:
+    def fill(self, document: Json, known: Mapping[str, Known], kinds: frozenset[str] | None = None) -> None:
         """Puts every datum into its place; those of some telemetry kinds only, if `kinds` are given."""
-        blocks: list[Document | None] = [None] * len(self._slots)
+        # Plain objects and indexes: this is what an answer spends its time on.
+        places = self._all if kinds is None else self._select(kinds)
+        blocks: list[Any] = [None] * len(self._slots)
         blocks[0] = document
-        oldest: dict[int, int] = {}
-        for leaf in self._leaves if kinds is None else self._select(kinds):
-            datum = known.get(leaf.key)
-            if datum is None or not _admitted(leaf, known):
+        stamped: list[Json] = []
+        # In the table's order, whatever order the data came in.
+        for index in sorted([places[key] for key in known if key in places]):
+            key, slot, name, convert, only_if, stamps = self._leaves[index]
+            value, at_ms = known[key].value, known[key].at_ms
+            if only_if is not None and not _holds(only_if, known):
                 continue
-            value = datum.value if leaf.convert is None else leaf.convert(datum.value)
-            if value is None:
-                continue
-            block = blocks[leaf.slot] or self._make(blocks, leaf.slot)
-            if leaf.added:
-                _add(block, leaf.attribute, value)
-            else:
-                setattr(block, leaf.attribute, value)
-            at_ms = datum.at_ms
-            for slot in leaf.stamped:
-                if at_ms < oldest.get(slot, at_ms + 1):
-                    oldest[slot] = at_ms
-        for slot, at_ms in oldest.items():
-            setattr(blocks[slot], _STAMP, rfc3339(at_ms))
+            if convert is not None:
+                converted = convert(value)
+                if converted is None:
+                    continue
+                value = converted
+            block = blocks[slot]
+            if block is None:
+                block = self._make(blocks, slot, stamped)
+            if name:
+                block[name] = value
+            elif value not in block:
+                block.append(value)
+            for stamp in stamps:
+                if at_ms < blocks[stamp][_STAMP]:
+                    blocks[stamp][_STAMP] = at_ms
+        for block in stamped:
+            block[_STAMP] = rfc3339(block[_STAMP])
 
-    def _select(self, kinds: frozenset[str]) -> tuple[_Leaf, ...]:
+    def _select(self, kinds: frozenset[str]) -> dict[str, int]:
         if kinds not in self._of_kinds:
-            self._of_kinds[kinds] = tuple(leaf for leaf in self._leaves if DATA[leaf.key].telemetry in kinds)
+            self._of_kinds[kinds] = {key: index for key, index in self._all.items() if DATA[key].telemetry in kinds}
         return self._of_kinds[kinds]
 
-    def _make(self, blocks: list[Document | None], index: int) -> Document:
+    def _make(self, blocks: list[Any], index: int, stamped: list[Json]) -> Any:
         slot = self._slots[index]
-        parent = blocks[slot.parent] or self._make(blocks, slot.parent)
-        block = slot.make()
-        if slot.listed:
-            _add(parent, slot.attribute, block)
+        parent = blocks[slot.parent]
+        if parent is None:
+            parent = self._make(blocks, slot.parent, stamped)
+        block: Any = [] if slot.template is None else slot.template.copy()
+        if slot.template is not None and _STAMP in slot.template:
+            stamped.append(block)
+        if slot.name:
+            parent[slot.name] = block
         else:
-            setattr(parent, slot.attribute, block)
+            parent.append(block)
         blocks[index] = block
         return block
 
 
-def _admitted(leaf: _Leaf, known: Mapping[str, Known]) -> bool:
-    if leaf.only_if is None:
-        return True
-    other = known.get(leaf.only_if[0])
-    return other is not None and other.value == leaf.only_if[1]
-
-
-def _add(block: Document, attribute: str, value: object) -> None:
-    present = getattr(block, attribute)
-    if present is UNSET:
-        setattr(block, attribute, [value])
-    elif value not in present:
-        present.append(value)
+def _holds(condition: tuple[str, Value], known: Mapping[str, Known]) -> bool:
+    other = known.get(condition[0])
+    return other is not None and other.value == condition[1]
 
 
 def _compile(compiled: _Compilation, key: str, path: str) -> None:
     *containers, last = re.findall(r"\w+(?:\[[^\]]*\])?", path)
-    slot = 0
+    slot, walked = 0, ""
     stamped: list[int] = []
-    walked = ""
     for step in containers:
         walked = f"{walked}.{step}"
         slot = compiled.by_path.get(walked) or _new_slot(compiled, slot, walked, step)
-        if _STAMP in compiled.types[slot].__struct_fields__:
+        template = compiled.slots[slot].template
+        if template is not None and _STAMP in template:
             stamped.append(slot)
     name = last.removesuffix(_ADD)
-    attribute, _ = _field(compiled.types[slot], name, key)
-    leaf = _Leaf(key, slot, attribute, last.endswith(_ADD), _conversion(key), ONLY_IF.get(key), tuple(stamped))
-    compiled.leaves.append(leaf)
+    _field(compiled.types[slot], name, path)
+    if last.endswith(_ADD):
+        slot, name = _list_slot(compiled, slot, f"{walked}.{name}", name, compiled.types[slot]), ""
+    compiled.leaves.append(_Leaf(key, slot, name, _conversion(key), ONLY_IF.get(key), tuple(stamped)))
 
 
 def _new_slot(compiled: _Compilation, parent: int, path: str, step: str) -> int:
+    """The slot for a block; for an element of a list, the list's too."""
     found = _STEP.fullmatch(step)
     if found is None:
         raise ValueError(f"a place cannot be read: {path}")
-    attribute, hint = _field(compiled.types[parent], found[1], path)
-    kind = _block_type(hint, path)
-    fixed: dict[str, str] = {}
-    for condition in filter(None, (found[2] or "").split(",")):
-        name, _, value = condition.partition("=")
-        fixed[_field(kind, name, path)[0]] = value
-    required = {item.name for item in msgspec.structs.fields(kind) if item.required} - fixed.keys()
-    # What else a block requires, its time among it, is set before anyone sees it.
-    fixed.update(dict.fromkeys(required, ""))
-    compiled.slots.append(_Slot(parent, attribute, found[2] is not None, partial(kind, **fixed)))
+    name, conditions = found[1], found[2]
+    kind = _block_type(_field(compiled.types[parent], name, path), path)
+    fields = {item.encode_name for item in msgspec.structs.fields(kind)}
+    template: Json = {_STAMP: _LATER} if _STAMP in fields else {}
+    for condition in filter(None, (conditions or "").split(",")):
+        identifier, _, value = condition.partition("=")
+        _field(kind, identifier, path)
+        template[identifier] = value
+    if conditions is not None:
+        parent, name = _list_slot(compiled, parent, path.partition("[")[0], name, kind), ""
+    return _add_slot(compiled, _Slot(parent, name, template), kind, path)
+
+
+def _list_slot(compiled: _Compilation, parent: int, path: str, name: str, kind: type[Document]) -> int:
+    return compiled.by_path.get(path) or _add_slot(compiled, _Slot(parent, name, None), kind, path)
+
+
+def _add_slot(compiled: _Compilation, slot: _Slot, kind: type[Document], path: str) -> int:
+    compiled.slots.append(slot)
     compiled.types.append(kind)
     compiled.by_path[path] = len(compiled.slots) - 1
     return len(compiled.slots) - 1
 
 
-def _field(kind: type[Document], published: str, place: str) -> tuple[str, Any]:
-    """The attribute and type of a field by its published name."""
+def _field(kind: type[Document], published: str, place: str) -> object:
+    """The declared type of a field by its published name."""
     for item in msgspec.structs.fields(kind):
         if item.encode_name == published:
-            return item.name, get_type_hints(kind)[item.name]
+            return get_type_hints(kind)[item.name]
     raise ValueError(f"{kind.__name__} has no field '{published}' for the place {place}")
 
 
@@ -238,7 +250,7 @@ def _block_type(hint: object, place: str) -> type[Document]:
     raise ValueError(f"no block stands at {place}")
 
 
-def _conversion(key: str) -> Callable[[Value], object] | None:
+def _conversion(key: str) -> Callable[[Value], Value | None] | None:
     """How a datum's value is published, where not as it is; None from it: not at all."""
     if key in LOCKED_STATES:
         unlocked, locked = LOCKED_STATES[key]

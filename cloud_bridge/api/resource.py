@@ -16,6 +16,7 @@ from starlette.routing import compile_path
 from cloud_bridge.api.documents import Document
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.parameters import INDEX_RANGE, PAGE_TOKEN, Parameter, Query
+from cloud_bridge.records.model import Json
 
 if TYPE_CHECKING:
     from cloud_bridge.api.call import Call
@@ -43,7 +44,8 @@ class Resource:
     summary: str
     tag: Literal["Fleet", "Vehicles", "Trips"]
     document: type[Document]
-    read: Callable[[Call], Document]
+    """The type that describes its answers."""
+    read: Callable[[Call], Document | Json]
     parameters: tuple[Parameter[object], ...] = ()
     page_size: Parameter[int] | None = None
     """Its page size parameter, for a collection."""

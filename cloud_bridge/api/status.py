@@ -31,6 +31,7 @@ from cloud_bridge.api.errors import no_data
 from cloud_bridge.api.positions import Feature, feature
 from cloud_bridge.api.rendering import PLACES, Renderer
 from cloud_bridge.api.times import rfc3339
+from cloud_bridge.records.model import Json
 
 
 class StatusLinks(Document):
@@ -70,24 +71,24 @@ class Status(Document):
 _RENDERER = Renderer(Status, PLACES)
 
 
-def read_status(call: Call) -> Status:
+def read_status(call: Call) -> Json:
     vehicle, known = call.vehicle, call.status
     if known is None or (not known.known and known.position is None):
         raise no_data("the vehicle has sent nothing yet")
     position_shown = call.position_shown
     at = rfc3339(known.updated_at_ms)
     links = call.links
-    status = Status(
-        links=StatusLinks(
+    status: Json = {
+        "_links": StatusLinks(
             self=links.of_vehicle(call.fleet_id, vehicle.id, "status"),
             vehicle=links.vehicle(call.fleet_id, vehicle.id),
             fleet=links.fleet(call.fleet_id),
         ),
-        vin=vehicle.vin,
-        created_at=at,
-        updated_at=at,
-    )
-    _RENDERER.fill(status, known.known)
+        "vin": vehicle.vin,
+        "createdAt": at,
+        "updatedAt": at,
+    }
     if known.position is not None and position_shown:
-        status.last_position = feature(known.position)
+        status["lastPosition"] = feature(known.position)
+    _RENDERER.fill(status, known.known)
     return status

@@ -36,7 +36,7 @@ from cloud_bridge.api.positions import Location, location
 from cloud_bridge.api.rendering import PLACES, Renderer, below_vehicle
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.trips import named_trip
-from cloud_bridge.records.model import Known, Message, Trip
+from cloud_bridge.records.model import Json, Known, Message, Trip
 from cloud_bridge.store.port import Interval
 
 # A trigger cannot be published: its required `startAt` is not known.
@@ -100,11 +100,11 @@ class Telemetries(Collection):
 _RENDERER = Renderer(Telemetry, below_vehicle(PLACES, ("environment.", "privacy."), ("preconditioning.",)))
 
 
-def read_telemetry(call: Call) -> Telemetries:
+def read_telemetry(call: Call) -> Json:
     return _read(call, call.intervals, None)
 
 
-def read_trip_telemetry(call: Call) -> Telemetries:
+def read_trip_telemetry(call: Call) -> Json:
     trip, intervals = named_trip(call)
     return _read(call, intervals, trip)
 
@@ -118,7 +118,7 @@ def kinds_of(types: Sequence[str], every: frozenset[str]) -> frozenset[str]:
     return (every & kinds if types else every) - NOT_SERVED
 
 
-def _read(call: Call, intervals: Sequence[Interval], trip: Trip | None) -> Telemetries:
+def _read(call: Call, intervals: Sequence[Interval], trip: Trip | None) -> Json:
     position_shown = call.position_shown
     kinds = kinds_of(call.query[TYPE], call.service.telemetry_kinds)
     window, vin = call.window, call.vehicle.vin
@@ -131,13 +131,13 @@ def _read(call: Call, intervals: Sequence[Interval], trip: Trip | None) -> Telem
     extensions = frozenset(call.query[TELEMETRY_EXTENSION]) - (frozenset() if position_shown else {"location"})
     page = call.page(window.total(unrestricted))
     telemetries = [_telemetry(call, message, kinds, extensions, _trip_at(trips, message)) for message in messages]
-    return Telemetries(
-        links=page.links,
-        total=page.total,
-        total_page=page.total_page,
-        current_page=page.current_page,
-        embedded=EmbeddedTelemetries(telemetries=telemetries),
-    )
+    return {
+        "_links": page.links,
+        "total": page.total,
+        "totalPage": page.total_page,
+        "currentPage": page.current_page,
+        "_embedded": {"telemetries": telemetries},
+    }
 
 
 def _trip_at(trips: Sequence[Trip], message: Message) -> Trip | None:
@@ -151,25 +151,24 @@ def _trip_at(trips: Sequence[Trip], message: Message) -> Trip | None:
 
 def _telemetry(
     call: Call, message: Message, kinds: frozenset[str], extensions: frozenset[str], trip: Trip | None
-) -> Telemetry:
+) -> Json:
     links, fleet, vehicle = call.links, call.fleet_id, call.vehicle
     at = rfc3339(message.at_ms)
-    document = Telemetry(
-        links=TelemetryLinks(
+    document: Json = {
+        "_links": TelemetryLinks(
             # The message has no address of its own: the telemetry of its instant.
             self=links.of_vehicle(fleet, vehicle.id, f"telemetry?timestamps={at}/{at}".replace(":", "%3A")),
             vehicle=links.vehicle(fleet, vehicle.id),
+            trip=links.trip(fleet, vehicle.id, trip.id) if trip is not None else UNSET,
         ),
-        created_at=at,
-    )
-    if trip is not None:
-        document.links.trip = links.trip(fleet, vehicle.id, trip.id)
+        "createdAt": at,
+    }
     known = {key: Known(value, message.at_ms) for key, value in message.values.items()}
     _RENDERER.fill(document, known, kinds)
     if extensions:
         extension = _extension(message, at, vehicle.vin, extensions)
         if extension != TelemetryExtension():
-            document.embedded = EmbeddedTelemetryExtension(extension=extension)
+            document["_embedded"] = {"extension": extension}
     return document
 
 
