@@ -304,3 +304,11 @@ def test_what_contradicts_itself_is_refused_on_its_line(file: Path, old: str, ne
 def test_a_profile_without_a_bus_is_refused(file: Path) -> None:
     head = RIGHT[: RIGHT.index("[buses.can0]")]
     assert "buses: a profile needs at least one bus" in refused(file, head + "[buses]\n")[0]
+
+
+def test_the_example_of_the_documentation_is_a_right_profile(file: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "profiles.md").read_text()
+    example = text.partition("```toml\n")[2].partition("```")[0]
+    profile = load(file, example)
+    assert profile.model == "my-car"
+    assert profile.trip is not None
