@@ -9,7 +9,7 @@ status is 1.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,19 +86,25 @@ def estimate(plan: Plan) -> Estimate:
     return Estimate(3_600_000 / plan.driving_cadence_ms, typical, worst)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def main(arguments: Sequence[str]) -> int:
+    """The command: 0, or 1 where anything is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="canlift-agent check", description="Says what a profile collects, which data it serves and what it weighs."
+    )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--model", help="the vehicle profile: its file, or its name in config/vehicles")
     which.add_argument("--config", type=Path, help="the agent's settings: they and the profile they name are checked")
-    parser.set_defaults(command=_command)
-
-
-def _command(options: argparse.Namespace) -> int:
-    from agent.cli import find_profile  # The command line knows where profiles are kept, and imports this module.
+    options = parser.parse_args(arguments)
+    # Imported here: the command line knows where profiles are kept, and imports this module.
+    from agent.cli import UsageError, find_profile
 
     console = Console()
     if options.model is not None:
-        return check(find_profile(options.model), console)
+        try:
+            return check(find_profile(options.model), console)
+        except UsageError as wrong:
+            console.print(Text(str(wrong), "red"), soft_wrap=True)
+            return 1
     try:
         settings = load_settings(options.config)
         if settings.profile is None:
