@@ -31,6 +31,10 @@ USED = frozenset({"VAL_", "SIG_VALTYPE_", "SG_MUL_VAL_", "CM_", "BA_", "BA_DEF_"
 
 SUBJECTS = {"SG_": "signal", "BO_": "message", "BU_": "node", "EV_": "variable", "": "the bus"}
 """What comments are on."""
+LENGTH = re.compile(r":\s*\d+\s*\|\s*(\d+)\s*@")
+FLOAT_TYPES = ("1", "2")
+"""Of SIG_VALTYPE_: IEEE 754 numbers of single and of double precision."""
+FLOAT_LENGTHS = (16, 32, 64)
 DEFINITIONS = frozenset({"BA_DEF_", "BA_DEF_DEF_"})
 """What the attributes of all messages need."""
 SUBJECT = re.compile(
@@ -102,6 +106,12 @@ class _References:
                 return id_, new
         return None
 
+    def _length(self, signal: tuple[int, str]) -> int:
+        """Bits of a signal that the file has."""
+        id_, name = signal
+        lines = (block.signals[name].text for block in self._blocks[id_] if name in block.signals)
+        return next(int(match[1]) for line in lines if (match := LENGTH.search(line)))
+
     def _follow(self, statement: Statement, number: str, name: str, signal: tuple[int, str]) -> None:
         """Put the message id and signal name of after healing into the statement."""
         id_, new = signal
@@ -139,6 +149,14 @@ class _References:
         signal = self._signal(number, name)
         if signal is None:
             return f"value type for a signal that the file does not have: message {number}, {name}"
+        if kind in FLOAT_TYPES and (bits := self._length(signal)) not in FLOAT_LENGTHS:
+            fault = (
+                f"{name} is to be a floating-point number of {bits} bits; expected {', '.join(map(str, FLOAT_LENGTHS))}"
+            )
+            for block in self._blocks[signal[0]]:
+                if signal[1] in block.signals:
+                    self._messages.leave_out(block, signal[1], fault)
+            return fault
         if not colon:
             self._repaired(statement, f"value type of {name} has no colon")
             statement.text = f"SIG_VALTYPE_ {number} {name} : {kind};"
