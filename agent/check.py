@@ -19,6 +19,7 @@ from rich.text import Text
 
 from agent.compiling import compile_plan
 from agent.plan import Plan, PlannedGroup, PlannedSignal
+from agent.profiles import UnknownModelError, find_profile
 from agent.settings import load_settings
 from agent.values import UNLIMITED
 from contract.configuration import ConfigurationError, Duration
@@ -95,14 +96,11 @@ def main(arguments: Sequence[str]) -> int:
     which.add_argument("--model", help="the vehicle profile: its file, or its name in config/vehicles")
     which.add_argument("--config", type=Path, help="the agent's settings: they and the profile they name are checked")
     options = parser.parse_args(arguments)
-    # Imported here: the command line knows where profiles are kept, and imports this module.
-    from agent.cli import UsageError, find_profile
-
     console = Console()
     if options.model is not None:
         try:
             return check(find_profile(options.model), console)
-        except UsageError as wrong:
+        except UnknownModelError as wrong:
             console.print(Text(str(wrong), "red"), soft_wrap=True)
             return 1
     try:

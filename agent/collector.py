@@ -14,6 +14,7 @@ from typing import Protocol
 
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
+from agent.clock import surest
 from agent.journal import Journal
 from agent.numbering import Numbering
 from agent.sampler import Batch
@@ -36,7 +37,7 @@ class Sampling(Protocol):
 
 
 class Collector:
-    """`anchor` gives UTC where the sampler has found no better; `added` is called after each new upload."""
+    """`anchor` gives UTC from elsewhere, for want of a surer one in the samples; `added` is called at each upload."""
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class Collector:
         self._losses = tuple(losses)
         self._unreadable = 0
         self._anchor = anchor
+        self._known: Anchor | None = None
         self._added = added
         self._evicted: list[Evicted] = []
         """Named by an upload already."""
@@ -78,8 +80,9 @@ class Collector:
 
     def close(self, now_ms: int, reason: Reason) -> None:
         """Ends what has been collected so far."""
+        early = self._sampler.advance(now_ms)
         last = self._sampler.close(now_ms, reason)
-        self._lift([last] if last is not None else [])
+        self._lift([*early, *self._sampler.advance(now_ms), *([last] if last is not None else [])])
 
     def _lift(self, batches: Iterable[Batch]) -> None:
         for batch in batches:
@@ -106,11 +109,15 @@ class Collector:
             reason=batch.reason,
             start_ms=batch.start_ms,
             end_ms=batch.end_ms,
-            anchor=batch.anchor or self._anchor(),
+            anchor=self._surest(batch.anchor),
             ledger=replace(batch.ledger, counts=self._counts(batch.ledger.counts), evicted=self._newly_evicted()),
             grids=batch.grids,
             changes=batch.changes,
         )
+
+    def _surest(self, sampled: Anchor | None) -> Anchor | None:
+        self._known = surest(surest(self._known, sampled), self._anchor())
+        return self._known
 
     def _counts(self, counts: dict[Count, int]) -> dict[Count, int]:
         """With what the sources could not read since the last upload."""

@@ -38,7 +38,7 @@ class Script:
         return [next(self._batches) for _ in frames]
 
     def advance(self, now_ms: int) -> list[Batch]:
-        return [next(self._batches)] if now_ms else []
+        return [next(self._batches)] if now_ms == 4000 else []
 
     def close(self, _now_ms: int, _reason: Reason) -> Batch | None:
         return next(self._batches, None)
@@ -85,10 +85,12 @@ def test_uploads_are_numbered_without_gaps_whoever_ended_the_batch(journal: Jour
     assert [upload.sequence for upload in uploads(journal)] == [0, 1, 2]
 
 
-def test_the_samplers_anchor_is_taken_and_the_other_one_only_without_it(journal: Journal) -> None:
-    gnss = Anchor(5, 1_750_000_000_123, 300, AnchorSource.GNSS)
-    collector(journal, batch(0), replace(batch(2000), anchor=gnss)).feed(frames(2))
-    assert [upload.anchor for upload in uploads(journal)] == [ANCHOR, gnss]
+def test_every_upload_bears_the_surest_anchor_so_far(journal: Journal) -> None:
+    gnss = Anchor(5, 1_750_000_000_123, 3, AnchorSource.GNSS)
+    worse = Anchor(6, 1_750_000_000_124, 300, AnchorSource.GNSS)
+    script = (batch(0), replace(batch(2000), anchor=worse), replace(batch(4000), anchor=gnss), batch(6000))
+    collector(journal, *script).feed(frames(4))
+    assert [upload.anchor for upload in uploads(journal)] == [ANCHOR, ANCHOR, gnss, gnss]
 
 
 def test_what_ends_with_an_event_is_on_disk_at_once(journal: Journal, tmp_path: Path) -> None:

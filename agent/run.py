@@ -1,0 +1,105 @@
+"""A live run: buses and receiver in, uploads out, until the service is stopped.
+
+Stopping (SIGTERM) drains: the batch is closed, the journal flushed, and the receipts of what is in flight are waited
+for a little. What is pending then goes with the next start.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from agent.bus.frame import Frame
+from agent.bus.interface import Interface
+from agent.bus.losses import Losses
+from agent.collector import Collector
+from agent.gathering import Gathering, Source
+from agent.gnss.fix import to_frame
+from agent.gnss.receiver import Receiver
+from agent.lifting import Progress, lifting
+from agent.numbering import Numbering, boot_of_this_start
+from agent.plan import Plan
+from agent.sampler import Sampler
+from agent.settings import Settings
+from agent.system_clock import monotonic_ms, system_anchor
+from contract.upload import Reason
+
+log = logging.getLogger(__name__)
+
+DRAIN_S = 5.0
+_WAIT_S = 0.25
+_SAY_EVERY_S = 60.0
+
+
+class _Fixes:
+    """A GNSS receiver as a source of frames."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def read(self, wait_s: float) -> list[Frame]:
+        return [to_frame(fix) for fix in self._receiver.read(wait_s)]
+
+    def close(self) -> None:
+        self._receiver.close()
+
+
+def sources_of(settings: Settings, losses: Losses) -> list[Source]:
+    """The buses and the receiver of the settings; nothing is opened yet."""
+    sources: list[Source] = [
+        Interface(name, bus.interface, bus.channel, bus.options(), losses, monotonic_ms)
+        for name, bus in settings.buses.items()
+    ]
+    if settings.gnss is not None:
+        sources.append(_Fixes(Receiver(settings.gnss.port, settings.gnss.baud, losses, monotonic_ms)))
+    return sources
+
+
+def run(
+    vin: str,
+    settings: Settings,
+    plan: Plan,
+    stop: threading.Event,
+    report: Callable[[Progress], None] = lambda _: None,
+    drain_s: float = DRAIN_S,
+) -> Progress:
+    """Runs until `stop` is set. `report` is called some times a second.
+
+    Raises InterfaceError (the settings name an interface that does not exist), JournalError, TlsError,
+    UplinkEndedError, OSError when the state folder cannot be written.
+    """
+    losses = Losses(lambda damage: log.warning("%s", damage))
+    sampler = Sampler(plan, monotonic_ms())
+    numbering = Numbering(boot_of_this_start())
+    with lifting(vin, settings, plan.manifest) as lift, Gathering(sources_of(settings, losses), monotonic_ms) as live:
+        collector = Collector(
+            vin, plan.manifest, sampler, numbering, lift.journal, [losses], system_anchor, lift.uplink.wake
+        )
+        log.info("running: vehicle %s, boot %s, buses %s", vin, numbering.boot.hex(), ", ".join(settings.buses))
+
+        def progress() -> Progress:
+            return lift.progress(
+                monotonic_ms(), collector.frames, collector.samples, collector.uploads, losses.unreadable
+            )
+
+        said_s = time.monotonic()
+        for frames in live.batches(_WAIT_S):
+            if frames:
+                collector.feed(frames)
+            else:
+                collector.advance(live.settled_ms)
+            lift.tick()
+            report(progress())
+            if time.monotonic() - said_s >= _SAY_EVERY_S:
+                said_s = time.monotonic()
+                log.info("%s", progress())
+            if stop.is_set():
+                break
+        collector.feed(live.rest())
+        collector.close(monotonic_ms(), Reason.CADENCE)
+        lift.journal.flush()
+        if not lift.journal.wait_until_at_most(0, drain_s):
+            log.info("%d uploads stay in the journal for the next start", lift.journal.depth)
+        return progress()
