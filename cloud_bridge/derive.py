@@ -70,6 +70,11 @@ class Deriver:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._unifiers: dict[tuple[bytes, bytes], tuple[Manifest, Unifier]] = {}
         self._complained: set[str] = set()
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Leaves off what is under way, to be taken up again by the next one; nothing more is derived."""
+        self._stopping.set()
 
     def derive(self, vin: str) -> None:
         """Brings the vehicle's records up to every upload committed before the call."""
@@ -96,7 +101,8 @@ class Deriver:
         """Derives every vehicle that has something to derive; returns their number."""
         vins = self._store.to_derive()
         for vin in vins:
-            self.derive(vin)
+            if not self._stopping.is_set():
+                self.derive(vin)
         return len(vins)
 
     def _known(self, vin: str) -> Known | None:
@@ -115,9 +121,9 @@ class Deriver:
         extent = self._store.extent(vin)
         if extent.profile != known.digest:
             extent = self._store.forget(vin, known.digest)
-        while ready := self._store.ready(vin, LOOK_AT):
+        while not self._stopping.is_set() and (ready := self._store.ready(vin, LOOK_AT)):
             extent = self._store.put_step(vin, extent, self._look(vin, known, ready), self._clock_ms())
-        if extent.dirty_from_ms is not None:
+        if extent.dirty_from_ms is not None and not self._stopping.is_set():
             self._fold(vin, known, extent, extent.dirty_from_ms)
 
     def _look(self, vin: str, known: Known, ready: list[Pending]) -> Step:
@@ -158,6 +164,8 @@ class Deriver:
         from_ms = _BEGINNING_MS if checkpoint is None else checkpoint.until_ms
         folding = Folding(rules(vin, known.profile), checkpoint)
         for stretch in laid_out(self._store.stretches(vin, from_ms)):
+            if self._stopping.is_set():
+                return
             folding.take(stretch)
         self._store.put_fold(vin, extent, folding.result(from_ms))
 

@@ -73,6 +73,7 @@ class Subscription:
         # With MQTT 3.1.1 nothing but this bound holds the broker back.
         self._queue: queue.Queue[_Item | None] = queue.Queue(2 * IN_FLIGHT)
         self._connection = 0
+        self._reached = True
         self._stopping = threading.Event()
         self._persistent = Retrying(
             retry=retry_if_exception_type(StoreError),
@@ -120,6 +121,10 @@ class Subscription:
         with self._queue.all_tasks_done:
             return self._queue.all_tasks_done.wait_for(lambda: not self._queue.unfinished_tasks, timeout_s)
 
+    @property
+    def _where(self) -> str:
+        return f"{self._settings.host}:{self._settings.port} ([mqtt] host and port)"
+
     def _make_client(self) -> mqtt.Client:
         settings = self._settings
         newest = settings.protocol == 5
@@ -143,6 +148,7 @@ class Subscription:
         client.max_inflight_messages_set(_RECEIPTS_OUT)
         client.max_queued_messages_set(_RECEIPTS_OUT)
         client.on_connect = self._connected
+        client.on_connect_fail = self._unreachable
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._subscribed
         client.on_message = self._message
@@ -156,13 +162,19 @@ class Subscription:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        where = f"{self._settings.host}:{self._settings.port}"
+        where = self._where
+        self._reached = True
         if reason.is_failure:
             log.error("the broker at %s refuses the connection: %s", where, reason)
             return
         log.info("connected to the broker at %s", where)
         share = f"$share/{self._settings.group}/" if self._settings.shared else ""
         client.subscribe([(f"{share}{PREFIX}/+/{leaf}", 1) for leaf in (UP, MANIFEST)])
+
+    def _unreachable(self, _client: mqtt.Client, _userdata: object) -> None:
+        if self._reached:
+            log.warning("the broker at %s cannot be reached; trying again until it can", self._where)
+        self._reached = False
 
     def _subscribed(
         self,

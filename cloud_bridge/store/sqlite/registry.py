@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Sequence
 
@@ -48,6 +49,8 @@ _GRANT = "INSERT INTO client_fleet (client_id, fleet_id) VALUES (?, ?) ON CONFLI
 _CLIENT = "SELECT id, user, secret_hash FROM client WHERE id = ?"
 _CLIENT_IDS = "SELECT id FROM client ORDER BY created_at_ms, id"
 _CLIENT_FLEETS = "SELECT fleet_id FROM client_fleet WHERE client_id = ? ORDER BY fleet_id"
+_ADD_KEY = "INSERT INTO bridge_key (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_KEY = "SELECT value FROM bridge_key WHERE name = ?"
 _REMOVE_CLIENT = "DELETE FROM client WHERE id = ?"
 
 
@@ -151,6 +154,12 @@ class SqliteRegistry:
         with self._database.write() as connection:
             if connection.execute(_REMOVE_CLIENT, (client_id,)).rowcount == 0:
                 raise RegistryError(f"there is no client {client_id}")
+
+    def key(self, name: str) -> bytes:
+        with self._database.write() as connection:
+            connection.execute(_ADD_KEY, (name, secrets.token_bytes(32)))
+            (value,) = connection.execute(_KEY, (name,)).fetchone()
+            return bytes(value)
 
 
 def _expect_fleet(connection: sqlite3.Connection, fleet_id: str) -> None:

@@ -1,4 +1,4 @@
--- Who is known: fleets, vehicles, and the API's clients. Times are Unix milliseconds (UTC).
+-- Who is known: fleets, vehicles, and the API's clients; and keys of this bridge. Times are Unix milliseconds (UTC).
 
 CREATE TABLE fleet (
     id            TEXT PRIMARY KEY,
@@ -36,4 +36,10 @@ CREATE TABLE client_fleet (
     client_id TEXT NOT NULL REFERENCES client (id) ON DELETE CASCADE,
     fleet_id  TEXT NOT NULL REFERENCES fleet (id),
     PRIMARY KEY (client_id, fleet_id)
+) STRICT, WITHOUT ROWID;
+
+-- Keys that every process of this bridge shares, made when first needed.
+CREATE TABLE bridge_key (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;

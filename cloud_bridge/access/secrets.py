@@ -1,0 +1,75 @@
+"""Secrets of API clients: made here, shown once, kept as scrypt (RFC 7914) only.
+
+A stored hash is `scrypt$<log2 N>$<r>$<p>$<salt>$<key>`, salt and key in hexadecimal, so that the cost can be raised for
+new secrets while old ones stay valid. With the cost below one check takes some 50 ms and 16 MiB. Every request carries
+the secret, so what was found right is remembered (as a keyed digest, in memory only, a few hundred of them); what was
+wrong is not, and only one check runs at a time: guessing is slow and cannot take the machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+from collections import OrderedDict
+
+_LOG2_N, _R, _P = 14, 8, 1
+_SALT_BYTES, _KEY_BYTES = 16, 32
+_HIGHEST_LOG2_N = 20
+_REMEMBERED = 512
+
+
+def new_secret() -> str:
+    """256 random bits, to be shown once."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_secret(secret: str) -> str:
+    salt = secrets.token_bytes(_SALT_BYTES)
+    key = _scrypt(secret, salt, _LOG2_N, _R, _P, _KEY_BYTES)
+    return f"scrypt${_LOG2_N}${_R}${_P}${salt.hex()}${key.hex()}"
+
+
+class Verifier:
+    """Checks secrets against stored hashes. Safe to call from any thread."""
+
+    def __init__(self) -> None:
+        self._process_key = secrets.token_bytes(32)
+        self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._remembering = threading.Lock()
+        self._checking = threading.Lock()
+
+    def __call__(self, secret: str, stored: str) -> bool:
+        """Whether `secret` is the one that `stored` was made from."""
+        # The hash is of fixed characters, without a null: the two cannot run into one another.
+        mark = hmac.digest(self._process_key, f"{stored}\0{secret}".encode("utf-8", "surrogatepass"), "sha256")
+        with self._remembering:
+            if mark in self._right:
+                self._right.move_to_end(mark)
+                return True
+        with self._checking:
+            right = _check(secret, stored)
+        if right:
+            with self._remembering:
+                self._right[mark] = None
+                if len(self._right) > _REMEMBERED:
+                    self._right.popitem(last=False)
+        return right
+
+
+def _check(secret: str, stored: str) -> bool:
+    scheme, *fields = stored.split("$")
+    if scheme != "scrypt" or len(fields) != 5:
+        return False
+    log2_n, r, p = map(int, fields[:3])
+    if log2_n > _HIGHEST_LOG2_N:
+        return False
+    salt, key = map(bytes.fromhex, fields[3:])
+    return hmac.compare_digest(_scrypt(secret, salt, log2_n, r, p, len(key)), key)
+
+
+def _scrypt(secret: str, salt: bytes, log2_n: int, r: int, p: int, length: int) -> bytes:
+    octets = secret.encode("utf-8", "surrogatepass")
+    memory = 128 * r * (2**log2_n + p + 2)
+    return hashlib.scrypt(octets, salt=salt, n=2**log2_n, r=r, p=p, maxmem=2 * memory, dklen=length)

@@ -1,0 +1,130 @@
+"""The bridge, put together: store, ingest, derivation and API in one process.
+
+`Bridge` runs without HTTP of its own: `Bridge.app` is the API for any ASGI server. What it starts: the broker's network
+thread, the writer (both in `ingest.subscription`) and a thread that derives what nobody reads, soon after it came.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+
+from cloud_bridge.access.secrets import Verifier
+from cloud_bridge.api.app import create_app
+from cloud_bridge.ingest.ingest import Ingest, Receipts
+from cloud_bridge.ingest.subscription import Subscription
+from cloud_bridge.settings import Settings
+from cloud_bridge.storage import Storage, clock_ms
+from cloud_bridge.store.port import StoreError
+from contract.configuration import ConfigurationError
+
+SWEEP_S = 1.0
+"""What came is derived after at most this time, also if nobody asks."""
+IDLE_SWEEP_S = 30.0
+"""Another process may have left something to derive."""
+PAGE_KEY = "page-token"
+
+log = logging.getLogger(__name__)
+
+
+class Bridge:
+    """One process's bridge. `start`, then `stop`; not to be started twice."""
+
+    def __init__(self, settings: Settings, on_failure: Callable[[], None] = lambda: None) -> None:
+        """Raises StoreError when the database cannot be used, and OSError for files of the broker's credentials.
+        `on_failure` is called from a thread of the bridge that had to give up."""
+        self.storage = Storage(settings)
+        try:
+            self._name_missing_profiles()
+            self.subscription = Subscription(
+                settings.mqtt, Ingest(self.storage.receiving, clock_ms), self._committed, on_failure
+            )
+            self.app = self._make_app(settings)
+        except BaseException:
+            self.storage.close()
+            raise
+        self._on_failure = on_failure
+        self._came = threading.Event()
+        self._stopping = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep, name="derive-sweeper", daemon=True)
+
+    def start(self) -> None:
+        self._sweeper.start()
+        self.subscription.start()
+
+    def stop(self) -> None:
+        """Commits and receipts what has come, then ends; what is not derived yet is when it is next read."""
+        self.subscription.stop()
+        self._stopping.set()
+        self.storage.deriver.stop()
+        self._came.set()
+        self._sweeper.join()
+        self.storage.close()
+
+    def settle(self, timeout_s: float) -> bool:
+        """Waits until everything received is committed and derived; whether it is."""
+        if not self.subscription.wait_idle(timeout_s):
+            return False
+        self.storage.deriver.sweep()
+        return True
+
+    def _make_app(self, settings: Settings) -> Starlette:
+        return create_app(
+            self.storage.reader,
+            settings.api.url,
+            lambda: datetime.now(UTC),
+            verify=Verifier(),
+            served=self._served,
+            page_key=self.storage.registry.key(PAGE_KEY),
+            label=self._label,
+        )
+
+    def _name_missing_profiles(self) -> None:
+        """One model without a profile must not keep the others from being served."""
+        for model in sorted({vehicle.model for vehicle in self.storage.registry.all_vehicles()}):
+            try:
+                self.storage.profiles.of(model)
+            except ConfigurationError as error:
+                log.error("vehicles of model %s are taken in, but not derived nor served:\n%s", model, error)
+
+    def _served(self, model: str) -> frozenset[str]:
+        try:
+            profile = self.storage.profiles.of(model).profile
+        except ConfigurationError:
+            return frozenset()
+        return frozenset(profile.data) | {f"alert.{alert}" for alert in profile.alerts}
+
+    def _label(self, model: str) -> str:
+        try:
+            return self.storage.profiles.of(model).profile.label
+        except ConfigurationError:
+            return model
+
+    def _committed(self, receipts: Receipts) -> None:
+        if receipts.by_vin:
+            self._came.set()
+
+    def _sweep(self) -> None:
+        finished = False
+        try:
+            while not self._stopping.is_set():
+                # A moment's patience derives what came in the meantime at once.
+                self._came.wait(IDLE_SWEEP_S)
+                self._stopping.wait(SWEEP_S)
+                self._came.clear()
+                if not self._stopping.is_set():
+                    self._sweep_once()
+            finished = True
+        finally:
+            if not finished:
+                self._on_failure()
+
+    def _sweep_once(self) -> None:
+        try:
+            self.storage.deriver.sweep()
+        except StoreError as error:
+            log.error("what vehicles sent cannot be derived now, trying again: %s", error)

@@ -1,0 +1,190 @@
+"""`canlift-bridge`: serve, and look after fleets, vehicles, clients and what is derived."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+from rich.console import Console
+from rich.logging import RichHandler
+
+from cloud_bridge import lists
+from cloud_bridge.access.secrets import hash_secret, new_secret
+from cloud_bridge.settings import Database, Settings, read_settings
+from cloud_bridge.storage import Storage, clock_ms
+from cloud_bridge.store.port import Client, Fleet, RegistryError, StoreError, Vehicle
+from contract.configuration import ConfigurationError
+from contract.topics import is_vin
+
+DEFAULT_CONFIG = Path("config/bridge.toml")
+
+Command = Callable[[argparse.Namespace, Storage, Console], int]
+
+
+class UsageError(Exception):
+    """An argument that cannot be; the text says what was expected."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 not done (the reason on standard error), 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    complaints = Console(stderr=True, highlight=False, soft_wrap=True)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(message)s",
+        handlers=[RichHandler(console=complaints, show_path=False, omit_repeated_times=False)],
+    )
+    # A pipe or a file has no width to fit into.
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
+    try:
+        settings = _settings(options)
+        if options.command == "serve":
+            # Imported here: the other commands do without a web server.
+            from cloud_bridge.serve import serve
+
+            return serve(settings, console)
+        command: Command = options.run
+        storage = Storage(settings)
+        try:
+            return command(options, storage, console)
+        finally:
+            storage.close()
+    except UsageError as error:
+        complaints.print(f"canlift-bridge: {error}", markup=False)
+        return 2
+    except (ConfigurationError, StoreError, RegistryError, OSError) as error:
+        complaints.print(f"canlift-bridge: {error}", markup=False)
+        return 1
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    config: Path | None = options.config
+    if config is None:
+        settings = read_settings(DEFAULT_CONFIG) if DEFAULT_CONFIG.is_file() else Settings()
+    else:
+        settings = read_settings(config)
+    return settings if options.database is None else replace(settings, database=Database(options.database))
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--config", type=Path, metavar="FILE", help=f"settings; {DEFAULT_CONFIG} or the defaults when left out"
+    )
+    common.add_argument("--database", type=Path, metavar="FILE", help="instead of the one that the settings name")
+    listing = argparse.ArgumentParser(add_help=False, parents=[common])
+    listing.add_argument("--json", action="store_true", help="for machines")
+
+    parser = argparse.ArgumentParser(prog="canlift-bridge", description="The cloud side of canlift.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("serve", parents=[common], help="take in what vehicles send, and serve the API")
+
+    fleet = commands.add_parser("fleet", help="groups of vehicles").add_subparsers(required=True, metavar="ACTION")
+    add = _action(fleet, "add", _add_fleet, [common], "make a fleet; prints its id")
+    add.add_argument("name")
+    add.add_argument("--description", default="")
+    add.add_argument("--id", help="made up when left out")
+    _action(fleet, "list", lists.fleets, [listing], "all fleets")
+
+    vehicle = commands.add_parser("vehicle", help="what may send").add_subparsers(required=True, metavar="ACTION")
+    add = _action(vehicle, "add", _add_vehicle, [common], "register a vehicle, or let it join more fleets")
+    add.add_argument("vin", metavar="VIN")
+    add.add_argument("--model", required=True, help="its vehicle profile")
+    add.add_argument("--fleet", required=True, action="append", metavar="ID", help="may be given several times")
+    add.add_argument("--brand", help="the profile's when left out")
+    _action(vehicle, "list", lists.vehicles, [listing], "all vehicles: what came, what is missing")
+
+    client = commands.add_parser("client", help="who may read").add_subparsers(required=True, metavar="ACTION")
+    add = _action(client, "add", _add_client, [listing], "make a client; prints its secret, this once")
+    add.add_argument("--user", required=True, help="user name of HTTP Basic")
+    add.add_argument("--fleet", required=True, action="append", metavar="ID", help="may be given several times")
+    _action(client, "list", lists.clients, [listing], "all clients")
+    remove = _action(client, "remove", _remove_client, [common], "end a client's access")
+    remove.add_argument("id", metavar="CLIENT_ID")
+
+    rebuild = commands.add_parser("rebuild", parents=[common], help="derive everything again from what vehicles sent")
+    rebuild.add_argument("vins", nargs="*", metavar="VIN", help="all vehicles when left out")
+    rebuild.set_defaults(run=_rebuild)
+    status = commands.add_parser("status", parents=[listing], help="what is stored, what waits, what was refused")
+    status.set_defaults(run=lists.summary)
+    return parser
+
+
+def _action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Command,
+    parents: list[argparse.ArgumentParser],
+    text: str,
+) -> argparse.ArgumentParser:
+    parser = actions.add_parser(name, parents=parents, help=text, description=text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_fleet(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    if not options.name.strip():
+        raise UsageError("a fleet needs a name")
+    now_ms = clock_ms()
+    fleet = Fleet(options.id or secrets.token_hex(8), options.name, options.description, now_ms, now_ms)
+    storage.registry.add_fleet(fleet)
+    console.print(fleet.id, markup=False)
+    return 0
+
+
+def _add_vehicle(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    vin: str = options.vin.upper()
+    if not is_vin(vin):
+        raise UsageError(f"{options.vin!r} is not a VIN: expected 17 letters and digits, without I, O and Q")
+    profile = storage.profiles.of(options.model).profile
+    now_ms = clock_ms()
+    brand = options.brand if options.brand is not None else profile.brand
+    vehicle = Vehicle(secrets.token_hex(20), vin, profile.model, brand, profile.motorization, now_ms, now_ms)
+    storage.registry.add_vehicle(vehicle, options.fleet)
+    known = storage.registry.vehicle(vin)
+    console.print(vehicle.id if known is None else known.id, markup=False)
+    return 0
+
+
+def _add_client(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    if not options.user or ":" in options.user:
+        raise UsageError("a user name cannot be empty or have a colon in it: HTTP Basic has no room for one")
+    secret = new_secret()
+    fleets = tuple(dict.fromkeys(options.fleet))
+    client = Client(secrets.token_hex(16), options.user, hash_secret(secret), fleets)
+    storage.registry.add_client(client, clock_ms())
+    lists.show_secret(client, secret, console, as_json=options.json)
+    return 0
+
+
+def _remove_client(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    storage.registry.remove_client(options.id)
+    console.print(f"client {options.id} has no access any more", markup=False)
+    return 0
+
+
+def _rebuild(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    registered = [vehicle.vin for vehicle in storage.registry.all_vehicles()]
+    vins: list[str] = options.vins or registered
+    strangers = [vin for vin in vins if vin not in registered]
+    if strangers:
+        raise RegistryError(f"not registered: {', '.join(strangers)}; see `canlift-bridge vehicle list`")
+    for vin in vins:
+        storage.profiles.of(_model(storage, vin))
+        storage.deriver.rebuild(vin)
+        console.print(f"{vin} derived again", markup=False)
+    return 0
+
+
+def _model(storage: Storage, vin: str) -> str:
+    vehicle = storage.registry.vehicle(vin)
+    return "" if vehicle is None else vehicle.model
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""What the command line shows: tables for people, JSON for machines (`--json`, one document on standard output)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cloud_bridge.storage import Storage
+from cloud_bridge.store.port import Client, Intake
+
+_SHOWN_GAPS = 3
+
+
+def fleets(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    found = storage.registry.all_fleets()
+    if options.json:
+        return _json(console, [{"id": one.id, "name": one.name, "description": one.description} for one in found])
+    _table(console, ("id", "name", "description"), [(one.id, one.name, one.description) for one in found])
+    return 0
+
+
+def vehicles(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    rows = []
+    documents = []
+    for vehicle in storage.registry.all_vehicles():
+        intake = storage.receiving.intake(vehicle.vin)
+        member_of = storage.registry.fleets_of_vehicle(vehicle.vin)
+        quarantined = sum(count for reason, count in intake.refusals.items() if reason != "dropped")
+        documents.append(
+            {
+                "vin": vehicle.vin,
+                "id": vehicle.id,
+                "model": vehicle.model,
+                "brand": vehicle.brand,
+                "fleets": member_of,
+                "uploads": intake.uploads,
+                "duplicates": intake.duplicates,
+                "lastUpload": _time(intake.last_upload_at_ms),
+                "missing": intake.missing,
+                "gaps": [{"boot": boot, "first": first, "last": last} for boot, first, last in intake.gaps],
+                "evicted": intake.evicted,
+                "waitingForManifest": intake.waiting_for_manifest,
+                "waitingForTime": intake.waiting_for_time,
+                "refusals": intake.refusals,
+                "ledger": intake.ledger,
+            }
+        )
+        rows.append(
+            (
+                vehicle.vin,
+                vehicle.id,
+                vehicle.model,
+                ", ".join(member_of),
+                str(intake.uploads),
+                _time(intake.last_upload_at_ms) or "never",
+                _missing(intake),
+                _waiting(intake),
+                str(quarantined or ""),
+            )
+        )
+    if options.json:
+        return _json(console, documents)
+    titles = ("vin", "id", "model", "fleets", "uploads", "last upload", "missing", "waiting", "quarantined")
+    _table(console, titles, rows)
+    return 0
+
+
+def clients(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    found = storage.registry.all_clients()
+    if options.json:
+        return _json(console, [{"client_id": one.id, "user": one.user, "fleets": one.fleets} for one in found])
+    _table(console, ("client_id", "user", "fleets"), [(one.id, one.user, ", ".join(one.fleets)) for one in found])
+    return 0
+
+
+def show_secret(client: Client, secret: str, console: Console, *, as_json: bool) -> None:
+    if as_json:
+        _json(console, {"client_id": client.id, "user": client.user, "secret": secret})
+        return
+    console.print(f"client_id  {client.id}", markup=False)
+    console.print(f"user       {client.user}", markup=False)
+    console.print(f"secret     {secret}", markup=False)
+    console.print("The secret is not kept: write it down now.")
+
+
+def summary(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    registered = storage.registry.all_vehicles()
+    intakes = [storage.receiving.intake(vehicle.vin) for vehicle in registered]
+    refusals: dict[str, int] = {}
+    for reasons in storage.receiving.refusals().values():
+        for reason, count in reasons.items():
+            refusals[reason] = refusals.get(reason, 0) + count
+    last_ms = max((one.last_upload_at_ms for one in intakes if one.last_upload_at_ms is not None), default=None)
+    counts = {
+        "fleets": len(storage.registry.all_fleets()),
+        "vehicles": len(registered),
+        "clients": len(storage.registry.all_clients()),
+        "uploads": sum(one.uploads for one in intakes),
+        "duplicates": sum(one.duplicates for one in intakes),
+        "missing": sum(one.missing for one in intakes),
+        "evicted": sum(one.evicted for one in intakes),
+        "waiting for their manifest": sum(one.waiting_for_manifest for one in intakes),
+        "waiting for a time": sum(one.waiting_for_time for one in intakes),
+    }
+    if options.json:
+        return _json(console, {**counts, "last upload": _time(last_ms), "quarantined": refusals})
+    rows = [(name, str(count)) for name, count in counts.items()]
+    rows.append(("last upload", _time(last_ms) or "never"))
+    rows += [(f"quarantined: {reason}", str(count)) for reason, count in sorted(refusals.items())]
+    _table(console, ("what", "how many"), rows)
+    return 0
+
+
+def _missing(intake: Intake) -> str:
+    if not intake.missing:
+        return ""
+    shown = [f"{boot[:6]}…:{first}-{last}" for boot, first, last in intake.gaps[:_SHOWN_GAPS]]
+    more = ["…"] if len(intake.gaps) > _SHOWN_GAPS else []
+    return f"{intake.missing} ({', '.join(shown + more)})"
+
+
+def _waiting(intake: Intake) -> str:
+    parts = []
+    if intake.waiting_for_manifest:
+        parts.append(f"{intake.waiting_for_manifest} for their manifest")
+    if intake.waiting_for_time:
+        parts.append(f"{intake.waiting_for_time} for a time")
+    return ", ".join(parts)
+
+
+def _time(at_ms: int | None) -> str | None:
+    return None if at_ms is None else datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _table(console: Console, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        # What is long is copied from here: nothing may be cut off.
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
+
+
+def _json(console: Console, document: object) -> int:
+    console.out(json.dumps(document, indent=2, ensure_ascii=False), highlight=False)
+    return 0

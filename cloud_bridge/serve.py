@@ -1,0 +1,70 @@
+"""`canlift-bridge serve`: the bridge and its API, until told to end.
+
+SIGTERM and SIGINT end it in order: no new requests, those under way are answered, what came from vehicles is committed
+and receipted. That takes a few seconds at most; killing it instead loses nothing either, because what was not receipted
+the vehicles still have.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+
+import uvicorn
+from msgspec.structs import replace
+from rich.console import Console
+
+from cloud_bridge.api.links import BASE
+from cloud_bridge.bridge import Bridge
+from cloud_bridge.settings import Settings
+
+LAST_REQUESTS_S = 4
+
+
+def serve(settings: Settings, console: Console) -> int:
+    """The exit code: 0 when it was told to end, 1 when a part of it had to give up. Raises OSError when the address
+    cannot be listened on, and what `Bridge` raises."""
+    listener = _listen(settings)
+    with listener:
+        port: int = listener.getsockname()[1]
+        settings = replace(settings, api=replace(settings.api, port=port))
+        failed = threading.Event()
+        server: uvicorn.Server
+
+        def give_up() -> None:
+            failed.set()
+            server.should_exit = True
+
+        bridge = Bridge(settings, give_up)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                bridge.app,
+                log_level="warning",
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=LAST_REQUESTS_S,
+            )
+        )
+        # The server handles these signals while it runs, and raises them once more when it has ended.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        bridge.start()
+        try:
+            console.print(f"serving {settings.api.url}{BASE} (documentation: {settings.api.url}{BASE}/docs)")
+            console.print(f"broker {settings.mqtt.host}:{settings.mqtt.port}, database {settings.database.path}")
+            server.run(sockets=[listener])
+        finally:
+            bridge.stop()
+    return 1 if failed.is_set() else 0
+
+
+def _listen(settings: Settings) -> socket.socket:
+    host, port = settings.api.host, settings.api.port
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.create_server(address[:2], family=family, backlog=512)
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}:{port} ([api] host and port): {error.strerror}") from error
+    listener.setblocking(False)
+    return listener

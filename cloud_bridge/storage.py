@@ -1,0 +1,39 @@
+"""What is on disk, and what works on it alone: all that the command line needs but `serve`."""
+
+from __future__ import annotations
+
+import time
+
+from cloud_bridge.derive import Deriver
+from cloud_bridge.profiles import Profiles
+from cloud_bridge.settings import Settings
+from cloud_bridge.store.sqlite.database import Database
+from cloud_bridge.store.sqlite.derived import SqliteDerived
+from cloud_bridge.store.sqlite.reader import SqliteReader
+from cloud_bridge.store.sqlite.received import SqliteReceiving
+from cloud_bridge.store.sqlite.registry import SqliteRegistry
+
+
+def clock_ms() -> int:
+    """Unix milliseconds (UTC)."""
+    return time.time_ns() // 1_000_000
+
+
+class Storage:
+    """An open database with its users. `close` it in the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises StoreError when the database cannot be used."""
+        self.database = Database(settings.database.path)
+        self.registry = SqliteRegistry(self.database)
+        self.receiving = SqliteReceiving(self.database)
+        self.profiles = Profiles(settings.vehicles.profiles)
+        self.deriver = Deriver(SqliteDerived(self.database), self._model_of, self.profiles, clock_ms)
+        self.reader = SqliteReader(self.database, self.deriver.derive)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def _model_of(self, vin: str) -> str | None:
+        vehicle = self.registry.vehicle(vin)
+        return None if vehicle is None else vehicle.model
