@@ -79,7 +79,6 @@ def read(payload: bytes, maximum_bytes: int, maximum_depth: int) -> Item:
             max_depth=maximum_depth,
             allow_indefinite=False,
             allow_duplicate_keys=False,
-            tag_hook=_refuse_tag,
             semantic_decoders=_NO_TAGS,
         ).decode()
     except cbor2.CBORError as error:

@@ -166,6 +166,7 @@ DENSE, SPARSE = "0", "1"
         (("1", FIRST, DENSE, ZERO, "0" * 500, "1"), 1, 3, Refusal.MALFORMED),  # a quotient without an end
         (("1", FIRST, DENSE, ZERO, "0" * 25, "1", "1"), 1, 3, Refusal.MALFORMED),  # a quotient beyond the escape
         (("1", FIRST, SPARSE, "1111" + "0111"), 1, 5, Refusal.MALFORMED),  # 63 places in 4 rows
+        (("1", FIRST, SPARSE, "1111" * 23 + "0111"), 1, 5, Refusal.MALFORMED),  # 2**72 - 1 places
         (("1", FIRST, SPARSE, "0001", ZERO, "00001", ZERO, "1"), 1, 5, Refusal.MALFORMED),  # a place after the last row
         (("1", SECOND, "0001", DENSE), 1, 1, Refusal.MALFORMED),  # second differences in one row
         (("0", "01", "0001", ZERO, "000001", ZERO), 1, 5, Refusal.MALFORMED),  # presence changes after the last row
