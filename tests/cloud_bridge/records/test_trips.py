@@ -267,3 +267,30 @@ def test_the_id_of_a_trip_is_of_its_vehicle_and_start() -> None:
 
 def test_a_model_without_a_trip_rule_has_no_trips() -> None:
     assert fold([stretch([*drive(0, 60, START), at(60, STOP)])], Rules(VIN, None)).trips == {}
+
+
+def test_the_datum_holds_between_being_said_and_being_restated() -> None:
+    """Said once a minute: the trip goes on to the last message all the same, and to no later one than it holds."""
+    said_once = [at(0, STOP), at(1, START), at(2, kinetic__speed=36.0)]
+    said_once += [at(second, kinetic__speed=0.0) for second in range(3, 62)]
+    assert fold([stretch(said_once, asleep=True)]).trip.stopped_at_ms == 61_000
+    assert fold([stretch([*said_once, at(61.001, kinetic__speed=0.0)], asleep=True)]).trips == {}
+
+
+def test_a_trip_is_not_announced_on_what_may_not_be_part_of_it() -> None:
+    """It moved after the datum had been said last: open it is no record, and ended by silence neither."""
+    towed = [at(0, STOP), at(1, START), *[at(second, kinetic__speed=36.0) for second in range(30, 100)]]
+    records = fold([stretch(towed[:2]), stretch(towed[2:40]), stretch(towed[40:]), stretch([at(500, STOP)])])
+    assert records.trips == {}
+
+
+def test_the_next_trip_after_one_whose_end_was_not_heard_is_unstarted_when_moving() -> None:
+    lost = [at(0, STOP), *drive(1, 60, START), *[at(second, environment__air__temp=9.0) for second in range(61, 400)]]
+    first, second = fold([stretch([*lost, *drive(400, 60, START), at(460, STOP)])]).trips.values()
+    assert first.stopped_at_ms == 60_000
+    assert second.faults == (Fault("Unstarted"),)
+
+
+def test_an_engine_stop_of_exactly_the_pause_does_not_end_the_trip() -> None:
+    stop = [*drive(1, 60, RUNNING), at(61, STOPPED), at(241, RUNNING), *drive(242, 9, RUNNING)]
+    assert len(fold([stretch(stop)], ENGINE).trips) == 1
