@@ -10,6 +10,9 @@ from agent.bus.frame import Frame
 SLICE_S = 0.05
 """Frames that are due within this time go together."""
 
+LARGEST_SLICE = 1024
+"""Frames that go together at most, so that who takes them can hold the flow back."""
+
 
 def paced(
     batches: Iterable[list[Frame]],
@@ -22,7 +25,9 @@ def paced(
     `clock` gives monotonic seconds; `wait` waits so many seconds, and returns True to end the playing.
     """
     if speed is None:
-        yield from batches
+        for batch in batches:
+            for start in range(0, len(batch), LARGEST_SLICE):
+                yield batch[start : start + LARGEST_SLICE]
         return
     began_s: float | None = None
     first_ms = 0
@@ -36,6 +41,7 @@ def paced(
                 return
             until_ms = first_ms + (clock() - began_s + SLICE_S) * speed * 1000
             stop = max(start + 1, bisect_left(batch, until_ms, lo=start, key=_at_ms))
+            stop = min(stop, start + LARGEST_SLICE)
             yield batch[start:stop]
             start = stop
 
