@@ -13,8 +13,8 @@ The agent compiles it into what to collect, the bridge into what that means (`do
 
 A value is published only when every condition that applies to it holds: it is not one of the signal's `invalid` raw
 values, it is within `minimum` and `maximum` (by default the database's own range), and every `valid_when` of its
-signal, its message and its bus is true of the newest values on the vehicle. A condition over an absent value does not
-hold.
+signal, its message and its bus was true of the newest values on the vehicle when its frame came, and is still. A
+condition over an absent value does not hold.
 
 Values of signals with value names are written as these names, in conditions as in tables.
 """
