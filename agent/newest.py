@@ -46,6 +46,7 @@ class NewestMessage:
         "raws",
         "read_slots",
         "silent",
+        "ticked_in",
         "times_ms",
     )
 
@@ -71,7 +72,9 @@ class NewestMessage:
         self.decoded_from: bytes | None = None
         self.counter: int | None = None
         self.looked_in = -1
-        """The state of the conditions (`Newest.version`) in which its on-change signals were last looked at."""
+        """The state of the conditions (`Newest.version`) at its newest frame."""
+        self.ticked_in = -1
+        """The same at the last tick that looked at it."""
         self.silent = False
         """Found stale at the last tick."""
         slots = len(self.plan.signals) if self.plan.multiplexed else 0
@@ -136,27 +139,30 @@ class Newest:
             before, message.counter = message.counter, plan.counter(data)
             if message.counter is None or message.counter == before:
                 return None
+        version = self.version
         if message.multiplexed:
             looked_at: Iterable[int] = self._take_page(message, at_ms, data)
             read = bool(plan.feeds)
         else:
             was_stale = message.stale(at_ms)
             message.heard(at_ms)
-            if data == message.data and not was_stale:
-                # What most frames are: nothing new.
-                return () if message.looked_in == self.version else plan.on_change
+            if data == message.data and not was_stale and message.looked_in == version:
+                return ()  # What most frames are: nothing new.
             old = message.decoded
             message.data = message.decoded_from = data
             new = message.decoded = message.decode(data)
-            all_anew = was_stale or not old
-            looked_at = [number for slot, number in message.on_change if all_anew or new[slot] != old[slot]]
+            anew = was_stale or not old or message.looked_in != version
+            looked_at = [number for slot, number in message.on_change if anew or new[slot] != old[slot]]
             read = False
             for slot in message.read_slots:
-                read = read or all_anew or new[slot] != old[slot]
+                read = read or anew or new[slot] != old[slot]
         if read:
             for index in plan.feeds:
                 self._evaluate(index, at_ms)
-        return looked_at if message.looked_in == self.version else plan.on_change
+        # Conditions that began to hold since the last frame let this one count, even if it says the same.
+        all_of_them = message.looked_in != version or self.version != version
+        message.looked_in = self.version
+        return plan.on_change if all_of_them else looked_at
 
     def raw(self, number: int, now_ms: int) -> int | None:
         """The newest value of a signal if it counts. One that is there and does not count adds to `refused`."""
@@ -223,9 +229,9 @@ class Newest:
             if not message.on_change:
                 continue
             silent = message.stale(now_ms)
-            if message.multiplexed or silent is not message.silent or message.looked_in != self.version:
+            if message.multiplexed or silent is not message.silent or message.ticked_in != self.version:
                 message.silent = silent
-                message.looked_in = self.version
+                message.ticked_in = self.version
                 looked_at += message.plan.on_change
         return looked_at
 

@@ -298,7 +298,6 @@ class Sampler:
             for number in looked_at:
                 self._look_at(number, frame.at_ms)
             self._counts[Count.INVALID] += newest.refused - refused
-        message.looked_in = newest.version
         if message.plan.clock:
             self._bus_time(frame.at_ms)
 

@@ -107,6 +107,19 @@ def test_a_value_sent_while_the_bus_was_waking_up_never_counts(plan: Plan) -> No
     assert changes(plan, batches, "Motion.Oil") == [(2500, 0), (4100, None)]
 
 
+def test_the_first_frame_after_a_condition_began_to_hold_counts_even_if_it_says_the_same(plan: Plan) -> None:
+    frames = [
+        *(state(at_ms, power=1) for at_ms in range(0, 1950, 100)),
+        *awake(8000, since_ms=1950),
+        *(motion(at_ms, 700, oil=1) for at_ms in range(20, 8000, 500)),
+    ]
+    batches = sampled(plan, frames)
+    assert changes(plan, batches, "Motion.Oil") == [(2020, 1)]
+    assert grid(plan, batches, "Motion.Speed") == {0: None, 1000: None, 2000: None} | dict.fromkeys(
+        range(3000, 8000, 1000), 700
+    )
+
+
 def test_a_change_bears_the_time_of_its_frame_and_is_said_once(plan: Plan) -> None:
     frames = [*awake(5000), *(motion(at_ms, oil=1150 <= at_ms < 3350) for at_ms in range(50, 5000, 100))]
     assert changes(plan, sampled(plan, frames), "Motion.Oil") == [(50, 0), (1150, 1), (3350, 0)]
