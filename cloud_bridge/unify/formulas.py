@@ -17,6 +17,8 @@ from cloud_bridge.unify.conversion import Finish, reading
 from contract.expressions import Expression
 from contract.upload import Upload
 
+_MOST_REMEMBERED = 1024
+
 
 class Formula(NamedTuple):
     """A datum made by an expression; `finish` makes its result what is published."""
@@ -31,7 +33,9 @@ class Formulas:
 
     def __init__(self, columns: Columns, formulas: Sequence[Formula]) -> None:
         self._columns = columns
-        self._formulas = [(formula, frozenset(formula.expression.names)) for formula in formulas]
+        self._formulas = tuple(formulas)
+        self._reading: dict[frozenset[str], tuple[Formula, ...]] = {}
+        """The formulas that read any of some signals: the same are sampled together again and again."""
         names = sorted({name for formula in formulas for name in formula.expression.names})
         self._inputs = {
             (number := columns.number(name)): (name, reading(columns.signals[number]), columns.is_on_change[number])
@@ -53,12 +57,21 @@ class Formulas:
                         held[name] = sampled[name]
                 elif is_on_change:
                     held.pop(name, None)
-            known = held | sampled
-            for formula, names in self._formulas:
-                if not names.isdisjoint(sampled):
-                    result = formula.expression(known.get)
-                    if result is not None:
-                        yield at_ms, formula.datum, formula.finish(result)
+            known = (held | sampled).get
+            for datum, expression, finish in self._that_read(frozenset(sampled)):
+                result = expression(known)
+                if result is not None:
+                    yield at_ms, datum, finish(result)
+
+    def _that_read(self, names: frozenset[str]) -> tuple[Formula, ...]:
+        # Several threads may unify at once: what was found is returned, not looked up again.
+        reading = self._reading.get(names)
+        if reading is None:
+            reading = tuple(formula for formula in self._formulas if not names.isdisjoint(formula.expression.names))
+            if len(self._reading) >= _MOST_REMEMBERED:
+                self._reading.clear()
+            self._reading[names] = reading
+        return reading
 
     def _instants(self, upload: Upload) -> dict[int, dict[int, int | None]]:
         """Raw values by time and signal; of the same instant the later change outweighs the earlier, both a grid."""
