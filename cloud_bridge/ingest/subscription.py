@@ -17,6 +17,7 @@ import logging
 import queue
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -110,9 +111,10 @@ class Subscription:
         self._stopping.set()
         self._queue.put(None)
         self._writer.join()
+        until_s = time.monotonic() + _LAST_RECEIPTS_S
         for receipt in self._last_receipts:
             if self._client.is_connected() and receipt.rc == mqtt.MQTT_ERR_SUCCESS:
-                receipt.wait_for_publish(_LAST_RECEIPTS_S)
+                receipt.wait_for_publish(max(0.0, until_s - time.monotonic()))
         self._client.disconnect()
         self._client.loop_stop()
 
