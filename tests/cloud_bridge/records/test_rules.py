@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+
+from cloud_bridge.records.rules import rules
+from contract.profile import load_profile
+from tests.cloud_bridge.records.flows import VIN
+
+PROFILE = """
+model = "test"
+label = "Test"
+brand = "Peugeot"
+motorization = "Thermic"
+buses.can0.databases = ["test.dbc"]
+classes.fast = { every = "1s" }
+classes.state = { every = "40s", on_change = true }
+signals."Engine.Speed" = { class = "fast" }
+signals."Body.Ignition" = { class = "state" }
+data."powertrain.status" = { expression = "'Running' if Engine.Speed > 0 else 'NotRunning'" }
+data."ignition.type" = { from = "Body.Ignition", values = { Off = "Stop", On = "Start" } }
+"""
+
+
+def test_a_datum_holds_for_twice_the_time_in_which_it_is_restated(tmp_path: Path) -> None:
+    file = tmp_path / "test.toml"
+    file.write_text(PROFILE + '[trip]\ndatum = "ignition.type"\nactive = ["Start"]\nsilence = "10 min"\n')
+    rule = rules(VIN, load_profile(file)).trip
+    assert rule is not None
+    assert (rule.datum, rule.active, rule.silence_ms) == ("ignition.type", {"Start"}, 600_000)
+    assert (rule.holds_ms, rule.pause_ms) == (80_000, 0)
+
+
+def test_a_trip_that_lasts_while_the_engine_runs_goes_on_over_a_stop_at_a_light(tmp_path: Path) -> None:
+    file = tmp_path / "test.toml"
+    file.write_text(PROFILE + '[trip]\ndatum = "powertrain.status"\nactive = ["Running"]\n')
+    rule = rules(VIN, load_profile(file)).trip
+    assert rule is not None
+    assert (rule.holds_ms, rule.pause_ms) == (2000, 180_000)
+
+
+def test_a_profile_without_a_trip_gives_no_rule_for_one(tmp_path: Path) -> None:
+    file = tmp_path / "test.toml"
+    file.write_text(PROFILE)
+    assert rules(VIN, load_profile(file)).trip is None
