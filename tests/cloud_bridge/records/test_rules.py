@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-
 from cloud_bridge.records.rules import rules
 from contract.profile import load_profile
 from tests.cloud_bridge.records.flows import VIN
@@ -27,7 +26,7 @@ def test_a_datum_holds_for_twice_the_time_in_which_it_is_restated(tmp_path: Path
     file.write_text(PROFILE + '[trip]\ndatum = "ignition.type"\nactive = ["Start"]\nsilence = "10 min"\n')
     rule = rules(VIN, load_profile(file)).trip
     assert rule is not None
-    assert (rule.datum, rule.active, rule.silence_ms) == ("ignition.type", {"Start"}, 600_000)
+    assert (rule.datum, rule.active, rule.silence_ms) == ("ignition.type", frozenset({"Start"}), 600_000)
     assert (rule.holds_ms, rule.pause_ms) == (80_000, 0)
 
 
