@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -135,6 +135,7 @@ class Api:
             label=lambda model: LABELS.get(model, ""),
             in_threads=self.in_threads,
         )
+        self.app = app
         self.transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 
     def send(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
@@ -145,6 +146,27 @@ class Api:
                 return await client.request(method, url, headers=headers)
 
         return asyncio.run(exchange())
+
+    def sent(self, method: str, path: str) -> bytes:
+        """The body that the application hands to its server: a client drops that of a HEAD, so it cannot tell."""
+        body: list[bytes] = []
+
+        async def receive() -> dict[str, object]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            body.append(message.get("body", b""))
+
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": BASE + path,
+            "root_path": "",
+            "query_string": b"client_id=app1",
+            "headers": [(name.lower().encode(), value.encode()) for name, value in basic().items()],
+        }
+        asyncio.run(self.app(scope, receive, send))
+        return b"".join(body)
 
     def request(
         self,
