@@ -139,8 +139,8 @@ class Uplink:
 
     @property
     def settled(self) -> bool:
-        """Whether everything is receipted and every manifest asked for has been sent."""
-        return self._journal.depth == 0 and not self._owed
+        """Whether everything is receipted and the bridge asks for no manifest any more."""
+        return self._journal.depth == 0 and not self._owed and not self._told
 
     # The connection
 
@@ -238,6 +238,11 @@ class Uplink:
         self.counters.wire_bytes += connection.packet_bytes(topics.UP, payload)
 
     def _send_manifests(self, connection: Connection, now_s: float) -> None:
+        for manifest, told_at_s in list(self._told.items()):
+            # A broker's word is none: the bridge answers a manifest with a receipt that no longer asks for it.
+            if now_s - told_at_s >= self._receipt_timeout_s:
+                del self._told[manifest]
+                self._owed.setdefault(manifest, float("-inf"))
         for manifest, sent_at_s in list(self._owed.items()):
             if now_s - sent_at_s < self._patience_s:
                 continue

@@ -170,8 +170,11 @@ class Subscription:
             log.error("the broker at %s refuses the connection: %s", where, reason)
             return
         log.info("connected to the broker at %s", where)
-        share = f"$share/{self._settings.group}/" if self._settings.shared else ""
-        client.subscribe([(f"{share}{PREFIX}/+/{leaf}", 1) for leaf in (UP, MANIFEST)])
+        client.subscribe([(f"{self._share(leaf)}{PREFIX}/+/{leaf}", 1) for leaf in (UP, MANIFEST)])
+
+    def _share(self, leaf: str) -> str:
+        # A name for each filter: rumqttd takes two filters of one share name for one subscription, and drops the second.
+        return f"$share/{self._settings.group}-{leaf}/" if self._settings.shared else ""
 
     def _unreachable(self, _client: mqtt.Client, _userdata: object) -> None:
         if self._reached:
