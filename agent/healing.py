@@ -53,10 +53,10 @@ def heal(text: str, file: str) -> Healed:
             messages.message(statement)
         elif statement.keyword == "SG_":
             messages.signal(statement)
+        elif statement.keyword == STRAY:
+            messages.stray(statement)
         else:
             messages.interrupt()
-            if statement.keyword == STRAY:
-                messages.report(statement, f"no statement of a DBC file: {shown(statement)}", "quarantined")
             references.append(statement)
     messages.finish()
     others = heal_references(references, messages)

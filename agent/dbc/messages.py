@@ -72,6 +72,8 @@ class Messages:
         self._block: Block | None = None
         self._apart = False
         self._unreadable_message = False
+        self._continued = False
+        """Whether the line of the signal before ends with a comma."""
 
     def report(self, statement: Statement, found: str, action: Action) -> None:
         self.findings.append(Finding(self.file, statement.line, found, action))
@@ -79,6 +81,17 @@ class Messages:
     def interrupt(self) -> None:
         """Another kind of statement came: cantools would not take a further signal of the current message."""
         self._apart = True
+
+    def stray(self, statement: Statement) -> None:
+        """Text that is no statement.
+
+        It may have been a message, and then the signals after it are not those of the message before. It was none if it
+        has the `@` of a signal, or continues the receivers of the signal before it.
+        """
+        self.report(statement, f"no statement of a DBC file: {shown(statement)}", "quarantined")
+        if "@" not in statement.text and not self._continued:
+            self._block = None
+            self._unreadable_message = True
 
     def message(self, statement: Statement) -> None:
         self._apart = False
@@ -112,6 +125,7 @@ class Messages:
         self.blocks.append(self._block)
 
     def signal(self, statement: Statement) -> None:
+        self._continued = statement.text.rstrip().endswith(",")
         block = self._block
         if block is None:
             why = "its message cannot be read" if self._unreadable_message else "no message before it"

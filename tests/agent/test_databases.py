@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import cantools
 import pytest
 from cantools.database.can import Database
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from agent.databases import DatabaseError, Loaded, load
 from agent.dbc.messages import usable
@@ -155,6 +158,33 @@ def test_value_names_units_and_cycle_times_come_with_the_layouts(shared: Path) -
     choices = [signal.choices for layout in layouts.values() for signal in layout.signals if signal.choices]
     assert {type(raw) for each in choices for raw in each} == {int}
     assert any(signal.unit == "km/h" for layout in layouts.values() for signal in layout.signals)
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_a_damaged_line_costs_no_other_message(
+    shared: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    path = shared / "data/dbc/messy/chrysler_ram_hd_generated.dbc"
+    lines = lines_of(path)
+    at = data.draw(st.sampled_from([n for n, line in enumerate(lines) if line.lstrip().startswith(("BO_ ", "SG_ "))]))
+    start = data.draw(st.integers(0, len(lines[at])))
+    end = data.draw(st.integers(start, len(lines[at])))
+    filling = data.draw(st.text(st.sampled_from('Am_0 9:|@+-(,)[]";.é'), max_size=6))
+    head = max(n for n, line in enumerate(lines[: at + 1]) if line.startswith("BO_ "))
+    name = lines[head].split()[2].rstrip(":")
+    lines[at] = lines[at][:start] + filling + lines[at][end:]
+    assume(lines[at].strip())
+    damaged = load(write(tmp_path_factory.mktemp("damaged"), "\n".join(lines), "damaged.dbc"))
+    expected = [undisturbed(layout) for layout in read_once(path).layouts if layout.name != name]
+    found = [undisturbed(layout) for layout in damaged.layouts]
+    assert [layout for layout in found if layout in expected] == expected
+    assert len(found) <= len(expected) + 1
+
+
+def undisturbed(layout: MessageLayout) -> MessageLayout:
+    """Value names left out: those of a damaged id may be lost or found elsewhere."""
+    return replace(layout, signals=tuple(replace(signal, choices={}) for signal in layout.signals))
 
 
 def test_signals_that_no_message_carries_are_kept_under_an_id_that_no_frame_can_have(tmp_path: Path) -> None:

@@ -274,13 +274,38 @@ def test_a_message_without_sender_is_read_and_one_that_cannot_be_takes_its_signa
 
 
 def test_text_that_is_no_statement_is_named_and_passed_over() -> None:
-    result = healed(MESSAGE + "<<<<<<< HEAD\n" + SPEED + "// a remark\n")
+    result = healed(
+        "<<<<<<< HEAD\n" + MESSAGE + SPEED[:-1] + ",\n  ABS\n" + SPEED.replace("Speed", "B") + "// a remark\n"
+    )
     assert [(finding.line - FIRST_LINE + 1, finding.action) for finding in result.findings] == [
-        (2, "quarantined"),
+        (1, "quarantined"),
         (3, "repaired"),
+        (4, "quarantined"),
     ]
     assert "<<<<<<< HEAD" in result.findings[0].found
-    assert len(read(result).messages[0].signals) == 1
+    assert [signal.name for signal in read(result).messages[0].signals] == ["Speed", "B"]
+
+
+def test_the_signals_after_a_damaged_message_line_are_not_taken_for_those_of_the_message_before() -> None:
+    for damaged in ("O_ 101 B: 8 ECU", "BO_101 B: 8 ECU", " ECU", "BO 101 B : 8", "BO_ 1o1 B: 8 ECU"):
+        result = healed(
+            MESSAGE + SPEED + f"{damaged}\n" + SPEED.replace("Speed", "Other") + "BO_ 102 C: 8 ECU\n" + SPEED
+        )
+        assert [(finding.line - FIRST_LINE + 1, finding.action) for finding in result.findings] == [
+            (3, "quarantined"),
+            (4, "quarantined"),
+        ]
+        assert [(m.name, [s.name for s in m.signals]) for m in read(result).messages] == [
+            ("Motor", ["Speed"]),
+            ("C", ["Speed"]),
+        ]
+
+
+def test_a_damaged_signal_line_costs_only_itself() -> None:
+    for damaged in (" G_ S1 m0 : 16|8@1+ (1,0)", " SG S1 : 16|8@1+ (1,0)", " SG_S1 : 16 | 8@1+ (1,0)"):
+        result = healed(MESSAGE + damaged + "\n" + SPEED)
+        assert result.findings[0].line - FIRST_LINE + 1 == 2
+        assert [signal.name for signal in read(result).messages[0].signals] == ["Speed"]
 
 
 def test_an_attribute_without_definition_is_left_out() -> None:
