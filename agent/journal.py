@@ -114,7 +114,7 @@ class Journal:
         self._memory_since: float | None = None
         self._evicted: list[Eviction] = []
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = _lock(folder)
             self._open()
         except OSError as error:

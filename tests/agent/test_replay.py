@@ -90,6 +90,7 @@ def test_a_replay_lifts_the_whole_recording(
     assert [take_inventory(path).uploads for path in journals_in(tmp_path)] == [0]
 
 
+@pytest.mark.slow
 def test_the_receivers_sentences_become_positions(mosquitto: Mosquitto, tmp_path: Path, plan: Plan) -> None:
     longitude = next(
         index
@@ -169,6 +170,7 @@ def test_a_finished_recording_replayed_again_is_another_drive(
         assert len({key.boot for key in bridge.held}) == 2
 
 
+@pytest.mark.slow
 def test_full_speed_never_runs_far_ahead_of_the_receipts(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:

@@ -150,6 +150,7 @@ def test_a_bridge_that_is_absent_gets_probes_instead_of_everything_again_and_aga
             assert set(bridge.held) == keys
 
 
+@pytest.mark.slow
 def test_a_killed_broker_costs_nothing(mosquitto: Mosquitto, journal: Journal, manifests: Manifests) -> None:
     """The broker has no persistence: what it had taken over and not delivered is gone with it."""
     rng = random.Random(7)

@@ -1,0 +1,257 @@
+"""The command as people and services use it: its words, its exit status, and what a signal does to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.cli import FAILED, OK, USAGE, main
+from agent.journal import Journal
+from agent.segments import Key, segment_files
+from contract.upload import read_header
+from tests.agent.bridge import Bridge, eventually
+from tests.conftest import ROOT, Mosquitto, free_port
+
+VIN = "VR3CANL1FT0000001"
+LOG = ROOT / "demo" / "drive.log.gz"
+BOOT = bytes(range(16))
+
+
+def number(payload: bytes) -> Key:
+    header = read_header(payload)
+    return Key(header.boot, header.sequence)
+
+
+@contextmanager
+def agent(*words: object) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "agent.cli", *map(str, words)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def replaying(state: Path, port: int, *words: object) -> list[object]:
+    settings = state.parent / "agent.toml"
+    settings.write_text(
+        f'state = "{state}"\n[journal]\nflush_every = "200ms"\n'
+        '[uplink]\nreceipt_timeout = "500ms"\nfirst_backoff = "50ms"\n'
+    )
+    where = ["--vin", VIN, "--model", "demo-car", "--broker", f"127.0.0.1:{port}", "--config", settings]
+    return ["replay", LOG, *where, *words]
+
+
+def test_a_replay_ends_with_0_and_says_what_was_lifted(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    with Bridge(mosquitto.port, number) as bridge, agent(*replaying(tmp_path / "state", mosquitto.port)) as process:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == OK
+        assert "every upload is receipted" in said
+        assert "\x1b" not in said
+        assert len(bridge.held) > 10
+
+
+def test_a_replay_without_a_broker_fails_names_it_and_says_what_is_kept(tmp_path: Path) -> None:
+    port = free_port()
+    with agent(*replaying(tmp_path / "state", port, "--timeout", 1)) as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == FAILED
+    assert f"no connection to 127.0.0.1:{port}" in said
+    assert f"uploads are kept in {tmp_path / 'state' / VIN}" in said
+
+
+@pytest.mark.slow
+def test_a_replay_that_nobody_receipts_fails_and_says_where_to_look(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    with agent(*replaying(tmp_path / "state", mosquitto.port, "--timeout", 1)) as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == FAILED
+    assert "nobody receipts them: is the bridge running" in said
+
+
+@pytest.mark.slow
+def test_an_interrupted_replay_keeps_what_is_pending(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    with agent(*replaying(tmp_path / "state", mosquitto.port, "--speed", 300)) as process:
+        assert eventually(lambda: bool(segment_files(tmp_path / "state" / VIN / "journal")))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "interrupted; " in said
+    assert "Traceback" not in said
+    with Journal(tmp_path / "state" / VIN / "journal", time.monotonic) as journal:
+        assert journal.depth > 0
+
+
+@pytest.mark.slow
+def test_a_replay_killed_with_9_goes_on_and_every_upload_arrives_under_one_number(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    words = replaying(tmp_path / "state", mosquitto.port)
+    with Bridge(mosquitto.port, number) as bridge:
+        with agent(*words, "--speed", 300) as process:
+            assert eventually(lambda: len(bridge.held) >= 3)
+            process.kill()
+            process.wait()
+        before = dict(bridge.held)
+        bridge.held.clear()
+        with agent(*words) as process:
+            process.communicate(timeout=60)
+        assert process.returncode == OK
+        assert before.items() <= bridge.held.items()
+        assert sorted(key.sequence for key in bridge.held) == list(range(len(bridge.held)))
+
+
+LIVE = """
+vin = "{vin}"
+profile = "{profile}"
+state = "{state}"
+[buses.can0]
+interface = "virtual"
+channel = "canlift-cli"
+[uplink]
+brokers = ["127.0.0.1:{port}"]
+receipt_timeout = "500ms"
+"""
+
+
+@pytest.mark.slow
+def test_a_live_run_ends_with_0_at_sigterm(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    settings = tmp_path / "agent.toml"
+    profile = ROOT / "config" / "vehicles" / "demo-car.toml"
+    settings.write_text(LIVE.format(vin=VIN, profile=profile, state=tmp_path / "state", port=mosquitto.port))
+    with agent("run", "--config", settings) as process:
+        assert eventually(lambda: (tmp_path / "state" / VIN / "journal" / "lock").exists())
+        time.sleep(1)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == OK
+    assert "running: vehicle " + VIN in said
+    assert "connected to 127.0.0.1" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--vin", "VR3"], "--vin: 'VR3' is no VIN"),
+        (["--model", "demo-cat"], "did you mean demo-car?"),
+        (["--broker", "a:b"], "--broker: expected \"host\" or \"host:port\", found 'a:b'"),
+    ],
+)
+def test_wrong_words_are_answered_with_what_was_expected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
+) -> None:
+    assert main(["replay", str(LOG), "--vin", VIN, "--model", "demo-car", "--state", str(tmp_path), *words]) == USAGE
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--speed", "0"], "expected a number above 0, or max; found '0'"),
+        (["--bus", "can0"], "expected INTERFACE=BUS"),
+        (["--cadence", "7"], 'expected a duration such as "500ms"'),
+    ],
+)
+def test_a_wrong_option_is_usage(capsys: pytest.CaptureFixture[str], words: list[str], complaint: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", str(LOG), *words])
+    assert ended.value.code == USAGE
+    assert complaint in capsys.readouterr().err
+
+
+def test_a_replay_needs_a_vehicle_and_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(LOG), "--model", "demo-car"]) == USAGE
+    assert "which vehicle is it? give --vin" in capsys.readouterr().err
+    assert main(["replay", str(LOG), "--vin", VIN]) == USAGE
+    assert "which model is it? give --model, a file or one of: " in capsys.readouterr().err
+
+
+def test_a_live_run_says_what_its_settings_lack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = tmp_path / "agent.toml"
+    settings.write_text(f'vin = "{VIN}"\n')
+    assert main(["run", "--config", str(settings)]) == USAGE
+    assert "a live run needs profile, buses" in capsys.readouterr().err
+
+
+def test_a_live_run_refuses_a_bus_that_the_profile_does_not_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = ROOT / "config" / "vehicles" / "demo-car.toml"
+    settings = tmp_path / "agent.toml"
+    settings.write_text(f'vin = "{VIN}"\nprofile = "{profile}"\n[buses.can7]\nchannel = "can7"\n')
+    assert main(["run", "--config", str(settings)]) == USAGE
+    assert "the profile has no bus can7; it has can0" in capsys.readouterr().err
+
+
+def test_a_journal_held_by_another_agent_is_a_failure_that_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Journal(tmp_path / VIN / "journal", time.monotonic):
+        status = main(["replay", str(LOG), "--vin", VIN, "--model", "demo-car", "--state", str(tmp_path)])
+    assert status == FAILED
+    assert "another agent uses this journal" in capsys.readouterr().err
+
+
+@pytest.fixture
+def damaged_journal(tmp_path: Path) -> Path:
+    folder = tmp_path / VIN / "journal"
+    with Journal(folder, time.monotonic) as journal:
+        for sequence in (0, 1, 2, 5):
+            journal.append(Key(BOOT, sequence), bytes(100))
+    with segment_files(folder)[0].open("ab") as file:
+        file.write(b"torn")
+    return tmp_path
+
+
+def test_journal_shows_boots_numbers_and_damage_for_programs(
+    damaged_journal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["journal", str(damaged_journal), "--json"]) == OK
+    (inventory,) = json.loads(capsys.readouterr().out)
+    assert inventory["uploads"] == 4
+    assert inventory["boots"] == [
+        {"boot": BOOT.hex(), "uploads": 4, "bytes": 400, "sequences": [[0, 2], [5, 5]]}
+    ]
+    assert [(damage["bytes"], damage["offset"]) for damage in inventory["damage"]] == [(4, 544)]
+
+
+def test_journal_shows_the_same_to_people_and_changes_nothing(
+    damaged_journal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    segment = segment_files(damaged_journal / VIN / "journal")[0]
+    before = segment.read_bytes()
+    for folder in (damaged_journal, damaged_journal / VIN, damaged_journal / VIN / "journal"):
+        assert main(["journal", str(folder)]) == OK
+        said = capsys.readouterr().out
+        assert "0-2, 5" in said
+        assert "damaged" in said
+    assert segment.read_bytes() == before
+
+
+def test_journal_of_a_folder_without_one_is_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["journal", str(tmp_path)]) == USAGE
+    assert f"{tmp_path}: no journal is here" in capsys.readouterr().err
+
+
+def test_check_is_one_of_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--model", "demo-car"]) == OK
+    assert "VehicleState" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_user_without_settings_keeps_state_at_home(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "agent.cli", "replay", str(LOG), "--vin", VIN, "--model", "demo-car"]
+    words = [*command, "--broker", f"127.0.0.1:{free_port()}", "--timeout", "0.5"]
+    subprocess.run(words, cwd=ROOT, env=environment, check=False, capture_output=True, timeout=60)
+    assert segment_files(tmp_path / "canlift" / VIN / "journal")

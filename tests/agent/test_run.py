@@ -1,0 +1,109 @@
+"""A live run, on a bus of python-can and a real broker, in this process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import can
+import pytest
+
+from agent.bus.interface import InterfaceError
+from agent.compiling import compile_plan
+from agent.inventory import journals_in, take_inventory
+from agent.lifting import Progress
+from agent.run import run
+from agent.segments import Key
+from agent.settings import BusSettings, Settings, UplinkSettings
+from contract.configuration import Duration
+from contract.upload import Count, Reason, decode_upload, read_header
+from tests.agent.bridge import Bridge, eventually
+from tests.conftest import ROOT, Mosquitto, free_port
+
+VIN = "VR3CANL1FT0000001"
+PROFILE = ROOT / "config" / "vehicles" / "demo-car.toml"
+CHANNEL = "canlift-run"
+
+
+def number(payload: bytes) -> Key:
+    header = read_header(payload)
+    return Key(header.boot, header.sequence)
+
+
+def settings(state: Path, port: int, interface: str = "virtual") -> Settings:
+    return Settings(
+        state=state,
+        buses={"can0": BusSettings(CHANNEL, interface)},
+        uplink=UplinkSettings(brokers=(f"127.0.0.1:{port}",), receipt_timeout=Duration(500)),
+    )
+
+
+class Talker:
+    """A bus with somebody on it."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+
+    def __enter__(self) -> Talker:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hush()
+
+    def hush(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _send(self) -> None:
+        with can.Bus(CHANNEL, "virtual") as bus:
+            while not self._stop.wait(0.005):
+                bus.send(can.Message(arbitration_id=0x100, data=bytes(8), is_extended_id=False))
+                self.sent += 1
+
+
+def test_what_is_on_the_bus_arrives_and_stopping_drains(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    plan = compile_plan(PROFILE, cadence_ms=500)
+    stop = threading.Event()
+    ended: list[Progress] = []
+    latest: list[Progress] = []
+
+    def live() -> None:
+        ended.append(run(VIN, settings(tmp_path, mosquitto.port), plan, stop, latest.append))
+
+    with Bridge(mosquitto.port, number) as bridge:
+        running = threading.Thread(target=live)
+        with Talker() as talker:
+            running.start()
+            assert eventually(lambda: len(bridge.held) >= 3)
+            talker.hush()
+            time.sleep(0.3)
+        stop.set()
+        running.join(20)
+        uploads = [decode_upload(payload, plan.manifest) for _, payload in sorted(bridge.held.items())]
+    assert ended[0].depth == 0
+    assert [upload.sequence for upload in uploads] == list(range(ended[0].uploads))
+    assert sum(upload.ledger.counts.get(Count.FRAMES, 0) for upload in uploads) == ended[0].frames > 100
+    assert ended[0].frames <= talker.sent
+    assert uploads[-1].reason is Reason.CADENCE
+    assert latest[-1].frames > 0
+
+
+def test_without_a_broker_stopping_keeps_what_was_collected(tmp_path: Path) -> None:
+    plan = compile_plan(PROFILE, cadence_ms=500)
+    stop = threading.Event()
+    with Talker():
+        threading.Timer(2, stop.set).start()
+        ended = run(VIN, settings(tmp_path, free_port()), plan, stop, drain_s=0.2)
+    assert ended.uploads > 1
+    (journal,) = journals_in(tmp_path)
+    assert take_inventory(journal).uploads == ended.uploads
+
+
+def test_an_interface_that_does_not_exist_ends_the_run(tmp_path: Path) -> None:
+    wrong = settings(tmp_path, free_port(), interface="telepathy")
+    with pytest.raises(InterfaceError, match="telepathy"):
+        run(VIN, wrong, compile_plan(PROFILE), threading.Event())
