@@ -14,7 +14,7 @@ from cloud_bridge.api.authentication import Verify, authenticate
 from cloud_bridge.api.call import Call, Service, permitted_fleet
 from cloud_bridge.api.errors import Code, RefusedError, respond
 from cloud_bridge.api.media import accepts
-from cloud_bridge.api.paging import NOT_CONTEXT, Token
+from cloud_bridge.api.paging import Token
 from cloud_bridge.api.parameters import PAGE_TOKEN, Query, pairs_of
 from cloud_bridge.api.resource import Resource, check_ids
 
@@ -32,6 +32,8 @@ class Endpoint:
         self, resource: Resource, service: Service, verify: Verify, now: Callable[[], datetime], in_threads: bool
     ) -> None:
         self._resource = resource
+        self._parameters = resource.all_parameters
+        self._context = frozenset(parameter.name for parameter in self._parameters) - {PAGE_TOKEN.name}
         self._service = service
         self._verify = verify
         self._now = now
@@ -75,15 +77,15 @@ class Endpoint:
         fleet_id = permitted_fleet(client, ids)
         here = Token(
             resource.path.format_map(ids),
-            tuple(pair for pair in pairs if pair[0] not in NOT_CONTEXT),
+            tuple(pair for pair in pairs if pair[0] in self._context),
             0,
             int(now.timestamp() * 1000),
         )
-        query = resource.query(pairs)
+        query = Query(self._parameters, pairs)
         by_token = PAGE_TOKEN in query
         if by_token:
             here = self._service.tokens.read(query[PAGE_TOKEN], here.path)
-            query = Query(resource.all_parameters, here.pairs)
+            query = Query(self._parameters, here.pairs)
         call = Call(self._service, resource, client, ids, fleet_id, query, here, by_token)
         return Response(_encode(resource.read(call)), media_type=resource.media_type)
 

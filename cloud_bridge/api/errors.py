@@ -73,6 +73,8 @@ def respond(code: int, message: str, now: datetime, headers: Mapping[str, str] |
     """The published error body; the HTTP status is the first three digits of `code`."""
     at_ms = int(now.timestamp() * 1000)
     error = Error(code=int(code), uuid=str(uuid.uuid4()), message=message, timestamp=rfc3339(at_ms))
+    # %r: what a caller sends must not make lines of its own in the log.
+    _log.info("refused %s: %d %r", error.uuid, code, message)
     return Response(msgspec.json.encode(error), code // 100, headers, "application/json")
 
 

@@ -27,14 +27,13 @@ from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.parameters import Indexes
 
 _MAC_LENGTH = 16
-# Never part of a context: the credentials' half that travels in the query, and the token itself.
-NOT_CONTEXT = frozenset({"client_id", "pageToken"})
 
 
 class Token(msgspec.Struct, frozen=True, array_like=True):
     path: str
     """Of the collection, below the base path."""
     pairs: tuple[tuple[str, str], ...]
+    """What was asked, of the parameters that the collection has."""
     start: int
     now_ms: int
 

@@ -7,7 +7,7 @@ things.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +15,7 @@ from starlette.routing import compile_path
 
 from cloud_bridge.api.documents import Document
 from cloud_bridge.api.errors import Code, RefusedError
-from cloud_bridge.api.parameters import INDEX_RANGE, PAGE_TOKEN, Parameter, Query
+from cloud_bridge.api.parameters import INDEX_RANGE, PAGE_TOKEN, Parameter
 from cloud_bridge.records.model import Json
 
 if TYPE_CHECKING:
@@ -59,9 +59,6 @@ class Resource:
             return self.parameters
         paging: list[Parameter[object]] = [INDEX_RANGE] if self.index_range else []
         return (*self.parameters, *paging, self.page_size, PAGE_TOKEN)
-
-    def query(self, pairs: Sequence[tuple[str, str]]) -> Query:
-        return Query(self.all_parameters, pairs)
 
     @property
     def path_ids(self) -> tuple[str, ...]:

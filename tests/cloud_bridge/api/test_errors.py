@@ -202,6 +202,14 @@ def test_an_unexpected_failure_tells_the_caller_a_uuid_and_the_log_the_rest(
     assert "disk I/O error" in caplog.text
 
 
+def test_a_refusal_is_in_the_log_under_its_uuid_on_one_line(steady: Api, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="cloud_bridge"):
+        body = steady.request("/fleets", {"pageSize": "1\nforged line"}).json()
+    (record,) = [record for record in caplog.records if record.name.startswith("cloud_bridge")]
+    assert body["uuid"] in record.getMessage()
+    assert "\n" not in record.getMessage()
+
+
 def test_every_occurrence_has_its_own_uuid_and_the_time_of_the_server(steady: Api) -> None:
     one, other = steady.request("/fleets", headers={}).json(), steady.request("/fleets", headers={}).json()
     assert one["uuid"] != other["uuid"]

@@ -88,7 +88,7 @@ def test_the_vin_is_not_an_id(api: Api) -> None:
 
 
 def test_links_do_not_carry_the_client_id(api: Api) -> None:
-    body = api.get(VEHICLES, {"vinPrefix": "VF3", "pageSize": "1"})
+    body = api.get(VEHICLES, {"vinPrefix": "VF3", "pageSize": "1", "appended": "by a client"})
     assert body["_links"]["self"]["href"] == f"{ROOT}/fleets/{FLEET}/vehicles?vinPrefix=VF3&pageSize=1"
     second = api.follow(VEHICLES, body["_links"]["next"]["href"])
     assert [vehicle["vin"] for vehicle in second["_embedded"]["vehicles"]] == [SILENT.vin]
