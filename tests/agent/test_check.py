@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from agent import check
+from agent.check import DAYS_A_MONTH, HOURS_A_DAY, estimate
+from contract.served import PUBLISHED
+from tests.agent import model
+
+
+def shown(file: Path) -> tuple[int, str]:
+    output = io.StringIO()
+    status = check.check(file, Console(file=output, width=200))
+    return status, output.getvalue()
+
+
+def test_the_plan_is_shown_frame_by_frame_and_signal_by_signal(tmp_path: Path) -> None:
+    status, text = shown(model.write(tmp_path))
+    assert status == 0
+    lines = text.splitlines()
+
+    def line(*parts: str) -> str:
+        return next(line for line in lines if all(part in line for part in parts))
+
+    assert "car.dbc: clean" in lines
+    assert "can0 counts while State.Power == 'Awake'" in lines
+    assert "100 ms" in line("can0", "200", "Motion")
+    assert "checksum, counter" in line("Guarded", "300")
+    assert "as seen" in line("Pages", "400")
+    assert "0 to 300" in line("Motion.Speed", "km/h", "every 1 s", "not raw 65535")
+    assert "Motion.Test == 0" in line("Motion.Oil", "on change, again every 1 min")
+    assert "read by conditions" in line("State.Power", "not sent")
+    assert "MB up" in text
+
+
+def test_every_published_datum_is_said_to_be_served_or_why_not(tmp_path: Path) -> None:
+    _, text = shown(model.write(tmp_path))
+    assert len(PUBLISHED) == 139
+    assert "of 139 served" in text
+    for datum in PUBLISHED:
+        assert datum.name in text
+    # Brackets are not taken for marks of the terminal's.
+    assert "[trip]" in text
+
+
+def test_what_healing_did_to_a_database_is_shown(tmp_path: Path) -> None:
+    file = model.write(
+        tmp_path, database=model.DATABASE.replace(" SG_ Level", ' SG_ 2nd : 26|1@1+ (1,0) [0|0] "" Car\n SG_ Level')
+    )
+    status, text = shown(file)
+    assert status == 0
+    assert "car.dbc:8: signal 2nd" in text
+    assert "clean" not in text
+
+
+def test_whatever_is_wrong_is_shown_with_its_line_and_the_status_is_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = model.write(tmp_path, model.PROFILE.replace('"Motion.Level" =', '"Motion.Levle" ='))
+    status, text = shown(file)
+    assert status == 1
+    assert text.startswith(f"{file}:17: ")
+    assert "did you mean Level?" in text
+
+    assert check.main(["--model", str(file)]) == 1
+    assert "did you mean Level?" in capsys.readouterr().out
+    assert check.main(["--model", "no-such-model"]) == 1
+    assert "no-such-model" in capsys.readouterr().out
+
+
+def test_the_agents_settings_are_checked_with_the_profile_they_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.write(tmp_path)
+    settings = tmp_path / "agent.toml"
+    settings.write_text('vin = "VF3AAAAAAAA000001"\nprofile = "car.toml"\n[buses.can0]\nchannel = "can0"\n')
+    assert check.main(["--config", str(settings)]) == 0
+    settings.write_text(settings.read_text().replace("buses.can0", "buses.can7"))
+    assert check.main(["--config", str(settings)]) == 1
+    assert "buses.can7: the profile has no such bus; it has can0" in capsys.readouterr().out
+    settings.write_text("profil = 'car.toml'\n")
+    assert check.main(["--config", str(settings)]) == 1
+    assert f"{settings}:1: profil: unknown key; did you mean profile?" in capsys.readouterr().out
+
+
+def test_the_estimate_grows_with_what_is_sampled(tmp_path: Path) -> None:
+    slow = estimate(model.plan(tmp_path, model.PROFILE.replace('every = "1s"', 'every = "10s"')))
+    fast = estimate(model.plan(tmp_path))
+    # Four signals of 16, 16, 8 and 32 bits, 54 samples a minute more each.
+    assert fast.typical_bytes - slow.typical_bytes == pytest.approx(4 * 54 * 0.6)
+    assert fast.worst_bytes - slow.worst_bytes == pytest.approx(54 * (16 + 16 + 8 + 32 + 4 * 2) / 8)
+    assert fast.uploads_an_hour == 60
+    assert fast.month(1000) == 1000 * 60 * HOURS_A_DAY * DAYS_A_MONTH
