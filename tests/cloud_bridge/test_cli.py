@@ -1,0 +1,193 @@
+"""The command line: what it does, shows once, lists, and refuses."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from cloud_bridge.access.secrets import Verifier
+from cloud_bridge.cli import main
+from cloud_bridge.ingest.ingest import Delivery, Ingest
+from cloud_bridge.settings import read_settings
+from cloud_bridge.storage import Storage
+from contract.topics import MANIFEST, UP, topic
+from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MODEL, VIN, Boot, write_profile
+
+
+class CommandLine:
+    def __init__(self, folder: Path, output: pytest.CaptureFixture[str]) -> None:
+        self.config = folder / "bridge.toml"
+        self._output = output
+        write_profile(folder / "vehicles")
+        self.config.write_text("[mqtt]\n")
+
+    def __call__(self, *arguments: str, fails: int = 0) -> str:
+        """Standard output; of a command that fails, standard error."""
+        code = main([*arguments, "--config", str(self.config)])
+        output = self._output.readouterr()
+        assert code == fails, output.err
+        return (output.err if fails else output.out).strip()
+
+    def storage(self) -> Storage:
+        return Storage(read_settings(self.config))
+
+    def receive(self, *sequences: int, manifest: bool = True) -> None:
+        storage = self.storage()
+        batch = [Delivery(topic(VIN, UP), Boot().payload(sequence)) for sequence in sequences]
+        if manifest:
+            batch.append(Delivery(topic(VIN, MANIFEST), MANIFEST_BODY))
+        Ingest(storage.receiving, lambda: EPOCH_MS).commit(batch)
+        storage.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(tmp_path, capsys)
+
+
+@pytest.fixture
+def fleet(run: CommandLine) -> str:
+    """A fleet with one vehicle."""
+    made = run("fleet", "add", "Vans of the north", "--description", "all of them")
+    run("vehicle", "add", VIN, "--model", MODEL, "--fleet", made)
+    return made
+
+
+def test_a_fleet_that_was_added_is_listed(run: CommandLine) -> None:
+    fleet = run("fleet", "add", "Vans [north]", "--description", "all of them")
+    assert json.loads(run("fleet", "list", "--json")) == [
+        {"id": fleet, "name": "Vans [north]", "description": "all of them"}
+    ]
+    assert "Vans [north]" in run("fleet", "list")
+
+
+def test_a_vehicle_gets_its_brand_from_the_profile_and_keeps_its_id_when_it_joins_more_fleets(
+    run: CommandLine, fleet: str
+) -> None:
+    other = run("fleet", "add", "South", "--id", "south")
+    assert other == "south"
+    again = run("vehicle", "add", VIN.lower(), "--model", MODEL, "--fleet", other)
+    (vehicle,) = json.loads(run("vehicle", "list", "--json"))
+    assert vehicle["id"] == again
+    assert len(again) == 40
+    assert vehicle["fleets"] == sorted([fleet, other])
+    assert vehicle["brand"] == "Canlift"
+
+
+def test_a_client_gets_a_secret_that_works_and_is_not_shown_again(run: CommandLine, fleet: str) -> None:
+    made = json.loads(run("client", "add", "--user", "partner", "--fleet", fleet, "--json"))
+    storage = run.storage()
+    client = storage.reader.client(made["client_id"])
+    storage.close()
+    assert client is not None
+    assert (client.user, client.fleets) == ("partner", (fleet,))
+    assert Verifier()(made["secret"], client.secret_hash)
+    listed = run("client", "list") + run("client", "list", "--json")
+    assert made["client_id"] in listed
+    assert made["secret"] not in listed
+    assert made["secret"].encode() not in (run.config.parent / "canlift.db").read_bytes()
+
+
+def test_a_client_that_was_removed_is_gone(run: CommandLine, fleet: str) -> None:
+    shown = run("client", "add", "--user", "partner", "--fleet", fleet)
+    client_id = next(line.split()[1] for line in shown.splitlines() if line.startswith("client_id"))
+    run("client", "remove", client_id)
+    assert json.loads(run("client", "list", "--json")) == []
+    assert "no client" in run("client", "remove", client_id, fails=1)
+
+
+def test_the_list_of_vehicles_says_what_came_what_is_missing_and_what_waits(run: CommandLine, fleet: str) -> None:
+    run.receive(0, 1, 4, manifest=False)
+    (vehicle,) = json.loads(run("vehicle", "list", "--json"))
+    assert vehicle["fleets"] == [fleet]
+    assert (vehicle["uploads"], vehicle["missing"], vehicle["waitingForManifest"]) == (3, 2, 3)
+    assert vehicle["gaps"] == [{"boot": Boot().id.hex(), "first": 2, "last": 3}]
+    assert vehicle["lastUpload"] == "2023-11-14T22:13:20Z"
+    shown = run("vehicle", "list")
+    for part in (VIN, "2023-11-14T22:13:20Z", "2 (000102…:2-3)", "3 for their manifest"):
+        assert part in shown
+
+
+def test_the_summary_counts_what_was_quarantined(run: CommandLine, fleet: str) -> None:
+    storage = run.storage()
+    stranger = "VF3STRANGER000009"
+    Ingest(storage.receiving, lambda: EPOCH_MS).commit(
+        [Delivery(topic(VIN, UP), b""), Delivery(topic(stranger, UP), b"")]
+    )
+    storage.close()
+    counts = json.loads(run("status", "--json"))
+    assert (counts["fleets"], counts["vehicles"], counts["uploads"]) == (1, 1, 0)
+    assert counts["quarantined"]["unregistered"] == 1
+    assert sum(counts["quarantined"].values()) == 2
+    assert fleet
+    assert "quarantined: unregistered" in run("status")
+
+
+def test_rebuild_gives_the_same_records(run: CommandLine, fleet: str) -> None:
+    assert fleet
+    run.receive(0, 1, 2)
+
+    def records() -> list[object]:
+        storage = run.storage()
+        found: list[object] = [storage.reader.status(VIN), storage.reader.trips(VIN, [(0, 1 << 50)])]
+        storage.close()
+        return found
+
+    before = records()
+    assert before[0] is not None
+    assert VIN in run("rebuild")
+    assert VIN in run("rebuild", VIN)
+    assert records() == before
+
+
+def test_rebuild_restores_records_that_were_damaged(run: CommandLine, fleet: str) -> None:
+    assert fleet
+    run.receive(0, 1)
+    storage = run.storage()
+    right = storage.reader.status(VIN)
+    with storage.database.write() as connection:
+        connection.execute("DELETE FROM status")
+        connection.execute("DELETE FROM chunk")
+    storage.close()
+    run("rebuild", VIN)
+    storage = run.storage()
+    assert storage.reader.status(VIN) == right
+    storage.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (["vehicle", "add", "TOOSHORT", "--model", MODEL, "--fleet", "f"], 2, "expected 17 letters"),
+        (["vehicle", "add", VIN, "--model", "tset-car", "--fleet", "f"], 1, "did you mean test-car?"),
+        (["vehicle", "add", VIN, "--model", "../vehicles/test-car", "--fleet", "f"], 1, "no vehicle profile"),
+        (["vehicle", "add", VIN, "--model", MODEL, "--fleet", "nowhere"], 1, "no fleet nowhere"),
+        (["client", "add", "--user", "me", "--fleet", "nowhere"], 1, "no fleet nowhere"),
+        (["client", "add", "--user", "a:b", "--fleet", "f"], 2, "colon"),
+        (["rebuild", "VF3STRANGER000009"], 1, "not registered: VF3STRANGER000009"),
+        (["fleet", "list", "--database", "/nowhere/at/all.db"], 1, "does not exist"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_was_expected(
+    run: CommandLine, arguments: list[str], code: int, complaint: str
+) -> None:
+    assert complaint in run(*arguments, fails=code)
+
+
+def test_a_wrong_configuration_stops_every_command(run: CommandLine) -> None:
+    run.config.write_text('[databse]\npath = "x"\n')
+    assert "bridge.toml:1: databse: unknown key; did you mean database?" in run("fleet", "list", fails=1)
+
+
+def test_another_database_may_be_named(run: CommandLine, tmp_path: Path) -> None:
+    run("fleet", "add", "Elsewhere", "--database", str(tmp_path / "other.db"))
+    assert json.loads(run("fleet", "list", "--json")) == []
+
+
+def test_an_address_that_is_taken_is_named(run: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        run.config.write_text(f"[api]\nport = {taken.getsockname()[1]}\n")
+        assert f"cannot listen on 127.0.0.1:{taken.getsockname()[1]}" in run("serve", fails=1)
