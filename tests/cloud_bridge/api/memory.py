@@ -31,6 +31,7 @@ class MemoryReader:
 
     def fleets(self, ids: Sequence[str], offset: int, limit: int) -> tuple[int, list[Fleet]]:
         found = [self.all_fleets[fleet_id] for fleet_id in ids if fleet_id in self.all_fleets]
+        found.sort(key=lambda fleet: (fleet.created_at_ms, fleet.id))
         return len(found), found[offset : offset + limit]
 
     def fleet(self, fleet_id: str) -> Fleet | None:
@@ -38,6 +39,7 @@ class MemoryReader:
 
     def vehicles(self, fleet_id: str, vin_prefix: str, offset: int, limit: int) -> tuple[int, list[Vehicle]]:
         found = [vehicle for vehicle in self.members.get(fleet_id, ()) if vehicle.vin.startswith(vin_prefix)]
+        found.sort(key=lambda vehicle: vehicle.vin)
         return len(found), found[offset : offset + limit]
 
     def vehicle(self, fleet_id: str, vehicle_id: str) -> Vehicle | None:

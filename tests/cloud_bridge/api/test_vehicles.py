@@ -7,7 +7,7 @@ VEHICLES = "/fleets/{fid}/vehicles"
 
 def test_a_fleet_lists_its_vehicles_and_no_others(api: Api) -> None:
     body = api.get(VEHICLES)
-    assert [vehicle["vin"] for vehicle in body["_embedded"]["vehicles"]] == [VAN.vin, CAR.vin, SILENT.vin]
+    assert [vehicle["vin"] for vehicle in body["_embedded"]["vehicles"]] == [VAN.vin, SILENT.vin, CAR.vin]
 
 
 def test_a_fleet_without_vehicles_lists_none_with_200(api: Api) -> None:
@@ -61,8 +61,8 @@ def test_the_list_has_the_brand_without_the_label_as_published(api: Api) -> None
     extensions = [vehicle.get("_embedded") for vehicle in body["_embedded"]["vehicles"]]
     assert extensions == [
         {"extension": {"branding": {"brand": "Peugeot"}}},
-        {"extension": {"branding": {"brand": "Alfa Romeo"}}},
         None,
+        {"extension": {"branding": {"brand": "Alfa Romeo"}}},
     ]
 
 

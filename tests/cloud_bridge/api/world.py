@@ -15,7 +15,7 @@ import httpx
 from cloud_bridge.api.app import create_app
 from cloud_bridge.api.links import BASE
 from cloud_bridge.records.model import EnergyConsumption, EnergyLevel, Fault, Known, Message, Position, Status, Trip
-from cloud_bridge.store.port import Client, Fleet, Vehicle
+from cloud_bridge.store.port import Client, Fleet, Reader, Vehicle
 from tests.cloud_bridge.api.memory import MemoryReader
 from tests.published import Published
 
@@ -123,10 +123,12 @@ class Api:
     published: Published
     reader: MemoryReader = field(default_factory=reader)
     in_threads: bool = True
+    instead: Reader | None = None
+    """Another reader that is asked instead."""
 
     def __post_init__(self) -> None:
         app = create_app(
-            self.reader,
+            self.instead or self.reader,
             PUBLIC_URL,
             lambda: NOW,
             verify=lambda secret, secret_hash: secret[::-1] == secret_hash,
