@@ -20,7 +20,7 @@ from agent import check, show
 from agent.bus.interface import InterfaceError
 from agent.bus.recording import RecordingError
 from agent.compiling import compile_plan
-from agent.connection import TlsError
+from agent.connection import CredentialsError
 from agent.inventory import journals_in, take_inventory
 from agent.journal import JournalError
 from agent.lifting import UplinkEndedError, state_of
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, UnknownModelError, ConfigurationError) as wrong:
         _say(console, str(wrong), "red")
         return USAGE
-    except (RecordingError, JournalError, TlsError, InterfaceError, UplinkEndedError) as failure:
+    except (RecordingError, JournalError, CredentialsError, InterfaceError, UplinkEndedError) as failure:
         _say(console, str(failure), "red")
         return FAILED
     except OSError as failure:

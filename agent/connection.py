@@ -13,6 +13,7 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -35,8 +36,8 @@ class ConnectionLostError(Exception):
     """There is no connection, or no more; the text says why."""
 
 
-class TlsError(Exception):
-    """The certificates cannot be used; the text says which file and why."""
+class CredentialsError(Exception):
+    """Certificates or password cannot be used; the text says which file and why."""
 
 
 @dataclass(slots=True)
@@ -52,17 +53,18 @@ class Happened:
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Raises TlsError when a file is absent, unreadable or no certificate."""
+    """Raises CredentialsError when a file is absent, unreadable or no certificate."""
     try:
         context = ssl.create_default_context(cafile=tls.ca)
     except OSError as error:
-        raise TlsError(f"{tls.ca}: cannot be used as certificate authority: {error.strerror or error}") from error
+        what = f"{tls.ca}: cannot be used as certificate authority"
+        raise CredentialsError(f"{what}: {error.strerror or error}") from error
     if tls.certificate is not None:
         try:
             context.load_cert_chain(tls.certificate, tls.key)
         except OSError as error:
             what = f"{tls.certificate} with the key {tls.key}"
-            raise TlsError(f"{what}: cannot be used as certificate: {error.strerror or error}") from error
+            raise CredentialsError(f"{what}: cannot be used as certificate: {error.strerror or error}") from error
     return context
 
 
@@ -73,6 +75,14 @@ def _session() -> Properties:
     return properties
 
 
+def password_in(file: Path) -> str:
+    """Raises CredentialsError when the file cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8").partition("\n")[0]
+    except (OSError, UnicodeDecodeError) as error:
+        raise CredentialsError(f"{file}: cannot be used as password file: {error}") from error
+
+
 class Connection:
     """To one broker, in the name of one vehicle."""
 
@@ -81,7 +91,8 @@ class Connection:
         vin: str,
         address: tuple[str, int],
         settings: UplinkSettings,
-        tls: ssl.SSLContext | None,
+        tls: ssl.SSLContext | None = None,
+        password: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Opens nothing yet. `clock` gives monotonic seconds."""
@@ -110,6 +121,8 @@ class Connection:
         self._client.max_inflight_messages_set(_MOST_UNACKNOWLEDGED)
         if tls is not None:
             self._client.tls_set_context(tls)
+        if settings.user is not None:
+            self._client.username_pw_set(settings.user, password)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message

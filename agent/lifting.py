@@ -81,7 +81,7 @@ def state_of(vin: str, settings: Settings) -> Path:
 
 @contextmanager
 def lifting(vin: str, settings: Settings, manifest: Manifest) -> Iterator[Lifting]:
-    """Raises JournalError, TlsError, or OSError when the state folder cannot be written."""
+    """Raises JournalError, CredentialsError, or OSError when the state folder cannot be written."""
     folder = state_of(vin, settings)
     manifests = Manifests(folder / MANIFESTS)
     manifests.put(encode_manifest(manifest))

@@ -67,7 +67,7 @@ def run(
 ) -> Progress:
     """Runs until `stop` is set. `report` is called some times a second.
 
-    Raises InterfaceError (the settings name an interface that does not exist), JournalError, TlsError,
+    Raises InterfaceError (the settings name an interface that does not exist), JournalError, CredentialsError,
     UplinkEndedError, OSError when the state folder cannot be written.
     """
     losses = Losses(lambda damage: log.warning("%s", damage))

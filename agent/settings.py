@@ -37,6 +37,9 @@ class UplinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`host` or `host:port`, tried in turn."""
     protocol: Literal[4, 5] = 5
     """MQTT 5, or 4 for MQTT 3.1.1."""
+    user: str | None = None
+    password_file: Path | None = None
+    """The password is its first line."""
     tls: Tls | None = None
     receipt_timeout: Duration = Duration(30_000)
     """An upload without a receipt is sent again after this time."""
@@ -114,7 +117,11 @@ def load_settings(path: Path) -> Settings:
         settings,
         profile=settings.profile and folder / settings.profile,
         state=folder / settings.state,
-        uplink=msgspec.structs.replace(settings.uplink, tls=tls),
+        uplink=msgspec.structs.replace(
+            settings.uplink,
+            tls=tls,
+            password_file=settings.uplink.password_file and folder / settings.uplink.password_file,
+        ),
     )
 
 
@@ -138,6 +145,8 @@ def _contradictions(settings: Settings) -> Iterator[tuple[Keys, str]]:
             yield ("uplink", "brokers", index), str(wrong)
     if uplink.tls is not None and (uplink.tls.certificate is None) != (uplink.tls.key is None):
         yield ("uplink", "tls"), "certificate and key go together: give both or none"
+    if uplink.password_file is not None and uplink.user is None:
+        yield ("uplink", "password_file"), "a password needs a user"
     for name, value in (("in_flight", uplink.in_flight), ("in_flight_bytes", uplink.in_flight_bytes)):
         if value < 1:
             yield ("uplink", name), f"expected 1 or more, found {value}"

@@ -29,7 +29,7 @@ from tenacity.retry import retry_if_exception_type
 from tenacity.stop import stop_when_event_set
 from tenacity.wait import wait_random_exponential
 
-from agent.connection import Connection, ConnectionLostError, Happened, tls_context
+from agent.connection import Connection, ConnectionLostError, Happened, password_in, tls_context
 from agent.flight import Flight
 from agent.journal import Journal, Stored
 from agent.manifests import Manifests
@@ -71,7 +71,7 @@ class Uplink:
     def __init__(
         self, vin: str, settings: UplinkSettings, journal: Journal, manifests: Manifests, clock: Callable[[], float]
     ) -> None:
-        """Raises TlsError when the certificates cannot be used."""
+        """Raises CredentialsError when certificates or password cannot be used."""
         self.counters = Counters()
         self._vin = vin
         self._settings = settings
@@ -81,6 +81,7 @@ class Uplink:
         self._receipt_timeout_s = settings.receipt_timeout / 1000
         self._patience_s = max(settings.receipt_timeout, settings.connect_timeout) / 1000
         self._tls = tls_context(settings.tls) if settings.tls is not None else None
+        self._password = password_in(settings.password_file) if settings.password_file is not None else None
         self._brokers = cycle(settings.addresses())
         self._flight = Flight(self._receipt_timeout_s, settings.in_flight, settings.in_flight_bytes)
         self._uploads_by_mid: dict[int, Key] = {}
@@ -163,7 +164,7 @@ class Uplink:
 
     def _one_connection(self) -> None:
         """Serves one connection until it ends; raises ConnectionLostError when it ended without having been of use."""
-        connection = Connection(self._vin, next(self._brokers), self._settings, self._tls, self._clock)
+        connection = Connection(self._vin, next(self._brokers), self._settings, self._tls, self._password, self._clock)
         receipted_before = self.counters.receipted
         began_s = self._clock()
         try:

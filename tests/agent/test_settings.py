@@ -33,7 +33,7 @@ def test_the_lines_commented_out_in_the_example_show_every_default(tmp_path: Pat
     text = re.sub(r"^# (?=\[|[a-z_]+ = )", "", SHIPPED.read_text(), flags=re.MULTILINE)
     shown = loaded(tmp_path, text)
     assert shown.journal == Settings().journal
-    assert msgspec.structs.replace(shown.uplink, tls=None) == Settings().uplink
+    assert msgspec.structs.replace(shown.uplink, tls=None, user=None, password_file=None) == Settings().uplink
     assert shown.state == Settings().state
     assert shown.gnss == GnssSettings(port="/dev/ttyACM0")
     assert shown.buses["can0"] == BusSettings(channel="can0", bitrate=500_000)
@@ -75,6 +75,7 @@ def test_brokers_have_the_port_of_their_protocol_unless_they_name_one(tmp_path: 
         ("[uplink]\nin_flight = 0", r"agent\.toml:2: uplink\.in_flight: expected 1 or more"),
         ('[uplink]\nkeepalive = "1 ms"', r"uplink\.keepalive: expected 1 s to 18 h"),
         ('[uplink.tls]\nkey = "k.pem"', r"uplink\.tls: certificate and key go together"),
+        ('[uplink]\npassword_file = "p"', r"uplink\.password_file: a password needs a user"),
         ("[journal]\nmax_bytes = 100000", r"journal\.max_bytes: expected four segments or more"),
         ("[buses.can0]\nbitrate = 500000", r"buses\.can0.*channel"),
     ],
