@@ -294,3 +294,8 @@ def test_the_next_trip_after_one_whose_end_was_not_heard_is_unstarted_when_movin
 def test_an_engine_stop_of_exactly_the_pause_does_not_end_the_trip() -> None:
     stop = [*drive(1, 60, RUNNING), at(61, STOPPED), at(241, RUNNING), *drive(242, 9, RUNNING)]
     assert len(fold([stretch(stop)], ENGINE).trips) == 1
+
+
+def test_seeing_the_ignition_off_before_a_sleep_is_not_seeing_the_start() -> None:
+    slept = [stretch([at(-70, STOP)], asleep=True), stretch([*drive(0, 60, START), at(60, STOP)])]
+    assert fold(slept).trip.faults == (Fault("Unstarted"),)
