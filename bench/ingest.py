@@ -1,9 +1,10 @@
 """Ingest: uploads a second into SQLite that survives a power cut.
 
-Uploads of 200 vehicles, five seconds of driving each: five positions, speed, and the states that changed. They go through
-`Ingest.commit` as the broker would hand them over, in batches as the bridge makes them under load: read, checked, stored
-with what receipts need, and on disk (WAL, `synchronous=FULL`) when it returns. The baseline is the same with each upload
-in a transaction of its own. Both run in turn, each time with an empty database on the disk of the build folder.
+Uploads of 200 vehicles, five seconds of driving each: five positions, speed, and the states that changed. They go
+through `Ingest.commit` as the broker would hand them over, in batches as the bridge makes them under load: read, checked,
+stored with what receipts need, and on disk (WAL, `synchronous=FULL`) when it returns. The baseline is the same with each
+upload in a transaction of its own. Each round has an empty database on the disk of the build folder; of the clock the
+best round counts (others measure what else the machine does), of the processor the median.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from contract.upload import Anchor, AnchorSource, Change, Count, Grid, Ledger, R
 
 VEHICLES = 200
 UPLOADS_EACH = 100
-ALONE = 1000
+ALONE = 300
 """Uploads of the baseline: it takes longer."""
-ROUNDS = 3
+ROUNDS = 5
 POSITIONS = 5
 BUDGET_PER_S = 10_000
+BUDGET_CPU_US = 100
 
 _MANIFEST = Manifest(
     "bench",
@@ -39,11 +41,12 @@ _MANIFEST = Manifest(
         Group(
             Sampling.EVERY,
             1000,
-            tuple(Signal(f"GNSS.{name}", 1e-7, unit="deg") for name in ("Longitude", "Latitude"))
-            + (
+            (
+                Signal("GNSS.Longitude", 1e-7, unit="deg"),
+                Signal("GNSS.Latitude", 1e-7, unit="deg"),
                 Signal("GNSS.Altitude", 0.1, unit="m"),
                 Signal("GNSS.Heading", unit="deg"),
-                Signal("Motion.Speed", 0.01),
+                Signal("Motion.Speed", 0.01, unit="km/h"),
             ),
         ),
         Group(Sampling.ON_CHANGE, 60_000, (Signal("Body.Ignition"), Signal("Odometer.Total", 0.1, unit="km"))),
@@ -62,13 +65,15 @@ def run(_: Path) -> list[Measure]:
     ]
     together = [_measure(vins, deliveries, BATCH) for _ in range(ROUNDS)]
     alone = [_measure(vins, deliveries[:ALONE], 1) for _ in range(ROUNDS)]
-    per_s, alone_per_s = median(1 / wall for wall, _ in together), median(1 / wall for wall, _ in alone)
+    per_s, alone_per_s = (max(1 / wall for wall, _ in each) for each in (together, alone))
     cpu_us, alone_cpu_us = (median(cpu for _, cpu in each) * 1e6 for each in (together, alone))
     size = len(deliveries[0].payload)
     one = "one upload, one transaction"
     return [
         Measure("ingest, SQLite FULL", per_s, "uploads/s", BUDGET_PER_S, False, f"{one}: {alone_per_s:,.0f} uploads/s"),
-        Measure("ingest, CPU", cpu_us, "µs/upload", None, True, f"{one}: {alone_cpu_us:,.0f} µs; {size} bytes each"),
+        Measure(
+            "ingest, CPU", cpu_us, "µs/upload", BUDGET_CPU_US, True, f"{one}: {alone_cpu_us:,.0f} µs; {size} bytes each"
+        ),
     ]
 
 
