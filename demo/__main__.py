@@ -151,9 +151,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _replay(drive: Drive, broker_port: int) -> None:
     nmea = ["--nmea", str(drive.nmea)] if drive.nmea else []
+    where = ["--broker", f"127.0.0.1:{broker_port}", "--state", str(FOLDER / "vehicle")]
     agent = subprocess.run(
-        _program("agent", "replay", str(drive.log), *nmea, "--model", drive.model, "--vin", drive.vin)
-        + ["--broker", f"127.0.0.1:{broker_port}", "--state", str(FOLDER / "vehicle")]
+        _program("agent", "replay", str(drive.log), *nmea, "--model", drive.model, "--vin", drive.vin, *where)
     )
     if agent.returncode:
         raise DemoError("the agent did not get every upload receipted; what it said is above")

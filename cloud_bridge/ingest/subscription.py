@@ -173,7 +173,7 @@ class Subscription:
         client.subscribe([(f"{self._share(leaf)}{PREFIX}/+/{leaf}", 1) for leaf in (UP, MANIFEST)])
 
     def _share(self, leaf: str) -> str:
-        # A name for each filter: rumqttd takes two filters of one share name for one subscription, and drops the second.
+        # A name for each filter: rumqttd drops the second of two filters that have one share name.
         return f"$share/{self._settings.group}-{leaf}/" if self._settings.shared else ""
 
     def _unreachable(self, _client: mqtt.Client, _userdata: object) -> None:

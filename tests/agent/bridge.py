@@ -92,6 +92,8 @@ class Bridge:
         if message.topic.endswith(topics.MANIFEST):
             self.manifests.append(payload)
             self.wanted = tuple(wanted for wanted in self.wanted if wanted != digest(payload))
+            if self.receipts:
+                self.say(vin, Receipt(bytes(16), wanted=self.wanted))
             return
         key = self._number(payload)
         if key is None:
