@@ -1,10 +1,10 @@
 """Ingest: uploads a second into SQLite that survives a power cut.
 
 Uploads of 200 vehicles, five seconds of driving each: five positions, speed, and the states that changed. They go
-through `Ingest.commit` as the broker would hand them over, in batches as the bridge makes them under load: read, checked,
-stored with what receipts need, and on disk (WAL, `synchronous=FULL`) when it returns. The baseline is the same with each
-upload in a transaction of its own. Each round has an empty database on the disk of the build folder; of the clock the
-best round counts (others measure what else the machine does), of the processor the median.
+through `Ingest.commit` as the broker would hand them over, in batches as the bridge makes them under load: read,
+checked, stored with what receipts need, and on disk (WAL, `synchronous=FULL`) when it returns. The baseline is the same
+with each upload in a transaction of its own. Each round has an empty database on the disk of the build folder; of the
+clock the best round counts (others measure what else the machine does), of the processor the median.
 """
 
 from __future__ import annotations
@@ -69,11 +69,10 @@ def run(_: Path) -> list[Measure]:
     cpu_us, alone_cpu_us = (median(cpu for _, cpu in each) * 1e6 for each in (together, alone))
     size = len(deliveries[0].payload)
     one = "one upload, one transaction"
+    rate, cost = f"{one}: {alone_per_s:,.0f} uploads/s", f"{one}: {alone_cpu_us:,.0f} µs; {size} bytes each"
     return [
-        Measure("ingest, SQLite FULL", per_s, "uploads/s", BUDGET_PER_S, False, f"{one}: {alone_per_s:,.0f} uploads/s"),
-        Measure(
-            "ingest, CPU", cpu_us, "µs/upload", BUDGET_CPU_US, True, f"{one}: {alone_cpu_us:,.0f} µs; {size} bytes each"
-        ),
+        Measure("ingest, SQLite FULL", per_s, "uploads/s", BUDGET_PER_S, False, rate),
+        Measure("ingest, CPU", cpu_us, "µs/upload", BUDGET_CPU_US, True, cost),
     ]
 
 
