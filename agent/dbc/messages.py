@@ -30,6 +30,7 @@ LOOSE_SIGNAL = re.compile(
     r'\s*(?:"(?P<unit>[^"]*)")?\s*(?P<receivers>[^"]*)$',
     re.ASCII,
 )
+PLACE = re.compile(r"\d\s*\|\s*\d+\s*@\s*[01]\s*[-+]", re.ASCII)
 SELECTOR_MARK = re.compile(r"\bm?\d*M\s*:", re.ASCII)
 LOOSE_NUMBER = re.compile(r"([-+]?)\s*(\d+\.?\d*|\.\d+)((?:[eE][-+]?\d+)?)", re.ASCII)
 
@@ -86,10 +87,10 @@ class Messages:
         """Text that is no statement.
 
         It may have been a message, and then the signals after it are not those of the message before. It was none if it
-        has the `@` of a signal, or continues the receivers of the signal before it.
+        has the place of a signal in it, or continues the receivers of the signal before it.
         """
         self.report(statement, f"no statement of a DBC file: {shown(statement)}", "quarantined")
-        if "@" not in statement.text and not self._continued:
+        if not PLACE.search(statement.text) and not self._continued:
             self._block = None
             self._unreadable_message = True
 
