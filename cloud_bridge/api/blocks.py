@@ -1,7 +1,7 @@
 """The blocks of vehicle data: what status and telemetry are made of.
 
 Each block exists as it stands in a telemetry message, and as it stands in the status (`Stamped…`), with a `createdAt`
-of its own: the oldest collection time of its members. Three keep it in telemetry too, as published: ignition, wiping
+of its own: the newest collection time of its members. Three keep it in telemetry too, as published: ignition, wiping
 blades and the maintenance extension.
 Enums, limits and units are those of the catalog's data.
 """

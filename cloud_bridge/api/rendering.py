@@ -5,14 +5,16 @@
 document's type when the module is loaded (a place that the type does not have is an error then), once for the status
 and once for telemetry, where most blocks lie below `vehicle`.
 
-A block with a `createdAt` carries the oldest collection time of its members, nested blocks included: it never claims to
-be fresher than it is. Data that no place takes (`position.*`, `alert.*`) are passed over: other documents show them.
+A block with a `createdAt` carries the newest collection time of its members, nested blocks included: a vehicle says a
+change at once and restates the rest regularly, so at that time all of them were as shown. A member that was last said
+`TOGETHER_MS` or more before is left out, because the block's time would misdate it. Data that no place takes
+(`position.*`, `alert.*`) are passed over: other documents show them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
@@ -82,8 +84,8 @@ ONLY_IF: Mapping[str, tuple[str, Value]] = MappingProxyType({"wipingBlades.speed
 _STEP = re.compile(r"(\w+)(?:\[([^\]]*)\])?")
 _ADD = "[]"
 _STAMP = "createdAt"
-_LATER = 2**62
-"""Later than any collection time."""
+TOGETHER_MS = 600_000
+"""Members of a block that were said within this time are published under one time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +138,13 @@ class Renderer:
         places = self._all if kinds is None else self._select(kinds)
         blocks: list[Any] = [None] * len(self._slots)
         blocks[0] = document
-        stamped: list[Json] = []
         # In the table's order, whatever order the data came in.
-        for index in sorted([places[key] for key in known if key in places]):
-            key, slot, name, convert, only_if, stamps = self._leaves[index]
+        leaves = [self._leaves[index] for index in sorted([places[key] for key in known if key in places])]
+        leaves = [leaf for leaf in leaves if leaf.only_if is None or _holds(leaf.only_if, known)]
+        newest_ms = _newest(leaves, known)
+        for key, slot, name, convert, _, stamps in leaves:
             value, at_ms = known[key].value, known[key].at_ms
-            if only_if is not None and not _holds(only_if, known):
+            if stamps and newest_ms[stamps[-1]] - at_ms >= TOGETHER_MS:
                 continue
             if convert is not None:
                 converted = convert(value)
@@ -150,36 +153,42 @@ class Renderer:
                 value = converted
             block = blocks[slot]
             if block is None:
-                block = self._make(blocks, slot, stamped)
+                block = self._make(blocks, slot, newest_ms)
             if name:
                 block[name] = value
             elif value not in block:
                 block.append(value)
-            for stamp in stamps:
-                if at_ms < blocks[stamp][_STAMP]:
-                    blocks[stamp][_STAMP] = at_ms
-        for block in stamped:
-            block[_STAMP] = rfc3339(block[_STAMP])
 
     def _select(self, kinds: frozenset[str]) -> dict[str, int]:
         if kinds not in self._of_kinds:
             self._of_kinds[kinds] = {key: index for key, index in self._all.items() if DATA[key].telemetry in kinds}
         return self._of_kinds[kinds]
 
-    def _make(self, blocks: list[Any], index: int, stamped: list[Json]) -> Any:
+    def _make(self, blocks: list[Any], index: int, newest_ms: Mapping[int, int]) -> Any:
         slot = self._slots[index]
         parent = blocks[slot.parent]
         if parent is None:
-            parent = self._make(blocks, slot.parent, stamped)
+            parent = self._make(blocks, slot.parent, newest_ms)
         block: Any = [] if slot.template is None else slot.template.copy()
         if slot.template is not None and _STAMP in slot.template:
-            stamped.append(block)
+            block[_STAMP] = rfc3339(newest_ms[index])
         if slot.name:
             parent[slot.name] = block
         else:
             parent.append(block)
         blocks[index] = block
         return block
+
+
+def _newest(leaves: Iterable[_Leaf], known: Mapping[str, Known]) -> dict[int, int]:
+    """The newest collection time in each block that carries one."""
+    newest_ms: dict[int, int] = {}
+    for leaf in leaves:
+        at_ms = known[leaf.key].at_ms
+        for slot in leaf.stamped:
+            if at_ms > newest_ms.get(slot, -1):
+                newest_ms[slot] = at_ms
+    return newest_ms
 
 
 def _holds(condition: tuple[str, Value], known: Mapping[str, Known]) -> bool:
@@ -212,7 +221,7 @@ def _new_slot(compiled: _Compilation, parent: int, path: str, step: str) -> int:
     name, conditions = found[1], found[2]
     kind = _block_type(_field(compiled.types[parent], name, path), path)
     fields = {item.encode_name for item in msgspec.structs.fields(kind)}
-    template: Json = {_STAMP: _LATER} if _STAMP in fields else {}
+    template: Json = {_STAMP: ""} if _STAMP in fields else {}
     for condition in filter(None, (conditions or "").split(",")):
         identifier, _, value = condition.partition("=")
         _field(kind, identifier, path)

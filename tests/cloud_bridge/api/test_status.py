@@ -74,14 +74,30 @@ def test_links_lead_to_the_vehicle_and_its_fleet(api: Api) -> None:
     api.follow(STATUS, links["self"]["href"])
 
 
-def test_a_block_is_as_old_as_its_oldest_member_and_the_document_as_new_as_its_newest(api: Api) -> None:
+def test_a_block_is_as_new_as_its_newest_member_and_so_is_the_document(api: Api) -> None:
     body = api.get(STATUS)
-    assert body["kinetic"] == {"speed": 39.0, "moving": True, "createdAt": "2024-03-05T08:58:00Z"}
+    assert body["kinetic"] == {"speed": 39.0, "moving": True, "createdAt": "2024-03-05T08:59:00Z"}
     assert body["odometer"] == {"mileage": 12978.9, "createdAt": "2024-03-05T08:50:00Z"}
     assert body["createdAt"] == body["updatedAt"] == "2024-03-05T08:59:00Z"
 
 
-def test_blocks_in_blocks_say_their_own_age_and_their_parent_the_oldest(api: Api) -> None:
+def test_a_block_leaves_out_what_was_last_said_long_before_the_rest(api: Api) -> None:
+    api.reader.statuses[VAN.vin] = Status(
+        {
+            "doorsState.opening.Driver": Known("Open", MORNING + 10 * MINUTE),
+            "doorsState.opening.Passenger": Known("Closed", MORNING + 1),
+            "doorsState.opening.Trunk": Known("Open", MORNING),
+        },
+        None,
+        MORNING + 10 * MINUTE,
+    )
+    doors = api.get(STATUS)["doorsState"]
+    assert doors["createdAt"] == "2024-03-05T07:10:00Z"
+    shown = {one["identifier"]: one["state"] for one in doors["opening"]}
+    assert shown == {"Driver": "Open", "Passenger": "Closed"}
+
+
+def test_blocks_in_blocks_say_their_own_age_and_their_parent_the_newest(api: Api) -> None:
     electric = "energies.Electric"
     api.reader.statuses[VAN.vin] = Status(
         {
@@ -95,9 +111,9 @@ def test_blocks_in_blocks_say_their_own_age_and_their_parent_the_oldest(api: Api
     )
     (energy,) = api.get(STATUS)["energies"]
     battery = energy["extension"]["electric"]["battery"]
-    assert battery["load"] == {"capacity": 46_000, "residual": 28_300, "createdAt": "2024-03-05T07:01:00Z"}
+    assert battery["load"] == {"capacity": 46_000, "residual": 28_300, "createdAt": "2024-03-05T07:02:00Z"}
     assert battery["health"] == {"capacity": 97, "createdAt": "2024-03-05T07:02:00Z"}
-    assert energy["createdAt"] == "2024-03-05T07:01:00Z"
+    assert energy["createdAt"] == "2024-03-05T07:03:00Z"
     assert (energy["subType"], energy["level"]) == ("ElectricEnergy", 61.5)
 
 
