@@ -39,7 +39,7 @@ def plan() -> Plan:
 
 @pytest.fixture(scope="module")
 def short_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first five minutes of the demo drive."""
+    """The first minutes of the demo drive."""
     path = tmp_path_factory.mktemp("recording") / "short.log"
     with gzip.open(LOG, "rt") as lines:
         path.write_text("".join(next(lines) for _ in range(10_000)))
@@ -69,9 +69,7 @@ def uploads(bridge: Bridge, plan: Plan) -> list[Upload]:
     return [decode_upload(payload, plan.manifest) for _, payload in sorted(bridge.held.items())]
 
 
-def test_a_replay_lifts_the_whole_recording(
-    mosquitto: Mosquitto, tmp_path: Path, plan: Plan, short_log: Path
-) -> None:
+def test_a_replay_lifts_the_whole_recording(mosquitto: Mosquitto, tmp_path: Path, plan: Plan, short_log: Path) -> None:
     with Bridge(mosquitto.port, number) as bridge:
         outcome = played(wanted(short_log, tmp_path, mosquitto.port), plan)
         lifted = uploads(bridge, plan)
@@ -90,15 +88,16 @@ def test_a_replay_lifts_the_whole_recording(
     assert [take_inventory(path).uploads for path in journals_in(tmp_path)] == [0]
 
 
-@pytest.mark.slow
-def test_the_receivers_sentences_become_positions(mosquitto: Mosquitto, tmp_path: Path, plan: Plan) -> None:
+def test_the_receivers_sentences_become_positions(
+    mosquitto: Mosquitto, tmp_path: Path, plan: Plan, short_log: Path
+) -> None:
     longitude = next(
         index
         for index, signal in enumerate(signal for group in plan.manifest.groups for signal in group.signals)
         if signal.name == "GNSS.Longitude"
     )
     with Bridge(mosquitto.port, number) as bridge:
-        outcome = played(replace(wanted(LOG, tmp_path, mosquitto.port), nmea=NMEA), plan)
+        outcome = played(replace(wanted(short_log, tmp_path, mosquitto.port), nmea=NMEA), plan)
         lifted = uploads(bridge, plan)
     assert outcome.ended is Ended.RECEIPTED
     first = sum(len(group.signals) for group in plan.manifest.groups[: _group_of(plan, longitude)])
@@ -108,7 +107,7 @@ def test_the_receivers_sentences_become_positions(mosquitto: Mosquitto, tmp_path
         for grid in upload.grids
         if grid.group == _group_of(plan, longitude)
     ]
-    assert sum(len(column) - column.count(None) for column in columns) > 500
+    assert sum(len(column) - column.count(None) for column in columns) > 100
 
 
 def _group_of(plan: Plan, signal: int) -> int:
@@ -170,27 +169,24 @@ def test_a_finished_recording_replayed_again_is_another_drive(
         assert len({key.boot for key in bridge.held}) == 2
 
 
-@pytest.mark.slow
-def test_full_speed_never_runs_far_ahead_of_the_receipts(
-    mosquitto: Mosquitto, tmp_path: Path
-) -> None:
+def test_full_speed_never_runs_far_ahead_of_the_receipts(mosquitto: Mosquitto, tmp_path: Path, short_log: Path) -> None:
     """A thin line: the agent could read the recording in a second, and must not hold it all."""
-    quick = compile_plan(PROFILE, cadence_ms=5000)
+    quick = compile_plan(PROFILE, cadence_ms=1000)
     deepest = 0
 
     def watch(progress: Progress) -> None:
         nonlocal deepest
         deepest = max(deepest, progress.depth)
 
-    what = wanted(LOG, tmp_path, mosquitto.port)
+    what = wanted(short_log, tmp_path, mosquitto.port)
     narrow = msgspec.structs.replace(what.settings.uplink, in_flight=4)
     what = replace(what, settings=msgspec.structs.replace(what.settings, uplink=narrow))
     with Bridge(mosquitto.port, number) as bridge:
         outcome = replay(what, quick, watch, threading.Event())
         assert outcome.ended is Ended.RECEIPTED
-        assert len(bridge.held) > 200
-    # Twice the window, and what one slice of frames makes.
-    assert deepest <= 8 + 10
+        assert len(bridge.held) > 150
+    # Twice the window, and what one slice of 1024 frames (half a minute) makes.
+    assert deepest <= 8 + 40
 
 
 def test_a_damaged_recording_is_named_counted_and_the_rest_is_played(
@@ -225,9 +221,7 @@ def test_speed_paces_the_replay(mosquitto: Mosquitto, tmp_path: Path, plan: Plan
 
 
 @pytest.mark.slow
-def test_a_broker_killed_during_a_replay_costs_nothing(
-    mosquitto: Mosquitto, tmp_path: Path
-) -> None:
+def test_a_broker_killed_during_a_replay_costs_nothing(mosquitto: Mosquitto, tmp_path: Path) -> None:
     quick = compile_plan(PROFILE, cadence_ms=5000)
     with Bridge(mosquitto.port, number) as bridge:
         outcomes: list[Outcome] = []

@@ -68,7 +68,7 @@ def test_everything_pending_arrives_and_leaves_the_journal(
     mosquitto: Mosquitto, journal: Journal, manifests: Manifests, protocol: int
 ) -> None:
     keys = fill(journal, range(50))
-    chosen = settings(mosquitto.port, protocol=protocol)
+    chosen = settings(mosquitto.port, protocol=protocol, receipt_timeout=Duration(20_000))
     with Bridge(mosquitto.port) as bridge, lift(journal, manifests, chosen) as uplink:
         assert eventually(lambda: uplink.settled)
         assert set(bridge.held) == keys
@@ -132,7 +132,9 @@ def test_an_upload_that_was_lost_behind_the_broker_is_sent_again(
                 time.sleep(0.05)
             assert eventually(lambda: uplink.settled)
         assert keys <= set(bridge.held)
-        assert {sequence for (_, sequence), times in bridge.arrivals.items() if times > 1} == {2}
+        assert bridge.arrivals[Key(BOOT, 2)] >= 3
+        # The others are not sent again, unless a machine under load makes a receipt late.
+        assert sum(times > 1 for times in bridge.arrivals.values()) < 10
 
 
 def test_a_bridge_that_is_absent_gets_probes_instead_of_everything_again_and_again(
@@ -142,8 +144,8 @@ def test_a_bridge_that_is_absent_gets_probes_instead_of_everything_again_and_aga
     with lift(journal, manifests, settings(mosquitto.port, receipt_timeout=Duration(200))) as uplink:
         assert eventually(lambda: uplink.bridge_silent)
         time.sleep(2)
-        # The window of 8, then a probe after 0.2, 0.4, 0.8, 0.8 s.
-        assert 8 < uplink.counters.published <= 8 + 6
+        # The window of 8, then a probe after 0.2, 0.4, 0.8, 0.8 s; not the window every 0.2 s.
+        assert 8 < uplink.counters.published <= 8 + 8
         assert journal.depth == 40
         with Bridge(mosquitto.port) as bridge:
             assert eventually(lambda: uplink.settled)
@@ -278,7 +280,7 @@ def test_receipts_that_came_while_we_were_away_are_waiting(
         bridge.receipts = False
         with lift(journal, manifests, settings(wire.port, receipt_timeout=Duration(60_000))) as uplink:
             assert eventually(lambda: len(bridge.arrivals) == 5)
-            time.sleep(0.2)  # for the broker's last acknowledgement
+            time.sleep(0.5)  # for the broker's last acknowledgement
             wire.cut()
             bridge.say(VIN, Receipt(BOOT, (range(5),)))
             time.sleep(0.2)
