@@ -54,6 +54,7 @@ def test_limits_are_the_profiles_or_the_databases_as_raw_values(tmp_path: Path) 
 
 def test_raw_limits_include_what_lies_on_them_whatever_the_rounding() -> None:
     assert bounds(0.1, 0, 0, 67_660.2) == (0, 676_602)
+    assert bounds(0.1, 0, 1.1, 2.3) == (11, 23)
     assert bounds(-0.1, 100, -20, 50) == (500, 1200)
     assert bounds(0.5, -40, None, 215)[1] == 510
     assert bounds(0, 5, 1, 2)[0] < -(1 << 64)

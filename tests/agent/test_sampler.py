@@ -137,6 +137,16 @@ def test_an_on_change_signal_is_restated_once_per_interval_while_the_bus_confirm
     assert [(batch.start_ms, batch.end_ms) for batch in batches] == [(0, 60_000), (60_000, 120_000), (120_000, 129_901)]
 
 
+def test_what_comes_at_the_very_end_of_a_batch_is_in_the_next_one(plan: Plan) -> None:
+    frames = [*awake(61_000), motion(59_999, oil=0), motion(60_000, 100, oil=1)]
+    first, second = sampled(plan, frames)
+    assert (first.end_ms, second.start_ms) == (60_000, 60_000)
+    assert changes(plan, [first], "Motion.Oil") == [(59_999, 0)]
+    assert changes(plan, [second], "Motion.Oil") == [(60_000, 1)]
+    assert 60_000 not in grid(plan, [first], "Motion.Speed")
+    assert grid(plan, [second], "Motion.Speed")[60_000] == 100
+
+
 def test_a_condition_that_its_own_message_carries_holds_for_that_very_frame(plan: Plan) -> None:
     frames = [*awake(3000), motion(1000, oil=0), motion(1100, oil=1, test=1), motion(1200, oil=1), motion(2900, oil=1)]
     assert changes(plan, sampled(plan, frames), "Motion.Oil") == [(1000, 0), (1100, None), (1200, 1)]
