@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloud_bridge.records.fold import Stretch
-from cloud_bridge.records.model import EnergyLevel, Fault
+from cloud_bridge.records.model import Fault
 from contract.catalog import DATA
 from tests.cloud_bridge.records.drives import Drive, drive
 from tests.cloud_bridge.records.flows import fold
@@ -49,8 +49,8 @@ def test_the_peugeot_s_drive_is_one_trip_from_ignition_on_to_ignition_off(
 def test_the_peugeot_s_fuel_is_known_at_both_ends(peugeot: Drive, truth: dict[str, Any]) -> None:
     """The bus gives whole percents."""
     trip = peugeot.records.trip
-    assert trip.start_energies == (EnergyLevel("Fuel", truth["fuel_start_pct"]),)
-    (end,) = trip.end_energies
+    (start,), (end,) = trip.start_energies, trip.end_energies
+    assert (start.type, start.level) == ("Fuel", truth["fuel_start_pct"])
     assert end.level == pytest.approx(truth["fuel_end_pct"], abs=1)
 
 
