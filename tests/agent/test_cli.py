@@ -144,7 +144,7 @@ def test_a_live_run_ends_with_0_at_sigterm(mosquitto: Mosquitto, tmp_path: Path)
     [
         (["--vin", "VR3"], "--vin: 'VR3' is no VIN"),
         (["--model", "demo-cat"], "did you mean demo-car?"),
-        (["--broker", "a:b"], "--broker: expected \"host\" or \"host:port\", found 'a:b'"),
+        (["--broker", "a:b"], '--broker: expected "host" or "host:port", found \'a:b\''),
     ],
 )
 def test_wrong_words_are_answered_with_what_was_expected(
@@ -219,9 +219,7 @@ def test_journal_shows_boots_numbers_and_damage_for_programs(
     assert main(["journal", str(damaged_journal), "--json"]) == OK
     (inventory,) = json.loads(capsys.readouterr().out)
     assert inventory["uploads"] == 4
-    assert inventory["boots"] == [
-        {"boot": BOOT.hex(), "uploads": 4, "bytes": 400, "sequences": [[0, 2], [5, 5]]}
-    ]
+    assert inventory["boots"] == [{"boot": BOOT.hex(), "uploads": 4, "bytes": 400, "sequences": [[0, 2], [5, 5]]}]
     assert [(damage["bytes"], damage["offset"]) for damage in inventory["damage"]] == [(4, 544)]
 
 
