@@ -12,7 +12,8 @@ from pathlib import Path
 
 from agent.bus.losses import Losses
 
-_CHUNK = 1 << 18
+# Some thousand lines once decompressed: what is handed on at once stays small.
+_CHUNK = 1 << 16
 _GZIP = b"\x1f\x8b"
 _GZIP_WBITS = 31
 _SALVAGE_STEP = 16

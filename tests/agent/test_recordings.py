@@ -208,11 +208,13 @@ def test_a_commute_says_the_speed_that_its_gnss_measured(commute: Drive) -> None
         # CANmod.gps: speed in mm/s in the 20 bits from bit 0 of message 7, valid by bit 0 of the same.
         if frame.bus == "can1" and frame.id == 7 and frame.data[0] & 1:
             raw = int.from_bytes(frame.data, "little")
-            measured[frame.at_ms // 1000 * 1000] = (raw >> 1 & 0xFFFFF) * 0.001 * 3.6
+            measured[round(frame.at_ms / 1000) * 1000] = (raw >> 1 & 0xFFFFF) * 0.001 * 3.6
     both = [(kmh, measured[at_ms]) for at_ms, kmh in speed.items() if kmh is not None and at_ms in measured]
     assert len(both) > 1500
     errors = sorted(abs(said - found) for said, found in both)
-    assert errors[len(errors) // 2] <= 3
+    # The car is asked about once a second: while it brakes, half a second is more than 3 km/h.
+    assert errors[len(errors) * 98 // 100] <= 3
+    assert errors[len(errors) // 2] <= 1
     fuel = commute.values("Obd.FuelLevel")
     assert (round(fuel[0][1], 1), round(fuel[-1][1], 1)) == (54.9, 51.4)
 
