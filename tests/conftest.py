@@ -51,8 +51,17 @@ class Mosquitto:
     process: subprocess.Popen[bytes] | None = None
     extra: str = ""
     """More lines for its configuration."""
+    _known: bool = False
 
     def start(self) -> None:
+        for _ in range(3):
+            if self._started():
+                return
+            # Somebody took the port since it was chosen; a client that knows it already waits for it to be free again.
+            self.port = self.port if self._known else free_port()
+        raise RuntimeError(f"mosquitto does not start on port {self.port}")
+
+    def _started(self) -> bool:
         config = self.folder / "mosquitto.conf"
         config.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\n"
@@ -62,12 +71,14 @@ class Mosquitto:
             [self.binary, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
+        while self.process.poll() is None and time.monotonic() < deadline:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0 and self.process.poll() is None:
+                    self._known = True
+                    return True
             time.sleep(0.02)
-        raise RuntimeError("mosquitto did not start within 20 s")
+        self.kill()
+        return False
 
     def kill(self) -> None:
         if self.process is not None:
@@ -76,14 +87,19 @@ class Mosquitto:
             self.process = None
 
 
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+@pytest.fixture(scope="session")
+def mosquitto_binary() -> str:
     binary = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
     if binary is None:
         if IN_CI:
             pytest.fail("mosquitto is absent: apt-get install mosquitto")
         pytest.skip("needs mosquitto: apt-get install mosquitto")
-    broker = Mosquitto(binary, tmp_path)
+    return binary
+
+
+@pytest.fixture
+def mosquitto(mosquitto_binary: str, tmp_path: Path) -> Iterator[Mosquitto]:
+    broker = Mosquitto(mosquitto_binary, tmp_path)
     broker.start()
     yield broker
     broker.kill()

@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -30,6 +31,7 @@ class World:
     bridge: subprocess.Popen[bytes] | None = None
     credentials: tuple[str, str, str] = ("", "", "")
     """client_id, user, secret"""
+    vehicle_ids: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.config = self.folder / "bridge.toml"
@@ -107,3 +109,11 @@ class World:
     def get(self, path: str, **query: str | list[str]) -> httpx.Response:
         client_id, user, secret = self.credentials
         return httpx.get(f"{self.url}{path}", params={"client_id": client_id, **query}, auth=(user, secret), timeout=60)
+
+    def follow(self, href: str) -> dict[str, Any]:
+        """The document that a link leads to."""
+        client_id, user, secret = self.credentials
+        answer = httpx.get(httpx.URL(href).copy_add_param("client_id", client_id), auth=(user, secret), timeout=60)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
