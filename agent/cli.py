@@ -85,11 +85,22 @@ def _replay_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--broker", action="append", metavar="HOST:PORT", help="instead of the settings' brokers")
     parser.add_argument("--state", type=Path, help="where journal and manifests are kept")
     parser.add_argument("--config", type=Path, help="the settings; without it all are at their defaults")
-    parser.add_argument("--bus", action="append", default=[], type=_mapping, metavar="INTERFACE=BUS",
-                        help="the profile's bus for an interface of the recording")
+    parser.add_argument(
+        "--bus",
+        action="append",
+        default=[],
+        type=_mapping,
+        metavar="INTERFACE=BUS",
+        help="the profile's bus for an interface of the recording",
+    )
     parser.add_argument("--cadence", type=_duration, metavar="DURATION", help="an upload each 10s, 1min, …")
-    parser.add_argument("--timeout", type=float, default=TIMEOUT_S, metavar="SECONDS",
-                        help="give up when no receipt comes for this long (default: %(default)g)")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=TIMEOUT_S,
+        metavar="SECONDS",
+        help="give up when no receipt comes for this long (default: %(default)g)",
+    )
     parser.add_argument("--verbose", action="store_true", help="say everything")
     parser.set_defaults(command=_replay)
 

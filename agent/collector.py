@@ -93,9 +93,7 @@ class Collector:
                 log.error("upload %d cannot be encoded and is lost: %s", upload.sequence, error)
                 self._lost.append(Evicted(upload.sequence, upload.sequence, error.reason.value))
                 continue
-            self._journal.append(
-                Key(upload.boot, upload.sequence), payload, urgent=batch.reason is not Reason.CADENCE
-            )
+            self._journal.append(Key(upload.boot, upload.sequence), payload, urgent=batch.reason is not Reason.CADENCE)
             self.uploads += 1
             self.samples += _samples(batch)
             self._added()

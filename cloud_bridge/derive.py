@@ -41,7 +41,6 @@ from contract.upload import Anchor, Reason, Upload, decode_upload
 from contract.wire import WireError
 
 LOOK_AT = 500
-"""Uploads looked at in one transaction."""
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 HOURLY_MS = 3 * DAY_MS
@@ -61,12 +60,15 @@ class Deriver:
         model_of: Callable[[str], str | None],
         profiles: Profiles,
         clock_ms: Callable[[], int],
+        look_at: int = LOOK_AT,
     ) -> None:
-        """`model_of`: the profile of a VIN, None for a vehicle that is not registered."""
+        """`model_of`: the profile of a VIN, None for a vehicle that is not registered. `look_at`: uploads looked at in
+        one transaction."""
         self._store = store
         self._model_of = model_of
         self._profiles = profiles
         self._clock_ms = clock_ms
+        self._look_at = look_at
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._unifiers: dict[tuple[bytes, bytes], tuple[Manifest, Unifier]] = {}
         self._complained: set[str] = set()
@@ -121,7 +123,7 @@ class Deriver:
         extent = self._store.extent(vin)
         if extent.profile != known.digest:
             extent = self._store.forget(vin, known.digest)
-        while not self._stopping.is_set() and (ready := self._store.ready(vin, LOOK_AT)):
+        while not self._stopping.is_set() and (ready := self._store.ready(vin, self._look_at)):
             extent = self._store.put_step(vin, extent, self._look(vin, known, ready), self._clock_ms())
         if extent.dirty_from_ms is not None and not self._stopping.is_set():
             self._fold(vin, known, extent, extent.dirty_from_ms)

@@ -1,8 +1,8 @@
 """MQTT topics: one tree per vehicle, named by its VIN.
 
-    canlift/v1/<vin>/up          vehicle → bridge: uploads (`contract.upload`)
-    canlift/v1/<vin>/manifest    vehicle → bridge: a manifest that the bridge asked for (`contract.manifest`)
-    canlift/v1/<vin>/receipt     bridge → vehicle: what is committed, refused or missing (`contract.receipt`)
+canlift/v1/<vin>/up          vehicle → bridge: uploads (`contract.upload`)
+canlift/v1/<vin>/manifest    vehicle → bridge: a manifest that the bridge asked for (`contract.manifest`)
+canlift/v1/<vin>/receipt     bridge → vehicle: what is committed, refused or missing (`contract.receipt`)
 """
 
 from __future__ import annotations

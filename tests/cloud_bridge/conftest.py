@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud_bridge.derive import Deriver
+from cloud_bridge.derive import LOOK_AT, Deriver
 from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
 from cloud_bridge.profiles import Profiles
 from cloud_bridge.store.port import Fleet, Vehicle
@@ -25,18 +25,14 @@ FLEET = Fleet("f1", "Fleet one", "", 1, 1)
 class Cloud:
     """The bridge without broker and API: what comes goes straight into ingest."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, look_at: int = LOOK_AT) -> None:
         self.now_ms = 1_700_000_500_000
         self.database = Database(folder / "bridge.db")
         self.registry = SqliteRegistry(self.database)
         self.receiving = SqliteReceiving(self.database)
         self.ingest = Ingest(self.receiving, lambda: self.now_ms)
-        self.deriver = Deriver(
-            SqliteDerived(self.database),
-            self._model_of,
-            Profiles(write_profile(folder / "vehicles")),
-            lambda: self.now_ms,
-        )
+        profiles = Profiles(write_profile(folder / "vehicles"))
+        self.deriver = Deriver(SqliteDerived(self.database), self._model_of, profiles, lambda: self.now_ms, look_at)
         self.reader = SqliteReader(self.database, self.deriver.derive)
 
     def _model_of(self, vin: str) -> str | None:

@@ -168,7 +168,7 @@ class Process:
 
     def start(self) -> subprocess.Popen[str]:
         self.process = subprocess.Popen(
-            self._command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=dict(os.environ)
+            self._command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
         )
         return self.process
 

@@ -209,10 +209,11 @@ def test_a_vehicle_without_a_profile_waits_and_the_others_do_not(cloud: Cloud) -
 
 def drive() -> list[Upload]:
     """Three kernel boots: one with a restart and a late, better anchor; one whose anchor is off, so that it overlaps
-    the first; one without an anchor. Two trips, an alert that ends and one that does not."""
+    the first, and was further off before; one without an anchor. Two trips; an alert that ends, one that does not."""
     first = Boot(b"kernel01agent001", anchor=None)
     restarted = Boot(b"kernel01agent002", anchor=anchor(error_ms=300, uncertainty_ms=400))
     better = replace(restarted, anchor=anchor(uncertainty_ms=20))
+    rough = Boot(b"kernel02agent000", anchor=anchor(error_ms=-4_000_000, uncertainty_ms=5000))
     second = Boot(b"kernel02agent001", anchor=anchor(error_ms=95_000))
     undated = Boot(b"kernel03agent001", anchor=None)
     return [
@@ -221,7 +222,8 @@ def drive() -> list[Upload]:
         better.upload(9),
         better.upload(10, ignition=False, speed_kmh=0),
         better.upload(11, ignition=None, speed_kmh=0, reason=Reason.SLEEP),
-        *(second.upload(sequence, oil=True if sequence == 2 else None) for sequence in range(6)),
+        *(rough.upload(sequence, door=True) for sequence in range(3)),
+        *(second.upload(sequence, oil=True if sequence == 5 else None) for sequence in range(3, 9)),
         second.upload(60, ignition=False, speed_kmh=0),
         undated.upload(0),
     ]
@@ -243,16 +245,16 @@ def expected() -> tuple[bytes, dict[str, list[tuple[object, ...]]]]:
 
 @pytest.mark.slow
 @settings(max_examples=25)
-@given(st.randoms(use_true_random=False), st.integers(1, 6), st.floats(0, 1), st.booleans())
+@given(st.randoms(use_true_random=False), st.integers(1, 6), st.integers(1, 5), st.floats(0, 1), st.booleans())
 def test_any_order_duplication_and_delay_gives_the_same_bytes(
-    randomly: random.Random, size: int, looking: float, rebuilt: bool
+    randomly: random.Random, size: int, look_at: int, looking: float, rebuilt: bool
 ) -> None:
     messages: list[bytes] = [*map(encode, drive())]
     messages += randomly.sample(messages, 8)
     messages.insert(0, MANIFEST_BODY)
     randomly.shuffle(messages)
     with tempfile.TemporaryDirectory() as folder:
-        cloud = Cloud(Path(folder))
+        cloud = Cloud(Path(folder), look_at)
         cloud.register_both()
         while messages:
             batch, messages = messages[:size], messages[size:]

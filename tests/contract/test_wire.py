@@ -22,9 +22,7 @@ scalars = st.one_of(
 )
 items = st.recursive(
     scalars,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4), st.dictionaries(st.integers(-300, 300), inner, max_size=4)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.integers(-300, 300), inner, max_size=4)),
     max_leaves=12,
 )
 
