@@ -1,0 +1,76 @@
+"""Fleets, vehicles and clients: what was added can be found, page by page, and only where it belongs."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloud_bridge.store.port import Client, Fleet, RegistryError, Vehicle
+from tests.cloud_bridge.conftest import FLEET, Cloud
+from tests.cloud_bridge.vehicle import MODEL, OTHER_VIN, VIN
+
+SOUTH = Fleet("f2", "South", "warm", 2, 2)
+
+
+def vehicle(vin: str) -> Vehicle:
+    return Vehicle(vin.lower().ljust(40, "0"), vin, MODEL, "Canlift", "Thermic", 1, 1)
+
+
+def test_fleets_are_found_by_id_in_the_order_they_were_made(cloud: Cloud) -> None:
+    cloud.registry.add_fleet(SOUTH)
+    assert cloud.reader.fleet("f2") == SOUTH
+    assert cloud.reader.fleet("f3") is None
+    assert cloud.reader.fleets(["f2", "f3", FLEET.id], 0, 10) == (2, [FLEET, SOUTH])
+    assert cloud.reader.fleets(["f2", FLEET.id], 1, 1) == (2, [SOUTH])
+    assert cloud.reader.fleets([], 0, 10) == (0, [])
+
+
+def test_a_vehicle_may_be_in_several_fleets_and_is_seen_in_these_only(cloud: Cloud) -> None:
+    cloud.registry.add_fleet(SOUTH)
+    cloud.registry.add_vehicle(vehicle(VIN), ["f2"])
+    known = vehicle(VIN)
+    assert cloud.registry.fleets_of_vehicle(VIN) == ["f1", "f2"]
+    assert cloud.reader.vehicle("f1", known.id) == cloud.reader.vehicle("f2", known.id) == known
+    assert cloud.reader.vehicle("f2", vehicle(OTHER_VIN).id) is None
+    assert cloud.reader.vehicle("f3", known.id) is None
+
+
+def test_vehicles_of_a_fleet_come_in_pages_and_by_prefix(cloud: Cloud) -> None:
+    vins = [f"WVWPAGES{number:09d}" for number in range(5)]
+    for vin in vins:
+        cloud.register(vin)
+    total, page = cloud.reader.vehicles("f1", "WVW", 1, 2)
+    assert (total, [one.vin for one in page]) == (5, vins[1:3])
+    assert cloud.reader.vehicles("f1", "", 0, 100)[0] == 7
+    assert cloud.reader.vehicles("f1", vins[3], 0, 100)[0] == 1
+    assert cloud.reader.vehicles("f1", "WVX", 0, 100) == (0, [])
+    assert cloud.reader.vehicles("f1", "%", 0, 100) == (0, [])
+    assert cloud.reader.vehicles("f2", "", 0, 100) == (0, [])
+
+
+def test_a_client_sees_the_fleets_it_was_given(cloud: Cloud) -> None:
+    cloud.registry.add_fleet(SOUTH)
+    client = Client("c1", "me", "scrypt$…", ("f1", "f2"))
+    cloud.registry.add_client(client, 1)
+    assert cloud.reader.client("c1") == client
+    assert cloud.reader.client("c2") is None
+    cloud.registry.remove_client("c1")
+    assert cloud.reader.client("c1") is None
+
+
+def test_what_does_not_exist_or_exists_already_is_named(cloud: Cloud) -> None:
+    with pytest.raises(RegistryError, match="no fleet nowhere"):
+        cloud.registry.add_vehicle(vehicle("WVWPAGES000000001"), ["f1", "nowhere"])
+    assert cloud.registry.vehicle("WVWPAGES000000001") is None
+    with pytest.raises(RegistryError, match="a fleet f1 already"):
+        cloud.registry.add_fleet(FLEET)
+    with pytest.raises(RegistryError, match="as a test-car and not a other"):
+        cloud.registry.add_vehicle(Vehicle("0" * 40, VIN, "other", "", "Thermic", 1, 1), ["f1"])
+    with pytest.raises(RegistryError, match="no client c9"):
+        cloud.registry.remove_client("c9")
+
+
+def test_a_key_is_made_once(cloud: Cloud) -> None:
+    key = cloud.registry.key("page-token")
+    assert len(key) == 32
+    assert cloud.registry.key("page-token") == key
+    assert cloud.registry.key("another") != key
