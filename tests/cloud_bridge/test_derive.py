@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 
 from cloud_bridge.derive import HOUR_MS
 from cloud_bridge.records.model import Message
+from cloud_bridge.store.port import StaleError, Step
+from cloud_bridge.store.sqlite.derived import SqliteDerived
+from cloud_bridge.store.sqlite.reader import SqliteReader
 from contract.catalog import TELEMETRY_KINDS
 from contract.upload import Reason, Upload
 from tests.cloud_bridge.conftest import Cloud
@@ -341,3 +344,32 @@ def test_two_processes_may_derive_one_vehicle_at_once(cloud: Cloud, tmp_path: Pa
     expected_now = fresh(tuple(range(60)))
     assert (cloud.reader.status(VIN), cloud.reader.trips(VIN, ALWAYS)) == (expected_now.status, expected_now.trips)
     assert len(cloud.rows("chunk")) == 60
+
+
+def test_a_reader_that_finds_records_half_derived_by_another_process_derives_again(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    cloud.send(BOOT.payload(0))
+    cloud.deriver.derive(VIN)
+    store = SqliteDerived(cloud.database)
+    calls: list[str] = []
+
+    def derive(vin: str) -> None:
+        calls.append(vin)
+        if len(calls) > 1:
+            cloud.deriver.derive(vin)
+            return
+        # The other process is between its two steps: the chunk is dropped, the records still tell of it.
+        store.put_step(vin, store.extent(vin), Step({BOOT.id[:8]: anchor(error_ms=1000)}, [], [], []), 0)
+
+    assert SqliteReader(cloud.database, derive).positions(VIN, ALWAYS) != []
+    assert len(calls) == 2
+
+
+def test_what_was_computed_from_an_older_state_is_not_written(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    cloud.send(BOOT.payload(0))
+    store = SqliteDerived(cloud.database)
+    before = store.extent(VIN)
+    cloud.deriver.derive(VIN)
+    with pytest.raises(StaleError):
+        store.put_step(VIN, before, Step({}, [], [], []), 0)
