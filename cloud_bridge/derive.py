@@ -71,6 +71,8 @@ class Deriver:
         self._look_at = look_at
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._unifiers: dict[tuple[bytes, bytes], tuple[Manifest, Unifier]] = {}
+        self._models: dict[str, str] = {}
+        """A vehicle's model never changes."""
         self._complained: set[str] = set()
         self._stopping = threading.Event()
 
@@ -108,9 +110,10 @@ class Deriver:
         return len(vins)
 
     def _known(self, vin: str) -> Known | None:
-        model = self._model_of(vin)
+        model = self._models.get(vin) or self._model_of(vin)
         if model is None:
             return None
+        self._models[vin] = model
         try:
             return self._profiles.of(model)
         except ConfigurationError as error:
@@ -121,6 +124,8 @@ class Deriver:
 
     def _derive(self, vin: str, known: Known) -> None:
         extent = self._store.extent(vin)
+        if extent.profile == known.digest and not extent.is_ready and extent.dirty_from_ms is None:
+            return
         if extent.profile != known.digest:
             extent = self._store.forget(vin, known.digest)
         while not self._stopping.is_set() and (ready := self._store.ready(vin, self._look_at)):

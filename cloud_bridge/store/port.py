@@ -271,6 +271,8 @@ class Extent(msgspec.Struct, frozen=True):
     """Chunks from here on are not in the records yet; None: all are."""
     profile: bytes = b""
     """Digest of the vehicle profile it was derived with."""
+    is_ready: bool = False
+    """There are uploads not derived yet that wait for nothing."""
 
 
 class Derived(Protocol):

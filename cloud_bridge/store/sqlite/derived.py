@@ -36,6 +36,7 @@ SELECT vin FROM vehicle WHERE EXISTS (SELECT 1 FROM pending WHERE pending.vin = 
 ORDER BY vin
 """
 _EXTENT = "SELECT revision, dirty_from_ms, profile FROM derived WHERE vin = ?"
+_IS_READY = "SELECT 1 FROM pending WHERE vin = ? AND waits = 0 LIMIT 1"
 _PUT_EXTENT = """
 INSERT INTO derived (vin, revision, dirty_from_ms, profile) VALUES (?, ?, ?, ?)
 ON CONFLICT (vin) DO UPDATE
@@ -119,7 +120,8 @@ class SqliteDerived:
 
     def extent(self, vin: str) -> Extent:
         with self._database.read() as connection:
-            return _extent(connection, vin)
+            is_ready = connection.execute(_IS_READY, (vin,)).fetchone() is not None
+            return msgspec.structs.replace(_extent(connection, vin), is_ready=is_ready)
 
     def ready(self, vin: str, limit: int) -> list[Pending]:
         with self._database.read() as connection:

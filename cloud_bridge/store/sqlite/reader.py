@@ -20,7 +20,7 @@ from cloud_bridge.records.model import Alert, Message, Position, Status, Trip
 from cloud_bridge.store.port import Client, Fleet, Interval, StoreError, Vehicle
 from cloud_bridge.store.ranges import overlapping
 from cloud_bridge.store.sqlite import registry
-from cloud_bridge.store.sqlite.chunks import kinds_of, unpack, unpack_kinds
+from cloud_bridge.store.sqlite.chunks import count, kinds_of, unpack
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import is_folded
 
@@ -113,10 +113,10 @@ class SqliteReader:
         with self._derived(vin) as connection:
             for interval in _union(within):
                 for together in _groups(connection, vin, interval):
-                    count = _count(together, interval, kinds)
+                    number = _count(together, interval, kinds)
                     first, last = offset - total, offset - total + limit
-                    if count is not None and (first >= count or last <= 0):
-                        total += count
+                    if number is not None and (first >= number or last <= 0):
+                        total += number
                         continue
                     wanted = [
                         message
@@ -190,7 +190,7 @@ def _count(together: list[_Chunk], interval: Interval, kinds: frozenset[str]) ->
     chunk = together[0]
     if len(together) > 1 or chunk.from_ms < interval[0] or chunk.to_ms > interval[1]:
         return None
-    return sum(count for have, count in unpack_kinds(chunk.kinds) if not kinds.isdisjoint(have))
+    return count(chunk.kinds, kinds)
 
 
 def _open(connection: sqlite3.Connection, vin: str, together: list[_Chunk], interval: Interval) -> list[Message]:
