@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.compiling import compile_plan
-from agent.plan import Plan, PlannedGroup, PlannedSignal
+from agent.plan.compiling import compile_plan
+from agent.plan.plan import Plan, PlannedGroup, PlannedSignal
+from agent.plan.values import UNLIMITED
 from agent.profiles import UnknownModelError, find_profile
 from agent.settings import load_settings
-from agent.values import UNLIMITED
 from contract.configuration import ConfigurationError, Duration
 from contract.manifest import Signal
 from contract.served import served_by

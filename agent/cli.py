@@ -19,16 +19,16 @@ from rich.logging import RichHandler
 from agent import check, show
 from agent.bus.interface import InterfaceError
 from agent.bus.recording import RecordingError
-from agent.compiling import compile_plan
-from agent.connection import CredentialsError
-from agent.inventory import journals_in, take_inventory
-from agent.journal import JournalError
+from agent.journal.inventory import journals_in, take_inventory
+from agent.journal.journal import JournalError
 from agent.lifting import UplinkEndedError, state_of
+from agent.plan.compiling import compile_plan
 from agent.profiles import UnknownModelError, find_profile, known_models
 from agent.replay import TIMEOUT_S, Ended, Outcome, Replay, replay
 from agent.run import run
 from agent.settings import Settings, load_settings, vin_problem
 from agent.show import ProgressDisplay
+from agent.uplink.connection import CredentialsError
 from contract.configuration import ConfigurationError, Duration
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130

@@ -15,10 +15,10 @@ from typing import Protocol
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
 from agent.clock import surest
-from agent.journal import Journal
-from agent.numbering import Numbering
-from agent.sampler import Batch
-from agent.segments import Key
+from agent.journal.journal import Journal
+from agent.journal.numbering import Numbering
+from agent.journal.segments import Key
+from agent.sampling.sampler import Batch
 from contract.manifest import Manifest, manifest_id
 from contract.upload import MAXIMUM_EVICTED, Anchor, Count, Evicted, Reason, Upload, encode_upload
 from contract.wire import WireError
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Sampling(Protocol):
-    """The sampler, as the collector uses it (`agent.sampler`)."""
+    """The sampler, as the collector uses it (`agent.sampling.sampler`)."""
 
     def feed(self, frames: Iterable[Frame]) -> list[Batch]: ...
 

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.inventory import JOURNAL, MANIFESTS
-from agent.journal import Journal
-from agent.manifests import Manifests
+from agent.journal.inventory import JOURNAL, MANIFESTS
+from agent.journal.journal import Journal
+from agent.journal.manifests import Manifests
 from agent.settings import Settings
-from agent.uplink import Uplink
+from agent.uplink.uplink import Uplink
 from contract.manifest import Manifest, encode_manifest
 
 log = logging.getLogger(__name__)

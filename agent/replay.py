@@ -27,11 +27,11 @@ from agent.bus.recording import Recording
 from agent.clock import recording_anchor
 from agent.collector import Collector
 from agent.gnss import recorded
+from agent.journal.numbering import BOOT_BYTES, Numbering, boot_of_a_recording
 from agent.lifting import Lifting, Progress, lifting, state_of
-from agent.numbering import BOOT_BYTES, Numbering, boot_of_a_recording
 from agent.pacing import paced
-from agent.plan import Plan
-from agent.sampler import Sampler
+from agent.plan.plan import Plan
+from agent.sampling.sampler import Sampler
 from agent.settings import Settings
 from contract.manifest import manifest_id
 from contract.upload import Reason

@@ -18,10 +18,10 @@ from agent.collector import Collector
 from agent.gathering import Gathering, Source
 from agent.gnss.fix import to_frame
 from agent.gnss.receiver import Receiver
+from agent.journal.numbering import Numbering, boot_of_this_start
 from agent.lifting import Progress, lifting
-from agent.numbering import Numbering, boot_of_this_start
-from agent.plan import Plan
-from agent.sampler import Sampler
+from agent.plan.plan import Plan
+from agent.sampling.sampler import Sampler
 from agent.settings import Settings
 from agent.system_clock import monotonic_ms, system_anchor
 from contract.upload import Reason

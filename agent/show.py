@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from agent.inventory import Inventory
+from agent.journal.inventory import Inventory
 from agent.lifting import Progress
 
 

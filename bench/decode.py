@@ -18,8 +18,8 @@ from statistics import median
 import cantools
 from cantools.database.can import Database, Message
 
-from agent.databases import load
-from agent.decode import Decoders, frame_key
+from agent.databases.loading import load
+from agent.decode.decoders import Decoders, frame_key
 from bench.measure import Measure
 
 ROUNDS = 9

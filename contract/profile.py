@@ -72,7 +72,7 @@ class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Checksum(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a message's checksum is made (the kinds are described in `agent.checksums`)."""
+    """How a message's checksum is made (the kinds are described in `agent.decode.checksums`)."""
 
     signal: str
     """The signal of the same message that holds it."""

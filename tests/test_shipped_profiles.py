@@ -13,9 +13,9 @@ from typing import NamedTuple
 import pytest
 
 from agent.bus.recording import Recording
-from agent.compiling import compile_plan
-from agent.databases import load
-from agent.sampler import Sampler
+from agent.databases.loading import load
+from agent.plan.compiling import compile_plan
+from agent.sampling.sampler import Sampler
 from cloud_bridge.records.model import Value
 from cloud_bridge.unify.unifier import Unifier
 from contract.profile import load_profile

@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.segments import Key
+from agent.journal.segments import Key
 from contract import topics
 from contract.receipt import Receipt, encode_receipt
 from contract.wire import digest

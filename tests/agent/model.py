@@ -6,8 +6,8 @@ import struct
 from pathlib import Path
 
 from agent.bus.frame import Frame
-from agent.compiling import compile_plan
-from agent.plan import Plan
+from agent.plan.compiling import compile_plan
+from agent.plan.plan import Plan
 
 DATABASE = """VERSION ""
 BU_: Car

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from agent.cli import FAILED, OK, USAGE, main
-from agent.journal import Journal
-from agent.segments import Key, segment_files
+from agent.journal.journal import Journal
+from agent.journal.segments import Key, segment_files
 from contract.upload import read_header
 from tests.agent.bridge import Bridge, eventually
 from tests.conftest import ROOT, Mosquitto, free_port

@@ -15,10 +15,10 @@ import pytest
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
 from agent.bus.recording import Recording
-from agent.compiling import compile_plan
 from agent.gnss.recorded import fixes, merged
-from agent.plan import Plan
-from agent.sampler import Batch, Sampler
+from agent.plan.compiling import compile_plan
+from agent.plan.plan import Plan
+from agent.sampling.sampler import Batch, Sampler
 from contract.upload import Count, Reason
 from tests.agent.model import number
 

@@ -13,12 +13,12 @@ import msgspec
 import pytest
 
 from agent.bus.recording import RecordingError
-from agent.compiling import compile_plan
-from agent.inventory import journals_in, take_inventory
+from agent.journal.inventory import journals_in, take_inventory
+from agent.journal.segments import Key
 from agent.lifting import Progress
-from agent.plan import Plan
+from agent.plan.compiling import compile_plan
+from agent.plan.plan import Plan
 from agent.replay import Ended, Outcome, Replay, replay
-from agent.segments import Key
 from agent.settings import Settings, UplinkSettings
 from contract.configuration import Duration
 from contract.manifest import encode_manifest, manifest_id

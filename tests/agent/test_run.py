@@ -10,11 +10,11 @@ import can
 import pytest
 
 from agent.bus.interface import InterfaceError
-from agent.compiling import compile_plan
-from agent.inventory import journals_in, take_inventory
+from agent.journal.inventory import journals_in, take_inventory
+from agent.journal.segments import Key
 from agent.lifting import Progress
+from agent.plan.compiling import compile_plan
 from agent.run import run
-from agent.segments import Key
 from agent.settings import BusSettings, Settings, UplinkSettings
 from contract.configuration import Duration
 from contract.upload import Count, Reason, decode_upload, read_header

@@ -10,11 +10,11 @@ from agent.bus.losses import Losses
 from agent.bus.recording import Recording
 from agent.clock import recording_anchor
 from agent.collector import Collector
-from agent.compiling import compile_plan
 from agent.gnss import recorded
-from agent.journal import Journal
-from agent.numbering import Numbering, boot_of_a_recording
-from agent.sampler import Sampler
+from agent.journal.journal import Journal
+from agent.journal.numbering import Numbering, boot_of_a_recording
+from agent.plan.compiling import compile_plan
+from agent.sampling.sampler import Sampler
 from contract.manifest import encode_manifest
 from contract.upload import Reason
 from tests.conftest import ROOT

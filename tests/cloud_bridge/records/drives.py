@@ -10,9 +10,9 @@ import msgspec
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
 from agent.bus.recording import Recording
-from agent.compiling import compile_plan
 from agent.gnss import recorded
-from agent.sampler import Batch, Sampler
+from agent.plan.compiling import compile_plan
+from agent.sampling.sampler import Batch, Sampler
 from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.messages import messages
 from cloud_bridge.records.model import Message, Value

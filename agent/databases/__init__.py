@@ -1,0 +1,1 @@
+"""CAN databases: read by cantools, healed where they are dirty, laid out for the decoders."""

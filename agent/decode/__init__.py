@@ -1,0 +1,1 @@
+"""From the payload of a frame to raw and physical values."""

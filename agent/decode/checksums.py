@@ -1,0 +1,117 @@
+"""Checksums and counters: whether a frame is what its sender meant to send.
+
+Many makers put a checksum and a counter into messages that matter. A frame whose checksum is wrong was damaged or made
+up; a counter that does not advance means a sender that hangs, repeats itself, or frames that were lost.
+
+A checksum is a field of the payload. It covers all other bytes of the payload in their order, those after it too; a
+field that is not one whole byte counts as zero bits in its own byte.
+
+    crc8-j1850     CRC-8 of SAE J1850: polynomial 0x1D, most significant bit first, from `initial`
+    byte-sum       `initial` and all bytes, added
+    byte-xor       `initial` and all bytes, exclusive or
+    nibble-sum     `initial` and all half bytes, added
+    nibble-xor     `initial` and all half bytes, exclusive or
+
+Of the result, exclusive or `final_xor`, the field holds as many low bits as it is wide. Makers who store the negative
+of a sum are covered too: initial - sum = ~(sum + ~initial), so `final_xor` is all ones and `initial` theirs inverted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from operator import xor
+
+from agent.databases.layouts import SignalLayout
+
+Checker = Callable[[bytes], bool]
+"""Whether a payload's checksum is right. False too for a payload that ends before it."""
+
+J1850_POLYNOMIAL = 0x1D
+
+
+def _crc8_table(polynomial: int) -> bytes:
+    table = bytearray(256)
+    for byte in range(256):
+        register = byte
+        for _ in range(8):
+            register = (register << 1 ^ polynomial if register & 0x80 else register << 1) & 0xFF
+        table[byte] = register
+    return bytes(table)
+
+
+J1850_TABLE = _crc8_table(J1850_POLYNOMIAL)
+
+
+def crc8_j1850(data: bytes, initial: int = 0xFF) -> int:
+    """CRC-8 of SAE J1850 before its final exclusive or (0xFF in the standard)."""
+    table = J1850_TABLE
+    register = initial
+    for byte in data:
+        register = table[register ^ byte]
+    return register
+
+
+def _nibbles(data: bytes) -> list[int]:
+    return [half for byte in data for half in (byte >> 4, byte & 0xF)]
+
+
+KINDS: dict[str, tuple[Callable[[bytes, int], int], int, int]] = {
+    "crc8-j1850": (crc8_j1850, 0xFF, 0xFF),
+    "byte-sum": (lambda data, initial: initial + sum(data), 0, 0),
+    "byte-xor": (lambda data, initial: reduce(xor, data, initial), 0, 0),
+    "nibble-sum": (lambda data, initial: initial + sum(_nibbles(data)), 0, 0),
+    "nibble-xor": (lambda data, initial: reduce(xor, _nibbles(data), initial), 0, 0),
+}
+"""By name: the sum over bytes from an initial value, and the defaults of `initial` and `final_xor`."""
+
+
+def checksum_checker(
+    kind: str, checksum: SignalLayout, initial: int | None = None, final_xor: int | None = None
+) -> Checker:
+    """A function that says whether a payload's checksum is right.
+
+    `checksum` is the signal that holds it. Raises ValueError for an unknown kind or a signal that cannot hold it.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"checksum kind {kind} is unknown; known are {', '.join(KINDS)}")
+    calculate, default_initial, default_xor = KINDS[kind]
+    start = default_initial if initial is None else initial
+    last = default_xor if final_xor is None else final_xor
+    lowest_bit = (checksum.bits & -checksum.bits).bit_length() - 1
+    at, shift = divmod(lowest_bit, 8)
+    if checksum.payload_bytes != at + 1 or checksum.length > 8 or not 0 <= start <= 0xFF:
+        raise ValueError(f"signal {checksum.name} cannot hold a {kind}: expected 1 to 8 bits within one byte")
+    mask = (1 << checksum.length) - 1
+    if checksum.length == 8:
+
+        def whole_byte(data: bytes) -> bool:
+            return len(data) > at and (calculate(data[:at] + data[at + 1 :], start) ^ last) & 0xFF == data[at]
+
+        return whole_byte
+    kept = ~(mask << shift) & 0xFF
+
+    def part_of_a_byte(data: bytes) -> bool:
+        if len(data) <= at:
+            return False
+        rest = data[:at] + bytes((data[at] & kept,)) + data[at + 1 :]
+        return (calculate(rest, start) ^ last) & mask == data[at] >> shift & mask
+
+    return part_of_a_byte
+
+
+@dataclass(slots=True)
+class Counter:
+    """A counter that goes up by one with each frame and wraps at its width."""
+
+    bits: int
+    _last: int | None = None
+
+    def advances(self, value: int) -> bool:
+        """Whether `value` follows the one before it; the first one seen is right.
+
+        A wrong value is what the next must follow: a lost frame costs one frame, not all that come after it.
+        """
+        last, self._last = self._last, value
+        return last is None or value == (last + 1) % (1 << self.bits)

@@ -1,0 +1,1 @@
+"""What is on its way, kept until the bridge has receipted it."""

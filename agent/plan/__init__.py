@@ -1,0 +1,1 @@
+"""The compile step: profile and databases become a plan."""

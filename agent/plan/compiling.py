@@ -1,0 +1,300 @@
+"""The compile step: a profile and the databases it names become a plan.
+
+Everything wrong is reported at once, as `contract.configuration` does: file, line, key, what was found, what to do. A
+message or signal that no database has names the nearest one that there is. What healing did to the databases is no
+error, as long as the signals that the profile wants came out of it.
+
+The interval in which on-change signals are restated is never longer than the cadence: every upload restates them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from agent.databases.layouts import MessageLayout
+from agent.databases.loading import DatabaseError, Loaded, load
+from agent.decode.checksums import Checker, checksum_checker
+from agent.decode.decoders import raw_decoder
+from agent.gnss import fix as gnss
+from agent.plan.places import Place, Places
+from agent.plan.plan import FrameKey, Plan, PlannedClock, PlannedGroup, PlannedMessage, PlannedSignal
+from agent.plan.published import mapping_problems
+from agent.plan.values import bounds, fixed_point, manifest_signal, reader
+from contract.configuration import ConfigurationError, Document, Problem
+from contract.expressions import Value
+from contract.manifest import Group, Manifest, Sampling, manifest_id
+from contract.profile import RECEIVER, RECEIVER_SIGNALS, Profile, load_profile
+from contract.wire import WireError
+
+_RECEIVER_CYCLE_MS = 1000
+_RECEIVER_LIMITS = {
+    "GNSS.Longitude": 1_800_000_000,
+    "GNSS.Latitude": 900_000_000,
+}
+
+
+def compile_plan(file: Path, *, cadence_ms: int | None = None) -> Plan:
+    """Reads the profile in `file` and the databases that it names. `cadence_ms` takes the place of its cadences.
+
+    Raises ConfigurationError with everything that is wrong.
+    """
+    profile = load_profile(file)
+    document = Document.read(file)
+    databases, problems = _databases(profile, document)
+    if problems:
+        raise ConfigurationError(problems)
+    return _Compiler(profile, databases, document, cadence_ms).compile()
+
+
+def _databases(profile: Profile, document: Document) -> tuple[dict[Path, Loaded], list[Problem]]:
+    loaded: dict[Path, Loaded] = {}
+    problems: list[Problem] = []
+    for name, bus in profile.buses.items():
+        for index, path in enumerate(bus.databases):
+            if path not in loaded:
+                try:
+                    loaded[path] = load(path)
+                except DatabaseError as wrong:
+                    problems.append(document.problem(("buses", name, "databases", index), str(wrong)))
+    return loaded, problems
+
+
+class _Compiler:
+    def __init__(
+        self, profile: Profile, databases: Mapping[Path, Loaded], document: Document, cadence_ms: int | None
+    ) -> None:
+        self._profile = profile
+        self._databases = databases
+        self._places = Places(profile, databases, document)
+        self._driving_ms = cadence_ms or int(profile.cadence.driving)
+        self._parked_ms = cadence_ms or int(profile.cadence.parked)
+
+    def compile(self) -> Plan:
+        groups = self._groups()
+        sent = [name for _, names in groups for name in names]
+        places = self._places
+        for name in sent:
+            places.find(name, ("signals", name))
+        applying = places.conditions_of_all([*sent, *places.clock_names()])
+        for key, text in mapping_problems(self._profile, places.manifest_signal):
+            places.report(key, text)
+        for name in self._profile.messages:
+            places.message(name, ("messages", name))
+        places.circles(applying)
+        if places.problems:
+            raise ConfigurationError(places.problems)
+        plan = self._plan(groups, applying)
+        if places.problems:
+            raise ConfigurationError(places.problems)
+        return plan
+
+    def _groups(self) -> list[tuple[PlannedGroup, list[str]]]:
+        """By class in the profile's order, then the receiver's; numbered through."""
+        groups: list[tuple[PlannedGroup, list[str]]] = []
+        begin = 0
+        for class_name, sampling in self._profile.classes.items():
+            names = [name for name, signal, _ in self._profile.collected() if signal.sampling == class_name]
+            if not names:
+                continue
+            interval_ms = int(sampling.every)
+            if sampling.on_change:
+                interval_ms = min(interval_ms, self._driving_ms, self._parked_ms)
+            groups.append((PlannedGroup(interval_ms, sampling.on_change, range(begin, begin + len(names))), names))
+            begin += len(names)
+        return groups
+
+    def _plan(self, groups: list[tuple[PlannedGroup, list[str]]], applying: dict[str, tuple[int, ...]]) -> Plan:
+        receiver = [signal.name for signal in RECEIVER_SIGNALS] if self._profile.gnss.source == "receiver" else []
+        sent = [name for _, names in groups for name in names]
+        planned_groups = [group for group, _ in groups]
+        if receiver:
+            last = range(len(sent), len(sent) + len(receiver))
+            planned_groups.append(PlannedGroup(int(self._profile.gnss.every), False, last))
+        numbers = {name: number for number, name in enumerate(dict.fromkeys([*sent, *receiver, *applying]))}
+        on_change = {number for group in planned_groups if group.on_change for number in group.signals}
+
+        messages: list[PlannedMessage] = []
+        signals: dict[int, PlannedSignal] = {}
+        wanted: dict[str, list[str]] = {}
+        for name in numbers:
+            wanted.setdefault(name.partition(".")[0], []).append(name)
+        for message_name, names in wanted.items():
+            index = len(messages)
+            if message_name == RECEIVER:
+                messages.append(_receiver_message([numbers[name] for name in names]))
+                signals.update((numbers[name], _receiver_signal(name, index, slot)) for slot, name in enumerate(names))
+                continue
+            messages.append(self._planned_message(names, numbers, on_change))
+            for slot, name in enumerate(names):
+                signals[numbers[name]] = self._planned_signal(name, index, slot, applying.get(name, ()))
+        self._double_ids(messages)
+        return Plan(
+            profile=self._profile,
+            manifest=self._manifest(planned_groups, [*sent, *receiver]),
+            buses=tuple(self._profile.buses),
+            messages=tuple(messages),
+            signals=tuple(signals[number] for number in range(len(numbers))),
+            conditions=tuple(self._places.conditions),
+            groups=tuple(planned_groups),
+            known=self._known(),
+            driving_cadence_ms=self._driving_ms,
+            parked_cadence_ms=self._parked_ms,
+            driving=self._driving(),
+            clock=self._planned_clock(numbers),
+            findings={path: loaded.findings for path, loaded in self._databases.items()},
+        )
+
+    def _planned_message(self, names: list[str], numbers: Mapping[str, int], on_change: set[int]) -> PlannedMessage:
+        place = self._places.found[names[0]]
+        layouts = [self._places.found[name].signal for name in names]
+        checksum, counter = self._integrity(place)
+        return PlannedMessage(
+            name=place.message.name,
+            bus=place.bus,
+            id=place.message.id,
+            extended=place.message.extended,
+            decode=raw_decoder(place.message, [layout.name for layout in layouts]),
+            signals=tuple(numbers[name] for name in names),
+            needed_bytes=max((layout.payload_bytes for layout in layouts if not layout.multiplexer), default=0),
+            cycle_ms=place.message.cycle_ms or None,
+            multiplexed=any(layout.multiplexer for layout in layouts),
+            on_change=tuple(numbers[name] for name in names if numbers[name] in on_change),
+            feeds=tuple(
+                index
+                for expression, index in self._places.conditions.items()
+                if not set(expression.names).isdisjoint(names)
+            ),
+            checksum=checksum,
+            counter=counter,
+            clock=self._profile.clock is not None and self._profile.clock.source in names,
+        )
+
+    def _integrity(self, place: Place) -> tuple[Checker | None, Callable[[bytes], int | None] | None]:
+        message = self._profile.messages.get(place.message.name)
+        if message is None:
+            return None, None
+        check: Checker | None = None
+        counter: Callable[[bytes], int | None] | None = None
+        if message.checksum is not None:
+            keys = ("messages", place.message.name, "checksum")
+            layout = self._places.own_signal(place.message, message.checksum.signal, keys)
+            if layout is not None:
+                checksum = message.checksum
+                try:
+                    check = checksum_checker(checksum.kind, layout, checksum.initial, checksum.final_xor)
+                except ValueError as wrong:
+                    self._places.report(keys, str(wrong))
+        if message.counter is not None:
+            layout = self._places.own_signal(
+                place.message, message.counter.signal, ("messages", place.message.name, "counter")
+            )
+            if layout is not None:
+                counter = _counter(place.message, layout.name)
+        return check, counter
+
+    def _planned_signal(self, name: str, message: int, slot: int, conditions: tuple[int, ...]) -> PlannedSignal:
+        layout = self._places.found[name].signal
+        settings = self._places.settings(name)
+        sent = manifest_signal(name, layout)
+        minimum = layout.minimum if settings.minimum is None else settings.minimum
+        maximum = layout.maximum if settings.maximum is None else settings.maximum
+        low, high = bounds(sent.scale, sent.offset, minimum, maximum)
+        invalid = frozenset(settings.invalid)
+        return PlannedSignal(
+            name=name,
+            message=message,
+            slot=slot,
+            low=low,
+            high=high,
+            invalid=frozenset() if layout.is_float else invalid,
+            conditions=conditions,
+            read=reader(sent),
+            layout=layout,
+            fixed=fixed_point(layout, sent.scale, invalid) if layout.is_float else None,
+        )
+
+    def _planned_clock(self, numbers: Mapping[str, int]) -> PlannedClock | None:
+        clock = self._profile.clock
+        if clock is None:
+            return None
+        condition = None if clock.valid_when is None else self._places.conditions[clock.valid_when]
+        return PlannedClock(numbers[clock.source], int(clock.uncertainty), condition)
+
+    def _double_ids(self, messages: Iterable[PlannedMessage]) -> None:
+        by_key: dict[FrameKey, str] = {}
+        for message in messages:
+            key = (message.bus, message.id, message.extended)
+            other = by_key.setdefault(key, message.name)
+            if other != message.name:
+                text = f"{other} and {message.name} have the same id {message.id:X}: collect signals of one of them"
+                self._places.report(("buses", message.bus, "databases"), text)
+
+    def _known(self) -> frozenset[FrameKey]:
+        return frozenset(
+            (bus, layout.id, layout.extended)
+            for bus, settings in self._profile.buses.items()
+            for path in settings.databases
+            for layout in self._databases[path].layouts
+        )
+
+    def _manifest(self, groups: list[PlannedGroup], names: list[str]) -> Manifest:
+        sent = {signal.name: signal for signal in RECEIVER_SIGNALS} | {
+            name: manifest_signal(name, place.signal) for name, place in self._places.found.items()
+        }
+        manifest = Manifest(
+            self._profile.model,
+            tuple(
+                Group(
+                    Sampling.ON_CHANGE if group.on_change else Sampling.EVERY,
+                    group.interval_ms,
+                    tuple(sent[names[number]] for number in group.signals),
+                )
+                for group in groups
+            ),
+        )
+        try:
+            manifest_id(manifest)
+        except WireError as wrong:
+            self._places.report(("signals",), f"the signals cannot be sent: {wrong}")
+        return manifest
+
+    def _driving(self) -> Callable[[Callable[[str], Value | None]], bool] | None:
+        trip = self._profile.trip
+        if trip is None or self._driving_ms == self._parked_ms:
+            return None
+        mapping = self._profile.data[trip.datum]
+        source, expression, table, active = mapping.source, mapping.expression, mapping.values, frozenset(trip.active)
+
+        def driving(lookup: Callable[[str], Value | None]) -> bool:
+            value = lookup(source) if source is not None else expression and expression(lookup)
+            if table and value is not None:
+                value = table.get(str(value))
+            return value in active
+
+        return driving
+
+
+def _counter(message: MessageLayout, signal: str) -> Callable[[bytes], int | None]:
+    decode = raw_decoder(message, [signal])
+    return lambda data: decode(data)[0]
+
+
+def _receiver_message(numbers: list[int]) -> PlannedMessage:
+    return PlannedMessage(
+        name=RECEIVER,
+        bus=gnss.BUS,
+        id=0,
+        extended=False,
+        decode=gnss.raw_values,
+        signals=tuple(numbers),
+        needed_bytes=0,
+        cycle_ms=_RECEIVER_CYCLE_MS,
+        multiplexed=False,
+    )
+
+
+def _receiver_signal(name: str, message: int, slot: int) -> PlannedSignal:
+    signal = next(signal for signal in RECEIVER_SIGNALS if signal.name == name)
+    limit = _RECEIVER_LIMITS.get(name, 1 << 31)
+    return PlannedSignal(name, message, slot, -limit, limit, frozenset(), (), reader(signal), None)

@@ -1,0 +1,133 @@
+"""The plan: what `agent.plan.compiling` makes of a profile and its databases, for the sampler to run on.
+
+A plan is data and functions of data; it does no I/O. Signals are numbered: first those that are sent, in the manifest's
+numbering, then those that only conditions or the clock read.
+
+When a value counts:
+
+* **fresh**: its newest frame is not too old. A message of which the database gives the cycle time may be late by two
+  cycles (and 2 s old in any case). Where the cycle is not known, and for each multiplexer page of a message, the gaps
+  seen lately take its place: three of them, and 5 s in any case.
+* **whole**: the frame is long enough, and its checksum and counter, if the profile names them, are right. A counter is
+  wrong where it stands still, as a stuck or repeating sender's does; one that skips shows that frames were lost, and
+  the frame that came is as good as any.
+* **available**: the raw value is none of the profile's `invalid` ones, and within the limits.
+* **in its conditions**: every `valid_when` that applies held when the frame came, and holds still. So a value that was
+  sent while the bus was waking up does not begin to count when the bus is awake; the next frame does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.databases.layouts import SignalLayout
+from agent.databases.loading import Finding
+from agent.decode.checksums import Checker
+from contract.expressions import Expression, Value
+from contract.manifest import Manifest
+from contract.profile import Profile
+
+DECLARED_GRACE_MS = 2_000
+OBSERVED_GRACE_MS = 5_000
+LONGEST_GAP_MS = 20_000
+"""A longer gap is a silence, not a cycle."""
+SILENCE_MS = 60_000
+"""Buses that are silent for this long are asleep."""
+
+FrameKey = tuple[str, int, bool]
+"""Bus, id, whether the id has 29 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSignal:
+    """One signal: where its value is found and when it counts."""
+
+    name: str
+    message: int
+    """Index of its message."""
+    slot: int
+    """Position in what the message's `decode` gives."""
+    low: int
+    high: int
+    """The raw values that count lie between, both included."""
+    invalid: frozenset[int]
+    conditions: tuple[int, ...]
+    """Indices of the conditions that must hold."""
+    read: Callable[[int], Value]
+    """The value as conditions see it: by its name if it has one, else physical."""
+    layout: SignalLayout | None
+    """As the database has it; None for the receiver's."""
+    fixed: Callable[[int], int | None] | None = None
+    """For a floating-point signal: its bits as a fixed-point number, None for what is no number. Limits are on that."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMessage:
+    """One message of which something is wanted."""
+
+    name: str
+    bus: str
+    id: int
+    extended: bool
+    decode: Callable[[bytes], tuple[int | None, ...]]
+    """Raw values of the wanted signals, by slot."""
+    signals: tuple[int, ...]
+    """By slot."""
+    needed_bytes: int
+    """Payload that carries every wanted signal that is in every frame."""
+    cycle_ms: int | None
+    multiplexed: bool
+    """A wanted signal is on a multiplexer page: each signal's newest value is kept for itself."""
+    on_change: tuple[int, ...] = ()
+    """Signals to be checked at each frame."""
+    feeds: tuple[int, ...] = ()
+    """Conditions that read it."""
+    checksum: Checker | None = None
+    counter: Callable[[bytes], int | None] | None = None
+    clock: bool = False
+
+    @property
+    def eager(self) -> bool:
+        """Whether each frame is looked at when it comes, and not only the newest when a sample is due."""
+        return bool(self.multiplexed or self.on_change or self.feeds or self.checksum or self.counter or self.clock)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedGroup:
+    """A group of the manifest."""
+
+    interval_ms: int
+    on_change: bool
+    signals: range
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedClock:
+    """A signal that gives UTC: seconds since the Unix epoch, as a physical value."""
+
+    signal: int
+    uncertainty_ms: int
+    condition: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    profile: Profile
+    manifest: Manifest
+    buses: tuple[str, ...]
+    messages: tuple[PlannedMessage, ...]
+    signals: tuple[PlannedSignal, ...]
+    conditions: tuple[Expression, ...]
+    groups: tuple[PlannedGroup, ...]
+    known: frozenset[FrameKey]
+    """Every frame that a database of the plan describes, wanted or not."""
+    driving_cadence_ms: int
+    parked_cadence_ms: int
+    driving: Callable[[Callable[[str], Value | None]], bool] | None
+    """Whether the newest values are those of a trip; None where both cadences are the same."""
+    clock: PlannedClock | None
+    findings: Mapping[Path, tuple[Finding, ...]]
+    """What was repaired or left out of each database."""
+    silence_ms: int = SILENCE_MS

@@ -1,0 +1,294 @@
+"""The newest values on the vehicle: what the sampler samples, and what conditions read.
+
+`agent.plan.plan` says when a value counts. Of a message that is merely sampled only the newest payload is kept, and
+decoded when somebody asks; one that is *eager* (`PlannedMessage.eager`) is looked at frame by frame, through
+`Newest.take`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agent.gnss import fix as gnss
+from agent.plan.plan import (
+    DECLARED_GRACE_MS,
+    LONGEST_GAP_MS,
+    OBSERVED_GRACE_MS,
+    FrameKey,
+    Plan,
+    PlannedMessage,
+)
+from contract.expressions import Value
+
+# Gaps seen are forgotten slowly: by an eighth with each frame.
+_FORGET = 3
+
+
+class NewestMessage:
+    """The newest frame of one message; of a multiplexed one the newest value of each signal."""
+
+    __slots__ = (
+        "at_ms",
+        "counter",
+        "data",
+        "decode",
+        "decoded",
+        "decoded_from",
+        "eager",
+        "gap_ms",
+        "gaps_ms",
+        "is_receiver",
+        "limit_ms",
+        "looked_in",
+        "multiplexed",
+        "needed_bytes",
+        "on_change",
+        "plan",
+        "raws",
+        "read_slots",
+        "silent",
+        "ticked_in",
+        "times_ms",
+    )
+
+    def __init__(self, plan: PlannedMessage) -> None:
+        self.plan = plan
+        self.decode = plan.decode
+        self.needed_bytes = plan.needed_bytes
+        self.is_receiver = plan.bus == gnss.BUS
+        self.eager = plan.eager or self.is_receiver
+        self.multiplexed = plan.multiplexed
+        self.on_change = tuple((plan.signals.index(number), number) for number in plan.on_change)
+        """Slots and numbers of the on-change signals."""
+        self.read_slots: tuple[int, ...] = ()
+        """Slots of the signals that conditions read."""
+        self.limit_ms = None if plan.cycle_ms is None else max(3 * plan.cycle_ms, DECLARED_GRACE_MS)
+        self.forget()
+
+    def forget(self) -> None:
+        self.data: bytes | None = None
+        self.at_ms = -1
+        self.gap_ms = 0
+        self.decoded: tuple[int | None, ...] = ()
+        self.decoded_from: bytes | None = None
+        self.counter: int | None = None
+        self.looked_in = -1
+        """The state of the conditions (`Newest.version`) at its newest frame."""
+        self.ticked_in = -1
+        """The same at the last tick that looked at it."""
+        self.silent = False
+        """Found stale at the last tick."""
+        slots = len(self.plan.signals) if self.plan.multiplexed else 0
+        self.raws: list[int | None] = [None] * slots
+        self.times_ms = [-1] * slots
+        self.gaps_ms = [0] * slots
+
+    def heard(self, at_ms: int) -> None:
+        """A frame came."""
+        if self.limit_ms is None:
+            self.gap_ms = _gap(self.gap_ms, at_ms, self.at_ms)
+        self.at_ms = at_ms
+
+    def observed_limit_ms(self) -> int:
+        """How old its newest frame may be, by the gaps between the frames before."""
+        return max(3 * self.gap_ms, OBSERVED_GRACE_MS)
+
+    def stale(self, now_ms: int) -> bool:
+        return now_ms - self.at_ms > (self.limit_ms or self.observed_limit_ms())
+
+
+class Newest:
+    def __init__(self, plan: Plan) -> None:
+        self.messages = [NewestMessage(message) for message in plan.messages]
+        self.by_key: dict[FrameKey, NewestMessage] = {
+            (message.plan.bus, message.plan.id, message.plan.extended): message for message in self.messages
+        }
+        self.version = 0
+        """Goes up whenever a condition begins or ceases to hold."""
+        self.refused = 0
+        """Values that were there and did not count."""
+        self._signals = plan.signals
+        self._numbers = {signal.name: number for number, signal in enumerate(plan.signals)}
+        self._conditions = plan.conditions
+        self._holds = [False] * len(plan.conditions)
+        self._since_ms = [0] * len(plan.conditions)
+        self._order = _in_order(plan)
+        self._sources = [self._read_by(plan, expression.names) for expression in plan.conditions]
+        self._dependents = [
+            tuple(each for each in self._order if index in _depends(plan, each))
+            for index in range(len(plan.conditions))
+        ]
+        for message in self.messages:
+            read = {name for index in message.plan.feeds for name in plan.conditions[index].names}
+            names = [plan.signals[number].name for number in message.plan.signals]
+            message.read_slots = tuple(slot for slot, name in enumerate(names) if name in read)
+        self._now_ms = 0
+
+    def forget(self) -> None:
+        """Nothing is known any more: the vehicle slept."""
+        for message in self.messages:
+            message.forget()
+        self._holds = [False] * len(self._conditions)
+        self.version += 1
+
+    def take(self, message: NewestMessage, at_ms: int, data: bytes) -> Iterable[int] | None:
+        """A frame of an eager message: the on-change signals to look at; None for a frame that is not whole."""
+        plan = message.plan
+        if plan.checksum is not None and not plan.checksum(data):
+            return None
+        if plan.counter is not None:
+            before, message.counter = message.counter, plan.counter(data)
+            if message.counter is None or message.counter == before:
+                return None
+        version = self.version
+        if message.multiplexed:
+            looked_at: Iterable[int] = self._take_page(message, at_ms, data)
+            read = bool(plan.feeds)
+        else:
+            was_stale = message.stale(at_ms)
+            message.heard(at_ms)
+            if data == message.data and not was_stale and message.looked_in == version:
+                return ()  # What most frames are: nothing new.
+            old = message.decoded
+            message.data = message.decoded_from = data
+            new = message.decoded = message.decode(data)
+            anew = was_stale or not old or message.looked_in != version
+            looked_at = [number for slot, number in message.on_change if anew or new[slot] != old[slot]]
+            read = False
+            for slot in message.read_slots:
+                read = read or anew or new[slot] != old[slot]
+        if read:
+            for index in plan.feeds:
+                self._evaluate(index, at_ms)
+        # Conditions that began to hold since the last frame let this one count, even if it says the same.
+        all_of_them = message.looked_in != version or self.version != version
+        message.looked_in = self.version
+        return plan.on_change if all_of_them else looked_at
+
+    def raw(self, number: int, now_ms: int) -> int | None:
+        """The newest value of a signal if it counts. One that is there and does not count adds to `refused`."""
+        signal = self._signals[number]
+        message = self.messages[signal.message]
+        slot = signal.slot
+        if message.multiplexed:
+            raw, at_ms = message.raws[slot], message.times_ms[slot]
+            limit_ms = max(3 * message.gaps_ms[slot], OBSERVED_GRACE_MS)
+        else:
+            if message.data is None:
+                return None
+            if message.decoded_from is not message.data:
+                message.decoded = message.decode(message.data)
+                message.decoded_from = message.data
+            raw, at_ms = message.decoded[slot], message.at_ms
+            limit_ms = message.limit_ms or message.observed_limit_ms()
+        if raw is None or now_ms - at_ms > limit_ms:
+            return None
+        if raw in signal.invalid:
+            self.refused += 1
+            return None
+        if signal.fixed is not None:
+            raw = signal.fixed(raw)
+        if raw is None or raw < signal.low or raw > signal.high:
+            self.refused += 1
+            return None
+        for condition in signal.conditions:
+            if not self._holds[condition] or at_ms < self._since_ms[condition]:
+                self.refused += 1
+                return None
+        return raw
+
+    def heard_ms(self, number: int) -> int:
+        """When the newest value of a signal came; negative if none did."""
+        signal = self._signals[number]
+        message = self.messages[signal.message]
+        return message.times_ms[signal.slot] if message.plan.multiplexed else message.at_ms
+
+    def value(self, name: str, now_ms: int) -> Value | None:
+        """The newest value of a signal as expressions read it. Adds nothing to `refused`."""
+        number = self._numbers.get(name)
+        if number is None:
+            return None
+        refused = self.refused
+        raw = self.raw(number, now_ms)
+        self.refused = refused
+        return None if raw is None else self._signals[number].read(raw)
+
+    def holds(self, condition: int, at_ms: int) -> bool:
+        """Whether a condition holds, and did when a frame came at `at_ms`."""
+        return self._holds[condition] and at_ms >= self._since_ms[condition]
+
+    def tick(self, now_ms: int) -> list[int]:
+        """The on-change signals to look at although no frame came: theirs are stale, or their conditions changed.
+
+        A condition over what has become stale is absent, so only those that hold can change.
+        """
+        for index in self._order:
+            if self._holds[index] and any(message.stale(now_ms) for message in self._sources[index]):
+                self._evaluate(index, now_ms)
+        looked_at: list[int] = []
+        for message in self.messages:
+            if not message.on_change:
+                continue
+            silent = message.stale(now_ms)
+            if message.multiplexed or silent is not message.silent or message.ticked_in != self.version:
+                message.silent = silent
+                message.ticked_in = self.version
+                looked_at += message.plan.on_change
+        return looked_at
+
+    def _read_by(self, plan: Plan, names: tuple[str, ...]) -> tuple[NewestMessage, ...]:
+        """The messages of some signals."""
+        return tuple(self.messages[index] for index in {plan.signals[self._numbers[name]].message for name in names})
+
+    def _take_page(self, message: NewestMessage, at_ms: int, data: bytes) -> list[int]:
+        message.at_ms = at_ms
+        looked_at: list[int] = []
+        for slot, raw in enumerate(message.decode(data)):
+            if raw is not None:
+                message.gaps_ms[slot] = _gap(message.gaps_ms[slot], at_ms, message.times_ms[slot])
+                message.raws[slot] = raw
+                message.times_ms[slot] = at_ms
+                looked_at.append(message.plan.signals[slot])
+        return [number for number in looked_at if number in message.plan.on_change]
+
+    def _evaluate(self, index: int, now_ms: int) -> None:
+        self._now_ms = now_ms
+        result = self._conditions[index](self._lookup)
+        holds = bool(result) and not isinstance(result, str)
+        if holds != self._holds[index]:
+            self._holds[index] = holds
+            self._since_ms[index] = now_ms
+            self.version += 1
+            for dependent in self._dependents[index]:
+                self._evaluate(dependent, now_ms)
+
+    def _lookup(self, name: str) -> Value | None:
+        return self.value(name, self._now_ms)
+
+
+def _gap(known_ms: int, at_ms: int, before_ms: int) -> int:
+    gap_ms = at_ms - before_ms
+    if before_ms < 0 or gap_ms > LONGEST_GAP_MS:
+        return known_ms
+    return max(gap_ms, known_ms - (known_ms >> _FORGET))
+
+
+def _depends(plan: Plan, condition: int) -> set[int]:
+    """The conditions of the signals that a condition reads."""
+    names = plan.conditions[condition].names
+    return {index for signal in plan.signals if signal.name in names for index in signal.conditions}
+
+
+def _in_order(plan: Plan) -> list[int]:
+    """All conditions, each after those that it depends on. The compile step has refused circles."""
+    order: list[int] = []
+
+    def visit(condition: int) -> None:
+        if condition not in order:
+            for before in sorted(_depends(plan, condition)):
+                visit(before)
+            order.append(condition)
+
+    for condition in range(len(plan.conditions)):
+        visit(condition)
+    return order

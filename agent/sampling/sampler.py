@@ -1,0 +1,341 @@
+"""The sampler: frames in, batches of samples out. A function of the frames alone: it reads no clock.
+
+**Time is what the frames say.** A grid sample at T is the newest value of all frames up to and including T, and is
+taken when the first later frame comes; an upload ends at the first frame at or after its end. So what is sampled, and
+what is in which batch, does not depend on how many frames are handed over at once, or how fast.
+
+* Signals of a regular group are sampled at each multiple of its interval. Of each message only the newest payload is
+  kept, and decoded when a sample is due.
+* On-change signals are decoded at each frame whose payload is another than before; a change bears the time of its
+  frame, in milliseconds. Once a second all are looked at again, for those that became stale or whose conditions no
+  longer hold. Once per interval they are restated in a one-row grid.
+* Multiplexed messages keep the newest value of each signal.
+
+What makes a value count is said in `agent.plan.plan`. A value that does not is None in grids, ends an on-change signal
+with a change to None, and is counted (`Count.INVALID`) unless it is merely missing or stale.
+
+**Batches** end at multiples of the cadence, or at once when they are full, and each sample is in exactly one. When no
+bus has said anything for `silence_ms` the vehicle is asleep: a last batch (`Reason.SLEEP`) ends with the last frame,
+and the next one begins with the next frame of a bus, with nothing known from before. The last batch before a sleep, and
+the last of all, also hold the newest value of each regular signal that came after its last grid sample, as changes:
+what a vehicle says last is what stays true of it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from operator import length_hint
+
+from agent.bus.frame import Frame
+from agent.clock import satellite_anchor, surest
+from agent.gnss import fix as gnss
+from agent.plan.plan import Plan, PlannedGroup
+from agent.sampling.newest import Newest, NewestMessage
+from contract.upload import Anchor, Change, Count, Grid, Ledger, Reason
+
+TICK_MS = 1000
+"""How often on-change signals are looked at without a frame."""
+FULL_CHANGES = 8_192
+FULL_SAMPLES = 200_000
+"""A batch with this many is ended early: it must fit into an upload, and into memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """An upload without what the sampler cannot know: boot, sequence, vehicle and manifest id."""
+
+    reason: Reason
+    start_ms: int
+    end_ms: int
+    anchor: Anchor | None
+    ledger: Ledger
+    grids: tuple[Grid, ...]
+    changes: tuple[Change, ...]
+
+
+class _Rows:
+    """One group's grid in the batch that is being filled."""
+
+    __slots__ = ("due_ms", "group", "number", "rows", "start_ms")
+
+    def __init__(self, number: int, group: PlannedGroup) -> None:
+        self.number = number
+        self.group = group
+        self.due_ms = 0
+        self.start_ms = 0
+        self.rows: list[tuple[int | None, ...]] = []
+
+    def take(self) -> Grid | None:
+        """The grid so far, unless nothing is in it; the next one is empty."""
+        rows, self.rows = self.rows, []
+        if all(raw is None for row in rows for raw in row):
+            return None
+        return Grid(self.number, self.start_ms, tuple(zip(*rows, strict=True)))
+
+
+class Sampler:
+    """Feed it frames in the order of time; take the batches that it gives."""
+
+    def __init__(self, plan: Plan, start_ms: int) -> None:
+        """`start_ms` is when listening began; nothing before it is taken for what it is."""
+        self.anchor: Anchor | None = None
+        """The surest time that the frames have told."""
+        self._plan = plan
+        self._newest = Newest(plan)
+        self._rows = [_Rows(number, group) for number, group in enumerate(plan.groups)]
+        self._said: list[int | None] = [None] * len(plan.signals)
+        """Per on-change signal, what was last said of it in a change."""
+        self._counts: Counter[Count] = Counter()
+        self._changes: list[Change] = []
+        self._samples = 0
+        self._done: list[Batch] = []
+        self._asleep = True
+        self._now_ms = start_ms
+        """Time of the last frame."""
+        self._start_ms = start_ms
+        self._end_ms = start_ms
+        self._tick_ms = start_ms
+        self._heard_ms = start_ms
+        """Time of the last frame of a bus."""
+
+    def feed(self, frames: Iterable[Frame]) -> list[Batch]:
+        """Takes frames; gives the batches that they ended. A frame from before the last one takes that one's time."""
+        ordered = self._ordered(frames)
+        times = [frame.at_ms for frame in ordered]
+        position = 0
+        while position < len(ordered):
+            if self._asleep:
+                position = self._wake(ordered, position)
+                continue
+            end = bisect_right(times, self._undisturbed_until(), position)
+            if end > position:
+                position = self._take(ordered, position, end)
+            else:
+                self._reach(times[position])
+        done, self._done = self._done, []
+        return done
+
+    def advance(self, now_ms: int) -> list[Batch]:
+        """It is `now_ms` and every frame up to then has been fed: are the buses silent?"""
+        if not self._asleep and now_ms > self._heard_ms + self._plan.silence_ms:
+            self._sleep(Reason.SLEEP)
+        done, self._done = self._done, []
+        return done
+
+    def close(self, now_ms: int, reason: Reason) -> Batch | None:
+        """Ends the batch that is being filled, at its last frame; None if nothing came since the last batch.
+
+        `now_ms` tells whether the buses had fallen silent before. Nothing may be fed that came earlier.
+        """
+        silent = now_ms > self._heard_ms + self._plan.silence_ms
+        if self._asleep:
+            return None
+        self._sleep(Reason.SLEEP if silent else reason)
+        *early, last = self._done
+        self._done = early
+        return last
+
+    def _ordered(self, frames: Iterable[Frame]) -> Sequence[Frame]:
+        ordered = sorted(frames, key=_at_ms)
+        if ordered and ordered[0].at_ms < self._now_ms:
+            return [frame if frame.at_ms >= self._now_ms else frame._replace(at_ms=self._now_ms) for frame in ordered]
+        return ordered
+
+    # Time.
+
+    def _undisturbed_until(self) -> int:
+        """The latest time of frames that can be taken before anything else is due."""
+        due_ms = min([self._tick_ms, *(rows.due_ms for rows in self._rows)])
+        return min(due_ms, self._end_ms - 1, self._heard_ms + self._plan.silence_ms)
+
+    def _reach(self, at_ms: int) -> None:
+        """A frame comes at `at_ms`: does what is due before it."""
+        if at_ms > self._heard_ms + self._plan.silence_ms:
+            self._sleep(Reason.SLEEP)
+        else:
+            self._pass(at_ms)
+
+    def _pass(self, at_ms: int) -> None:
+        """Samples before `at_ms` and batches that end up to it, in the order of time."""
+        while True:
+            due_ms = min([self._tick_ms, *(rows.due_ms for rows in self._rows)])
+            if self._end_ms <= at_ms and self._end_ms <= due_ms:
+                self._finish(Reason.CADENCE, self._end_ms)
+            elif due_ms < at_ms:
+                self._sample(due_ms)
+            else:
+                return
+
+    def _wake(self, frames: Sequence[Frame], position: int) -> int:
+        """Begins anew with the first frame of a bus; the receiver alone wakes nothing."""
+        for index in range(position, len(frames)):
+            at_ms, bus = frames[index].at_ms, frames[index].bus
+            if bus == gnss.BUS:
+                self._receiver_time(frames[index])
+                continue
+            self._asleep = False
+            self._newest.forget()
+            self._said = [None] * len(self._said)
+            self._start_ms = self._now_ms = self._heard_ms = at_ms
+            self._tick_ms = _multiple(TICK_MS, at_ms)
+            for rows in self._rows:
+                rows.due_ms = _multiple(rows.group.interval_ms, at_ms)
+            self._end_ms = self._next_end(at_ms)
+            return index
+        return len(frames)
+
+    def _sleep(self, reason: Reason) -> None:
+        """Ends the batch with what was said last."""
+        self._pass(self._now_ms + 1)
+        for rows in self._rows:
+            if not rows.group.on_change:
+                self._last_words(rows)
+        self._changes.sort(key=lambda change: change.at_ms)
+        self._finish(reason, self._now_ms + 1)
+        self._asleep = True
+
+    def _next_end(self, at_ms: int) -> int:
+        driving = self._plan.driving is None or self._plan.driving(lambda name: self._newest.value(name, at_ms))
+        cadence_ms = self._plan.driving_cadence_ms if driving else self._plan.parked_cadence_ms
+        return _multiple(cadence_ms, at_ms + 1)
+
+    # Samples.
+
+    def _sample(self, at_ms: int) -> None:
+        if self._tick_ms == at_ms:
+            self._tick(at_ms)
+        raw = self._newest.raw
+        refused = self._newest.refused
+        for rows in self._rows:
+            if rows.due_ms == at_ms:
+                if not rows.rows:
+                    rows.start_ms = at_ms
+                rows.rows.append(tuple(raw(number, at_ms) for number in rows.group.signals))
+                rows.due_ms += rows.group.interval_ms
+                self._samples += len(rows.group.signals)
+        self._counts[Count.INVALID] += self._newest.refused - refused
+        if self._samples >= FULL_SAMPLES:
+            self._end_ms = min(self._end_ms, at_ms + 1)
+
+    def _tick(self, at_ms: int) -> None:
+        """What ceases to count does so without a frame."""
+        self._tick_ms += TICK_MS
+        refused = self._newest.refused
+        for number in self._newest.tick(at_ms):
+            self._look_at(number, at_ms)
+        self._newest.refused = refused
+        if self._plan.driving is not None:
+            self._end_ms = min(self._end_ms, self._next_end(at_ms))
+
+    def _look_at(self, number: int, at_ms: int) -> None:
+        raw = self._newest.raw(number, at_ms)
+        if raw != self._said[number]:
+            self._said[number] = raw
+            self._changes.append(Change(at_ms, number, raw))
+
+    def _last_words(self, rows: _Rows) -> None:
+        sampled_ms = rows.due_ms - rows.group.interval_ms
+        for number in rows.group.signals:
+            heard_ms = self._newest.heard_ms(number)
+            if heard_ms > sampled_ms:
+                raw = self._newest.raw(number, heard_ms)
+                if raw is not None:
+                    self._changes.append(Change(max(heard_ms, self._start_ms), number, raw))
+
+    # Frames.
+
+    def _take(self, frames: Sequence[Frame], begin: int, end: int) -> int:
+        """Takes frames until the batch is full; gives the position of the next one."""
+        by_key, known, counts = self._newest.by_key, self._plan.known, self._counts
+        part = frames[begin:end]
+        taking = iter(part)
+        short = unknown = received = 0
+        for frame in taking:
+            key = frame[1:4]
+            message = by_key.get(key)
+            if message is None:
+                if key[0] == gnss.BUS:
+                    received += 1
+                elif key not in known:
+                    unknown += 1
+                continue
+            data = frame[4]
+            if len(data) < message.needed_bytes:
+                short += 1
+            if not message.eager:
+                message.data = data
+                if message.limit_ms is None:
+                    message.heard(frame[0])
+                else:
+                    message.at_ms = frame[0]
+                continue
+            received += message.is_receiver
+            self._take_eagerly(message, frame)
+            if len(self._changes) >= FULL_CHANGES:
+                self._end_ms = min(self._end_ms, frame[0] + 1)
+                break
+        taken = len(part) - length_hint(taking)
+        counts[Count.FRAMES] += taken - received
+        counts[Count.UNKNOWN] += unknown
+        counts[Count.WRONG_LENGTH] += short
+        self._now_ms = part[taken - 1].at_ms
+        self._heard_ms = next((each.at_ms for each in reversed(part[:taken]) if each.bus != gnss.BUS), self._heard_ms)
+        return begin + taken
+
+    def _take_eagerly(self, message: NewestMessage, frame: Frame) -> None:
+        newest = self._newest
+        if message.is_receiver:
+            self._receiver_time(frame)
+        looked_at = newest.take(message, frame.at_ms, frame.data)
+        if looked_at is None:
+            self._counts[Count.CHECKSUM] += 1
+            return
+        if looked_at:
+            refused = newest.refused
+            for number in looked_at:
+                self._look_at(number, frame.at_ms)
+            self._counts[Count.INVALID] += newest.refused - refused
+        if message.plan.clock:
+            self._bus_time(frame.at_ms)
+
+    def _receiver_time(self, frame: Frame) -> None:
+        utc_ms = gnss.utc_ms(frame.data)
+        if utc_ms is not None:
+            self.anchor = surest(self.anchor, satellite_anchor(frame.at_ms, utc_ms))
+
+    def _bus_time(self, at_ms: int) -> None:
+        clock = self._plan.clock
+        if clock is None or (self.anchor is not None and self.anchor.uncertainty_ms <= clock.uncertainty_ms):
+            return
+        if clock.condition is not None and not self._newest.holds(clock.condition, at_ms):
+            return
+        seconds = self._newest.value(self._plan.signals[clock.signal].name, at_ms)
+        if seconds is not None and not isinstance(seconds, str):
+            found = satellite_anchor(at_ms, round(seconds * 1000), clock.uncertainty_ms)
+            self.anchor = surest(self.anchor, found)
+
+    # Batches.
+
+    def _finish(self, reason: Reason, end_ms: int) -> None:
+        grids = tuple(grid for rows in self._rows if (grid := rows.take()) is not None)
+        counts = {what: count for what in Count if (count := self._counts[what])}
+        self._done.append(
+            Batch(reason, self._start_ms, end_ms, self.anchor, Ledger(counts), grids, tuple(self._changes))
+        )
+        self._counts.clear()
+        self._changes = []
+        self._samples = 0
+        self._start_ms = end_ms
+        self._end_ms = self._next_end(end_ms)
+
+
+def _multiple(interval_ms: int, at_ms: int) -> int:
+    """The first multiple of an interval at or after a time."""
+    return -(-at_ms // interval_ms) * interval_ms
+
+
+def _at_ms(frame: Frame) -> int:
+    return frame.at_ms

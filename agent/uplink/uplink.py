@@ -1,0 +1,305 @@
+"""The uplink: publishes what is pending, and lets the journal go of what the bridge has receipted.
+
+One thread owns the connection, and a connection is used once (`agent.uplink.connection`): nothing is queued that is not
+in the journal too, so a lost connection loses nothing, and memory is bounded by what may be in flight
+(`agent.uplink.flight`).
+
+* Brokers are tried in turn, with exponential back-off and full jitter, because a fleet must not come back all at once.
+  A broker that accepts and then says nothing, to CONNECT, to SUBSCRIBE or to publishes, is left for the next one.
+* On MQTT 5 the broker is asked to keep our session for a while: receipts that come during a short gap wait there. It is
+  not relied upon: when the broker has forgotten us, all that was in flight is sent again at once.
+* A receipt may ask for manifests: they are published, as often as asked. It may refuse uploads: they leave the journal,
+  counted and logged, because the bridge has quarantined them.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import cycle
+from types import TracebackType
+from typing import Self
+
+from tenacity import RetryCallState, RetryError, Retrying
+from tenacity.nap import sleep_using_event
+from tenacity.retry import retry_if_exception_type
+from tenacity.stop import stop_when_event_set
+from tenacity.wait import wait_random_exponential
+
+from agent.journal.journal import Journal, Stored
+from agent.journal.manifests import Manifests
+from agent.journal.segments import Key
+from agent.settings import UplinkSettings
+from agent.uplink.connection import Connection, ConnectionLostError, Happened, password_in, tls_context
+from agent.uplink.flight import Flight
+from contract import topics
+from contract.receipt import Receipt, decode_receipt
+from contract.wire import WireError, digest
+
+log = logging.getLogger(__name__)
+
+_LONGEST_WAIT_S = 1.0
+"""The MQTT client wants to look at its keep-alive this often."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """Since the start."""
+
+    connections: int = 0
+    published: int = 0
+    """Uploads sent, repeats included."""
+    repeated: int = 0
+    receipted: int = 0
+    refused: int = 0
+    """Uploads that the bridge has quarantined."""
+    manifests: int = 0
+    """Manifests sent."""
+    unknown_manifests: int = 0
+    """Manifests asked for that are not kept here."""
+    unreadable_receipts: int = 0
+    wire_bytes: int = 0
+    """Of MQTT PUBLISH packets, repeats included; without TLS and TCP."""
+
+
+class Uplink:
+    """Starts with `start` or as a context. `clock` gives monotonic seconds, the journal's."""
+
+    def __init__(
+        self, vin: str, settings: UplinkSettings, journal: Journal, manifests: Manifests, clock: Callable[[], float]
+    ) -> None:
+        """Raises CredentialsError when certificates or password cannot be used."""
+        self.counters = Counters()
+        self._vin = vin
+        self._settings = settings
+        self._journal = journal
+        self._manifests = manifests
+        self._clock = clock
+        self._receipt_timeout_s = settings.receipt_timeout / 1000
+        self._patience_s = max(settings.receipt_timeout, settings.connect_timeout) / 1000
+        self._tls = tls_context(settings.tls) if settings.tls is not None else None
+        self._password = password_in(settings.password_file) if settings.password_file is not None else None
+        self._brokers = cycle(settings.addresses())
+        self._flight = Flight(self._receipt_timeout_s, settings.in_flight, settings.in_flight_bytes)
+        self._uploads_by_mid: dict[int, Key] = {}
+        self._manifests_by_mid: dict[int, bytes] = {}
+        self._owed: dict[bytes, float] = {}
+        """Manifests asked for and not taken over by the broker yet, with the time they were last sent."""
+        self._told: dict[bytes, float] = {}
+        """Manifests that the broker took over, with the time, until a receipt no longer asks for them."""
+        self._connected = False
+        self._stopping = threading.Event()
+        self._wake, self._woken = socket.socketpair()
+        self._wake.setblocking(False)
+        self._woken.setblocking(False)
+        self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Closes the connection. What is not receipted stays in the journal."""
+        self._stopping.set()
+        self.wake()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._wake.close()
+        self._woken.close()
+
+    def wake(self) -> None:
+        """Something is pending: look at the journal now. May be called from any thread."""
+        try:
+            self._wake.send(b"\0")
+        except BlockingIOError:
+            return  # It has been woken often enough already.
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    @property
+    def connected(self) -> bool:
+        return self._connected
+
+    @property
+    def bridge_silent(self) -> bool:
+        """Whether uploads reach a broker and nobody receipts them."""
+        return self._flight.silent
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything is receipted and the bridge asks for no manifest any more."""
+        return self._journal.depth == 0 and not self._owed and not self._told
+
+    # The connection
+
+    def _run(self) -> None:
+        first_s = self._settings.first_backoff / 1000
+        retrying = Retrying(
+            retry=retry_if_exception_type(ConnectionLostError),
+            wait=wait_random_exponential(multiplier=first_s, max=self._settings.longest_backoff / 1000),
+            stop=stop_when_event_set(self._stopping),
+            sleep=sleep_using_event(self._stopping),
+            before_sleep=self._log_failure,
+        )
+        jitter = random.SystemRandom()
+        while not self._stopping.is_set():
+            try:
+                retrying(self._one_connection)
+            except RetryError:
+                return  # Stopped while waiting for a broker.
+            self._stopping.wait(jitter.uniform(0, first_s))
+
+    def _one_connection(self) -> None:
+        """Serves one connection until it ends; raises ConnectionLostError when it ended without having been of use."""
+        connection = Connection(self._vin, next(self._brokers), self._settings, self._tls, self._password, self._clock)
+        receipted_before = self.counters.receipted
+        began_s = self._clock()
+        try:
+            connection.open(self._woken)
+            self.counters.connections += 1
+            log.info("connected to %s", connection)
+            self._forget_connection(remembered=connection.remembered)
+            self._connected = True
+            while not self._stopping.is_set():
+                self._send(connection)
+                wait_s = min(_LONGEST_WAIT_S, self._receipt_timeout_s / 4)
+                self._note(connection.wait(wait_s, self._woken))
+        except ConnectionLostError as lost:
+            lasted_s = self._clock() - began_s
+            if self.counters.receipted == receipted_before and lasted_s < self._settings.longest_backoff / 1000:
+                raise ConnectionLostError(f"{connection}: {lost}") from lost
+            log.warning("%s: %s; %d uploads are pending", connection, lost, self._journal.depth)
+        finally:
+            self._connected = False
+            connection.close()
+
+    def _log_failure(self, state: RetryCallState) -> None:
+        failure = state.outcome.exception() if state.outcome is not None else None
+        wait_s = state.next_action.sleep if state.next_action is not None else 0
+        log.warning("%s; next try in %.1f s; %d uploads are pending", failure, wait_s, self._journal.depth)
+
+    def _forget_connection(self, *, remembered: bool) -> None:
+        self._flight.reconnected(remembered=remembered)
+        self._uploads_by_mid.clear()
+        self._manifests_by_mid.clear()
+        if not remembered:
+            # A broker that died may have taken them along.
+            self._owed |= self._told
+            self._told.clear()
+        self._owed = dict.fromkeys(self._owed, float("-inf"))
+
+    # Out
+
+    def _send(self, connection: Connection) -> None:
+        now_s = self._clock()
+        for key in self._flight.now():
+            if key not in self._journal:  # Evicted meanwhile.
+                self._flight.landed(key)
+        if self._flight.stalled(now_s, self._patience_s):
+            raise ConnectionLostError(f"the broker took nothing over for {self._patience_s:g} s")
+        was_silent = self._flight.silent
+        self._flight.observe(now_s)
+        if self._flight.silent and not was_silent:
+            log.warning("no receipt for %g s: the bridge seems absent; sending probes", self._receipt_timeout_s)
+        self._send_manifests(connection, now_s)
+        # What is new goes first, also as a probe: when nobody listens, that repeats less.
+        while fresh := self._fresh(connection, now_s):
+            for key, payload in fresh:
+                self._publish(connection, key, payload, now_s)
+        probe = self._flight.probe(now_s)
+        for key in self._flight.lost(now_s) if probe is None else [probe]:
+            again = self._journal.get(key)
+            if again is not None:
+                self.counters.repeated += 1
+                self._publish(connection, key, again, now_s)
+
+    def _fresh(self, connection: Connection, now_s: float) -> list[Stored]:
+        limit = connection.most_unacknowledged - len(self._manifests_by_mid)
+        count, size = self._flight.room(now_s, limit)
+        return self._journal.pending(count, max_bytes=size, skip=self._flight) if count else []
+
+    def _publish(self, connection: Connection, key: Key, payload: bytes, now_s: float) -> None:
+        mid = connection.publish(topics.UP, payload)
+        self._uploads_by_mid[mid] = key
+        self._flight.sent(key, digest(payload), len(payload), now_s)
+        self.counters.published += 1
+        self.counters.wire_bytes += connection.packet_bytes(topics.UP, payload)
+
+    def _send_manifests(self, connection: Connection, now_s: float) -> None:
+        for manifest, told_at_s in list(self._told.items()):
+            # A broker's word is none: the bridge answers a manifest with a receipt that no longer asks for it.
+            if now_s - told_at_s >= self._receipt_timeout_s:
+                del self._told[manifest]
+                self._owed.setdefault(manifest, float("-inf"))
+        for manifest, sent_at_s in list(self._owed.items()):
+            if now_s - sent_at_s < self._patience_s:
+                continue
+            encoded = self._manifests.get(manifest)
+            if encoded is None:
+                self.counters.unknown_manifests += 1
+                del self._owed[manifest]
+                log.error("the bridge asks for the manifest %s, which is not kept here", manifest.hex())
+                continue
+            self._manifests_by_mid[connection.publish(topics.MANIFEST, encoded)] = manifest
+            self._owed[manifest] = now_s
+            self.counters.manifests += 1
+            self.counters.wire_bytes += connection.packet_bytes(topics.MANIFEST, encoded)
+
+    # In
+
+    def _note(self, happened: Happened) -> None:
+        now_s = self._clock()
+        for mid in happened.taken_over:
+            key = self._uploads_by_mid.pop(mid, None)
+            if key is not None:
+                self._flight.acknowledged(key, now_s)
+            manifest = self._manifests_by_mid.pop(mid, None)
+            if manifest is not None:
+                self._owed.pop(manifest, None)
+                self._told[manifest] = now_s
+        for mid, reason in happened.not_taken:
+            # Sent again like any upload that gets no receipt: a broker's refusal is a matter of its settings.
+            log.error("the broker refuses what we publish: %s; is %s allowed to?", reason, self._vin)
+            key = self._uploads_by_mid.pop(mid, None)
+            if key is not None:
+                self._flight.acknowledged(key, now_s)
+        for payload in happened.receipts:
+            try:
+                receipt = decode_receipt(payload)
+            except WireError as wrong:
+                self.counters.unreadable_receipts += 1
+                log.warning("a receipt of %d bytes cannot be read: %s", len(payload), wrong)
+                continue
+            self._take(receipt, now_s)
+
+    def _take(self, receipt: Receipt, now_s: float) -> None:
+        self._flight.spoken(now_s)
+        self.counters.receipted += self._journal.acknowledge(receipt)
+        for key in self._flight.now():
+            if key.boot == receipt.boot and receipt.covers(key.sequence):
+                self._flight.landed(key)
+        for refused in receipt.refused:
+            known = self._flight.key_of(refused)
+            if known is not None:
+                self._flight.landed(known)
+                self.counters.refused += self._journal.discard([known])
+                log.warning("the bridge refuses upload %d of boot %s", known.sequence, known.boot.hex())
+        self._told = {manifest: at_s for manifest, at_s in self._told.items() if manifest in receipt.wanted}
+        for manifest in receipt.wanted:
+            # Receipts that were on their way when the manifest was sent still ask for it.
+            if now_s - self._told.get(manifest, float("-inf")) >= self._receipt_timeout_s:
+                self._owed.setdefault(manifest, float("-inf"))

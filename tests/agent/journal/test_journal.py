@@ -1,0 +1,405 @@
+"""What the journal promises: only a receipt, a refusal or a full disk takes an upload out of it, and it says which."""
+
+from __future__ import annotations
+
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.journal.journal import FULL, Eviction, Journal, JournalError, Stored
+from agent.journal.segments import HEAD_BYTES, MARKER, Key, encode_record, read_segment, segment_files
+from contract.receipt import Receipt
+
+BOOT = bytes(range(16))
+OTHER_BOOT = bytes(range(16, 32))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def payload(number: int, size: int = 20) -> bytes:
+    return random.Random(number).randbytes(size)
+
+
+def opened(folder: Path, **limits: int) -> Journal:
+    return Journal(folder, Clock(), **limits)
+
+
+def fill(journal: Journal, sequences: range, boot: bytes = BOOT, size: int = 20) -> None:
+    for sequence in sequences:
+        journal.append(Key(boot, sequence), payload(sequence, size))
+
+
+def sequences(journal: Journal) -> list[int]:
+    return [stored.key.sequence for stored in journal.pending(1 << 30)]
+
+
+def bytes_on_disk(folder: Path) -> int:
+    return sum(path.stat().st_size for path in segment_files(folder))
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """The kernel refuses to let any file grow beyond `size` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_what_is_appended_is_pending_oldest_first_until_it_is_acknowledged(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        fill(journal, range(5))
+        assert journal.acknowledge(Receipt(BOOT, (range(1, 3), range(4, 5)))) == 3
+        assert journal.pending(10) == [Stored(Key(BOOT, s), payload(s)) for s in (0, 3)]
+        assert journal.depth == 2
+
+
+def test_a_receipt_of_another_boot_acknowledges_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        fill(journal, range(3))
+        assert journal.acknowledge(Receipt(OTHER_BOOT, (range(10),))) == 0
+        assert sequences(journal) == [0, 1, 2]
+
+
+def test_a_receipt_for_a_billion_uploads_costs_no_more_than_what_is_pending(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        fill(journal, range(3))
+        assert journal.acknowledge(Receipt(BOOT, (range(1, 1_000_000_000),))) == 2
+        assert sequences(journal) == [0]
+
+
+def test_pending_leaves_out_what_is_in_flight_and_stops_at_its_limits(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        fill(journal, range(6))
+        in_flight = {Key(BOOT, 0), Key(BOOT, 2)}
+        assert [s.key.sequence for s in journal.pending(2, skip=in_flight)] == [1, 3]
+        assert [s.key.sequence for s in journal.pending(9, max_bytes=59, skip=in_flight)] == [1, 3]
+        assert [s.key.sequence for s in journal.pending(9, max_bytes=60, skip=in_flight)] == [1, 3, 4]
+
+
+def test_an_upload_is_written_when_its_flush_is_due_and_not_before(tmp_path: Path) -> None:
+    clock = Clock()
+    with Journal(tmp_path, clock, flush_every_s=10) as journal:
+        fill(journal, range(1))
+        clock.now_s = 9.9
+        fill(journal, range(1, 2))
+        journal.tick()
+        assert bytes_on_disk(tmp_path) == 0
+        clock.now_s = 10
+        journal.tick()
+        assert bytes_on_disk(tmp_path) == 2 * (HEAD_BYTES + 20)
+
+
+def test_an_urgent_upload_is_on_disk_at_once(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        journal.append(Key(BOOT, 0), payload(0), urgent=True)
+        assert read_segment(segment_files(tmp_path)[0].read_bytes()).records[0].payload == payload(0)
+
+
+def test_nothing_is_written_while_receipts_come_before_the_flush(tmp_path: Path) -> None:
+    clock = Clock()
+    with Journal(tmp_path, clock, flush_every_s=10) as journal:
+        for sequence in range(100):
+            fill(journal, range(sequence, sequence + 1))
+            clock.now_s += 5
+            journal.acknowledge(Receipt(BOOT, (range(sequence + 1),)))
+            journal.tick()
+            assert segment_files(tmp_path) == []
+
+
+def test_a_segment_is_deleted_once_everything_in_it_is_acknowledged(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        fill(journal, range(4))
+        journal.flush()
+        journal.acknowledge(Receipt(BOOT, (range(1, 4),)))
+        assert len(segment_files(tmp_path)) == 1
+        journal.acknowledge(Receipt(BOOT, (range(1),)))
+        assert segment_files(tmp_path) == []
+        fill(journal, range(4, 5))
+        journal.flush()
+        assert sequences(journal) == [4]
+
+
+def test_a_refused_upload_leaves_like_an_acknowledged_one(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        fill(journal, range(2))
+        journal.flush()
+        assert journal.discard([Key(BOOT, 0), Key(BOOT, 7)]) == 1
+        assert sequences(journal) == [1]
+        assert journal.take_evicted() == ()
+
+
+def test_a_journal_opens_with_everything_that_was_flushed_in_its_order(tmp_path: Path) -> None:
+    with opened(tmp_path, segment_bytes=150) as journal:
+        fill(journal, range(7))
+    with opened(tmp_path) as journal:
+        assert journal.damage == []
+        assert len(segment_files(tmp_path)) > 1
+        assert journal.pending(10) == [Stored(Key(BOOT, s), payload(s)) for s in range(7)]
+        fill(journal, range(3), boot=OTHER_BOOT)
+        assert [stored.key.boot for stored in journal.pending(10)] == [BOOT] * 7 + [OTHER_BOOT] * 3
+
+
+def test_an_upload_appended_twice_is_pending_once(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        fill(journal, range(2))
+        journal.flush()
+        fill(journal, range(3))
+        assert sequences(journal) == [0, 1, 2]
+
+
+def test_two_agents_cannot_hold_one_journal(tmp_path: Path) -> None:
+    with opened(tmp_path), pytest.raises(JournalError, match="another agent uses this journal"):
+        opened(tmp_path)
+    opened(tmp_path).close()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(JournalError, match=r"state/journal: the journal cannot be opened: "):
+        opened(tmp_path / "state" / "journal")
+
+
+def test_a_full_journal_evicts_its_oldest_uploads_and_names_them(tmp_path: Path) -> None:
+    limit = 4000
+    with opened(tmp_path, max_bytes=limit) as journal:
+        fill(journal, range(100), size=100)
+        evicted = journal.take_evicted()
+        left = sequences(journal)
+        assert left == list(range(left[0], 100))
+        assert evicted == (Eviction(BOOT, 0, left[0] - 1, FULL),)
+        assert limit / 2 < journal.size_bytes <= limit
+        assert bytes_on_disk(tmp_path) <= limit
+        assert journal.take_evicted() == ()
+
+
+def test_an_upload_larger_than_the_journal_is_evicted_and_takes_nothing_with_it(tmp_path: Path) -> None:
+    with opened(tmp_path, max_bytes=1000) as journal:
+        fill(journal, range(2))
+        journal.append(Key(BOOT, 2), bytes(1000))
+        assert sequences(journal) == [0, 1]
+        assert journal.take_evicted() == (Eviction(BOOT, 2, 2, "larger than the journal may be"),)
+
+
+def test_a_disk_that_refuses_writes_costs_nothing_while_memory_lasts(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        fill(journal, range(2))
+        journal.flush()
+        fill(journal, range(2, 6))
+        with largest_file(150):
+            assert not journal.flush()
+        assert journal.refused_writes == 1
+        assert sequences(journal) == [0, 1, 2, 3, 4, 5]
+        assert journal.flush()
+    with opened(tmp_path) as journal:
+        assert journal.damage == []
+        assert sequences(journal) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_disk_that_never_accepts_a_write_leaves_the_newest_uploads_in_bounded_memory(tmp_path: Path) -> None:
+    with opened(tmp_path, segment_bytes=1000) as journal:
+        with largest_file(10):
+            fill(journal, range(200))
+            assert journal.size_bytes <= 2000
+            left = sequences(journal)
+            assert left == list(range(left[0], 200))
+            assert journal.take_evicted() == (Eviction(BOOT, 0, left[0] - 1, "the disk refused writes"),)
+        assert journal.flush()
+
+
+def image(records: list[bytes]) -> tuple[bytes, list[range]]:
+    """A segment's bytes and where each record lies in them."""
+    ends = [sum(map(len, records[: i + 1])) for i in range(len(records))]
+    return b"".join(records), [range(end - len(record), end) for record, end in zip(records, ends, strict=True)]
+
+
+# One payload holds a marker, one is empty, one is a whole record of another upload.
+RECORDS = [
+    encode_record(Key(BOOT, 0), b"first"),
+    encode_record(Key(BOOT, 1), MARKER + b"\x05\x00\x00\x00 no record"),
+    encode_record(Key(BOOT, 2), b""),
+    encode_record(Key(BOOT, 3), b"last"),
+]
+
+
+def reopen(folder: Path, data: bytes) -> tuple[list[int], Journal]:
+    (folder / "00000001.segment").write_bytes(data)
+    journal = opened(folder)
+    found = sequences(journal)
+    journal.close()
+    return found, journal
+
+
+def test_a_journal_cut_anywhere_opens_with_every_whole_record_and_names_the_rest(tmp_path: Path) -> None:
+    data, places = image(RECORDS)
+    for cut in range(len(data) + 1):
+        found, journal = reopen(tmp_path, data[:cut])
+        whole = [i for i, place in enumerate(places) if place.stop <= cut]
+        assert found == whole
+        end_of_whole = places[whole[-1]].stop if whole else 0
+        lost = [(damage.offset, damage.size) for damage in journal.damage]
+        assert lost == ([(end_of_whole, cut - end_of_whole)] if cut > end_of_whole else [])
+
+
+def test_a_flipped_bit_anywhere_costs_the_record_it_is_in_and_is_named(tmp_path: Path) -> None:
+    data, places = image(RECORDS)
+    for bit in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        found, journal = reopen(tmp_path, bytes(flipped))
+        hit = next(i for i, place in enumerate(places) if bit // 8 in place)
+        assert found == [i for i in range(len(RECORDS)) if i != hit]
+        assert [(d.offset, d.size) for d in journal.damage] == [(places[hit].start, len(places[hit]))]
+
+
+def test_a_large_journal_survives_holes_of_any_kind(tmp_path: Path) -> None:
+    rng = random.Random(4)
+    records = [encode_record(Key(BOOT, s), payload(s, rng.randrange(2000))) for s in range(100)]
+    data, places = image(records)
+    for _ in range(60):
+        start = rng.randrange(len(data))
+        stop = min(len(data), start + rng.choice([1, 10, 4096, 20_000]))
+        filler = rng.choice([bytes(stop - start), rng.randbytes(stop - start), b"\xff" * (stop - start), b""])
+        found, journal = reopen(tmp_path, data[:start] + filler + data[stop:])
+        untouched = {i for i, p in enumerate(places) if p.stop <= start or p.start >= stop}
+        assert untouched <= set(found)
+        assert journal.damage or set(found) == set(range(100)) or filler == b""
+
+
+def test_a_segment_that_is_damaged_while_the_agent_runs_is_named_as_evicted(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        fill(journal, range(3))
+        journal.flush()
+        path = segment_files(tmp_path)[0]
+        data = bytearray(path.read_bytes())
+        data[HEAD_BYTES + 20 + HEAD_BYTES + 3] ^= 8
+        path.write_bytes(data)
+        assert sequences(journal) == [0, 2]
+        assert journal.take_evicted() == (Eviction(BOOT, 1, 1, "the journal was damaged"),)
+        assert [str(path) in str(damage) for damage in journal.damage] == [True]
+
+
+def test_files_that_are_no_segments_are_left_alone(tmp_path: Path) -> None:
+    for name in ("notes.txt", "zzzzzzzz.segment", "1.segment"):
+        (tmp_path / name).write_bytes(b"mine")
+    opened(tmp_path).close()
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "zzzzzzzz.segment", "1.segment", "lock"}
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from agent.journal.journal import Journal
+from agent.journal.segments import Key
+journal = Journal(Path(sys.argv[1]), time.monotonic, segment_bytes=5000)
+sequence = 0
+while True:
+    for _ in range(7):
+        journal.append(Key(bytes(16), sequence), sequence.to_bytes(4, "little") * 25)
+        sequence += 1
+    journal.flush()
+    print(sequence, flush=True)
+"""
+
+
+def test_kill_9_at_any_moment_loses_nothing_that_was_flushed(tmp_path: Path) -> None:
+    rng = random.Random(9)
+    for attempt in range(5):
+        folder = tmp_path / str(attempt)
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, text=True)
+        assert writer.stdout is not None
+        for _ in range(rng.randrange(1, 200)):
+            writer.stdout.readline()
+        writer.kill()
+        lines = writer.stdout.read().split()
+        writer.wait()
+        writer.stdout.close()
+        flushed = int(lines[-1]) if lines else 0
+        with opened(folder) as journal:
+            stored = journal.pending(1 << 30)
+            assert len(stored) >= flushed
+            for sequence, upload in enumerate(stored):
+                assert upload == Stored(Key(bytes(16), sequence), sequence.to_bytes(4, "little") * 25)
+
+
+ACTIONS = st.one_of(
+    st.tuples(st.just("append"), st.integers(0, 300), st.booleans()),
+    st.tuples(st.just("flush"), st.just(0), st.just(False)),
+    st.tuples(st.just("crash"), st.just(0), st.just(False)),
+    st.tuples(st.just("restart"), st.just(0), st.just(False)),
+    st.tuples(st.just("acknowledge"), st.integers(0, 40), st.booleans()),
+)
+_folders = count()
+
+
+@given(st.lists(ACTIONS, max_size=40), st.sampled_from([1000, 3000, 100_000]))
+def test_any_sequence_of_actions_leaves_exactly_what_a_simple_model_says(
+    tmp_path_factory: pytest.TempPathFactory, actions: list[tuple[str, int, bool]], max_bytes: int
+) -> None:
+    """The model: pending uploads by number, those known to be durable, and those named as evicted."""
+    folder = tmp_path_factory.mktemp("journal")
+    journal = opened(folder, max_bytes=max_bytes)
+    pending: dict[int, bytes] = {}
+    durable: set[int] = set()
+    gone: set[int] = set()  # acknowledged: a crash may bring these back, nothing else
+    next_sequence = 0
+    for action, number, flag in actions:
+        if action == "append":
+            pending[next_sequence] = payload(next_sequence, number)
+            journal.append(Key(BOOT, next_sequence), pending[next_sequence], urgent=flag)
+            durable |= set(pending) if flag else set()
+            next_sequence += 1
+        elif action == "flush":
+            assert journal.flush()
+            durable |= set(pending)
+        elif action == "acknowledge":
+            covered = {s for s in pending if (s >= number if flag else s < number)}
+            held = range(number, 1000) if flag else range(number)
+            assert journal.acknowledge(Receipt(BOOT, (held,))) == len(covered)
+            gone |= covered
+            pending = {s: p for s, p in pending.items() if s not in covered}
+        else:
+            if action == "crash":
+                crashed = folder.with_name(f"{folder.name}-{next(_folders)}")
+                shutil.copytree(folder, crashed)
+                journal.close()
+                folder = crashed
+            else:
+                journal.close()
+                durable |= set(pending)
+            journal = opened(folder, max_bytes=max_bytes)
+            found = {stored.key.sequence: stored.payload for stored in journal.pending(1 << 30)}
+            assert set(pending) & durable <= set(found) <= set(pending) | gone
+            assert all(payload(s, len(p)) == p for s, p in found.items())
+            assert journal.damage == []
+            pending = found
+        evicted = {s for e in journal.take_evicted() for s in range(e.first, e.last + 1)}
+        assert evicted <= set(pending)
+        survivors = set(pending) - evicted
+        assert not evicted or not survivors or max(evicted) < max(survivors)
+        pending = {s: pending[s] for s in survivors}
+        assert {stored.key.sequence: stored.payload for stored in journal.pending(1 << 30)} == pending
+        assert journal.size_bytes <= max_bytes
+        assert bytes_on_disk(folder) <= max_bytes
+    journal.close()

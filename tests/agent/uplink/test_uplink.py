@@ -1,0 +1,396 @@
+"""What the uplink promises, against a real broker: an upload leaves the journal when its receipt has come."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agent.journal.journal import Journal
+from agent.journal.manifests import Manifests
+from agent.journal.segments import Key
+from agent.settings import Tls, UplinkSettings
+from agent.uplink.connection import CredentialsError
+from agent.uplink.uplink import Uplink
+from contract.configuration import Duration
+from contract.receipt import Receipt
+from contract.wire import digest
+from tests.agent.bridge import Bridge, Mute, Wire, eventually, plain_payload
+from tests.conftest import Mosquitto, free_port
+
+VIN = "VR3UPHNKSKT000001"
+BOOT = bytes(range(16))
+
+
+def settings(*ports: int, **changes: object) -> UplinkSettings:
+    quick = UplinkSettings(
+        brokers=tuple(f"127.0.0.1:{port}" for port in ports),
+        receipt_timeout=Duration(400),
+        connect_timeout=Duration(1000),
+        first_backoff=Duration(50),
+        longest_backoff=Duration(400),
+        in_flight=8,
+    )
+    return msgspec.structs.replace(quick, **changes)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal(tmp_path / "journal", time.monotonic) as opened:
+        yield opened
+
+
+@pytest.fixture
+def manifests(tmp_path: Path) -> Manifests:
+    return Manifests(tmp_path / "manifests")
+
+
+def lift(journal: Journal, manifests: Manifests, chosen: UplinkSettings) -> Uplink:
+    return Uplink(VIN, chosen, journal, manifests, time.monotonic)
+
+
+def fill(journal: Journal, sequences: range) -> set[Key]:
+    keys = {Key(BOOT, sequence) for sequence in sequences}
+    for key in sorted(keys):
+        journal.append(key, plain_payload(key))
+    return keys
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_everything_pending_arrives_and_leaves_the_journal(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests, protocol: int
+) -> None:
+    keys = fill(journal, range(50))
+    chosen = settings(mosquitto.port, protocol=protocol, receipt_timeout=Duration(20_000))
+    with Bridge(mosquitto.port) as bridge, lift(journal, manifests, chosen) as uplink:
+        assert eventually(lambda: uplink.settled)
+        assert set(bridge.held) == keys
+        assert set(bridge.arrivals.values()) == {1}
+        assert uplink.counters.receipted == uplink.counters.published == 50
+        more = fill(journal, range(50, 55))
+        uplink.wake()
+        assert eventually(lambda: uplink.settled)
+        assert set(bridge.held) == keys | more
+
+
+def test_nothing_leaves_the_journal_before_its_receipt(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    fill(journal, range(5))
+    with Bridge(mosquitto.port) as bridge, lift(journal, manifests, settings(mosquitto.port)) as uplink:
+        bridge.receipts = False
+        assert eventually(lambda: len(bridge.arrivals) == 5)
+        time.sleep(0.2)
+        assert journal.depth == 5
+        bridge.say(VIN, Receipt(BOOT, (range(1, 3), range(4, 5))))
+        assert eventually(lambda: journal.depth == 2)
+        assert [stored.key.sequence for stored in journal.pending(9)] == [0, 3]
+        assert uplink.counters.receipted == 3
+
+
+def test_what_is_in_flight_is_bounded(mosquitto: Mosquitto, journal: Journal, manifests: Manifests) -> None:
+    fill(journal, range(30))
+    slow = settings(mosquitto.port, in_flight=4, receipt_timeout=Duration(60_000))
+    with Bridge(mosquitto.port) as bridge, lift(journal, manifests, slow):
+        bridge.receipts = False
+        assert eventually(lambda: len(bridge.arrivals) == 4)
+        time.sleep(0.3)
+        assert sorted(key.sequence for key in bridge.arrivals) == [0, 1, 2, 3]
+        bridge.say(VIN, Receipt(BOOT, (range(2),)))
+        assert eventually(lambda: len(bridge.arrivals) == 6)
+
+
+def test_a_large_upload_goes_alone_rather_than_never(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    for sequence in range(3):
+        journal.append(Key(BOOT, sequence), plain_payload(Key(BOOT, sequence), size=5000))
+    narrow = settings(mosquitto.port, in_flight_bytes=1000)
+    with Bridge(mosquitto.port) as bridge, lift(journal, manifests, narrow) as uplink:
+        assert eventually(lambda: uplink.settled)
+        assert len(bridge.held) == 3
+
+
+def test_an_upload_that_was_lost_behind_the_broker_is_sent_again(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    keys = fill(journal, range(6))
+    with Bridge(mosquitto.port) as bridge:
+        bridge.deaf = lambda key: key.sequence == 2 and bridge.arrivals[key] < 3
+        with lift(journal, manifests, settings(mosquitto.port)) as uplink:
+            assert eventually(lambda: len(bridge.held) == 5)
+            for sequence in range(6, 40):  # The bridge goes on speaking: of others.
+                fill(journal, range(sequence, sequence + 1))
+                uplink.wake()
+                time.sleep(0.05)
+            assert eventually(lambda: uplink.settled)
+        assert keys <= set(bridge.held)
+        assert bridge.arrivals[Key(BOOT, 2)] >= 3
+        # The others are not sent again, unless a machine under load makes a receipt late.
+        assert sum(times > 1 for times in bridge.arrivals.values()) < 10
+
+
+def test_a_bridge_that_is_absent_gets_probes_instead_of_everything_again_and_again(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    keys = fill(journal, range(40))
+    with lift(journal, manifests, settings(mosquitto.port, receipt_timeout=Duration(200))) as uplink:
+        assert eventually(lambda: uplink.bridge_silent)
+        time.sleep(2)
+        # The window of 8, then a probe after 0.2, 0.4, 0.8, 0.8 s; not the window every 0.2 s.
+        assert 8 < uplink.counters.published <= 8 + 8
+        assert journal.depth == 40
+        with Bridge(mosquitto.port) as bridge:
+            assert eventually(lambda: uplink.settled)
+            assert set(bridge.held) == keys
+
+
+@pytest.mark.slow
+def test_a_killed_broker_costs_nothing(mosquitto: Mosquitto, journal: Journal, manifests: Manifests) -> None:
+    """The broker has no persistence: what it had taken over and not delivered is gone with it."""
+    rng = random.Random(7)
+    keys: set[Key] = set()
+    with Bridge(mosquitto.port) as bridge, lift(journal, manifests, settings(mosquitto.port)) as uplink:
+        stop = threading.Event()
+
+        def drive() -> None:
+            for sequence in range(300):
+                keys.update(fill(journal, range(sequence, sequence + 1)))
+                uplink.wake()
+                stop.wait(0.01)
+
+        driver = threading.Thread(target=drive)
+        driver.start()
+        for _ in range(3):
+            time.sleep(rng.uniform(0.2, 0.8))
+            mosquitto.kill()
+            time.sleep(rng.uniform(0, 0.5))
+            mosquitto.start()
+        driver.join()
+        assert eventually(lambda: uplink.settled, 30)
+        assert set(bridge.held) == keys == {Key(BOOT, sequence) for sequence in range(300)}
+        assert uplink.counters.connections >= 4
+        assert uplink.counters.receipted == 300
+
+
+def test_a_manifest_is_published_when_it_is_asked_for(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    wanted = manifests.put(b"a manifest")
+    fill(journal, range(3))
+    with Bridge(mosquitto.port) as bridge:
+        bridge.wanted = (wanted,)
+        with lift(journal, manifests, settings(mosquitto.port, receipt_timeout=Duration(5000))) as uplink:
+            assert eventually(lambda: bridge.manifests == [b"a manifest"])
+            assert eventually(lambda: uplink.settled)
+            time.sleep(0.2)
+            assert uplink.counters.manifests == 1  # although each of the three receipts asked for it
+
+
+def test_a_manifest_is_published_until_the_bridge_no_longer_asks_for_it(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    wanted = manifests.put(b"a manifest")
+    port = mosquitto.port
+    with Bridge(port) as bridge, Wire(port) as wire, lift(journal, manifests, settings(wire.port)) as uplink:
+        assert eventually(lambda: uplink.connected)
+        bridge.receipts = False
+        bridge.say(VIN, Receipt(bytes(16), wanted=(wanted,)))
+        assert eventually(lambda: uplink.counters.manifests == 1)
+        assert not uplink.settled  # the broker took it over, but what a broker has may die with it
+        wire.cut()
+        bridge.subscribed.clear()
+        mosquitto.kill()
+        mosquitto.start()
+        assert bridge.subscribed.wait(20)
+        told = len(bridge.manifests)
+        bridge.receipts = True
+        wire.mend()
+        assert eventually(lambda: len(bridge.manifests) > told)
+        assert eventually(lambda: uplink.settled)
+
+
+def test_a_manifest_is_not_sent_unasked_and_an_unknown_one_is_counted(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    manifests.put(b"a manifest")
+    fill(journal, range(3))
+    with Bridge(mosquitto.port) as bridge:
+        bridge.wanted = (digest(b"another manifest"),)
+        with lift(journal, manifests, settings(mosquitto.port)) as uplink:
+            assert eventually(lambda: uplink.settled and uplink.counters.unknown_manifests > 0)
+        assert bridge.manifests == []
+
+
+def test_a_refused_upload_leaves_the_journal_and_blocks_nothing(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    journal.append(Key(BOOT, 0), b"unreadable")
+    fill(journal, range(1, 4))
+    with Bridge(mosquitto.port) as bridge, lift(journal, manifests, settings(mosquitto.port)) as uplink:
+        assert eventually(lambda: uplink.settled)
+        assert bridge.refused == [b"unreadable"]
+        assert (uplink.counters.refused, uplink.counters.receipted) == (1, 3)
+
+
+def test_a_receipt_that_cannot_be_read_is_counted_and_ends_nothing(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    with Bridge(mosquitto.port) as bridge, lift(journal, manifests, settings(mosquitto.port)) as uplink:
+        assert eventually(lambda: uplink.connected)
+        bridge._client.publish(f"canlift/v1/{VIN}/receipt", b"\xff\x00", qos=1)
+        assert eventually(lambda: uplink.counters.unreadable_receipts == 1)
+        fill(journal, range(2))
+        uplink.wake()
+        assert eventually(lambda: uplink.settled)
+        assert uplink.counters.connections == 1
+
+
+CONNACK_5 = bytes([0x20, 0x03, 0x00, 0x00, 0x00])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", CONNACK_5, b"HTTP/1.1 400 Bad Request\r\n\r\n", CONNACK_5 + bytes([0x90, 4, 0, 1, 0, 1]), b"\x00" * 99],
+    ids=["nothing", "only CONNACK", "HTTP", "no word on publishes", "zeros"],
+)
+def test_a_broker_that_accepts_and_does_not_serve_is_left_for_the_next(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests, answer: bytes
+) -> None:
+    keys = fill(journal, range(3))
+    with Mute(answer) as mute, Bridge(mosquitto.port) as bridge:
+        with lift(journal, manifests, settings(mute.port, mosquitto.port)) as uplink:
+            assert eventually(lambda: uplink.settled)
+        assert mute.connections >= 1
+        assert set(bridge.held) == keys
+
+
+def test_receipts_that_came_while_we_were_away_are_waiting(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    fill(journal, range(5))
+    with Bridge(mosquitto.port) as bridge, Wire(mosquitto.port) as wire:
+        bridge.receipts = False
+        with lift(journal, manifests, settings(wire.port, receipt_timeout=Duration(60_000))) as uplink:
+            assert eventually(lambda: len(bridge.arrivals) == 5)
+            time.sleep(0.5)  # for the broker's last acknowledgement
+            wire.cut()
+            bridge.say(VIN, Receipt(BOOT, (range(5),)))
+            time.sleep(0.2)
+            assert journal.depth == 5
+            wire.mend()
+            assert eventually(lambda: uplink.settled)
+            assert uplink.counters.published == 5
+
+
+def test_what_a_lost_connection_left_unsaid_is_sent_again_at_once(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    fill(journal, range(5))
+    with Bridge(mosquitto.port) as bridge, Wire(mosquitto.port) as wire:
+        bridge.receipts = False
+        with lift(journal, manifests, settings(wire.port, receipt_timeout=Duration(60_000))) as uplink:
+            assert eventually(lambda: len(bridge.arrivals) == 5)
+            wire.cut()
+            bridge.subscribed.clear()
+            mosquitto.kill()
+            mosquitto.start()
+            assert bridge.subscribed.wait(20)
+            bridge.receipts = True
+            wire.mend()
+            assert eventually(lambda: uplink.settled)
+            assert uplink.counters.published == 10
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificates with openssl")
+def test_a_broker_with_tls_is_believed_only_with_a_certificate_of_ours(
+    mosquitto: Mosquitto, tmp_path: Path, journal: Journal, manifests: Manifests
+) -> None:
+    certificate, key, port = tmp_path / "broker.pem", tmp_path / "broker.key", free_port()
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run([*make.split(), "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    mosquitto.kill()
+    # Started as root it would give that up, and could not read its key in root's folder.
+    mosquitto.extra = f"user root\nlistener {port} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\n"
+    mosquitto.start()
+    fill(journal, range(5))
+    with Bridge(mosquitto.port) as bridge:
+        with lift(journal, manifests, settings(port, tls=Tls())) as stranger:
+            time.sleep(0.5)
+            assert stranger.counters.connections == 0
+        with lift(journal, manifests, settings(port, tls=Tls(ca=certificate))) as uplink:
+            assert eventually(lambda: uplink.settled)
+        assert len(bridge.held) == 5
+
+
+@pytest.mark.skipif(shutil.which("mosquitto_passwd") is None, reason="makes a password file with mosquitto_passwd")
+def test_a_broker_that_wants_a_password_gets_the_one_of_the_settings(
+    mosquitto: Mosquitto, tmp_path: Path, journal: Journal, manifests: Manifests, caplog: pytest.LogCaptureFixture
+) -> None:
+    passwords, password = tmp_path / "passwords", tmp_path / "password"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "vehicle", "s3cret"], check=True, capture_output=True)
+    password.write_text("s3cret\n")
+    mosquitto.kill()
+    mosquitto.extra = f"user root\nallow_anonymous false\npassword_file {passwords}\n"
+    mosquitto.start()
+    fill(journal, range(2))
+    with lift(journal, manifests, settings(mosquitto.port)):
+        assert eventually(lambda: "the broker refuses us: Not authorized" in caplog.text)
+    with lift(journal, manifests, settings(mosquitto.port, user="vehicle", password_file=password)) as uplink:
+        assert eventually(lambda: uplink.counters.published == 2)
+    assert "s3cret" not in caplog.text
+
+
+def test_without_any_broker_nothing_is_lost_and_the_processor_rests(journal: Journal, manifests: Manifests) -> None:
+    fill(journal, range(100))
+    with lift(journal, manifests, settings(free_port(), first_backoff=Duration(200))) as uplink:
+        time.sleep(0.3)
+        before_s = time.process_time()
+        time.sleep(1.5)
+        assert time.process_time() - before_s < 0.15
+        assert journal.depth == 100
+        assert uplink.alive
+    assert uplink.counters.connections == 0
+
+
+def test_an_idle_connection_rests(mosquitto: Mosquitto, journal: Journal, manifests: Manifests) -> None:
+    with lift(journal, manifests, settings(mosquitto.port, receipt_timeout=Duration(30_000))) as uplink:
+        assert eventually(lambda: uplink.connected)
+        before_s = time.process_time()
+        time.sleep(1.5)
+        assert time.process_time() - before_s < 0.1
+
+
+def test_stopping_does_not_wait_for_a_broker_that_is_not_there(journal: Journal, manifests: Manifests) -> None:
+    uplink = lift(journal, manifests, settings(free_port(), first_backoff=Duration(60_000)))
+    uplink.start()
+    time.sleep(0.2)
+    before_s = time.monotonic()
+    uplink.stop()
+    assert time.monotonic() - before_s < 1
+
+
+def test_a_certificate_that_is_absent_is_named_before_anything_starts(
+    tmp_path: Path, journal: Journal, manifests: Manifests
+) -> None:
+    with pytest.raises(CredentialsError, match=r"absent\.pem: cannot be used as certificate authority"):
+        lift(journal, manifests, settings(1, tls=Tls(ca=tmp_path / "absent.pem")))
+
+
+def test_the_bytes_on_the_wire_are_those_of_the_packets(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
+) -> None:
+    key = Key(BOOT, 0)
+    journal.append(key, plain_payload(key, size=300))
+    with Bridge(mosquitto.port), lift(journal, manifests, settings(mosquitto.port)) as uplink:
+        assert eventually(lambda: uplink.settled)
+        topic = len(f"canlift/v1/{VIN}/up")
+        # Fixed header 1 + 2, topic 2 + n, packet id 2, no properties 1, payload.
+        assert uplink.counters.wire_bytes == 3 + 2 + topic + 2 + 1 + 320
