@@ -217,9 +217,14 @@ class Subscription:
 
     def _message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         # After `stop` nothing is taken any more: without a receipt the vehicle sends it again.
-        if not self._stopping.is_set():
+        if self._stopping.is_set():
+            return
+        try:
             delivery = Delivery(message.topic, bytes(message.payload))
-            self._queue.put(_Item(self._connection, message.mid, message.qos, delivery))
+        except UnicodeDecodeError:
+            # Brokers ought not to let it through; this thread must outlive it.
+            delivery = Delivery("(not UTF-8)", bytes(message.payload))
+        self._queue.put(_Item(self._connection, message.mid, message.qos, delivery))
 
     def _write(self) -> None:
         finished = False
