@@ -67,8 +67,8 @@ class _Compiler:
         self._profile = profile
         self._databases = databases
         self._places = Places(profile, databases, document)
-        self._driving_ms = cadence_ms or int(profile.cadence.driving)
-        self._parked_ms = cadence_ms or int(profile.cadence.parked)
+        self._driving_ms = int(cadence_ms or profile.cadence.driving)
+        self._parked_ms = int(cadence_ms or profile.cadence.parked)
 
     def compile(self) -> Plan:
         groups = self._groups()
