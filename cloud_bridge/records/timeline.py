@@ -5,7 +5,8 @@ with its uncertainty. All uploads of one kernel boot share the clock, so the bes
 them, also those sent before it was known. Without an anchor nothing is dated: there is no timeline.
 
 The best anchor is the one of the lowest uncertainty. Ties are resolved by the anchor's own fields, so that the choice
-depends on the set of anchors only, never on the order or the number of times they came in.
+depends on the set of anchors only, never on the order or the number of times they came in. One by which the boot began
+before 1970 cannot be true, and is no anchor.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Timeline:
 def best(anchors: Iterable[Anchor | None]) -> Anchor | None:
     """The anchor that dates the boot all of `anchors` are of; None when there is none."""
     return min(
-        (anchor for anchor in anchors if anchor is not None),
+        (anchor for anchor in anchors if anchor is not None and anchor.utc_ms >= anchor.at_ms),
         key=lambda anchor: (anchor.uncertainty_ms, anchor.at_ms, anchor.utc_ms, anchor.source),
         default=None,
     )

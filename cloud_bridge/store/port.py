@@ -158,7 +158,7 @@ class Intake(msgspec.Struct, frozen=True):
     refusals: dict[str, int] = {}
     """How often each reason to quarantine was met."""
     ledger: dict[str, int] = {}
-    """Sums of the counts in the ledgers of its uploads, by `contract.upload.Count`."""
+    """Sums of the counts in the ledgers of its uploads, by `contract.upload.Count`; at most `MAXIMUM_COUNT`."""
 
 
 class Receiving(Protocol):

@@ -20,7 +20,7 @@ from cloud_bridge.store.port import StaleError, Step
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from contract.catalog import TELEMETRY_KINDS
-from contract.upload import Reason, Upload
+from contract.upload import Anchor, AnchorSource, Reason, Upload
 from tests.cloud_bridge.conftest import Cloud
 from tests.cloud_bridge.vehicle import (
     EPOCH_MS,
@@ -96,6 +96,15 @@ def test_an_anchor_found_after_the_agent_restarted_dates_what_was_before(cloud: 
     cloud.send(Boot(anchor=None).payload(0))
     restarted = Boot(BOOT.id[:8] + b"restarts")
     cloud.send(restarted.payload(7))
+    assert all_messages(cloud)[0].at_ms == EPOCH_MS
+
+
+def test_an_upload_with_an_impossible_anchor_waits_for_a_possible_one(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    cloud.send(Boot(anchor=Anchor(2**42 - 1, 0, 1, AnchorSource.GNSS)).payload(0))
+    assert cloud.reader.status(VIN) is None
+    assert cloud.receiving.intake(VIN).waiting_for_time == 1
+    cloud.send(BOOT.payload(1))
     assert all_messages(cloud)[0].at_ms == EPOCH_MS
 
 

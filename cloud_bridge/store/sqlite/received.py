@@ -17,6 +17,7 @@ from hashlib import sha256
 from cloud_bridge.store.port import Committed, Intake, Received, Refused, Waits
 from cloud_bridge.store.ranges import Span, count, gaps, merged, without
 from cloud_bridge.store.sqlite.database import Database
+from contract.upload import MAXIMUM_COUNT
 
 QUARANTINE_ROWS = 10_000
 QUARANTINE_BYTES = 64 << 20
@@ -69,9 +70,10 @@ _WAITING = "SELECT waits, count(*) FROM pending WHERE vin = ? GROUP BY waits"
 _REFUSALS = "SELECT reason, count FROM refusal WHERE vin = ? ORDER BY reason"
 _ALL_REFUSALS = "SELECT vin, reason, count FROM refusal ORDER BY vin, reason"
 
+# What a vehicle counts is its word: a lying one must not make a sum that no integer holds.
 _PUT_LEDGER = """
 INSERT INTO ledger (vin, name, total) VALUES (?, ?, ?)
-ON CONFLICT (vin, name) DO UPDATE SET total = total + excluded.total
+ON CONFLICT (vin, name) DO UPDATE SET total = min(total + excluded.total, 9007199254740991)
 """
 _LEDGER = "SELECT name, total FROM ledger WHERE vin = ? ORDER BY name"
 
@@ -300,4 +302,6 @@ def _count_intake(
     for one in new:
         for name, number in one.ledger.counts.items():
             counted[one.vin, name.value] += number
-    connection.executemany(_PUT_LEDGER, [(*key, number) for key, number in counted.items() if number])
+    connection.executemany(
+        _PUT_LEDGER, [(*key, min(number, MAXIMUM_COUNT)) for key, number in counted.items() if number]
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from cloud_bridge.store.sqlite.received import SqliteReceiving
 from contract.manifest import Manifest, encode_manifest
 from contract.receipt import Receipt, decode_receipt, encode_receipt
 from contract.topics import RECEIPT, UP, topic
-from contract.upload import Evicted
+from contract.upload import MAXIMUM_COUNT, Count, Evicted, Ledger
 from contract.wire import digest
 from tests.cloud_bridge.conftest import Cloud
 from tests.cloud_bridge.vehicle import MANIFEST_ID, MODEL, OTHER_VIN, VIN, Boot, encode
@@ -153,6 +154,14 @@ def test_what_is_missing_is_named_and_what_the_vehicle_gave_up_is_told_apart(clo
     assert intake.gaps == ((boot, 0, 0), (boot, 5, 5), (boot, 7, 8))
     assert (intake.uploads, intake.missing, intake.evicted) == (4, 4, 2)
     assert intake.ledger == {"frames": 4000}
+
+
+def test_counts_that_no_integer_can_sum_hold_up_nothing(cloud: Cloud) -> None:
+    boastful = Ledger({Count.FRAMES: MAXIMUM_COUNT})
+    payloads = [encode(replace(BOOT.upload(sequence), ledger=boastful)) for sequence in range(2100)]
+    for first, last in ((0, 1050), (1050, 2098), (2098, 2099), (2099, 2100)):
+        assert cloud.send(*payloads[first:last]).by_vin[VIN][0].held == (range(last),)
+    assert cloud.receiving.intake(VIN).ledger == {"frames": MAXIMUM_COUNT}
 
 
 def test_a_batch_that_cannot_be_committed_leaves_nothing_and_can_be_tried_again(cloud: Cloud) -> None:

@@ -27,6 +27,12 @@ def test_the_least_uncertain_anchor_dates_the_boot() -> None:
     assert line.anchor == fine
 
 
+def test_an_anchor_by_which_the_boot_began_before_1970_dates_nothing() -> None:
+    lying, rough = Anchor(5001, 5000, 1, AnchorSource.GNSS), Anchor(0, 5000, 1000, AnchorSource.SYSTEM)
+    assert timeline([lying]) is None
+    assert best([lying, rough]) == rough
+
+
 def test_without_an_anchor_nothing_is_dated() -> None:
     assert timeline([None, None]) is None
 
