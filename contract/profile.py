@@ -127,6 +127,8 @@ class Trip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     active: tuple[str | bool, ...]
     silence: Duration = Duration(300_000)
     """Buses silent for this long end a trip, at the last datum before."""
+    pause: Duration = Duration(0)
+    """An inactive time up to this long does not end a trip: for a datum that rests at red lights, as engines do."""
 
 
 class Gnss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,10 +8,6 @@ from cloud_bridge.records.trips import TripRule
 from contract.configuration import Duration
 from contract.profile import Profile
 
-_PAUSE_MS = {"powertrain.status": 180_000}
-"""Engines stop at red lights: a trip that lasts while the engine runs goes on after a stop of up to three minutes.
-Other data (the ignition) do not pause."""
-
 
 class Rules(msgspec.Struct, frozen=True):
     vin: str
@@ -31,7 +27,7 @@ def rules(vin: str, profile: Profile) -> Rules:
             trip.datum,
             frozenset(trip.active),
             silence_ms=int(trip.silence),
-            pause_ms=_PAUSE_MS.get(trip.datum, 0),
+            pause_ms=int(trip.pause),
             holds_ms=2 * max(restated, default=Duration(30_000)),
         ),
     )

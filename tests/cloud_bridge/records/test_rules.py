@@ -4,6 +4,7 @@ from pathlib import Path
 
 from cloud_bridge.records.rules import rules
 from contract.profile import load_profile
+from tests.cloud_bridge.records.drives import PROFILES
 from tests.cloud_bridge.records.flows import VIN
 
 PROFILE = """
@@ -30,12 +31,19 @@ def test_a_datum_holds_for_twice_the_time_in_which_it_is_restated(tmp_path: Path
     assert (rule.holds_ms, rule.pause_ms) == (80_000, 0)
 
 
-def test_a_trip_that_lasts_while_the_engine_runs_goes_on_over_a_stop_at_a_light(tmp_path: Path) -> None:
+def test_a_pause_of_the_profile_does_not_end_a_trip(tmp_path: Path) -> None:
     file = tmp_path / "test.toml"
-    file.write_text(PROFILE + '[trip]\ndatum = "powertrain.status"\nactive = ["Running"]\n')
+    file.write_text(PROFILE + '[trip]\ndatum = "powertrain.status"\nactive = ["Running"]\npause = "3 min"\n')
     rule = rules(VIN, load_profile(file)).trip
     assert rule is not None
     assert (rule.holds_ms, rule.pause_ms) == (2000, 180_000)
+
+
+def test_trips_of_the_engine_go_on_over_a_stop_at_a_light_in_every_profile() -> None:
+    for file in PROFILES.glob("*.toml"):
+        rule = rules(VIN, load_profile(file)).trip
+        assert rule is not None
+        assert rule.pause_ms == (180_000 if rule.datum == "powertrain.status" else 0)
 
 
 def test_a_profile_without_a_trip_gives_no_rule_for_one(tmp_path: Path) -> None:
