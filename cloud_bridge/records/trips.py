@@ -13,10 +13,11 @@ A trip in which nothing moved is not a trip, and there is no record of it. What 
 
 * distance: the first of these that covers the trip up to 5 % or 30 s of it, or else the first that there is: odometer
   at both ends, if its steps are no coarser than 0.5 km or 1 % of the distance; the integral of the speed (trapezoids,
-  samples more than 10 s apart are not bridged); the odometer, however coarse; the path of the positions.
+  samples more than 10 s apart are not bridged); the odometer, however coarse; the path of the positions. An odometer
+  that goes back during the trip, or ahead faster than any vehicle, is no measure of it.
 * start values (mileage, energies): of the samples nearest to the start, in the trip or up to 60 s before it; end
   values: the last in the trip. Positions: first and last fix in the trip.
-* consumption: the difference of the vehicle's own counter, where it serves one.
+* consumption: the difference of the vehicle's own counter, where it serves one and it was not reset on the way.
 * faults: *Unstarted* when it was moving already when first heard of; *Unfinished* when it was moving still when last
   heard of and nobody said that it ended; *DataLacking* when nothing was said for more than two minutes in between. The
   cause is given where the vehicle's privacy state is one.
@@ -49,6 +50,10 @@ STEP_KM = 0.02
 """Positions closer than this are not summed up: a receiver at rest wanders."""
 MOVED_KM = 0.1
 """So far from the first position is a movement, when neither speed nor odometer is known."""
+
+FASTEST_KMH = 400.0
+ODOMETER_SLACK_KM = 2.0
+"""An odometer may be ahead of the fastest drive by so much: the coarse ones step by a kilometre or a mile."""
 
 _ENERGIES: tuple[Literal["Fuel", "Electric"], ...] = ("Fuel", "Electric")
 _MILEAGE = "odometer.mileage"
@@ -85,6 +90,8 @@ class Progress(msgspec.Struct):
     integrated_ms: int = 0
     odometer_step_km: float | None = None
     """The smallest step seen."""
+    jumped: tuple[str, ...] = ()
+    """Counters that did what none does on the road: went back, or ahead faster than any vehicle."""
     start: dict[str, Known] = {}
     end: dict[str, Known] = {}
     start_position: Position | None = None
@@ -210,11 +217,18 @@ def _absorb_end(trip: OpenTrip, datum: str, said: Known) -> None:
             now.start = now.start | {datum: said}
         before = now.start[datum]
     now.end = now.end | {datum: said}
-    if datum == _MILEAGE:
-        step_km = float(said.value) - float(before.value)
-        if step_km > 0:
-            now.moved = True
-            now.odometer_step_km = min(step_km, now.odometer_step_km or step_km)
+    if datum in (_MILEAGE, _FUEL_USED) and _is_jump(datum, before, said):
+        now.jumped = tuple(sorted({*now.jumped, datum}))
+    elif datum == _MILEAGE and (step_km := float(said.value) - float(before.value)) > 0:
+        now.moved = True
+        now.odometer_step_km = min(step_km, now.odometer_step_km or step_km)
+
+
+def _is_jump(datum: str, before: Known, said: Known) -> bool:
+    """Whether a counter of kilometres or fuel went where driving does not take it."""
+    step = float(said.value) - float(before.value)
+    farthest_km = ODOMETER_SLACK_KM + FASTEST_KMH * (said.at_ms - before.at_ms) / 3.6e6
+    return step < 0 or (datum == _MILEAGE and step > farthest_km)
 
 
 def _absorb_speed(trip: OpenTrip, speed_kmh: float, at_ms: int) -> None:
@@ -248,7 +262,7 @@ def _distance_km(shown: Progress, started_ms: int, duration_ms: int) -> float | 
     fine: list[tuple[float, int]] = []
     coarse: list[tuple[float, int]] = []
     first, last = shown.start.get(_MILEAGE), shown.end.get(_MILEAGE)
-    if first is not None and last is not None and float(last.value) >= float(first.value):
+    if first is not None and last is not None and _MILEAGE not in shown.jumped:
         driven_km = float(last.value) - float(first.value)
         step_km = shown.odometer_step_km
         is_fine = step_km is not None and step_km <= max(0.5, driven_km / 100)
@@ -281,7 +295,7 @@ def _energies(values: dict[str, Known]) -> tuple[EnergyLevel, ...]:
 
 def _consumptions(shown: Progress, distance: float | None) -> tuple[EnergyConsumption, ...]:
     first, last = shown.start.get(_FUEL_USED), shown.end.get(_FUEL_USED)
-    if first is None or last is None or first.at_ms == last.at_ms or float(last.value) < float(first.value):
+    if first is None or last is None or first.at_ms == last.at_ms or _FUEL_USED in shown.jumped:
         return ()
     used_cl = round(float(last.value) - float(first.value), 3)
     return (EnergyConsumption("Fuel", used_cl, round(used_cl / distance * 100, 2) if distance else None),)

@@ -148,6 +148,27 @@ def test_an_odometer_that_was_heard_half_of_the_way_yields_to_the_speed() -> Non
     assert trip.start_mileage_km == 506.0
 
 
+@pytest.mark.parametrize(
+    "said", [[500.0, 500.5, 99_999.9, 99_999.9], [500.0, 500.5, 0.0, 501.5], [500.0, 502.5, 500.9, 501.5]]
+)
+def test_an_odometer_that_jumps_or_is_reset_invents_no_distance(said: list[float]) -> None:
+    driven = [at(0, START), *[at(0.5 + 30 * step, odometer__mileage=km) for step, km in enumerate(said)], at(121, STOP)]
+    alone = fold([stretch(driven)]).trip
+    assert (alone.distance_km, alone.start_mileage_km) == (None, 500.0)
+    with_speed = sorted([*driven, *drive(1, 120, speed_kmh=36.0)], key=lambda message: message.at_ms)
+    assert fold([stretch(with_speed)]).trip.distance_km == pytest.approx(1.19)
+
+
+def test_an_odometer_that_jumps_while_the_vehicle_stands_makes_no_trip() -> None:
+    messages = [at(0, START, odometer__mileage=500.0), at(1, odometer__mileage=99_999.9), at(2, STOP)]
+    assert fold([stretch(messages)]).trips == {}
+
+
+def test_an_odometer_of_whole_miles_does_not_jump() -> None:
+    messages = [at(0, START, odometer__mileage=1609.3), at(1, odometer__mileage=1610.9), at(120, STOP)]
+    assert fold([stretch(messages)]).trip.distance_km == pytest.approx(1.6)
+
+
 def test_speeds_more_than_ten_seconds_apart_are_not_bridged() -> None:
     messages = [*drive(0, 300, START), *drive(320, 300, START)]
     assert fold([stretch([*messages, at(620, STOP)])]).trip.distance_km == pytest.approx(0.02 * (299 + 299))
@@ -201,6 +222,9 @@ def test_consumption_is_the_difference_of_the_vehicle_s_own_counter() -> None:
 def test_a_counter_that_was_reset_says_nothing() -> None:
     messages = [at(0, START, energies__Fuel__consumption__total=1000.0), *drive(1, 50, START)]
     assert fold([stretch([*messages, at(51, STOP, energies__Fuel__consumption__total=9.0)])]).trip.consumptions == ()
+    on_the_way = [at(51, energies__Fuel__consumption__total=9.0), *drive(52, 9, START)]
+    again = at(61, STOP, energies__Fuel__consumption__total=1100.0)
+    assert fold([stretch([*messages, *on_the_way, again])]).trip.consumptions == ()
 
 
 def test_positions_are_the_first_and_last_fix_of_the_trip() -> None:
