@@ -32,7 +32,7 @@ def progress_line(progress: Progress) -> Text:
         (clock_time(progress.at_ms), "bold"),
         f"  {progress.frames:,} frames  {progress.samples:,} samples",
         f"  {progress.receipted + progress.refused:,}/{progress.uploads:,} uploads receipted",
-        f"  {progress.depth:,} in the journal  {size(progress.wire_bytes)} on the wire",
+        f"\n{progress.depth:,} in the journal  {size(progress.wire_bytes)} on the wire",
     )
     if not progress.connected:
         line.append("  no broker", "yellow")
@@ -42,7 +42,7 @@ def progress_line(progress: Progress) -> Text:
 
 
 class ProgressDisplay:
-    """One line that keeps changing, on a terminal; nothing elsewhere."""
+    """Two lines that keep changing, on a terminal; nothing elsewhere."""
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, refresh_per_second=8, transient=True) if console.is_terminal else None
@@ -68,7 +68,7 @@ def summary(progress: Progress) -> str:
     each = f", {progress.wire_bytes / progress.samples:.2f} bytes a sample" if progress.samples else ""
     return (
         f"{progress.frames:,} frames over {clock_time(progress.at_ms)}, {progress.samples:,} samples, "
-        f"{progress.uploads:,} uploads, {size(progress.wire_bytes)} on the wire{each}"
+        f"{progress.uploads:,} uploads\n{size(progress.wire_bytes)} on the wire{each}"
     )
 
 

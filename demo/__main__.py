@@ -1,58 +1,59 @@
 """`make demo`: a broker, the bridge and an agent on this machine, and what a partner then reads from the API.
 
 Everything runs as it would in the field, each program in a process of its own; only the broker is a small one from a
-Python package and the vehicle is a recording. What it makes is in build/demo and made anew each time.
+Python package and the vehicle is a recording. What it makes is in a folder of its own and gone when it ends.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import signal
-import subprocess
 import sys
 import threading
-import time
-import urllib.error
-import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
+from rich.highlighter import JSONHighlighter
 from rich.rule import Rule
+from rich.text import Text
 
-from demo.broker import free_port, is_free, start_broker
+from agent.bus.recording import RecordingError
+from demo.broker import free_port, start_broker, why_taken
+from demo.compact import compact
+from demo.models import likest
 from demo.partner import Partner
+from demo.programs import PROFILES, ROOT, DemoError, register, replay, start_bridge
 from demo.verify import Drive, unmet
 
-ROOT = Path(__file__).resolve().parent.parent
-FOLDER = ROOT / "build" / "demo"
-PROFILES = ROOT / "config" / "vehicles"
 DRIVE = ROOT / "demo" / "drive"
-FLEET = "demo"
-START_S = 60
-LAST_SECONDS_S = 10
-
-
-class DemoError(Exception):
-    """The demo cannot go on; the text says why and what to do."""
+A_VIN = "VF3YYYYYYYYYYYYYY"
+"""Of the vehicle of a user's recording, which does not say its own."""
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main() -> int:
+    """0: shown, and right; 1: not; 2: wrong usage; 130: interrupted before everything was shown."""
     options = _parser().parse_args()
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     # Ended like Ctrl-C, so that the programs it started end with it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         with ExitStack() as running:
-            return _demo(options, console, running)
+            if not _demo(options, console, running):
+                return FAILED
+            if not options.once:
+                _serve(console)
+            return OK
     except DemoError as error:
-        console.print(f"[red]{error}[/red]")
-        return 1
+        console.print(str(error), style="red", markup=False)
+        return FAILED
     except KeyboardInterrupt:
-        console.print()
-        return 0
+        console.print("\ninterrupted")
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,117 +61,93 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--once", action="store_true", help="show, verify what is shown, and exit")
     parser.add_argument("--log", type=Path, help="your own recording: .log, .asc, .blf, .trc, .mf4; gzip too")
     parser.add_argument("--nmea", type=Path, help="what a GNSS receiver wrote beside it")
-    parser.add_argument("--model", help="the vehicle profile that fits it")
-    parser.add_argument("--port", type=int, default=8080, help="where the API listens (default: %(default)s)")
+    parser.add_argument("--model", help="the vehicle profile that fits it; the likest one when left out")
+    parser.add_argument("--port", type=_port, default=8080, help="where the API listens (default: %(default)s)")
     return parser
 
 
-def _demo(options: argparse.Namespace, console: Console, running: ExitStack) -> int:
-    drive = _drive(options)
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
-    broker_port = start_broker(FOLDER, running)
-    api_port = options.port if is_free(options.port) else free_port()
-    (FOLDER / "bridge.toml").write_text(
-        f'[mqtt]\nport = {broker_port}\n[api]\nport = {api_port}\n[vehicles]\nprofiles = "{PROFILES}"\n'
-    )
-    partner = _register(drive, f"http://127.0.0.1:{api_port}")
-    _start_bridge(partner, running)
-    console.print(f"broker on port {broker_port}, bridge on port {api_port}; {drive.model} drives {drive.log.name} …")
-    _replay(drive, broker_port)
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, found {text!r}")
+    return int(text)
+
+
+def _demo(options: argparse.Namespace, console: Console, running: ExitStack) -> bool:
+    """Whether everything that was shown is right."""
+    drive = _drive(options, console)
+    folder = Path(running.enter_context(TemporaryDirectory(prefix="canlift-demo-")))
+    broker_port = start_broker(folder, running)
+    api_port = options.port
+    if reason := why_taken(api_port):
+        api_port = free_port()
+        console.print(f"port {options.port} is not to be had ({reason}): the API listens on {api_port}")
+    partner = register(drive, folder, broker_port, api_port)
+    start_bridge(partner, folder, running)
+    console.print(f"broker on port {broker_port}, bridge on port {api_port}", style="dim")
+    console.print(f"{drive.model} drives {drive.log.name} …", markup=False)
+    replay(drive, folder, broker_port, running)
+    if problems := unmet(drive, partner):
+        for problem in problems:
+            console.print(f"✗ {problem}", style="red", markup=False)
+        return False
     _show(partner, console)
-    problems = unmet(drive, partner)
-    for problem in problems:
-        console.print(f"[red]✗ {problem}[/red]")
-    if not problems:
-        console.print("[green]✓ what is shown is what was driven[/green]" if drive.truth else "")
-    _tell(partner, console)
-    if options.once or problems:
-        return 1 if problems else 0
-    console.print("\nserving until Ctrl-C …")
-    threading.Event().wait()
-    return 0
+    if drive.truth is not None:
+        console.print("✓ what is shown is what was driven", style="green")
+    _tell(partner, console, options.once)
+    return True
 
 
-def _drive(options: argparse.Namespace) -> Drive:
+def _drive(options: argparse.Namespace, console: Console) -> Drive:
     if options.log is None:
+        if options.nmea is not None or options.model is not None:
+            raise DemoError("NMEA and MODEL say more about a recording of yours: give LOG=… too")
         truth = json.loads(DRIVE.with_suffix(".truth.json").read_text())
         return Drive(DRIVE.with_suffix(".log.gz"), DRIVE.with_suffix(".nmea.gz"), "demo-car", truth["vin"], truth)
-    if options.model is None:
-        models = ", ".join(sorted(path.stem for path in PROFILES.glob("*.toml")))
-        raise DemoError(f"which model is it? make demo LOG={options.log} MODEL=…, one of: {models}")
     for path in (options.log, options.nmea):
         if path is not None and not path.is_file():
             raise DemoError(f"{path}: there is no such file")
-    return Drive(options.log, options.nmea, options.model, "VF3YYYYYYYYYYYYYY", None)
+    return Drive(options.log, options.nmea, options.model or _likest(options.log, console), A_VIN, None)
 
 
-def _program(package: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", f"{package}.cli", *arguments]
-
-
-def _manage(*arguments: str) -> str:
-    command = _program("cloud_bridge", *arguments, "--config", str(FOLDER / "bridge.toml"))
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise DemoError(done.stderr.strip())
-    return done.stdout.strip()
-
-
-def _register(drive: Drive, url: str) -> Partner:
-    _manage("fleet", "add", "Demo fleet", "--id", FLEET)
-    vehicle = _manage("vehicle", "add", drive.vin, "--model", drive.model, "--fleet", FLEET)
-    client = json.loads(_manage("client", "add", "--user", "demo", "--fleet", FLEET, "--json"))
-    return Partner(url, client["client_id"], client["user"], client["secret"], FLEET, vehicle)
-
-
-def _start_bridge(partner: Partner, running: ExitStack) -> None:
-    log_path = FOLDER / "bridge.log"
-    with log_path.open("wb") as log:
-        bridge = subprocess.Popen(
-            _program("cloud_bridge", "serve", "--config", str(FOLDER / "bridge.toml")), cwd=ROOT, stdout=log, stderr=log
-        )
-    running.callback(_end, bridge)
-    deadline = time.monotonic() + START_S
-    while bridge.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{partner.url}/health", timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)
-    raise DemoError(f"the bridge did not start; it said:\n{log_path.read_text()}")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+def _likest(log: Path, console: Console) -> str:
     try:
-        process.wait(LAST_SECONDS_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-
-
-def _replay(drive: Drive, broker_port: int) -> None:
-    nmea = ["--nmea", str(drive.nmea)] if drive.nmea else []
-    where = ["--broker", f"127.0.0.1:{broker_port}", "--state", str(FOLDER / "vehicle")]
-    agent = subprocess.run(
-        _program("agent", "replay", str(drive.log), *nmea, "--model", drive.model, "--vin", drive.vin, *where)
+        likeness = likest(log, PROFILES)
+    except RecordingError as wrong:
+        raise DemoError(str(wrong)) from wrong
+    if not likeness.found:
+        models = ", ".join(sorted(path.stem for path in PROFILES.glob("*.toml")))
+        raise DemoError(f"{log}: none of the models is known by its messages ({models}); see docs/profiles.md")
+    console.print(
+        f"MODEL is left out: {likeness.model} fits best, {likeness.found} of its {likeness.wanted} messages are there",
+        markup=False,
     )
-    if agent.returncode:
-        raise DemoError("the agent did not get every upload receipted; what it said is above")
+    return likeness.model
 
 
 def _show(partner: Partner, console: Console) -> None:
     for title, path in (("the vehicle's status", "/status"), ("its last trip", partner.last_trip_path())):
-        console.print(Rule(f"{title}: GET {partner.vehicle_path}{path}" if path else f"{title}: none yet"))
+        console.print(Rule(title if path else f"{title}: none yet"))
         if path:
-            console.print_json(partner.get(path).text)
+            console.print(f"GET {partner.vehicle_path}{path}", style="dim", markup=False)
+            text = Text(compact(partner.get(path).body, console.width))
+            console.print(JSONHighlighter()(text))
 
 
-def _tell(partner: Partner, console: Console) -> None:
+def _tell(partner: Partner, console: Console, once: bool) -> None:
     console.print(Rule("ask it yourself"))
-    console.print(f"API {partner.api}, documentation {partner.api}/docs\n")
+    console.print(f"the API        {partner.api}\nits description {partner.api}/docs")
+    if once:
+        console.print("These work while it serves, which it does until Ctrl-C without ONCE=1:")
     for line in partner.curl_lines():
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(f"\n{line}", markup=False)
+
+
+def _serve(console: Console) -> None:
+    console.print("\nserving until Ctrl-C …")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        console.print("\nended")
 
 
 if __name__ == "__main__":

@@ -39,15 +39,15 @@ def free_port() -> int:
         return port
 
 
-def is_free(port: int) -> bool:
-    """Whether `port` can be listened on."""
+def why_taken(port: int) -> str | None:
+    """Why `port` of loopback cannot be listened on; None when it can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+        except OSError as reason:
+            return (reason.strerror or str(reason)).lower()
+    return None
 
 
 def start_broker(folder: Path, running: ExitStack) -> int:

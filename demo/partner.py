@@ -8,6 +8,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 
@@ -60,13 +61,24 @@ class Partner:
         trips = self.trips()
         return f"/trips/{trips[-1]['id']}" if trips else None
 
+    def questions(self) -> list[str]:
+        """Three paths below the vehicle's, with their queries, that this vehicle's data answer."""
+        trip = self.last_trip_path()
+        wanted = [
+            "/status?",
+            "/telemetry?type=vehicle.energies&pageSize=5&",
+            *([f"{trip}/wayPoints?tolerance=0.02&"] if trip else []),
+            "/lastPosition?",
+            "/telemetry?pageSize=5&",
+            "?",
+        ]
+        return list(islice((path for path in wanted if self._answers(path)), 3))
+
     def curl_lines(self) -> list[str]:
         """Three commands that work as they stand, while the demo serves."""
         base = f"curl -s -u {self.user}:{self.secret} '{self.api}{self.vehicle_path}"
-        trip = self.last_trip_path()
-        way_points = f"{trip}/wayPoints?tolerance=0.02&" if trip else "/lastPosition?"
-        return [
-            f"{base}/status?client_id={self.client_id}'",
-            f"{base}/telemetry?type=vehicle.energies&pageSize=5&client_id={self.client_id}'",
-            f"{base}{way_points}client_id={self.client_id}'",
-        ]
+        return [f"{base}{path}client_id={self.client_id}'" for path in self.questions()]
+
+    def _answers(self, path: str) -> bool:
+        before, _, query = path.partition("?")
+        return self.get(before, **dict(urllib.parse.parse_qsl(query))).status == 200
