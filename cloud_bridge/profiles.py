@@ -1,4 +1,4 @@
-"""The vehicle profiles that the bridge knows: the files `<model>.toml` of one folder, read when first needed."""
+"""The vehicle profiles that the bridge knows: the files `<model>.toml` of its folders, read when first needed."""
 
 from __future__ import annotations
 
@@ -17,21 +17,25 @@ class Known(NamedTuple):
 
 
 class Profiles:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *further: Path) -> None:
+        """A model that several folders describe is the first one's."""
+        self._folders = (folder, *further)
         self._known: dict[str, Known] = {}
 
     def models(self) -> list[str]:
-        return sorted(file.stem for file in self._folder.glob("*.toml"))
+        return sorted(self._files())
 
     def of(self, model: str) -> Known:
         """Raises ConfigurationError when there is no such profile, or it is wrong."""
         known = self._known.get(model)
         if known is None:
             # A model is a file's name, not a path.
-            if model not in self.models():
+            file = self._files().get(model)
+            if file is None:
                 text = f"there is no vehicle profile {model!r} in this folder{nearest(model, self.models())}"
-                raise ConfigurationError([Problem(self._folder, None, (), text)])
-            file = self._folder / f"{model}.toml"
+                raise ConfigurationError([Problem(self._folders[0], None, (), text)])
             known = self._known[model] = Known(load_profile(file), sha256(file.read_bytes()).digest()[:8])
         return known
+
+    def _files(self) -> dict[str, Path]:
+        return {file.stem: file for folder in reversed(self._folders) for file in folder.glob("*.toml")}

@@ -50,7 +50,7 @@ class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Vehicles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     profiles: Path = Path("vehicles")
-    """Folder of the vehicle profiles, one `<model>.toml` each."""
+    """Folder of vehicle profiles, one `<model>.toml` each. Models that it does not describe are those of canlift."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

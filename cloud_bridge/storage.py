@@ -12,6 +12,7 @@ from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from cloud_bridge.store.sqlite.received import SqliteReceiving
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
+from contract import shipped
 
 
 def clock_ms() -> int:
@@ -27,7 +28,7 @@ class Storage:
         self.database = Database(settings.database.path)
         self.registry = SqliteRegistry(self.database)
         self.receiving = SqliteReceiving(self.database)
-        self.profiles = Profiles(settings.vehicles.profiles)
+        self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES)
         self.deriver = Deriver(SqliteDerived(self.database), self._model_of, self.profiles, clock_ms)
         self.reader = SqliteReader(self.database, self.deriver.derive)
 

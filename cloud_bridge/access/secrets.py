@@ -3,7 +3,8 @@
 A stored hash is `scrypt$<log2 N>$<r>$<p>$<salt>$<key>`, salt and key in hexadecimal, so that the cost can be raised for
 new secrets while old ones stay valid. With the cost below one check takes some 50 ms and 16 MiB. Every request carries
 the secret, so what was found right is remembered (as a keyed digest, in memory only, a few hundred of them); what was
-wrong is not, and only one check runs at a time: guessing is slow and cannot take the machine.
+wrong is not. One check runs at a time, a few wait for it, and more are turned away: guessing is slow, takes neither the
+machine nor the threads that answer, and does not touch who was found right before.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ _LOG2_N, _R, _P = 14, 8, 1
 _SALT_BYTES, _KEY_BYTES = 16, 32
 _HIGHEST_LOG2_N = 20
 _REMEMBERED = 512
+_AT_ONCE = 3
+"""Checks running and waiting."""
+
+
+class BusyError(Exception):
+    """Too many secrets are being checked already."""
 
 
 def new_secret() -> str:
@@ -38,18 +45,24 @@ class Verifier:
         self._process_key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, None] = OrderedDict()
         self._remembering = threading.Lock()
+        self._admitted = threading.BoundedSemaphore(_AT_ONCE)
         self._checking = threading.Lock()
 
     def __call__(self, secret: str, stored: str) -> bool:
-        """Whether `secret` is the one that `stored` was made from."""
+        """Whether `secret` is the one that `stored` was made from. Raises BusyError instead of waiting for long."""
         # The hash is of fixed characters, without a null: the two cannot run into one another.
         mark = hmac.digest(self._process_key, f"{stored}\0{secret}".encode("utf-8", "surrogatepass"), "sha256")
         with self._remembering:
             if mark in self._right:
                 self._right.move_to_end(mark)
                 return True
-        with self._checking:
-            right = _check(secret, stored)
+        if not self._admitted.acquire(blocking=False):
+            raise BusyError
+        try:
+            with self._checking:
+                right = _check(secret, stored)
+        finally:
+            self._admitted.release()
         if right:
             with self._remembering:
                 self._right[mark] = None

@@ -21,7 +21,7 @@ from cloud_bridge.api.errors import Code, respond, respond_failure
 from cloud_bridge.api.links import BASE, Links
 from cloud_bridge.api.paging import Tokens
 from cloud_bridge.api.routes import RESOURCES
-from cloud_bridge.store.port import Reader
+from cloud_bridge.store.port import Reader, StoreError
 from contract.catalog import DATA
 
 HEALTH = "/health"
@@ -68,7 +68,7 @@ def create_app(
             *docs.routes(msgspec.json.encode(description)),
             Route(HEALTH, _health),
         ],
-        exception_handlers={HTTPException: refuse, Exception: fail},
+        exception_handlers={HTTPException: refuse, StoreError: fail, Exception: fail},
     )
     app.router.redirect_slashes = False
     return app

@@ -7,17 +7,19 @@ import binascii
 import hmac
 from collections.abc import Callable, Sequence
 
+from cloud_bridge.access.secrets import BusyError
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.store.port import Client, Reader
 
 Verify = Callable[[str, str], bool]
-"""Whether a secret is the one of a stored hash."""
+"""Whether a secret is the one of a stored hash. May raise BusyError."""
 
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="connectedcar", charset="UTF-8"'}
 
 
 def authenticate(authorization: str | None, client_ids: Sequence[str], reader: Reader, verify: Verify) -> Client:
-    """The client with these credentials. Raises RefusedError 401, which does not say what of them is wrong."""
+    """The client with these credentials. Raises RefusedError: 401, which does not say what of them is wrong, or 429
+    when too many are being checked."""
     if authorization is None or not client_ids:
         missing = "HTTP Basic credentials" if authorization is None else "the query parameter 'client_id'"
         raise RefusedError(
@@ -27,14 +29,21 @@ def authenticate(authorization: str | None, client_ids: Sequence[str], reader: R
         )
     user, secret = _basic(authorization)
     client = reader.client(client_ids[0]) if len(client_ids) == 1 else None
-    # Users are compared without telling by the time taken how much of them agrees.
-    if (
-        client is None
-        or not hmac.compare_digest(user.encode(), client.user.encode())
-        or not verify(secret, client.secret_hash)
+    # The time taken must not tell a wrong user from a wrong secret, nor how much of them agrees.
+    if client is None or not (
+        _verified(verify, secret, client) & hmac.compare_digest(user.encode(), client.user.encode())
     ):
         raise _wrong("These credentials and 'client_id' do not belong together.")
     return client
+
+
+def _verified(verify: Verify, secret: str, client: Client) -> bool:
+    try:
+        return verify(secret, client.secret_hash)
+    except BusyError:
+        raise RefusedError(
+            Code.TOO_MANY, "Too many credentials are being checked: try again in a second.", {"Retry-After": "1"}
+        ) from None
 
 
 def _basic(authorization: str) -> tuple[str, str]:

@@ -17,6 +17,9 @@ from starlette.responses import Response
 
 from cloud_bridge.api.documents import DateTime, Document
 from cloud_bridge.api.times import rfc3339
+from cloud_bridge.store.port import StoreError
+
+RETRY_AFTER_S = 5
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +37,9 @@ class Code(IntEnum):
     UNKNOWN_RESOURCE = 40401
     METHOD = 40500
     NOT_ACCEPTABLE = 40600
+    TOO_MANY = 42900
     FAILURE = 50000
+    UNAVAILABLE = 50300
 
 
 class Error(Document):
@@ -79,14 +84,21 @@ def respond(code: int, message: str, now: datetime, headers: Mapping[str, str] |
 
 
 def respond_failure(error: Exception, now: datetime) -> Response:
-    """An unexpected failure: the log gets everything, the caller the uuid under which it is logged."""
+    """An unexpected failure: the log gets everything, the caller the uuid under which it is logged. When the database
+    cannot be used now, the caller may try again."""
     occurrence = str(uuid.uuid4())
-    _log.error("failure %s", occurrence, exc_info=error)
-    at_ms = int(now.timestamp() * 1000)
+    passes = isinstance(error, StoreError)
+    if passes:
+        _log.error("unavailable %s: %s", occurrence, error)
+    else:
+        _log.error("failure %s", occurrence, exc_info=error)
+    code = Code.UNAVAILABLE if passes else Code.FAILURE
+    what = "cannot answer now: try again later" if passes else "failed to answer"
     body = Error(
-        code=Code.FAILURE,
+        code=code,
         uuid=occurrence,
-        message="The server failed to answer. Its log names this failure by the uuid.",
-        timestamp=rfc3339(at_ms),
+        message=f"The server {what}. Its log names this failure by the uuid.",
+        timestamp=rfc3339(int(now.timestamp() * 1000)),
     )
-    return Response(msgspec.json.encode(body), 500, None, "application/json")
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if passes else None
+    return Response(msgspec.json.encode(body), code // 100, headers, "application/json")

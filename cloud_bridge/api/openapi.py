@@ -20,6 +20,8 @@ _REFUSALS = {
     "403": "The client has no right to this fleet, or the vehicle is not in it.",
     "404": "There is no such resource, or no data (`code` 40400).",
     "406": "The `Accept` header takes nothing that this resource is answered with.",
+    "429": "Too many credentials are being checked at once: `Retry-After` says when to try again.",
+    "503": "The server cannot read its data now: `Retry-After` says when to try again.",
     "default": "Any other failure.",
 }
 _DESCRIPTION = (

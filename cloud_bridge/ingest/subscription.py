@@ -199,7 +199,13 @@ class Subscription:
             log.error("the broker refuses the subscription: %s%s", refused[0], hint)
             return
         self.connected.set()
-        for vin, receipt in self._ingest.wanted().items():
+        try:
+            wanted = self._ingest.wanted()
+        except StoreError as error:
+            # This is the network's thread: it must outlive it. The next upload's receipt asks again.
+            log.error("manifests that are lacking cannot be asked for now: %s", error)
+            return
+        for vin, receipt in wanted.items():
             self._publish(vin, receipt)
 
     def _disconnected(

@@ -89,24 +89,35 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """One snapshot: what is committed when the block first looks, unchanged until it ends."""
-        with self._pool_lock:
-            connection = self._pool.pop() if self._pool else None
-        if connection is None:
-            connection = self._connect()
-            connection.execute("PRAGMA query_only = ON")
+        """One snapshot: what is committed when the block first looks, unchanged until it ends. Raises StoreError when
+        the file cannot be opened or read."""
         try:
-            connection.execute("BEGIN")
-            yield connection
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            with self._pool_lock:
-                keep = not self._closed and len(self._pool) < _READERS_KEPT
-                if keep:
-                    self._pool.append(connection)
-            if not keep:
-                connection.close()
+            connection = self._reader()
+            try:
+                connection.execute("BEGIN")
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                self._put_back(connection)
+        except sqlite3.OperationalError as error:
+            raise StoreError(f"{self.path}: {error}") from error
+
+    def _reader(self) -> sqlite3.Connection:
+        with self._pool_lock:
+            if self._pool:
+                return self._pool.pop()
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _put_back(self, connection: sqlite3.Connection) -> None:
+        with self._pool_lock:
+            keep = not self._closed and len(self._pool) < _READERS_KEPT
+            if keep:
+                self._pool.append(connection)
+        if not keep:
+            connection.close()
 
     def close(self) -> None:
         with self._pool_lock:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
-from cloud_bridge.access.secrets import Verifier, hash_secret, new_secret
+from cloud_bridge.access.secrets import BusyError, Verifier, hash_secret, new_secret
 
 
 def test_only_the_secret_itself_is_right() -> None:
@@ -57,3 +58,29 @@ def test_a_hash_of_an_unknown_scheme_or_an_unbearable_cost_opens_nothing() -> No
     verify = Verifier()
     for stored in ("", "plain", "md5$1$2$3$00$00", "scrypt$40$8$1$00$00", "scrypt$14$8$1$00"):
         assert not verify("plain", stored)
+
+
+def test_many_wrong_secrets_at_once_are_turned_away_and_the_right_one_of_before_is_not() -> None:
+    verify = Verifier()
+    stored = hash_secret("right")
+    verify("right", stored)
+    together = threading.Barrier(21)
+    said: list[bool | None] = []
+
+    def guess() -> None:
+        together.wait()
+        try:
+            said.append(verify("wrong", stored))
+        except BusyError:
+            said.append(None)
+
+    guessing = [threading.Thread(target=guess) for _ in range(20)]
+    for thread in guessing:
+        thread.start()
+    together.wait()
+    assert verify("right", stored)
+    for thread in guessing:
+        thread.join()
+    assert said.count(False) >= 1
+    assert said.count(None) >= 10
+    assert not verify("wrong", stored)

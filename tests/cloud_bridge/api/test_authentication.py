@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from cloud_bridge.access.secrets import BusyError
 from cloud_bridge.api.links import BASE
 from cloud_bridge.api.routes import RESOURCES
 from tests.cloud_bridge.api.world import FLEET, VAN, Api, basic
+from tests.published import Published
 
 PATHS = [resource.path for resource in RESOURCES]
 
@@ -55,6 +57,27 @@ def test_the_answer_does_not_tell_an_unknown_client_from_a_wrong_secret(steady: 
     unknown = steady.send("GET", f"{BASE}/fleets?client_id=nobody", basic()).json()
     wrong = steady.send("GET", f"{BASE}/fleets?client_id=app1", basic(secret="no")).json()
     assert unknown["message"] == wrong["message"]
+
+
+def test_a_wrong_user_costs_what_a_wrong_secret_does(published: Published) -> None:
+    asked: list[str] = []
+
+    def verify(secret: str, _: str) -> bool:
+        asked.append(secret)
+        return True
+
+    api = Api(published, verify=verify)
+    assert api.request("/fleets", headers=basic(user="partne", secret="guess")).status_code == 401
+    assert asked == ["guess"]
+
+
+def test_whoever_comes_while_too_many_are_checked_is_told_to_try_again(published: Published) -> None:
+    def verify(_: str, __: str) -> bool:
+        raise BusyError
+
+    response = Api(published, verify=verify).request("/fleets")
+    assert (response.status_code, response.json()["code"]) == (429, 42900)
+    assert response.headers["retry-after"] == "1"
 
 
 def test_the_scheme_is_not_case_sensitive(steady: Api) -> None:

@@ -180,6 +180,13 @@ def test_the_last_position_is_accepted_as_geojson(steady: Api) -> None:
     assert steady.request(path, headers={**basic(), "Accept": "application/hal+json"}).status_code == 406
 
 
+class BrokenReader(MemoryReader):
+    """A reader with a fault in it."""
+
+    def vehicle(self, fleet_id: str, vehicle_id: str) -> Vehicle | None:
+        raise LookupError(f"no such disk at {fleet_id}/{vehicle_id}")
+
+
 class FailingReader(MemoryReader):
     """A reader whose disk fails."""
 
@@ -191,15 +198,29 @@ def test_an_unexpected_failure_tells_the_caller_a_uuid_and_the_log_the_rest(
     published: Published, caplog: pytest.LogCaptureFixture
 ) -> None:
     whole = reader()
-    failing = FailingReader(whole.clients, whole.all_fleets, whole.members)
+    broken = BrokenReader(whole.clients, whole.all_fleets, whole.members)
     with caplog.at_level(logging.ERROR):
-        response = Api(published, failing).request(VEHICLE_PATH)
+        response = Api(published, broken).request(VEHICLE_PATH)
     body = response.json()
     assert (response.status_code, body["code"]) == (500, 50000)
     assert uuid.UUID(body["uuid"])
     assert "disk" not in response.text
     assert body["uuid"] in caplog.text
-    assert "disk I/O error" in caplog.text
+    assert "no such disk" in caplog.text
+
+
+def test_while_the_database_cannot_be_read_the_caller_is_told_to_try_again(
+    published: Published, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = reader()
+    failing = FailingReader(whole.clients, whole.all_fleets, whole.members)
+    with caplog.at_level(logging.ERROR):
+        response = Api(published, failing).request(VEHICLE_PATH)
+    body = response.json()
+    assert (response.status_code, body["code"]) == (503, 50300)
+    assert int(response.headers["retry-after"]) > 0
+    assert "disk" not in response.text
+    assert f"unavailable {body['uuid']}: /var/lib/canlift/bridge.db: disk I/O error" in caplog.text
 
 
 def test_a_refusal_is_in_the_log_under_its_uuid_on_one_line(steady: Api, caplog: pytest.LogCaptureFixture) -> None:

@@ -50,6 +50,25 @@ def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
     database.close()
 
 
+def test_a_file_that_cannot_be_read_any_more_is_named(tmp_path: Path) -> None:
+    database = Database(tmp_path / "gone.db")
+    for file in tmp_path.iterdir():
+        file.unlink()
+    tmp_path.rmdir()
+    with pytest.raises(StoreError, match=r"gone\.db: unable to open"), database.read():
+        pass
+    database.close()
+
+
+def test_a_read_that_fails_is_the_store_s_error(tmp_path: Path) -> None:
+    database = Database(tmp_path / "new.db")
+    with pytest.raises(StoreError, match=r"new\.db: no such table"), database.read() as connection:
+        connection.execute("SELECT * FROM lost")
+    with database.read() as connection:
+        assert connection.execute("SELECT count(*) FROM fleet").fetchone() == (0,)
+    database.close()
+
+
 def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     Database(tmp_path / "old.db").close()
     with sqlite3.connect(tmp_path / "old.db") as before:
