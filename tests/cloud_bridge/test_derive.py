@@ -207,6 +207,31 @@ def test_a_profile_that_changed_is_derived_again_with(cloud: Cloud, tmp_path: Pa
     later.database.close()
 
 
+def test_a_profile_that_changes_while_serving_is_derived_again_with(
+    cloud: Cloud, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cloud.send_manifest()
+    cloud.send(BOOT.payload(0))
+    file = tmp_path / "vehicles" / "test-car.toml"
+
+    def known() -> set[str]:
+        status = cloud.reader.status(VIN)
+        assert status is not None
+        return set(status.known)
+
+    before = known()
+    file.write_text(PROFILE.replace('"kinetic.speed" = { from = "Motion.Speed" }', ""))
+    assert known() == before - {"kinetic.speed"}
+    file.write_text("half a prof")
+    assert known() == known() == before - {"kinetic.speed"}
+    assert len(caplog.records) == 1
+    assert "test-car.toml" in caplog.text
+    file.write_text(PROFILE)
+    assert known() == before
+    file.unlink()
+    assert known() == before
+
+
 def test_a_vehicle_without_a_profile_waits_and_the_others_do_not(cloud: Cloud) -> None:
     other = Boot(vin="VF3TESTCAR0000002")
     cloud.send(other.payload(0), vin=other.vin)
@@ -371,6 +396,24 @@ def test_a_reader_that_finds_records_half_derived_by_another_process_derives_aga
         store.put_step(vin, store.extent(vin), Step({BOOT.id[:8]: anchor(error_ms=1000)}, [], [], []), 0)
 
     assert SqliteReader(cloud.database, derive).positions(VIN, ALWAYS) != []
+    assert len(calls) == 2
+
+
+def test_a_reader_in_the_middle_of_a_rebuild_by_another_process_does_not_find_nothing(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    cloud.send(BOOT.payload(0))
+    cloud.deriver.derive(VIN)
+    store = SqliteDerived(cloud.database)
+    calls: list[str] = []
+
+    def derive(vin: str) -> None:
+        calls.append(vin)
+        if len(calls) > 1:
+            cloud.deriver.derive(vin)
+            return
+        store.forget(vin, store.extent(vin).profile)
+
+    assert SqliteReader(cloud.database, derive).status(VIN) is not None
     assert len(calls) == 2
 
 

@@ -105,6 +105,8 @@ FROM upload WHERE vin = ?
 
 _WANT_ALL = "INSERT OR IGNORE INTO wanted (vin, manifest) SELECT vin, manifest FROM pending WHERE vin = ? AND waits = 1"
 
+_BEGINNING_MS = -(2**62)
+
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -188,7 +190,9 @@ class SqliteDerived:
             connection.execute(_ALL_PENDING, (vin,))
             connection.execute(_WANT_ALL, (vin,))
             extent = msgspec.structs.replace(_extent(connection, vin), profile=profile)
-            return _put_extent(connection, vin, extent, None)
+            is_ready = connection.execute(_IS_READY, (vin,)).fetchone() is not None
+            # Who reads now must not take what is not derived yet for nothing.
+            return _put_extent(connection, vin, extent, _BEGINNING_MS if is_ready else None)
 
 
 def is_folded(connection: sqlite3.Connection, vin: str) -> bool:
