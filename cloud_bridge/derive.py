@@ -212,7 +212,7 @@ class Folding:
         return Fold(
             from_ms,
             self._opened,
-            status(self._history),
+            None if until_ms is None else status(self._history),
             self._trips,
             self._alerts,
             checkpoints,

@@ -251,7 +251,8 @@ class Fold(NamedTuple):
     """The checkpoint's `until_ms`: records that start later, and later checkpoints, are replaced."""
     opened: Sequence[str]
     """Ids of trips and alerts that were open at the checkpoint: replaced too."""
-    status: Status
+    status: Status | None
+    """None: nothing was said yet."""
     trips: Mapping[str, Trip]
     alerts: Mapping[str, Alert]
     checkpoints: Sequence[Checkpoint]

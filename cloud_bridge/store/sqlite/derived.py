@@ -177,7 +177,8 @@ class SqliteDerived:
                 connection.executemany(statement, [(vin, one) for one in fold.opened])
             connection.executemany(_PUT_TRIP, _trip_rows(vin, fold.trips))
             connection.executemany(_PUT_ALERT, _alert_rows(vin, fold.alerts))
-            connection.execute(_PUT_STATUS, (vin, _encode(fold.status)))
+            if fold.status is not None:
+                connection.execute(_PUT_STATUS, (vin, _encode(fold.status)))
             connection.execute(_DROP_NEWEST, (vin,))
             connection.executemany(_PUT_CHECKPOINT, [(vin, *checkpoint) for checkpoint in fold.checkpoints])
             connection.execute(_THIN_CHECKPOINTS, (vin, fold.keep_from_ms))
