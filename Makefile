@@ -4,7 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: test quick lint types demo bench clean
+.PHONY: help test quick lint types demo bench clean
+
+help:
+	@echo 'make demo            see it: a recorded drive, from CAN frames to the API (Ctrl-C ends it)'
+	@echo 'make demo ONCE=1     show, verify what is shown, exit'
+	@echo 'make demo LOG=file   your own recording; NMEA=file beside it, MODEL=name, PORT=number'
+	@echo 'make test            prove it: lint, types and all tests'
+	@echo 'make quick           the same without the slow tests; also: make lint, make types'
+	@echo 'make bench           measure it; writes build/bench.json'
+	@echo 'make clean           remove $(VENV) and build'
 
 test: $(VENV)/.test
 	@$(BIN)/python -m tests.prepare
@@ -24,23 +33,32 @@ lint: $(VENV)/.test
 types: $(VENV)/.test
 	$(BIN)/mypy
 
-demo: $(VENV)/.demo
+# `.mf4` recordings need asammdf, which is large: installed only for those who bring one.
+demo: $(VENV)/.demo $(if $(filter %.mf4 %.MF4 %.mf4.gz %.MF4.gz,$(LOG)),$(VENV)/.mf4)
 	@$(BIN)/python -m demo $(if $(ONCE),--once) $(if $(LOG),--log "$(LOG)") $(if $(NMEA),--nmea "$(NMEA)") $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port "$(PORT)")
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m bench
 
-# `.mf4` recordings need asammdf, which is large: installed only for those who bring one.
-DEMO_EXTRAS := demo$(if $(filter %.mf4 %.MF4 %.mf4.gz,$(LOG)),$(comma)mf4)
+# A stamp for each set of extras: installed again only when pyproject.toml has changed.
+install = echo "installing canlift and $(1) into $(VENV) …" && $(BIN)/python -m pip install -q --disable-pip-version-check -e ".[$(2)]"
+
+$(VENV)/.python:
+	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is not there: canlift needs Python 3.11 or newer (on Debian, as root: apt-get install python3 python3-venv)" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "canlift needs Python 3.11 or newer, this is $$("$(PYTHON)" -V): name another one with make PYTHON=…" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments (on Debian, as root: apt-get install python3-venv)" >&2; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV) && touch $@
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/.python
+	@$(call install,what its demo needs,demo) && touch $@
+
+$(VENV)/.mf4: pyproject.toml | $(VENV)/.python
+	@$(call install,what .mf4 recordings need,demo$(comma)mf4) && touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/.python
+	@$(call install,its test tools,test) && touch $@ $(VENV)/.demo $(VENV)/.mf4
+
 comma := ,
-
-$(VENV)/.demo: pyproject.toml
-	@$(PYTHON) -m venv $(VENV) && echo "installing canlift into $(VENV) …" && $(BIN)/python -m pip install -q --disable-pip-version-check -e ".[$(DEMO_EXTRAS)]"
-	@touch $@
-
-$(VENV)/.test: pyproject.toml
-	@$(PYTHON) -m venv $(VENV) && echo "installing canlift and its test tools into $(VENV) …" && $(BIN)/python -m pip install -q --disable-pip-version-check -e ".[test]"
-	@touch $@ $(VENV)/.demo
 
 clean:
 	rm -rf $(VENV) build

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from contract import shipped
 from contract.configuration import nearest
 
 _FOLDERS = (
     Path("config/vehicles"),
     Path("/etc/canlift/vehicles"),
-    Path(__file__).resolve().parent.parent / "config" / "vehicles",
+    shipped.PROFILES,
 )
 
 
