@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import msgspec
@@ -35,12 +35,16 @@ from cloud_bridge.api.parameters import TELEMETRY_EXTENSION, TYPE
 from cloud_bridge.api.positions import Location, location
 from cloud_bridge.api.rendering import PLACES, Renderer, below_vehicle
 from cloud_bridge.api.times import rfc3339
+from cloud_bridge.api.timestamps import union
 from cloud_bridge.api.trips import named_trip
-from cloud_bridge.records.model import Json, Known, Message, Trip
+from cloud_bridge.records.model import Json, Known, Message, Position, Trip
 from cloud_bridge.store.port import Interval
 
 # A trigger cannot be published: its required `startAt` is not known.
 NOT_SERVED = frozenset({"vehicle.alarm.trigger"})
+NEAR_MS = 1000
+"""How far in time a position may be from a message to be its location: receivers speak once a second, and changes are
+said between. At 130 km/h that is 18 m at most where they do."""
 
 
 class TelemetryLinks(Document):
@@ -130,7 +134,11 @@ def _read(call: Call, intervals: Sequence[Interval], trip: Trip | None) -> Json:
     trips = [trip] if trip else call.reader.trips(vin, [(messages[0].at_ms, messages[-1].at_ms + 1)])
     extensions = frozenset(call.query[TELEMETRY_EXTENSION]) - (frozenset() if position_shown else {"location"})
     page = call.page(window.total(unrestricted))
-    telemetries = [_telemetry(call, message, kinds, extensions, _trip_at(trips, message)) for message in messages]
+    places = _places(call, messages) if "location" in extensions else {}
+    telemetries = [
+        _telemetry(call, message, kinds, extensions, _trip_at(trips, message), places.get(message.at_ms))
+        for message in messages
+    ]
     return {
         "_links": page.links,
         "total": page.total,
@@ -149,8 +157,30 @@ def _trip_at(trips: Sequence[Trip], message: Message) -> Trip | None:
     return trip
 
 
+def _places(call: Call, messages: Sequence[Message]) -> dict[int, Position]:
+    """Where the vehicle was, by the time of the message: its own position, or else the nearest within `NEAR_MS`, of two
+    that are as near the earlier."""
+    places = {message.at_ms: message.position for message in messages if message.position is not None}
+    without = [message.at_ms for message in messages if message.position is None]
+    if not without:
+        return places
+    near = call.reader.positions(call.vehicle.vin, union([(at_ms - NEAR_MS, at_ms + NEAR_MS + 1) for at_ms in without]))
+    for at_ms in without:
+        index = bisect_left(near, at_ms, key=lambda position: position.at_ms)
+        around = near[max(0, index - 1) : index + 1]
+        nearest = min(around, key=lambda position: abs(position.at_ms - at_ms), default=None)
+        if nearest is not None and abs(nearest.at_ms - at_ms) <= NEAR_MS:
+            places[at_ms] = nearest
+    return places
+
+
 def _telemetry(
-    call: Call, message: Message, kinds: frozenset[str], extensions: frozenset[str], trip: Trip | None
+    call: Call,
+    message: Message,
+    kinds: frozenset[str],
+    extensions: frozenset[str],
+    trip: Trip | None,
+    place: Position | None,
 ) -> Json:
     links, fleet, vehicle = call.links, call.fleet_id, call.vehicle
     at = rfc3339(message.at_ms)
@@ -166,16 +196,18 @@ def _telemetry(
     known = {key: Known(value, message.at_ms) for key, value in message.values.items()}
     _RENDERER.fill(document, known, kinds)
     if extensions:
-        extension = _extension(message, at, vehicle.vin, extensions)
+        extension = _extension(message, at, vehicle.vin, extensions, place)
         if extension != TelemetryExtension():
             document["_embedded"] = {"extension": extension}
     return document
 
 
-def _extension(message: Message, at: str, vin: str, extensions: frozenset[str]) -> TelemetryExtension:
+def _extension(
+    message: Message, at: str, vin: str, extensions: frozenset[str], place: Position | None
+) -> TelemetryExtension:
     extension = TelemetryExtension()
-    if "location" in extensions and message.position is not None:
-        extension.location = location(message.position)
+    if place is not None:
+        extension.location = location(place)
     days = message.values.get("maintenance.daysBeforeMaintenance")
     mileage = message.values.get("maintenance.mileageBeforeMaintenance")
     if "maintenance" in extensions and (days is not None or mileage is not None):

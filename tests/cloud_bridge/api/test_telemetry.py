@@ -7,7 +7,7 @@ import pytest
 from cloud_bridge.api.parameters import TELEMETRY_TYPES
 from cloud_bridge.api.rendering import PLACES
 from cloud_bridge.api.telemetry import kinds_of
-from cloud_bridge.records.model import Known, Message, Status
+from cloud_bridge.records.model import Known, Message, Position, Status
 from contract.catalog import DATA, TELEMETRY_KINDS
 from tests.cloud_bridge.api.test_status import any_value
 from tests.cloud_bridge.api.world import CAR, FLEET, MINUTE, MORNING, ROOT, VAN, VEHICLE_PATH, Api
@@ -97,6 +97,21 @@ def test_all_data_at_once_are_as_published(api: Api) -> None:
     vehicle = message["vehicle"]
     assert "createdAt" not in vehicle["doorsState"]
     assert vehicle["wipingBlades"]["createdAt"] == message["createdAt"]
+
+
+def test_a_message_between_two_positions_is_where_the_nearer_one_is(api: Api) -> None:
+    def at(ms: int, longitude: float | None = None) -> Message:
+        where = None if longitude is None else Position(MORNING + ms, longitude, 48.0)
+        return Message(MORNING + ms, {} if where else {"doorsState.opening.Driver": "Open"}, where)
+
+    said = [at(0), at(1000, 1.0), at(1499), at(1500), at(1501), at(2000, 2.0), at(3000), at(3001)]
+    api.reader.all_messages[VAN.vin] = said
+    query = [("extension", "location"), ("type", "vehicle.doorsState")]
+    found = [
+        message["_embedded"]["extension"]["location"]["geometry"]["coordinates"][0] if "_embedded" in message else None
+        for message in messages_of(api.get(TELEMETRY, query))
+    ]
+    assert found == [1.0, 1.0, 1.0, 2.0, 2.0, None]
 
 
 def test_locations_come_only_with_their_extension_and_without_a_time(api: Api) -> None:
