@@ -96,7 +96,7 @@ def _replay_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cadence", type=_duration, metavar="DURATION", help="an upload each 10s, 1min, …")
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=_seconds,
         default=TIMEOUT_S,
         metavar="SECONDS",
         help="give up when no receipt comes for this long (default: %(default)g)",
@@ -151,17 +151,27 @@ def _replay(options: argparse.Namespace) -> int:
         dict(options.bus),
     )
     plan = compile_plan(settings.profile, cadence_ms=options.cadence)
+    unknown = sorted(set(wanted.mapping.values()) - set(plan.buses))
+    if unknown:
+        raise UsageError(f"--bus: the profile has no bus {', '.join(unknown)}; it has {', '.join(plan.buses)}")
     with ProgressDisplay(console) as display:
         outcome = replay(wanted, plan, display.update, _stop_on_signals())
-    return _report(outcome, wanted, console)
+    return _report(outcome, wanted, plan.buses, console)
 
 
-def _report(outcome: Outcome, wanted: Replay, console: Console) -> int:
+def _report(outcome: Outcome, wanted: Replay, buses: Sequence[str], console: Console) -> int:
     progress = outcome.progress
     _say(console, show.summary(progress))
     if progress.unreadable:
         text = f"{progress.unreadable:,} lines or objects of the recording could not be read; the rest was played"
         _say(console, text, "yellow")
+    if progress.frames and not progress.samples:
+        text = f"nothing was found that {wanted.profile.stem} collects: is it the right --model, and each interface of "
+        _say(
+            console,
+            f"{text}the recording one of its buses ({', '.join(buses)})? --bus INTERFACE=BUS says which",
+            "yellow",
+        )
     if progress.refused:
         text = f"the bridge has put {progress.refused:,} uploads into quarantine: `canlift-bridge` says why"
         _say(console, text, "yellow")
@@ -173,7 +183,9 @@ def _report(outcome: Outcome, wanted: Replay, console: Console) -> int:
         _say(console, f"interrupted; {kept}; the same command goes on with them", "yellow")
         return INTERRUPTED
     brokers = ", ".join(wanted.settings.uplink.brokers)
-    if not progress.connected:
+    if progress.put_aside:
+        why = f"{progress.put_aside:,} uploads or manifests do not get through {brokers}; the log above says why"
+    elif not progress.connected:
         why = f"no connection to {brokers}"
     else:
         why = (
@@ -256,6 +268,16 @@ def _speed(text: str) -> float | None:
     if not 0 < speed < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a number above 0, or max; found {text!r}")
     return speed
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds, a number above 0; found {text!r}")
+    return seconds
 
 
 def _duration(text: str) -> Duration:

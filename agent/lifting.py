@@ -43,6 +43,8 @@ class Progress:
     bridge_silent: bool
     """Whether uploads reach a broker and nobody receipts them."""
     unreadable: int
+    put_aside: int = 0
+    """Uploads and manifests that do not get through while others do; the log names them."""
 
 
 class Lifting:
@@ -71,6 +73,7 @@ class Lifting:
             self.uplink.connected,
             self.uplink.bridge_silent,
             unreadable,
+            self.uplink.put_aside,
         )
 
 

@@ -38,6 +38,8 @@ def progress_line(progress: Progress) -> Text:
         line.append("  no broker", "yellow")
     elif progress.bridge_silent:
         line.append("  no receipts", "yellow")
+    if progress.put_aside:
+        line.append(f"  {progress.put_aside:,} put aside", "yellow")
     return line
 
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from agent.bus import candump
 from agent.bus.files import lines
 from agent.bus.frame import Frame
-from agent.bus.losses import Losses
+from agent.bus.losses import Damage, Losses
 
 if TYPE_CHECKING:
     import can
@@ -84,14 +84,16 @@ class Recording:
 
     def _first(self, file: Path) -> Frame:
         """The first frame of a file as it stands there. Damage met on the way is reported by the reading proper."""
-        saved, self.losses = self.losses, Losses()
+        damages: list[Damage] = []
+        saved, self.losses = self.losses, Losses(damages.append)
         try:
             for batch in self._frames(file, 0):
                 if batch:
                     return batch[0] if len(batch) == 1 or batch[0].at_ms <= batch[1].at_ms + _LATE_MS else batch[1]
         finally:
             self.losses = saved
-        raise RecordingError(f"{file}: it holds no frame")
+        why = f"; {damages[0].place}: {damages[0].what}" if damages else ""
+        raise RecordingError(f"{file}: it holds no frame{why}")
 
     def _frames(self, file: Path, base_ms: int) -> Iterator[list[Frame]]:
         suffix = (Path(file.stem) if file.suffix == ".gz" else file).suffix.lower()

@@ -24,12 +24,15 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.settings import Tls, UplinkSettings
 from contract import topics
+from contract.receipt import MAXIMUM_BYTES
 
 _SESSION_S = 900
 """How long the broker is asked to keep receipts for us after the connection is gone."""
 _BROKEN_PACKET = (struct.error, ValueError, IndexError, KeyError, MQTTException)
 """What the MQTT client raises when the other side does not speak MQTT."""
 _MOST_UNACKNOWLEDGED = 65_535
+_LARGEST_INCOMING = 2 * MAXIMUM_BYTES
+"""Bytes of a packet that a broker of MQTT 5 may send us: a receipt and its topic are less."""
 
 
 class ConnectionLostError(Exception):
@@ -72,6 +75,7 @@ def _session() -> Properties:
     new: Callable[[int], Properties] = Properties
     properties = new(PacketTypes.CONNECT)
     properties.SessionExpiryInterval = _SESSION_S
+    properties.MaximumPacketSize = _LARGEST_INCOMING
     return properties
 
 
@@ -100,6 +104,8 @@ class Connection:
         """Whether the broker has kept our session, once open."""
         self.most_unacknowledged = _MOST_UNACKNOWLEDGED
         """How many publishes the broker lets us have unacknowledged, once open."""
+        self.largest_packet: int | None = None
+        """Bytes of a packet that the broker takes, once open; None where it does not say."""
         self._vin = vin
         self._host, self._port = address
         self._settings = settings
@@ -142,6 +148,8 @@ class Connection:
                 clean_start=False if self._is_5 else mqtt.MQTT_CLEAN_START_FIRST_ONLY,
                 properties=_session() if self._is_5 else None,
             )
+        except UnicodeError as error:
+            raise ConnectionLostError(f"cannot connect: {self._host!r} is no host name: {error}") from error
         except OSError as error:
             raise ConnectionLostError(f"cannot connect: {error.strerror or error}") from error
         self._await(lambda: self._connected, "CONNECT", wake)
@@ -223,6 +231,7 @@ class Connection:
         self._connected = True
         self.remembered = flags.session_present
         self.most_unacknowledged = getattr(properties, "ReceiveMaximum", _MOST_UNACKNOWLEDGED)
+        self.largest_packet = getattr(properties, "MaximumPacketSize", None)
 
     def _on_subscribe(
         self,

@@ -100,6 +100,11 @@ class Flight:
         """What is in flight."""
         return list(self._sent)
 
+    def attempts(self, key: Key) -> int:
+        """How often it has been sent without a receipt."""
+        sent = self._sent.get(key)
+        return 0 if sent is None else sent.attempt
+
     def key_of(self, digest: bytes) -> Key | None:
         return self._keys.get(digest)
 

@@ -8,6 +8,8 @@ in the journal too, so a lost connection loses nothing, and memory is bounded by
   A broker that accepts and then says nothing, to CONNECT, to SUBSCRIBE or to publishes, is left for the next one.
 * On MQTT 5 the broker is asked to keep our session for a while: receipts that come during a short gap wait there. It is
   not relied upon: when the broker has forgotten us, all that was in flight is sent again at once.
+* What does not get through is put aside (`agent.uplink.aside`): what is larger than the broker says it takes, where
+  the connection ends time and again, or what the bridge does not receipt although it receipts others. The rest goes on.
 * A receipt may ask for manifests: they are published, as often as asked. It may refuse uploads: they leave the journal,
   counted and logged, because the bridge has quarantined them.
 """
@@ -18,7 +20,7 @@ import logging
 import random
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from itertools import cycle
 from types import TracebackType
@@ -34,6 +36,7 @@ from agent.journal.journal import Journal, Stored
 from agent.journal.manifests import Manifests
 from agent.journal.segments import Key
 from agent.settings import UplinkSettings
+from agent.uplink.aside import Aside, What
 from agent.uplink.connection import Connection, ConnectionLostError, Happened, password_in, tls_context
 from agent.uplink.flight import Flight
 from contract import topics
@@ -44,6 +47,9 @@ log = logging.getLogger(__name__)
 
 _LONGEST_WAIT_S = 1.0
 """The MQTT client wants to look at its keep-alive this often."""
+_MOST_ATTEMPTS = 4
+"""After so many without a receipt, while others get theirs, an upload is put aside."""
+_REMEDY = "raise the broker's limit (mosquitto: max_packet_size, message_size_limit; rumqttd: max_payload_size)"
 
 
 @dataclass(slots=True)
@@ -85,8 +91,11 @@ class Uplink:
         self._password = password_in(settings.password_file) if settings.password_file is not None else None
         self._brokers = cycle(settings.addresses())
         self._flight = Flight(self._receipt_timeout_s, settings.in_flight, settings.in_flight_bytes)
-        self._uploads_by_mid: dict[int, Key] = {}
-        self._manifests_by_mid: dict[int, bytes] = {}
+        self._aside = Aside(settings.longest_backoff / 1000)
+        self._unacknowledged: dict[int, tuple[What, int]] = {}
+        """By packet number, what the broker has not taken over on this connection, with its size; as they were sent."""
+        self._last: tuple[What, int] | None = None
+        """What was sent last on this connection."""
         self._owed: dict[bytes, float] = {}
         """Manifests asked for and not taken over by the broker yet, with the time they were last sent."""
         self._told: dict[bytes, float] = {}
@@ -140,6 +149,11 @@ class Uplink:
         return self._flight.silent
 
     @property
+    def put_aside(self) -> int:
+        """Uploads and manifests that do not get through, while others may."""
+        return len(self._aside)
+
+    @property
     def settled(self) -> bool:
         """Whether everything is receipted and the bridge asks for no manifest any more."""
         return self._journal.depth == 0 and not self._owed and not self._told
@@ -173,12 +187,14 @@ class Uplink:
             self.counters.connections += 1
             log.info("connected to %s", connection)
             self._forget_connection(remembered=connection.remembered)
+            self._aside.largest_packet = connection.largest_packet
             self._connected = True
             while not self._stopping.is_set():
                 self._send(connection)
                 wait_s = min(_LONGEST_WAIT_S, self._receipt_timeout_s / 4)
                 self._note(connection.wait(wait_s, self._woken))
         except ConnectionLostError as lost:
+            self._blame()
             lasted_s = self._clock() - began_s
             if self.counters.receipted == receipted_before and lasted_s < self._settings.longest_backoff / 1000:
                 raise ConnectionLostError(f"{connection}: {lost}") from lost
@@ -194,13 +210,27 @@ class Uplink:
 
     def _forget_connection(self, *, remembered: bool) -> None:
         self._flight.reconnected(remembered=remembered)
-        self._uploads_by_mid.clear()
-        self._manifests_by_mid.clear()
         if not remembered:
             # A broker that died may have taken them along.
             self._owed |= self._told
             self._told.clear()
         self._owed = dict.fromkeys(self._owed, float("-inf"))
+
+    def _blame(self) -> None:
+        """The connection ended: brokers read in order, so if it is for what we sent, it is for the first that was not
+        taken over; or for the last, if the broker said yes and hung up.
+        """
+        first = next(iter(self._unacknowledged.values()), self._last)
+        self._unacknowledged.clear()
+        self._last = None
+        if first is not None and self._is_pending(first[0]):
+            self._fail(*first, "the connection ended when it had been sent, again")
+
+    def _fail(self, what: What, size: int, how: str, *, alone: bool = False) -> None:
+        wait_s = self._aside.failed(what, size, self._clock(), alone=alone)
+        if wait_s is not None:
+            text = "%s, %d bytes, does not get through: %s; it is put aside for %g s; if it is too large, %s"
+            log.error(text, _named(what), size, how, wait_s, _REMEDY)
 
     # Out
 
@@ -209,6 +239,7 @@ class Uplink:
         for key in self._flight.now():
             if key not in self._journal:  # Evicted meanwhile.
                 self._flight.landed(key)
+        self._aside.keep(self._is_pending)
         if self._flight.stalled(now_s, self._patience_s):
             raise ConnectionLostError(f"the broker took nothing over for {self._patience_s:g} s")
         was_silent = self._flight.silent
@@ -222,22 +253,67 @@ class Uplink:
                 self._publish(connection, key, payload, now_s)
         probe = self._flight.probe(now_s)
         for key in self._flight.lost(now_s) if probe is None else [probe]:
-            again = self._journal.get(key)
-            if again is not None:
-                self.counters.repeated += 1
-                self._publish(connection, key, again, now_s)
+            self._repeat(connection, key, now_s)
+        room, _ = self._flight.room(now_s, connection.most_unacknowledged)
+        if room and not self._flight and not self._unacknowledged:
+            self._send_alone(connection, now_s)
 
     def _fresh(self, connection: Connection, now_s: float) -> list[Stored]:
-        limit = connection.most_unacknowledged - len(self._manifests_by_mid)
-        count, size = self._flight.room(now_s, limit)
-        return self._journal.pending(count, max_bytes=size, skip=self._flight) if count else []
+        """What may be sent for the first time now."""
+        while True:
+            count, size = self._flight.room(now_s, connection.most_unacknowledged - self._manifests_under_way())
+            found = (
+                self._journal.pending(count, max_bytes=size, skip=_Either(self._flight, self._aside)) if count else []
+            )
+            fitting = [stored for stored in found if self._fits(connection, topics.UP, stored.key, stored.payload)]
+            if fitting or not found:
+                return fitting
+
+    def _repeat(self, connection: Connection, key: Key, now_s: float) -> None:
+        payload = self._journal.get(key)
+        if payload is None:
+            return
+        if not self._flight.silent and (self._aside.is_to_blame(key) or self._flight.attempts(key) >= _MOST_ATTEMPTS):
+            self._flight.landed(key)
+            how = "the bridge receipts others and not this one"
+            self._fail(key, connection.packet_bytes(topics.UP, payload), how, alone=True)
+            return
+        self.counters.repeated += 1
+        self._publish(connection, key, payload, now_s)
+
+    def _send_alone(self, connection: Connection, now_s: float) -> None:
+        """One of those that were put aside: nothing else is pending or in flight."""
+        for what in self._aside.due(now_s)[:1]:
+            if isinstance(what, Key):
+                payload = self._journal.get(what)
+                if payload is not None:
+                    self.counters.repeated += 1
+                    self._publish(connection, what, payload, now_s)
+            else:
+                self._send_manifest(connection, what, now_s)
+
+    def _fits(self, connection: Connection, leaf: str, what: What, payload: bytes) -> bool:
+        """Whether the broker takes it, as far as it says. What it does not take is put aside and named."""
+        size = connection.packet_bytes(leaf, payload)
+        if self._aside.takes(size):
+            return True
+        if self._aside.too_large(what, size):
+            text = "%s has %d bytes, and %s takes %d: it is put aside, the rest goes on; %s"
+            log.error(text, _named(what), size, connection, self._aside.largest_packet, _REMEDY)
+        return False
+
+    def _is_pending(self, what: What) -> bool:
+        return what in self._journal if isinstance(what, Key) else what in self._owed
+
+    def _manifests_under_way(self) -> int:
+        return sum(not isinstance(what, Key) for what, _ in self._unacknowledged.values())
 
     def _publish(self, connection: Connection, key: Key, payload: bytes, now_s: float) -> None:
-        mid = connection.publish(topics.UP, payload)
-        self._uploads_by_mid[mid] = key
+        size = connection.packet_bytes(topics.UP, payload)
+        self._last = self._unacknowledged[connection.publish(topics.UP, payload)] = key, size
         self._flight.sent(key, digest(payload), len(payload), now_s)
         self.counters.published += 1
-        self.counters.wire_bytes += connection.packet_bytes(topics.UP, payload)
+        self.counters.wire_bytes += size
 
     def _send_manifests(self, connection: Connection, now_s: float) -> None:
         for manifest, told_at_s in list(self._told.items()):
@@ -246,37 +322,40 @@ class Uplink:
                 del self._told[manifest]
                 self._owed.setdefault(manifest, float("-inf"))
         for manifest, sent_at_s in list(self._owed.items()):
-            if now_s - sent_at_s < self._patience_s:
-                continue
-            encoded = self._manifests.get(manifest)
-            if encoded is None:
-                self.counters.unknown_manifests += 1
-                del self._owed[manifest]
-                log.error("the bridge asks for the manifest %s, which is not kept here", manifest.hex())
-                continue
-            self._manifests_by_mid[connection.publish(topics.MANIFEST, encoded)] = manifest
+            if now_s - sent_at_s >= self._patience_s and manifest not in self._aside:
+                self._send_manifest(connection, manifest, now_s)
+
+    def _send_manifest(self, connection: Connection, manifest: bytes, now_s: float) -> None:
+        encoded = self._manifests.get(manifest)
+        if encoded is None:
+            self.counters.unknown_manifests += 1
+            del self._owed[manifest]
+            log.error("the bridge asks for the manifest %s, which is not kept here", manifest.hex())
+        elif self._fits(connection, topics.MANIFEST, manifest, encoded):
+            size = connection.packet_bytes(topics.MANIFEST, encoded)
+            self._last = self._unacknowledged[connection.publish(topics.MANIFEST, encoded)] = manifest, size
             self._owed[manifest] = now_s
             self.counters.manifests += 1
-            self.counters.wire_bytes += connection.packet_bytes(topics.MANIFEST, encoded)
+            self.counters.wire_bytes += size
 
     # In
 
     def _note(self, happened: Happened) -> None:
         now_s = self._clock()
         for mid in happened.taken_over:
-            key = self._uploads_by_mid.pop(mid, None)
-            if key is not None:
-                self._flight.acknowledged(key, now_s)
-            manifest = self._manifests_by_mid.pop(mid, None)
-            if manifest is not None:
-                self._owed.pop(manifest, None)
-                self._told[manifest] = now_s
+            what, _ = self._unacknowledged.pop(mid, (None, 0))
+            if isinstance(what, Key):
+                self._flight.acknowledged(what, now_s)
+            elif what is not None:
+                self._aside.through(what)
+                self._owed.pop(what, None)
+                self._told[what] = now_s
         for mid, reason in happened.not_taken:
             # Sent again like any upload that gets no receipt: a broker's refusal is a matter of its settings.
             log.error("the broker refuses what we publish: %s; is %s allowed to?", reason, self._vin)
-            key = self._uploads_by_mid.pop(mid, None)
-            if key is not None:
-                self._flight.acknowledged(key, now_s)
+            what, _ = self._unacknowledged.pop(mid, (None, 0))
+            if isinstance(what, Key):
+                self._flight.acknowledged(what, now_s)
         for payload in happened.receipts:
             try:
                 receipt = decode_receipt(payload)
@@ -303,3 +382,18 @@ class Uplink:
             # Receipts that were on their way when the manifest was sent still ask for it.
             if now_s - self._told.get(manifest, float("-inf")) >= self._receipt_timeout_s:
                 self._owed.setdefault(manifest, float("-inf"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Either:
+    """What is in one or the other."""
+
+    one: Container[Key]
+    other: Container[Key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.one or key in self.other
+
+
+def _named(what: What) -> str:
+    return f"upload {what.sequence} of boot {what.boot.hex()}" if isinstance(what, Key) else f"manifest {what.hex()}"

@@ -70,6 +70,30 @@ def test_a_replay_without_a_broker_fails_names_it_and_says_what_is_kept(tmp_path
     assert f"uploads are kept in {tmp_path / 'state' / VIN}" in said
 
 
+def test_a_replay_of_another_model_says_that_nothing_of_it_was_found(
+    mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "other.log"
+    log.write_text("".join(f"({1_600_000_000 + n}.000000) can0 7FF#00\n" for n in range(30)))
+    words = ["replay", log, "--vin", VIN, "--model", "demo-car", "--state", tmp_path / "state"]
+    with Bridge(mosquitto.port, number):
+        assert main([*map(str, words), "--broker", f"127.0.0.1:{mosquitto.port}"]) == OK
+    assert "nothing was found that demo-car collects: is it the right --model" in capsys.readouterr().err
+
+
+def test_a_replay_ends_with_the_reason_when_the_broker_takes_no_upload_of_that_size(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    mosquitto.kill()
+    mosquitto.extra = "max_packet_size 300\n"
+    mosquitto.start()
+    with Bridge(mosquitto.port, number), agent(*replaying(tmp_path, mosquitto.port, "--timeout", 2)) as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == FAILED
+    assert "uploads or manifests do not get through" in said
+    assert "raise the broker's limit (mosquitto: max_packet_size" in " ".join(said.split())
+
+
 @pytest.mark.slow
 def test_a_replay_that_nobody_receipts_fails_and_says_where_to_look(mosquitto: Mosquitto, tmp_path: Path) -> None:
     with agent(*replaying(tmp_path / "state", mosquitto.port, "--timeout", 1)) as process:
@@ -144,6 +168,7 @@ def test_a_live_run_ends_with_0_at_sigterm(mosquitto: Mosquitto, tmp_path: Path)
     [
         (["--vin", "VR3"], "--vin: 'VR3' is no VIN"),
         (["--model", "demo-cat"], "did you mean demo-car?"),
+        (["--bus", "can0=comfort"], "--bus: the profile has no bus comfort; it has can0"),
         (["--broker", "a:b"], '--broker: expected "host" or "host:port", found \'a:b\''),
     ],
 )
@@ -159,6 +184,8 @@ def test_wrong_words_are_answered_with_what_was_expected(
     [
         (["--speed", "0"], "expected a number above 0, or max; found '0'"),
         (["--bus", "can0"], "expected INTERFACE=BUS"),
+        (["--timeout", "nan"], "expected seconds, a number above 0; found 'nan'"),
+        (["--timeout=-1"], "expected seconds, a number above 0; found '-1'"),
         (["--cadence", "7"], 'expected a duration such as "500ms"'),
     ],
 )

@@ -355,6 +355,7 @@ def test_times_that_count_from_nowhere_are_no_calendar_times(tmp_path: Path) -> 
     [
         ("drive.csv", b"x", "expected .log, .asc, .blf, .trc, .mf4"),
         ("drive.log", b"", "holds no frame"),
+        ("words.log", b"a diary", "holds no frame; line 1: expected .*; found 'a diary'"),
         ("drive.blf", b"nothing of the kind" * 20, "not a BLF file"),
         ("drive.mf4", b"nothing of the kind" * 20, "not a readable MDF 4 file"),
         ("drive.asc", b"date Sun Brumaire 3 XII\nbase hex timestamps absolute\n 0.1 1 1 Rx d 1 00\n", "datetime"),
