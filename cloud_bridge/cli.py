@@ -15,6 +15,7 @@ from rich.logging import RichHandler
 
 from cloud_bridge import lists
 from cloud_bridge.access.secrets import hash_secret, new_secret
+from cloud_bridge.ids import EXPECTED, is_id
 from cloud_bridge.settings import Database, Settings, read_settings
 from cloud_bridge.storage import Storage, clock_ms
 from cloud_bridge.store.port import Client, Fleet, RegistryError, StoreError, Vehicle
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A pipe or a file has no width to fit into.
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
     try:
+        _expect_printable(options)
         settings = _settings(options)
         if options.command == "serve":
             # Imported here: the other commands do without a web server.
@@ -60,6 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ConfigurationError, StoreError, RegistryError, OSError) as error:
         complaints.print(f"canlift-bridge: {error}", markup=False)
         return 1
+
+
+def _expect_printable(options: argparse.Namespace) -> None:
+    """What is not UTF-8 cannot be stored, and what breaks lines cannot be listed."""
+    for name, value in vars(options).items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not text.isprintable():
+                raise UsageError(f"{name} {text!r}: expected printable characters, in UTF-8")
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -130,8 +140,11 @@ def _action(
 def _add_fleet(options: argparse.Namespace, storage: Storage, console: Console) -> int:
     if not options.name.strip():
         raise UsageError("a fleet needs a name")
+    if options.id is not None and not is_id(options.id):
+        raise UsageError(f"--id {options.id!r} cannot stand in an address: expected {EXPECTED}")
     now_ms = clock_ms()
-    fleet = Fleet(options.id or secrets.token_hex(8), options.name, options.description, now_ms, now_ms)
+    fleet_id = secrets.token_hex(8) if options.id is None else options.id
+    fleet = Fleet(fleet_id, options.name, options.description, now_ms, now_ms)
     storage.registry.add_fleet(fleet)
     console.print(fleet.id, markup=False)
     return 0
@@ -142,6 +155,9 @@ def _add_vehicle(options: argparse.Namespace, storage: Storage, console: Console
     if not is_vin(vin):
         raise UsageError(f"{options.vin!r} is not a VIN: expected 17 letters and digits, without I, O and Q")
     profile = storage.profiles.of(options.model).profile
+    there = storage.registry.vehicle(vin)
+    if there is not None and options.brand not in (None, there.brand):
+        raise RegistryError(f"vehicle {vin} is there already, of the brand {there.brand!r} and not {options.brand!r}")
     now_ms = clock_ms()
     brand = options.brand if options.brand is not None else profile.brand
     vehicle = Vehicle(secrets.token_hex(20), vin, profile.model, brand, profile.motorization, now_ms, now_ms)

@@ -97,20 +97,21 @@ def summary(options: argparse.Namespace, storage: Storage, console: Console) -> 
         for reason, count in reasons.items():
             refusals[reason] = refusals.get(reason, 0) + count
     last_ms = max((one.last_upload_at_ms for one in intakes if one.last_upload_at_ms is not None), default=None)
-    counts = {
-        "fleets": len(storage.registry.all_fleets()),
-        "vehicles": len(registered),
-        "clients": len(storage.registry.all_clients()),
-        "uploads": sum(one.uploads for one in intakes),
-        "duplicates": sum(one.duplicates for one in intakes),
-        "missing": sum(one.missing for one in intakes),
-        "evicted": sum(one.evicted for one in intakes),
-        "waiting for their manifest": sum(one.waiting_for_manifest for one in intakes),
-        "waiting for a time": sum(one.waiting_for_time for one in intakes),
-    }
+    counts = [
+        ("fleets", "fleets", len(storage.registry.all_fleets())),
+        ("vehicles", "vehicles", len(registered)),
+        ("clients", "clients", len(storage.registry.all_clients())),
+        ("uploads", "uploads", sum(one.uploads for one in intakes)),
+        ("duplicates", "duplicates", sum(one.duplicates for one in intakes)),
+        ("missing", "missing", sum(one.missing for one in intakes)),
+        ("evicted", "evicted", sum(one.evicted for one in intakes)),
+        ("waitingForManifest", "waiting for their manifest", sum(one.waiting_for_manifest for one in intakes)),
+        ("waitingForTime", "waiting for a time", sum(one.waiting_for_time for one in intakes)),
+    ]
     if options.json:
-        return _json(console, {**counts, "last upload": _time(last_ms), "quarantined": refusals})
-    rows = [(name, str(count)) for name, count in counts.items()]
+        document = {key: count for key, _, count in counts}
+        return _json(console, {**document, "lastUpload": _time(last_ms), "quarantined": refusals})
+    rows = [(title, str(count)) for _, title, count in counts]
     rows.append(("last upload", _time(last_ms) or "never"))
     rows += [(f"quarantined: {reason}", str(count)) for reason, count in sorted(refusals.items())]
     _table(console, ("what", "how many"), rows)

@@ -12,7 +12,8 @@ import msgspec
 
 from cloud_bridge.api.errors import Error
 from cloud_bridge.api.links import BASE
-from cloud_bridge.api.resource import ID_PATTERN, PATH_IDS, Resource
+from cloud_bridge.api.resource import PATH_IDS, Resource
+from cloud_bridge.ids import ID_PATTERN
 
 _REFUSALS = {
     "400": "A path id or query parameter is wrong: the message says which, what was found and what is expected.",

@@ -6,7 +6,6 @@ things.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +15,7 @@ from starlette.routing import compile_path
 from cloud_bridge.api.documents import Document
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.parameters import INDEX_RANGE, PAGE_TOKEN, Parameter
+from cloud_bridge.ids import EXPECTED, is_id
 from cloud_bridge.records.model import Json
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 HAL = "application/hal+json"
 GEO = "application/vnd.geo+json"
 
-ID_PATTERN = "[0-9A-Za-z._~-]{1,128}"
-_ID = re.compile(ID_PATTERN)
 PATH_IDS = {
     "fid": "Id of a fleet that the client may see.",
     "vid": "Id of a vehicle in the fleet; not its VIN.",
@@ -68,8 +66,5 @@ class Resource:
 def check_ids(ids: dict[str, str]) -> None:
     """Raises RefusedError for an id that no resource can have."""
     for name, value in ids.items():
-        if _ID.fullmatch(value) is None:
-            raise RefusedError(
-                Code.PATH_ID,
-                f"Path id '{name}': found '{value[:80]}', expected 1 to 128 letters, digits, '.', '_', '~' or '-'.",
-            )
+        if not is_id(value):
+            raise RefusedError(Code.PATH_ID, f"Path id '{name}': found '{value[:80]}', expected {EXPECTED}.")

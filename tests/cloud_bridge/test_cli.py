@@ -14,7 +14,7 @@ from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.settings import read_settings
 from cloud_bridge.storage import Storage
 from contract.topics import MANIFEST, UP, topic
-from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MODEL, VIN, Boot, write_profile
+from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MODEL, PROFILE, VIN, Boot, write_profile
 
 
 class CommandLine:
@@ -77,6 +77,18 @@ def test_a_vehicle_gets_its_brand_from_the_profile_and_keeps_its_id_when_it_join
     assert vehicle["brand"] == "Canlift"
 
 
+def test_a_vehicle_that_is_there_cannot_be_added_as_another(run: CommandLine, fleet: str) -> None:
+    (run.config.parent / "vehicles" / "other-car.toml").write_text(PROFILE.replace(MODEL, "other-car"))
+    south = run("fleet", "add", "South", "--id", "south")
+    add = ("vehicle", "add", VIN, "--fleet", south)
+    assert "is there already, of the brand 'Canlift' and not 'Lada'" in run(
+        *add, "--model", MODEL, "--brand", "Lada", fails=1
+    )
+    assert "is there already, with the model test-car and not other-car" in run(*add, "--model", "other-car", fails=1)
+    (vehicle,) = json.loads(run("vehicle", "list", "--json"))
+    assert vehicle["fleets"] == [fleet]
+
+
 def test_a_client_gets_a_secret_that_works_and_is_not_shown_again(run: CommandLine, fleet: str) -> None:
     made = json.loads(run("client", "add", "--user", "partner", "--fleet", fleet, "--json"))
     storage = run.storage()
@@ -119,6 +131,7 @@ def test_the_summary_counts_what_was_quarantined(run: CommandLine, fleet: str) -
     )
     storage.close()
     counts = json.loads(run("status", "--json"))
+    assert all(key.isalpha() for key in counts)
     assert (counts["fleets"], counts["vehicles"], counts["uploads"]) == (1, 1, 0)
     assert counts["quarantined"]["unregistered"] == 1
     assert sum(counts["quarantined"].values()) == 2
@@ -167,6 +180,11 @@ def test_rebuild_restores_records_that_were_damaged(run: CommandLine, fleet: str
         (["vehicle", "add", VIN, "--model", MODEL, "--fleet", "nowhere"], 1, "no fleet nowhere"),
         (["client", "add", "--user", "me", "--fleet", "nowhere"], 1, "no fleet nowhere"),
         (["client", "add", "--user", "a:b", "--fleet", "f"], 2, "colon"),
+        (["client", "add", "--user", "\udcff", "--fleet", "f"], 2, "expected printable characters, in UTF-8"),
+        (["fleet", "add", "North\nSouth"], 2, "expected printable characters"),
+        (["fleet", "add", "North", "--id", "a/b"], 2, "'a/b' cannot stand in an address: expected 1 to 128 letters"),
+        (["fleet", "add", "North", "--id", ".."], 2, "'..' cannot stand in an address"),
+        (["fleet", "add", "North", "--id", ""], 2, "'' cannot stand in an address"),
         (["rebuild", "VF3STRANGER000009"], 1, "not registered: VF3STRANGER000009"),
         (["fleet", "list", "--database", "/nowhere/at/all.db"], 1, "does not exist"),
     ],

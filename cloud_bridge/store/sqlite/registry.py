@@ -117,7 +117,7 @@ class SqliteRegistry:
                 known = Vehicle(*row)
                 if known.model != vehicle.model:
                     raise RegistryError(
-                        f"vehicle {vehicle.vin} is there already, as a {known.model} and not a {vehicle.model}"
+                        f"vehicle {vehicle.vin} is there already, with the model {known.model} and not {vehicle.model}"
                     )
             connection.executemany(_JOIN_FLEET, [(vehicle.vin, fleet) for fleet in fleets])
 
