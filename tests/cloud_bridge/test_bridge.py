@@ -153,6 +153,34 @@ def test_a_bridge_that_starts_asks_for_the_manifests_it_lacks(settings: Settings
         bridge.stop()
 
 
+def test_while_the_disk_is_full_nothing_is_receipted_and_afterwards_everything_is(
+    bridge: Bridge, settings: Settings, mosquitto: Mosquitto
+) -> None:
+    writer = bridge.storage.database._writer
+    pages = writer.execute("PRAGMA page_count").fetchone()[0]
+    writer.execute(f"PRAGMA max_page_count = {pages}")
+    with Sender(mosquitto.port, BOOT.id, uploads(300)) as sender:
+        assert bridge.subscription.connected.wait(20)
+        time.sleep(1)
+        assert stored(settings) == set(range(300)) - sender.waiting
+        assert sender.waiting
+        writer.execute("PRAGMA max_page_count = 1000000")
+        sender.wait_receipted(40)
+    assert stored(settings) == set(range(300))
+
+
+def test_uploads_wait_while_another_program_writes(bridge: Bridge, settings: Settings, mosquitto: Mosquitto) -> None:
+    assert bridge.subscription.connected.wait(20)
+    elsewhere = sqlite3.connect(settings.database.path)
+    elsewhere.execute("BEGIN IMMEDIATE")
+    with Sender(mosquitto.port, BOOT.id, uploads(20)) as sender:
+        time.sleep(1)
+        assert sender.waiting == set(range(20))
+        elsewhere.execute("ROLLBACK")
+        elsewhere.close()
+        sender.wait_receipted(20)
+
+
 class Process:
     """`canlift-bridge serve` as its own process."""
 
