@@ -7,7 +7,7 @@ taken up again at any point:
 1. *Look* at uploads not derived yet, in batches. Each is decoded with its manifest, unified, and dated by the best
    anchor of its kernel boot (`records.timeline`); it becomes one chunk. An upload of a boot without an anchor waits; no
    datum without a date is published. A better anchor makes the boot's uploads pending again, to be dated anew. What has
-   other columns than its manifest goes to quarantine and is passed over.
+   other columns than its manifest, or covers more than `LONGEST_MS`, goes to quarantine and is passed over.
 2. *Fold* the chunks in order of time into records (`records.fold`), from the newest checkpoint before whatever changed:
    normally the state of the last fold; an earlier one when chunks came late or moved. Chunks that overlap are merged.
 
@@ -21,6 +21,7 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 import msgspec
 
@@ -32,19 +33,35 @@ from cloud_bridge.records.model import Alert, Trip
 from cloud_bridge.records.rules import Rules, rules
 from cloud_bridge.records.timeline import Timeline, best
 from cloud_bridge.records.trips import record
-from cloud_bridge.store.port import Checkpoint, Chunk, Derived, Extent, Fold, Pending, StaleError, Step, Undecodable
+from cloud_bridge.store.port import (
+    DerivingError,
+    Checkpoint,
+    Chunk,
+    Derived,
+    Extent,
+    Fold,
+    Pending,
+    StaleError,
+    Step,
+    Undecodable,
+)
 from cloud_bridge.store.ranges import overlapping
 from cloud_bridge.unify.unifier import Unifier
 from contract.configuration import ConfigurationError
 from contract.manifest import Manifest, decode_manifest
 from contract.upload import Anchor, Reason, Upload, decode_upload
-from contract.wire import WireError
+from contract.wire import Refusal, WireError
 
 LOOK_AT = 500
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 HOURLY_MS = 3 * DAY_MS
 """How far back from the newest there is a checkpoint for each hour."""
+LONGEST_MS = 8 * DAY_MS
+"""What an upload may cover: a day more than the longest sampling interval. One that says it covers years would overlap,
+and hold up, everything else that its vehicle sends."""
+PATIENCE_S = 5.0
+"""How long a reader waits for what another is deriving."""
 _UNIFIERS = 256
 _BEGINNING_MS = -(2**62)
 
@@ -80,18 +97,22 @@ class Deriver:
         """Leaves off what is under way, to be taken up again by the next one; nothing more is derived."""
         self._stopping.set()
 
-    def derive(self, vin: str) -> None:
-        """Brings the vehicle's records up to every upload committed before the call."""
-        with self._locks[vin]:
+    def derive(self, vin: str, patience_s: float = PATIENCE_S) -> None:
+        """Brings the vehicle's records up to every upload committed before the call. Raises DerivingError when another
+        does that already and does not end within `patience_s`."""
+        lock = self._locks[vin]
+        if not lock.acquire(timeout=patience_s):
+            raise DerivingError(f"vehicle {vin} is being derived, and that takes long")
+        try:
             known = self._known(vin)
-            if known is None:
-                return
-            while True:
+            while known is not None:
                 try:
                     self._derive(vin, known)
                     return
                 except StaleError:
                     log.info("vehicle %s is derived by another process too: looking again", vin)
+        finally:
+            lock.release()
 
     def rebuild(self, vin: str) -> None:
         """Deletes everything derived and derives it again."""
@@ -99,14 +120,15 @@ class Deriver:
             known = self._known(vin)
             if known is not None:
                 self._store.forget(vin, known.digest)
-        self.derive(vin)
+        self.derive(vin, threading.TIMEOUT_MAX)
 
     def sweep(self) -> int:
         """Derives every vehicle that has something to derive; returns their number."""
         vins = self._store.to_derive()
         for vin in vins:
             if not self._stopping.is_set():
-                self.derive(vin)
+                with suppress(DerivingError):  # Somebody else is at it.
+                    self.derive(vin)
         return len(vins)
 
     def _known(self, vin: str) -> Known | None:
@@ -150,6 +172,11 @@ class Deriver:
                 upload = decode_upload(pending.payload, manifest)
             except WireError as error:
                 undecodable.append(Undecodable(pending, error.reason, error.text))
+                continue
+            if upload.end_ms - upload.start_ms > LONGEST_MS:
+                days = (upload.end_ms - upload.start_ms) // DAY_MS
+                text = f"it covers {days} days, at most {LONGEST_MS // DAY_MS} are taken"
+                undecodable.append(Undecodable(pending, Refusal.OUT_OF_RANGE, text))
                 continue
             chunks.append(Chunk(pending.boot, pending.sequence, _stretch(upload, unifier, Timeline(anchor))))
         return Step(better, chunks, undecodable, undated)

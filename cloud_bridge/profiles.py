@@ -10,13 +10,16 @@ from typing import NamedTuple
 from contract.configuration import ConfigurationError, Problem, nearest
 from contract.profile import Profile, load_profile
 
+DERIVATION = 2
+"""Raised when the same uploads under the same profile give other records than before: all are derived again then."""
+
 log = logging.getLogger(__name__)
 
 
 class Known(NamedTuple):
     profile: Profile
     digest: bytes
-    """First 8 bytes of the SHA-256 of the file: what was derived with another one is derived again."""
+    """First 8 bytes of the SHA-256 of `DERIVATION` and the file: what was derived with another is derived again."""
 
 
 class _Read(NamedTuple):
@@ -56,7 +59,7 @@ class Profiles:
 
 
 def _load(file: Path) -> Known:
-    return Known(load_profile(file), sha256(file.read_bytes()).digest()[:8])
+    return Known(load_profile(file), sha256(b"%d\n" % DERIVATION + file.read_bytes()).digest()[:8])
 
 
 def _reload(read: _Read) -> Known:

@@ -81,6 +81,10 @@ class StoreError(Exception):
     """The database cannot be used, or not now; the text says which, why, and what to do."""
 
 
+class DerivingError(StoreError):
+    """Not now: it is being worked on."""
+
+
 class RegistryError(Exception):
     """Something named does not exist, or exists already; the text says what."""
 
@@ -215,7 +219,7 @@ class Chunk(NamedTuple):
 
 
 class Undecodable(NamedTuple):
-    """An upload whose columns are not those of its manifest."""
+    """An upload that cannot be derived: its columns are not those of its manifest, or it covers too long a time."""
 
     upload: Pending
     reason: str

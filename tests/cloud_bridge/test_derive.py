@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cloud_bridge.derive import HOUR_MS
 from cloud_bridge.records.model import Message
-from cloud_bridge.store.port import StaleError, Step
+from cloud_bridge.store.port import DerivingError, StaleError, Step
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from contract.catalog import TELEMETRY_KINDS
@@ -155,6 +155,23 @@ def fresh(sequences: tuple[int, ...]) -> Answers:
         result = Answers(cloud.reader.status(VIN), [*cloud.reader.trips(VIN, ALWAYS)])
         cloud.database.close()
         return result
+
+
+def test_an_upload_that_says_it_covers_years_is_quarantined_and_one_of_a_week_is_not(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    lying, long = BOOT.upload(0), BOOT.upload(1)
+    cloud.send(encode(replace(lying, end_ms=2**42 - 1)), encode(replace(long, end_ms=long.start_ms + 7 * 24 * HOUR_MS)))
+    assert all_messages(cloud)[0].at_ms == EPOCH_MS + 10_000
+    assert cloud.receiving.intake(VIN).refusals == {"out_of_range": 1}
+
+
+def test_a_reader_does_not_wait_for_ever_for_what_another_is_deriving(cloud: Cloud) -> None:
+    with cloud.deriver._locks[VIN]:
+        with pytest.raises(DerivingError, match="being derived"):
+            cloud.deriver.derive(VIN, 0.01)
+        cloud.send_manifest()
+        cloud.send(BOOT.payload(0))
+    assert cloud.reader.status(VIN) is not None
 
 
 def test_late_uploads_reopen_the_trip_they_belong_to(cloud: Cloud) -> None:
