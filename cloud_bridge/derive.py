@@ -34,10 +34,10 @@ from cloud_bridge.records.rules import Rules, rules
 from cloud_bridge.records.timeline import Timeline, best
 from cloud_bridge.records.trips import record
 from cloud_bridge.store.port import (
-    DerivingError,
     Checkpoint,
     Chunk,
     Derived,
+    DerivingError,
     Extent,
     Fold,
     Pending,
