@@ -1,0 +1,177 @@
+"""What the documents say is so: links lead somewhere, names exist, and every command works as it is written."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from contract.profile import load_profile
+from tests.conftest import ROOT, Mosquitto, free_port
+
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+PLACES = "agent|bench|cloud_bridge|config|contract|dbc|demo|docs|systemd|tests"
+BESIDE = {"docs/wire.md": ROOT / "contract"}
+"""What a document is about: names without a folder are looked for there."""
+
+documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def spans(document: Path) -> set[str]:
+    """What is written as code within the text."""
+    text = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+def commands(document: Path) -> list[list[str]]:
+    lines = [line for block in blocks(document, "sh") for line in block.replace("\\\n", "").splitlines()]
+    written = [shlex.split(line, comments=True) for line in [*lines, *(s for s in spans(document) if "'" not in s)]]
+    return [words for words in written if words]
+
+
+@documents
+def test_every_link_leads_to_a_file(document: Path) -> None:
+    targets = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text())]
+    missing = [path for path in targets if path and "://" not in path and not (document.parent / path).exists()]
+    assert missing == []
+
+
+@documents
+def test_every_file_and_module_that_is_named_exists(document: Path) -> None:
+    beside = BESIDE.get(str(document.relative_to(ROOT)))
+    named = {span.rstrip("/") for span in spans(document) if re.fullmatch(rf"({PLACES})(/[\w.-]+)*/?", span)}
+    if beside is not None:
+        named |= {str((beside / span).relative_to(ROOT)) for span in spans(document) if re.fullmatch(r"\w+\.\w+", span)
+                  and span.rpartition(".")[2] in ("py", "cddl")}  # fmt: skip
+    assert [name for name in sorted(named) if not ((ROOT / name).exists() or (ROOT / f"{name}.py").is_file())] == []
+
+
+@documents
+def test_every_make_target_that_is_named_exists(document: Path) -> None:
+    for words in commands(document):
+        if words[0] == "make":
+            targets = [word for word in words[1:] if "=" not in word]
+            assert set(targets) <= TARGETS, words
+            subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, check=True, capture_output=True)
+
+
+@documents
+def test_every_extra_that_is_installed_exists(document: Path) -> None:
+    for words in commands(document):
+        if words[:2] == ["pip", "install"]:
+            named = re.fullmatch(r"canlift\[(\w+)\]", words[2])
+            assert named is not None
+            assert named[1] in PROJECT["optional-dependencies"]
+
+
+def test_every_dependency_has_a_row_that_says_why_and_for_which_side() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text().partition("## Dependencies")[2]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")]
+    explained = {(name, side) for names, side, why in rows[2:] if why for name in names.split(", ")}
+    sides = {"agent": "agent", "bridge": "bridge"}
+    declared = {(_name(requirement), "both") for requirement in PROJECT["dependencies"]}
+    for extra, requirements in PROJECT["optional-dependencies"].items():
+        declared |= {(_name(r), sides.get(extra, f"extra `{extra}`")) for r in requirements if _name(r) != "canlift"}
+    assert explained == declared
+
+
+def _name(requirement: str) -> str:
+    found = re.match(r"[\w-]+", requirement)
+    assert found is not None
+    return found[0]
+
+
+def test_every_program_is_named_in_the_readme() -> None:
+    assert set(PROJECT["scripts"]) <= {words[0] for words in commands(ROOT / "README.md")}
+
+
+def test_the_profile_that_the_how_to_shows_is_one(tmp_path: Path) -> None:
+    shown, *_ = blocks(ROOT / "docs" / "profiles.md", "toml")
+    file = tmp_path / "my-car.toml"
+    file.write_text(shown)
+    assert load_profile(file).model == "my-car"
+
+
+class Place:
+    """A folder in which somebody types what a document says."""
+
+    def __init__(self, folder: Path, replaced: dict[str, str]) -> None:
+        self._folder = folder
+        self._replaced = replaced
+
+    def start(self, words: list[str]) -> subprocess.Popen[str]:
+        module = {"canlift-agent": "agent.cli", "canlift-bridge": "cloud_bridge.cli"}[words[0]]
+        program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from {module} import main; sys.exit(main())"
+        typed = [self._replaced.get(word, word) for word in words[1:]]
+        return subprocess.Popen(
+            [sys.executable, "-c", program, *typed],
+            cwd=self._folder,
+            env={**os.environ, "XDG_STATE_HOME": str(self._folder)},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def type(self, words: list[str]) -> str:
+        process = self.start(words)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, (words, out, err)
+        return out.strip()
+
+
+@pytest.mark.slow
+def test_the_programs_of_the_readme_work_as_they_are_written(
+    mosquitto: Mosquitto, shared: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    for name in ("bridge.toml", "agent.toml"):
+        text = (ROOT / "config" / name).read_text().replace("1883", str(mosquitto.port)).replace("8080", str(port))
+        text = text.replace('"vehicles', f'"{ROOT}/config/vehicles').replace(
+            "/var/lib/canlift", str(tmp_path / "state")
+        )
+        (tmp_path / name).write_text(text.replace('# interface = "socketcan"', 'interface = "virtual"'))
+    recording = shared / "data" / "logs" / "peugeot_partner_conf_bus_static.log.gz"
+    replaced = {"localhost:1883": f"localhost:{mosquitto.port}", "drive.log": str(recording)}
+    place = Place(tmp_path, replaced)
+    written = [words for words in commands(ROOT / "README.md") if words[0].startswith("canlift-") and len(words) > 1]
+    vehicle = [words for words in written if words[0] == "canlift-agent"]
+    cloud = [words for words in written if words[0] == "canlift-bridge"]
+
+    for words in cloud[:-1]:
+        said = place.type(words)
+        if words[1:3] == ["fleet", "add"]:
+            replaced["FLEET_ID"] = said
+    assert cloud[-1][1] == "serve"
+    assert {words[1] for words in vehicle} == {"check", "replay", "run", "journal"}
+    serving = place.start(cloud[-1])
+    try:
+        for words in vehicle:
+            if words[1] == "run":
+                _runs_until_told_to_end(place, words)
+            else:
+                place.type(words)
+    finally:
+        serving.send_signal(signal.SIGTERM)
+        out, err = serving.communicate(timeout=60)
+    assert serving.returncode == 0, out + err
+
+
+def _runs_until_told_to_end(place: Place, words: list[str]) -> None:
+    running = place.start(words)
+    time.sleep(3)
+    assert running.poll() is None, running.communicate()
+    running.terminate()
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 0, err
