@@ -66,6 +66,23 @@ def curl_lines(said: str) -> list[str]:
     return [line for line in said.splitlines() if line.startswith("curl ")]
 
 
+def statuses_of_the_how_to(line: str, trip: str) -> list[str]:
+    """What the demo answers to the first calls that docs/api.md shows, with the names of this curl line for theirs."""
+    shown = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE | re.DOTALL)[0]
+    named = re.search(r"-u (\S+):(\S+) '(http.*?)/fleets/(\w+)/vehicles/(\w+)/status\?client_id=(\w+)'", line)
+    assert named is not None
+    user, secret, api, fleet, vehicle, client = named.groups()
+    names = f"user={user} secret={secret} fleet={fleet} vehicle={vehicle} client={client} trip={trip}"
+    script = f"{names}\ncurl() {{ command curl -o /dev/null -w '%{{http_code}}\\n' \"$@\"; }}\n" + re.sub(
+        r"^api=.*$", f"api={api}", shown, flags=re.MULTILINE
+    )
+    done = subprocess.run(["bash", "-eu", "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    statuses = done.stdout.split()
+    assert len(statuses) == shown.count("\ncurl ")
+    assert statuses[:4] == ["200"] * 4
+    return statuses
+
+
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -113,6 +130,7 @@ def test_its_curl_lines_work_until_ctrl_c_which_ends_everything() -> None:
         assert status == answers(said)[0]
         assert telemetry["_embedded"]["telemetries"]
         assert len(way_points["_embedded"]["positions"]) > 5
+        assert set(statuses_of_the_how_to(lines[0], answers(said)[1]["id"])) <= {"200", "404"}
         found = re.search(r"broker on port (\d+), bridge on port (\d+)", said)
         assert found is not None
         ports = [int(port) for port in found.groups()]
