@@ -20,6 +20,7 @@ from tests.conftest import ROOT, Mosquitto, free_port
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+SIDES = {"agent", "cloud_bridge"}
 PLACES = "agent|bench|cloud_bridge|config|contract|dbc|demo|docs|systemd|tests"
 BESIDE = {"docs/wire.md": ROOT / "contract"}
 """What a document is about: names without a folder are looked for there."""
@@ -87,6 +88,28 @@ def test_every_dependency_has_a_row_that_says_why_and_for_which_side() -> None:
     for extra, requirements in PROJECT["optional-dependencies"].items():
         declared |= {(_name(r), sides.get(extra, f"extra `{extra}`")) for r in requirements if _name(r) != "canlift"}
     assert explained == declared
+
+
+def test_the_map_has_every_folder_and_every_type_is_where_it_says() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    folders = {str(file.parent.relative_to(ROOT)) for side in SIDES for file in (ROOT / side).glob("*/__init__.py")}
+    assert folders == set(re.findall(r"^\| `((?:agent|cloud_bridge)/\w+)` \|", page, re.MULTILINE))
+    rows = re.findall(r"^\| (`[A-Z].*?) \| `(\S+?)` \|", page, re.MULTILINE)
+    assert rows
+    for types, place in rows:
+        files = [ROOT / place] if place.endswith(".py") else list((ROOT / place).glob("*.py"))
+        text = "".join(file.read_text() for file in files)
+        for name in re.findall(r"`(\w+)`", types):
+            assert re.search(rf"^class {name}\b", text, re.MULTILINE), f"{name} is not in {place}"
+
+
+@pytest.mark.parametrize(
+    ("package", "strangers"), [(side, SIDES - {side}) for side in sorted(SIDES)] + [("contract", SIDES)]
+)
+def test_no_side_imports_the_other_and_their_contract_neither(package: str, strangers: set[str]) -> None:
+    for file in (ROOT / package).rglob("*.py"):
+        imported = re.findall(r"^\s*(?:from|import) (\w+)", file.read_text(), re.MULTILINE)
+        assert not strangers & set(imported), file
 
 
 def _name(requirement: str) -> str:
