@@ -35,7 +35,7 @@ types: $(VENV)/.test
 
 # `.mf4` recordings need asammdf, which is large: installed only for those who bring one.
 demo: $(VENV)/.demo $(if $(filter %.mf4 %.MF4 %.mf4.gz %.MF4.gz,$(LOG)),$(VENV)/.mf4)
-	@$(BIN)/python -m demo $(if $(ONCE),--once) $(if $(LOG),--log "$(LOG)") $(if $(NMEA),--nmea "$(NMEA)") $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port "$(PORT)")
+	@exec $(BIN)/python -m demo $(if $(ONCE),--once) $(if $(LOG),--log "$(LOG)") $(if $(NMEA),--nmea "$(NMEA)") $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port "$(PORT)")
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m bench

@@ -20,10 +20,8 @@ from rich.highlighter import JSONHighlighter
 from rich.rule import Rule
 from rich.text import Text
 
-from agent.bus.recording import RecordingError
 from demo.broker import free_port, start_broker, why_taken
 from demo.compact import compact
-from demo.models import likest
 from demo.partner import Partner
 from demo.programs import PROFILES, ROOT, DemoError, register, replay, start_bridge
 from demo.verify import Drive, unmet
@@ -110,6 +108,10 @@ def _drive(options: argparse.Namespace, console: Console) -> Drive:
 
 
 def _likest(log: Path, console: Console) -> str:
+    # Imported here: reading recordings takes a second to load, and the drive that is shipped needs no guessing.
+    from agent.bus.recording import RecordingError
+    from demo.models import likest
+
     try:
         likeness = likest(log, PROFILES)
     except RecordingError as wrong:
@@ -118,7 +120,7 @@ def _likest(log: Path, console: Console) -> str:
         models = ", ".join(sorted(path.stem for path in PROFILES.glob("*.toml")))
         raise DemoError(f"{log}: none of the models is known by its messages ({models}); see docs/profiles.md")
     console.print(
-        f"MODEL is left out: {likeness.model} fits best, {likeness.found} of its {likeness.wanted} messages are there",
+        f"no MODEL is given: {likeness.model} fits best ({likeness.found} of its {likeness.wanted} messages)",
         markup=False,
     )
     return likeness.model
@@ -135,7 +137,7 @@ def _show(partner: Partner, console: Console) -> None:
 
 def _tell(partner: Partner, console: Console, once: bool) -> None:
     console.print(Rule("ask it yourself"))
-    console.print(f"the API        {partner.api}\nits description {partner.api}/docs")
+    console.print(f"API            {partner.api}\ndocumentation  {partner.api}/docs")
     if once:
         console.print("These work while it serves, which it does until Ctrl-C without ONCE=1:")
     for line in partner.curl_lines():
