@@ -33,6 +33,8 @@ DECLARED_GRACE_MS = 2_000
 OBSERVED_GRACE_MS = 5_000
 LONGEST_GAP_MS = 20_000
 """A longer gap is a silence, not a cycle."""
+CODE_BITS = 4
+"""What the code of a column needs at most for a sample besides its own bits, presence included."""
 SILENCE_MS = 60_000
 """Buses that are silent for this long are asleep."""
 
@@ -61,6 +63,13 @@ class PlannedSignal:
     """As the database has it; None for the receiver's."""
     fixed: Callable[[int], int | None] | None = None
     """For a floating-point signal: its bits as a fixed-point number, None for what is no number. Limits are on that."""
+
+    @property
+    def largest_sample_bits(self) -> int:
+        """What a sample takes on the wire where nothing foretells it."""
+        if self.layout is None:
+            return 32 + CODE_BITS
+        return (64 if self.layout.is_float else self.layout.length) + CODE_BITS
 
 
 @dataclass(frozen=True, slots=True)

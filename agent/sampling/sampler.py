@@ -14,11 +14,12 @@ what is in which batch, does not depend on how many frames are handed over at on
 What makes a value count is said in `agent.plan.plan`. A value that does not is None in grids, ends an on-change signal
 with a change to None, and is counted (`Count.INVALID`) unless it is merely missing or stale.
 
-**Batches** end at multiples of the cadence, or at once when they are full, and each sample is in exactly one. When no
-bus has said anything for `silence_ms` the vehicle is asleep: a last batch (`Reason.SLEEP`) ends with the last frame,
-and the next one begins with the next frame of a bus, with nothing known from before. The last batch before a sleep, and
-the last of all, also hold the newest value of each regular signal that came after its last grid sample, as changes:
-what a vehicle says last is what stays true of it.
+**Batches** end at multiples of the cadence, or at once when they are full, and each sample is in exactly one. Where
+very many frames bear one and the same time, of each signal only the last change in a full batch's last millisecond is
+kept; the others are counted (`Count.INVALID`). When no bus has said anything for `silence_ms` the vehicle is asleep: a
+last batch (`Reason.SLEEP`) ends with the last frame, and the next one begins with the next frame of a bus, with nothing
+known from before. The last batch before a sleep, and the last of all, also hold the newest value of each regular signal
+that came after its last grid sample, as changes: what a vehicle says last is what stays true of it.
 """
 
 from __future__ import annotations
@@ -39,8 +40,10 @@ from contract.upload import Anchor, Change, Count, Grid, Ledger, Reason
 TICK_MS = 1000
 """How often on-change signals are looked at without a frame."""
 FULL_CHANGES = 8_192
-FULL_SAMPLES = 200_000
-"""A batch with this many is ended early: it must fit into an upload, and into memory."""
+FULL_GRIDS_BITS = 8 * 128 * 1024
+"""A batch with this much is ended early: even if nothing in it can be foretold, it must fit into an upload."""
+_LEAST_ROW_BITS = 32
+"""So that a batch is also full before a grid has more rows than an upload may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,13 @@ class Batch:
 class _Rows:
     """One group's grid in the batch that is being filled."""
 
-    __slots__ = ("due_ms", "group", "number", "rows", "start_ms")
+    __slots__ = ("due_ms", "group", "largest_row_bits", "number", "rows", "start_ms")
 
-    def __init__(self, number: int, group: PlannedGroup) -> None:
+    def __init__(self, number: int, group: PlannedGroup, plan: Plan) -> None:
         self.number = number
         self.group = group
+        bits = sum(plan.signals[each].largest_sample_bits for each in group.signals)
+        self.largest_row_bits = max(bits, _LEAST_ROW_BITS)
         self.due_ms = 0
         self.start_ms = 0
         self.rows: list[tuple[int | None, ...]] = []
@@ -85,12 +90,14 @@ class Sampler:
         """The surest time that the frames have told."""
         self._plan = plan
         self._newest = Newest(plan)
-        self._rows = [_Rows(number, group) for number, group in enumerate(plan.groups)]
+        self._rows = [_Rows(number, group, plan) for number, group in enumerate(plan.groups)]
         self._said: list[int | None] = [None] * len(plan.signals)
         """Per on-change signal, what was last said of it in a change."""
         self._counts: Counter[Count] = Counter()
         self._changes: list[Change] = []
-        self._samples = 0
+        self._overflowing: dict[int, int] = {}
+        """Per signal the place of its change beyond what fills a batch."""
+        self._grids_bits = 0
         self._done: list[Batch] = []
         self._asleep = True
         self._now_ms = start_ms
@@ -215,9 +222,9 @@ class Sampler:
                     rows.start_ms = at_ms
                 rows.rows.append(tuple(raw(number, at_ms) for number in rows.group.signals))
                 rows.due_ms += rows.group.interval_ms
-                self._samples += len(rows.group.signals)
+                self._grids_bits += rows.largest_row_bits
         self._counts[Count.INVALID] += self._newest.refused - refused
-        if self._samples >= FULL_SAMPLES:
+        if self._grids_bits >= FULL_GRIDS_BITS:
             self._end_ms = min(self._end_ms, at_ms + 1)
 
     def _tick(self, at_ms: int) -> None:
@@ -232,9 +239,20 @@ class Sampler:
 
     def _look_at(self, number: int, at_ms: int) -> None:
         raw = self._newest.raw(number, at_ms)
-        if raw != self._said[number]:
-            self._said[number] = raw
-            self._changes.append(Change(at_ms, number, raw))
+        if raw == self._said[number]:
+            return
+        self._said[number] = raw
+        change = Change(at_ms, number, raw)
+        if len(self._changes) < FULL_CHANGES:
+            self._changes.append(change)
+            return
+        # The batch ends with this millisecond, which cannot be divided: each signal's last word in it must do.
+        place = self._overflowing.setdefault(number, len(self._changes))
+        if place < len(self._changes):
+            self._counts[Count.INVALID] += 1
+            self._changes[place] = change
+        else:
+            self._changes.append(change)
 
     def _last_words(self, rows: _Rows) -> None:
         sampled_ms = rows.due_ms - rows.group.interval_ms
@@ -274,8 +292,8 @@ class Sampler:
                 continue
             received += message.is_receiver
             self._take_eagerly(message, frame)
-            if len(self._changes) >= FULL_CHANGES:
-                self._end_ms = min(self._end_ms, frame[0] + 1)
+            if len(self._changes) >= FULL_CHANGES and frame[0] + 1 < self._end_ms:
+                self._end_ms = frame[0] + 1
                 break
         taken = len(part) - length_hint(taking)
         counts[Count.FRAMES] += taken - received
@@ -327,7 +345,8 @@ class Sampler:
         )
         self._counts.clear()
         self._changes = []
-        self._samples = 0
+        self._overflowing.clear()
+        self._grids_bits = 0
         self._start_ms = end_ms
         self._end_ms = self._next_end(end_ms)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,17 @@ from agent.gnss.fix import Fix, to_frame
 from agent.plan.plan import Plan
 from agent.sampling.sampler import FULL_CHANGES, Batch, Sampler
 from contract.manifest import manifest_id
-from contract.upload import Anchor, AnchorSource, Change, Count, Reason, Upload, decode_upload, encode_upload
+from contract.upload import (
+    MAXIMUM_BYTES,
+    Anchor,
+    AnchorSource,
+    Change,
+    Count,
+    Reason,
+    Upload,
+    decode_upload,
+    encode_upload,
+)
 from tests.agent import model
 from tests.agent.model import cell, guarded, motion, number, page, satellite, state
 
@@ -54,6 +65,13 @@ def changes(plan: Plan, batches: Iterable[Batch], name: str) -> list[tuple[int, 
         for change in batch.changes
         if change.signal == number(plan, name)
     ]
+
+
+def upload(plan: Plan, batch: Batch, sequence: int = 0) -> Upload:
+    return Upload(
+        bytes(16), sequence, "VF3AAAAAAAA000001", manifest_id(plan.manifest), batch.reason, batch.start_ms,
+        batch.end_ms, batch.anchor, batch.ledger, batch.grids, batch.changes,
+    )  # fmt: skip
 
 
 def total(batches: Iterable[Batch], what: Count) -> int:
@@ -275,6 +293,34 @@ def test_a_full_batch_ends_at_once_and_nothing_is_lost(plan: Plan) -> None:
     assert changes(plan, batches, "Motion.Oil") == [(10 + at_ms, at_ms % 2) for at_ms in range(count)]
 
 
+@pytest.mark.slow
+def test_a_batch_is_full_before_it_is_too_large_for_an_upload_whatever_is_in_it(tmp_path: Path) -> None:
+    fast = model.PROFILE.replace('fast = { every = "1s" }', 'fast = { every = "10ms" }')
+    plan = model.plan(tmp_path, fast, cadence_ms=3_600_000)
+    noise = random.Random(5)
+    frames = [
+        frame
+        for at_ms in range(0, 480_000, 10)
+        for frame in (motion(at_ms, noise.randrange(30_000)), cell(at_ms, noise.uniform(-500, 500)))
+    ]
+    batches = sampled(plan, [*awake(480_000), *frames])
+    assert len(batches) > 1
+    sizes = [len(encode_upload(upload(plan, batch), plan.manifest)) for batch in batches]
+    assert sum(sizes) > MAXIMUM_BYTES  # one batch would have been too much
+
+
+def test_any_number_of_frames_of_one_time_make_one_batch_that_can_be_sent_and_ends_with_what_was_said_last(
+    plan: Plan,
+) -> None:
+    frames = [*awake(50), *(motion(50, oil=each & 1) for each in range(4 * FULL_CHANGES)), state(60)]
+    batches = sampled(plan, frames)
+    assert sum(len(batch.changes) for batch in batches) < FULL_CHANGES + 2 * len(plan.signals)
+    assert changes(plan, batches, "Motion.Oil")[-1] == (50, 1)
+    kept = len(changes(plan, batches, "Motion.Oil"))
+    assert kept + total(batches, Count.INVALID) == 4 * FULL_CHANGES
+    assert total(batches, Count.FRAMES) == len(frames)
+
+
 def test_a_parked_vehicle_keeps_its_own_cadence_until_a_trip_begins(tmp_path: Path) -> None:
     profile = model.PROFILE + (
         '[trip]\ndatum = "ignition.type"\nactive = ["Start"]\n[cadence]\ndriving = "10s"\nparked = "40s"\n'
@@ -330,11 +376,8 @@ def test_every_batch_is_an_upload_that_survives_the_wire_and_time_has_no_gap_or_
 ) -> None:
     batches = sampled(plan, frames)
     for sequence, batch in enumerate(batches):
-        upload = Upload(
-            bytes(16), sequence, "VF3AAAAAAAA000001", manifest_id(plan.manifest), batch.reason, batch.start_ms,
-            batch.end_ms, batch.anchor, batch.ledger, batch.grids, batch.changes,
-        )  # fmt: skip
-        assert decode_upload(encode_upload(upload, plan.manifest), plan.manifest) == upload
+        sent = upload(plan, batch, sequence)
+        assert decode_upload(encode_upload(sent, plan.manifest), plan.manifest) == sent
     for before, after in pairwise(batches):
         assert before.end_ms == after.start_ms or (before.reason is Reason.SLEEP and before.end_ms < after.start_ms)
     assert total(batches, Count.FRAMES) == sum(frame.bus != "GNSS" for frame in frames)
