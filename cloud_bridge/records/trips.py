@@ -11,10 +11,11 @@ The rule names a datum (`ignition.type`) and the values of it that are a trip (`
 
 A trip in which nothing moved is not a trip, and there is no record of it. What a record says:
 
-* distance: the first of these that covers the trip up to 5 % or 30 s of it, or else the first that there is: odometer
-  at both ends, if its steps are no coarser than 0.5 km or 1 % of the distance; the integral of the speed (trapezoids,
-  samples more than 10 s apart are not bridged); the odometer, however coarse; the path of the positions. An odometer
-  that goes back during the trip, or ahead faster than any vehicle, is no measure of it.
+* distance: the first of these that covers the trip up to 5 % or 30 s of it: odometer at both ends, if its steps are no
+  coarser than 0.5 km or 1 % of the distance; the integral of the speed (trapezoids, samples more than 10 s apart are
+  not bridged); the odometer, however coarse; the path of the positions; the odometer, silent for a minute at either end
+  (it is said when it changes and restated once a minute). Without any there is no distance: half the way is not the
+  way. An odometer that goes back during the trip, or ahead faster than any vehicle, is no measure of it.
 * start values (mileage, energies): of the samples nearest to the start, in the trip or up to 60 s before it; end
   values: the last in the trip. Positions: first and last fix in the trip.
 * consumption: the difference of the vehicle's own counter, where it serves one and it was not reset on the way.
@@ -52,6 +53,8 @@ MOVED_KM = 0.1
 """So far from the first position is a movement, when neither speed nor odometer is known."""
 
 FASTEST_KMH = 400.0
+RESTATED_MS = 60_000
+"""How long an odometer that does not change may be silent."""
 ODOMETER_SLACK_KM = 2.0
 """An odometer may be ahead of the fastest drive by so much: the coarse ones step by a kilometre or a mile."""
 
@@ -258,24 +261,25 @@ def _absorb_position(now: Progress, position: Position) -> None:
 
 
 def _distance_km(shown: Progress, started_ms: int, duration_ms: int) -> float | None:
-    enough_ms = duration_ms - max(30_000, duration_ms // 20)
+    """The first measure that covers the trip; what covers a part of it only is no distance."""
     fine: list[tuple[float, int]] = []
     coarse: list[tuple[float, int]] = []
+    last_resort: list[tuple[float, int]] = []
     first, last = shown.start.get(_MILEAGE), shown.end.get(_MILEAGE)
-    if first is not None and last is not None and _MILEAGE not in shown.jumped:
+    if first is not None and last is not None and last.at_ms > first.at_ms and _MILEAGE not in shown.jumped:
         driven_km = float(last.value) - float(first.value)
         step_km = shown.odometer_step_km
         is_fine = step_km is not None and step_km <= max(0.5, driven_km / 100)
-        (fine if is_fine else coarse).append((driven_km, last.at_ms - max(first.at_ms, started_ms)))
+        covered_ms = last.at_ms - max(first.at_ms, started_ms)
+        (fine if is_fine else coarse).append((driven_km, covered_ms))
+        last_resort.append((driven_km, covered_ms + 2 * RESTATED_MS))
     if shown.integrated_ms:
         fine.append((shown.integral_km, shown.integrated_ms))
-    candidates = fine + coarse
     if shown.start_position is not None and shown.stop_position is not None and shown.path_km > 0:
-        candidates.append((shown.path_km, shown.stop_position.at_ms - shown.start_position.at_ms))
-    for distance, covered_ms in candidates:
-        if covered_ms >= enough_ms:
-            return distance
-    return candidates[0][0] if candidates else None
+        coarse.append((shown.path_km, shown.stop_position.at_ms - shown.start_position.at_ms))
+    enough_ms = duration_ms - max(30_000, duration_ms // 20)
+    measures = fine + coarse + last_resort
+    return next((distance for distance, covered_ms in measures if covered_ms >= enough_ms), None)
 
 
 def _energies(values: dict[str, Known]) -> tuple[EnergyLevel, ...]:

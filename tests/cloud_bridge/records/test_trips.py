@@ -174,6 +174,21 @@ def test_speeds_more_than_ten_seconds_apart_are_not_bridged() -> None:
     assert fold([stretch([*messages, at(620, STOP)])]).trip.distance_km == pytest.approx(0.02 * (299 + 299))
 
 
+def test_half_the_way_is_not_the_way() -> None:
+    half = [*drive(0, 300, START), *[at(second, START, here(second, 2 + second / 1e4)) for second in range(300, 600)]]
+    trip = fold([stretch([*half, at(600, STOP)])]).trip
+    assert (trip.distance_km, trip.average_speed_kmh, trip.maximum_speed_kmh) == (None, None, 72.0)
+
+
+def test_an_odometer_that_does_not_change_may_be_silent_for_a_minute() -> None:
+    def heard(last_s: int) -> float | None:
+        steps = [at(second, odometer__mileage=round(100 + second / 100, 1)) for second in range(10, last_s + 1, 10)]
+        return fold([stretch([at(0, START), *steps, at(300, STOP)])]).trip.distance_km
+
+    assert heard(240) == pytest.approx(2.3)
+    assert heard(130) is None
+
+
 def test_without_speed_and_odometer_the_positions_are_the_distance() -> None:
     """A degree of longitude on the equator is 111.195 km on the mean sphere."""
     path = [at(second, here(second, second / 1000, 0.0)) for second in range(1, 101)]
