@@ -46,7 +46,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A new raw value of an on-change signal; None when it stopped being available."""
+    """A new raw value of a signal, or its last one before a sleep; None when it stopped being available."""
 
     at_ms: int
     signal: int

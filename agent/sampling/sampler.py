@@ -18,15 +18,16 @@ with a change to None, and is counted (`Count.INVALID`) unless it is merely miss
 very many frames bear one and the same time, of each signal only the last change in a full batch's last millisecond is
 kept; the others are counted (`Count.INVALID`). When no bus has said anything for `silence_ms` the vehicle is asleep: a
 last batch (`Reason.SLEEP`) ends with the last frame, and the next one begins with the next frame of a bus, with nothing
-known from before. The last batch before a sleep, and the last of all, also hold the newest value of each regular signal
-that came after its last grid sample, as changes: what a vehicle says last is what stays true of it.
+known from before. The last batch before a sleep, and the last of all, also hold the newest value of each signal that
+came after its last grid sample, as changes, on-change signals too: what a vehicle says last is what stays true of it,
+and all of it is of one time.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from operator import length_hint
 
@@ -197,9 +198,9 @@ class Sampler:
     def _sleep(self, reason: Reason) -> None:
         """Ends the batch with what was said last."""
         self._pass(self._now_ms + 1)
+        said = {(change.at_ms, change.signal) for change in self._changes}
         for rows in self._rows:
-            if not rows.group.on_change:
-                self._last_words(rows)
+            self._last_words(rows, said)
         self._changes.sort(key=lambda change: change.at_ms)
         self._finish(reason, self._now_ms + 1)
         self._asleep = True
@@ -254,11 +255,11 @@ class Sampler:
         else:
             self._changes.append(change)
 
-    def _last_words(self, rows: _Rows) -> None:
+    def _last_words(self, rows: _Rows, said: Container[tuple[int, int]]) -> None:
         sampled_ms = rows.due_ms - rows.group.interval_ms
         for number in rows.group.signals:
             heard_ms = self._newest.heard_ms(number)
-            if heard_ms > sampled_ms:
+            if heard_ms > sampled_ms and (heard_ms, number) not in said:
                 raw = self._newest.raw(number, heard_ms)
                 if raw is not None:
                     self._changes.append(Change(max(heard_ms, self._start_ms), number, raw))
