@@ -16,9 +16,10 @@ A trip in which nothing moved is not a trip, and there is no record of it. What 
   not bridged); the odometer, however coarse; the path of the positions; the odometer, silent for a minute at either end
   (it is said when it changes and restated once a minute). Without any there is no distance: half the way is not the
   way. An odometer that goes back during the trip, or ahead faster than any vehicle, is no measure of it.
-* start values (mileage, energies): of the samples nearest to the start, in the trip or up to 60 s before it; end
-  values: the last in the trip. Positions: first and last fix in the trip.
-* consumption: the difference of the vehicle's own counter, where it serves one and it was not reset on the way.
+* start values (mileage, energies): of the samples nearest to the start, up to 60 s before or after it; end values: the
+  last in the trip, up to ten minutes before its end. Positions: first and last fix in the trip.
+* consumption: the difference of the vehicle's own counter, where it serves one, it was said within 60 s of start and
+  end, and not reset on the way.
 * faults: *Unstarted* when it was moving already when first heard of; *Unfinished* when it was moving still when last
   heard of and nobody said that it ended; *DataLacking* when nothing was said for more than two minutes in between. The
   cause is given where the vehicle's privacy state is one.
@@ -40,7 +41,9 @@ from cloud_bridge.records.positions import distance_km
 GAP_MS = 120_000
 """A longer gap between messages is lacking data."""
 NEAR_START_MS = 60_000
-"""How old a value from before the start may be to be the start value."""
+"""How far from the start a value may have been said to be the start value."""
+NEAR_END_MS = 600_000
+"""How long before the end a value may have been said to be the end value."""
 BRIDGED_MS = 10_000
 """Speeds no further apart are integrated across; a speed no older is still the speed."""
 MOVING_KMH = 5.0
@@ -172,7 +175,9 @@ def record(trip: OpenTrip, vin: str, *, done: bool) -> Trip | None:
         return None
     duration_ms = shown.last_ms - trip.started_ms
     distance = _distance_km(shown, trip.started_ms, duration_ms)
-    mileage = shown.start.get(_MILEAGE)
+    start = {key: known for key, known in shown.start.items() if known.at_ms - trip.started_ms <= NEAR_START_MS}
+    end = {key: known for key, known in shown.end.items() if shown.last_ms - known.at_ms < NEAR_END_MS}
+    mileage = start.get(_MILEAGE)
     return Trip(
         id=record_id(vin, "trip", trip.started_ms),
         started_at_ms=trip.started_ms,
@@ -181,9 +186,9 @@ def record(trip: OpenTrip, vin: str, *, done: bool) -> Trip | None:
         start_mileage_km=None if mileage is None else float(mileage.value),
         start_position=shown.start_position,
         stop_position=shown.stop_position if done else None,
-        start_energies=_energies(shown.start),
-        end_energies=_energies(shown.end),
-        consumptions=_consumptions(shown, distance),
+        start_energies=_energies(start),
+        end_energies=_energies(end),
+        consumptions=_consumptions(shown, trip.started_ms, distance),
         average_speed_kmh=None if distance is None or not duration_ms else round(distance / duration_ms * 3.6e6, 2),
         maximum_speed_kmh=shown.maximum_kmh,
         faults=_faults(shown, unfinished=done and not told),
@@ -297,9 +302,11 @@ def _energies(values: dict[str, Known]) -> tuple[EnergyLevel, ...]:
     return tuple(levels)
 
 
-def _consumptions(shown: Progress, distance: float | None) -> tuple[EnergyConsumption, ...]:
+def _consumptions(shown: Progress, started_ms: int, distance: float | None) -> tuple[EnergyConsumption, ...]:
     first, last = shown.start.get(_FUEL_USED), shown.end.get(_FUEL_USED)
     if first is None or last is None or first.at_ms == last.at_ms or _FUEL_USED in shown.jumped:
+        return ()
+    if first.at_ms - started_ms > NEAR_START_MS or shown.last_ms - last.at_ms > NEAR_START_MS:
         return ()
     used_cl = round(float(last.value) - float(first.value), 3)
     return (EnergyConsumption("Fuel", used_cl, round(used_cl / distance * 100, 2) if distance else None),)

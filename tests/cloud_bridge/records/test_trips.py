@@ -145,7 +145,7 @@ def test_an_odometer_that_was_heard_half_of_the_way_yields_to_the_speed() -> Non
     ]
     trip = fold([stretch([*messages, at(600, STOP)])]).trip
     assert trip.distance_km == pytest.approx(0.02 * 599)
-    assert trip.start_mileage_km == 506.0
+    assert trip.start_mileage_km is None
 
 
 @pytest.mark.parametrize(
@@ -208,6 +208,20 @@ def test_what_was_said_long_before_the_start_is_not_the_start_s() -> None:
     assert trip_after(61) == (None, ())
 
 
+def test_what_was_first_said_long_after_the_start_is_not_the_start_s_nor_what_was_last_said_long_before_the_end() -> (
+    None
+):
+    said: dict[str, Value] = {"odometer.mileage": 100.0, "energies.Fuel.level": 50.0}
+
+    def trip(first_s: int, last_s: int) -> tuple[float | None, int, int]:
+        messages = [*drive(0, first_s, START), at(first_s, said, START), *drive(first_s + 1, last_s, START)]
+        made = fold([stretch([*messages, at(first_s + last_s + 1, STOP)])]).trip
+        return made.start_mileage_km, len(made.start_energies), len(made.end_energies)
+
+    assert trip(60, 598) == (100.0, 1, 1)
+    assert trip(61, 599) == (None, 0, 0)
+
+
 def test_energies_are_those_nearest_to_the_start_and_last_before_the_end() -> None:
     messages = [
         at(0, STOP, energies__Fuel__level=12.5, energies__Fuel__autonomy=140),
@@ -232,6 +246,24 @@ def test_consumption_is_the_difference_of_the_vehicle_s_own_counter() -> None:
     trip = fold([stretch(messages)]).trip
     assert trip.distance_km == pytest.approx(9.98)
     assert trip.consumptions == (EnergyConsumption("Fuel", 90.0, round(90 / 9.98 * 100, 2)),)
+
+
+def test_a_counter_that_was_heard_half_of_the_way_says_nothing() -> None:
+    def counted(first_s: int, last_s: int) -> tuple[EnergyConsumption, ...]:
+        said = {first_s: 1000.0, last_s: 1060.0}
+        messages = [
+            at(
+                second,
+                START,
+                kinetic__speed=72.0,
+                **({"energies__Fuel__consumption__total": said[second]} if second in said else {}),
+            )
+            for second in range(500)
+        ]
+        return fold([stretch([*messages, at(500, STOP)])]).trip.consumptions
+
+    assert len(counted(60, 440)) == 1
+    assert counted(61, 440) == counted(60, 439) == ()
 
 
 def test_a_counter_that_was_reset_says_nothing() -> None:
