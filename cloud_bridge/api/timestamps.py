@@ -11,8 +11,8 @@ Ranges include both ends, to the millisecond. Years and months are added on the 
 kept inside its month (31 January + P1M = 28 or 29 February), and the k-th window starts at T + k·D, so that days do not
 drift. The published description writes hours without a `T` (`P6H`): that reads as `PT6H`.
 
-A repetition is expanded only as far as there are data; one that still comes to more than `MAXIMUM_WINDOWS` separate
-windows is refused.
+A repetition is expanded only as far as there are data; ranges that still come to more than `MAXIMUM_WINDOWS` separate
+windows are refused.
 """
 
 from __future__ import annotations
@@ -196,7 +196,10 @@ def resolve(ranges: Sequence[TimeRange], now_ms: int, extent: Callable[[], Inter
             intervals.append(_interval(item, now_ms))
         else:
             intervals.extend(_windows(item, now_ms, extent))
-    return union(intervals)
+    united = union(intervals)
+    if len(united) > MAXIMUM_WINDOWS:
+        raise InvalidError(f"{len(united)} windows", f"ranges of at most {MAXIMUM_WINDOWS} windows in all")
+    return united
 
 
 def union(intervals: Sequence[Interval]) -> list[Interval]:

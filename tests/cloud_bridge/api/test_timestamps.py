@@ -271,6 +271,15 @@ def test_more_windows_than_a_query_can_bear_are_refused() -> None:
         intervals("R/1990-01-01T00:00:00Z/PT2S/PT1S", data=data)
 
 
+def test_several_repetitions_are_refused_for_their_windows_in_all() -> None:
+    data = (ms("2024-01-01T00:00:00+00:00"), ms("2024-01-02T12:00:00+00:00"))
+    evens = "R6000/2024-01-01T00:00:00Z/PT10S/PT1S"
+    odds = "R6000/2024-01-01T00:00:05Z/PT10S/PT1S"
+    assert len(intervals(evens, evens, data=data)) == 6000
+    with pytest.raises(InvalidError, match=f"12000 windows.*at most {MAXIMUM_WINDOWS} windows in all"):
+        intervals(evens, odds, data=data)
+
+
 def test_a_yearly_window_since_the_year_one_is_found() -> None:
     found = intervals("R/0001-03-01T00:00:00Z/P1Y/P1D")
     assert intersect(found, (ms("2020-01-01T00:00:00+00:00"), NOW)) == closed(
