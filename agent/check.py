@@ -136,7 +136,10 @@ def _print_databases(plan: Plan, console: Console) -> None:
 
 
 def _table(title: str, *columns: str) -> Table:
-    return Table(*columns, title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")  # What is named must be readable whole, on a narrow terminal too.
+    return table
 
 
 def _row(table: Table, *cells: str, style: str = "") -> None:

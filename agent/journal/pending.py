@@ -62,10 +62,17 @@ class Pending:
         return entry
 
     def held_by(self, receipt: Receipt) -> list[Key]:
-        """The pending uploads that a receipt covers. Costs no more than the smaller of the two."""
+        """The pending uploads that a receipt covers. Costs no more than one of the two, however many ranges it has."""
         entries = self.boots.get(receipt.boot)
         if not entries:
             return []
         if sum(map(len, receipt.held)) < len(entries):
             return [Key(receipt.boot, s) for held in receipt.held for s in held if s in entries]
-        return [Key(receipt.boot, s) for s in entries if receipt.covers(s)]
+        ranges = sorted(((held.start, held.stop) for held in receipt.held), reverse=True)
+        covered: list[Key] = []
+        for sequence in sorted(entries):
+            while ranges and ranges[-1][1] <= sequence:
+                ranges.pop()
+            if ranges and ranges[-1][0] <= sequence:
+                covered.append(Key(receipt.boot, sequence))
+        return covered

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -18,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.journal.journal import FULL, Eviction, Journal, JournalError, Stored
+from agent.journal.pending import Entry, Pending
 from agent.journal.segments import HEAD_BYTES, MARKER, Key, encode_record, read_segment, segment_files
 from contract.receipt import Receipt
 
@@ -87,6 +89,31 @@ def test_a_receipt_for_a_billion_uploads_costs_no_more_than_what_is_pending(tmp_
         fill(journal, range(3))
         assert journal.acknowledge(Receipt(BOOT, (range(1, 1_000_000_000),))) == 2
         assert sequences(journal) == [0]
+
+
+@given(
+    pending=st.sets(st.integers(0, 60)),
+    held=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 40))),
+)
+def test_a_receipt_covers_what_its_ranges_cover_in_any_order_and_overlap(
+    pending: set[int], held: list[tuple[int, int]]
+) -> None:
+    index = Pending()
+    for sequence in pending:
+        index.add(Key(BOOT, sequence), Entry(1))
+    ranges = tuple(range(first, first + count) for first, count in held)
+    covered = [each.sequence for each in index.held_by(Receipt(BOOT, ranges))]
+    assert sorted(set(covered)) == sorted(sequence for sequence in pending if any(sequence in each for each in ranges))
+
+
+def test_a_receipt_of_thousands_of_ranges_is_compared_with_thousands_of_uploads_at_once() -> None:
+    index = Pending()
+    for sequence in range(50_000):
+        index.add(Key(BOOT, sequence), Entry(1))
+    far = tuple(range(2**40 + 9 * each, 2**40 + 9 * each + 8) for each in range(8192))
+    before_s = time.process_time()
+    assert index.held_by(Receipt(BOOT, (*far, range(7, 9)))) == [Key(BOOT, 7), Key(BOOT, 8)]
+    assert time.process_time() - before_s < 2
 
 
 def test_pending_leaves_out_what_is_in_flight_and_stops_at_its_limits(tmp_path: Path) -> None:
