@@ -85,21 +85,24 @@ def run(
             )
 
         said_s = time.monotonic()
-        for frames in live.batches(_WAIT_S):
-            if frames:
-                collector.feed(frames)
-            else:
-                collector.advance(live.settled_ms)
-            lift.tick()
-            report(progress())
-            if time.monotonic() - said_s >= _SAY_EVERY_S:
-                said_s = time.monotonic()
-                log.info("%s", progress())
-            if stop.is_set():
-                break
-        collector.feed(live.rest())
-        collector.close(monotonic_ms(), Reason.CADENCE)
-        lift.journal.flush()
+        try:
+            for frames in live.batches(_WAIT_S):
+                if frames:
+                    collector.feed(frames)
+                else:
+                    collector.advance(live.settled_ms)
+                lift.tick()
+                report(progress())
+                if time.monotonic() - said_s >= _SAY_EVERY_S:
+                    said_s = time.monotonic()
+                    log.info("%s", progress())
+                if stop.is_set():
+                    collector.feed(live.rest())
+                    break
+        finally:
+            # Also what came before a failure is kept.
+            collector.close(monotonic_ms(), Reason.CADENCE)
+            lift.journal.flush()
         if not lift.journal.wait_until_at_most(0, drain_s):
             log.info("%d uploads stay in the journal for the next start", lift.journal.depth)
         return progress()

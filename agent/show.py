@@ -79,7 +79,7 @@ def inventory_table(inventory: Inventory) -> Table:
     held = f"{inventory.uploads:,} uploads in {inventory.segments} segments, {size(inventory.bytes)}"
     table = Table(title=f"{inventory.folder}: {held}", title_justify="left")
     for column in ("boot", "uploads", "numbers", "payload"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for boot in inventory.boots:
         numbers = ", ".join(f"{first}-{last}" if first < last else str(first) for first, last in boot.sequences)
         table.add_row(boot.boot, f"{boot.uploads:,}", numbers, size(boot.bytes))

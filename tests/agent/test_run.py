@@ -107,3 +107,18 @@ def test_an_interface_that_does_not_exist_ends_the_run(tmp_path: Path) -> None:
     wrong = settings(tmp_path, free_port(), interface="telepathy")
     with pytest.raises(InterfaceError, match="telepathy"):
         run(VIN, wrong, compile_plan(PROFILE), threading.Event())
+
+
+class _FailureError(Exception):
+    pass
+
+
+def test_what_came_before_a_failure_is_kept(tmp_path: Path) -> None:
+    def fail(progress: Progress) -> None:
+        if progress.frames > 50:
+            raise _FailureError
+
+    with Talker(), pytest.raises(_FailureError):
+        run(VIN, settings(tmp_path, free_port()), compile_plan(PROFILE, cadence_ms=3_600_000), threading.Event(), fail)
+    (journal,) = journals_in(tmp_path)
+    assert take_inventory(journal).uploads == 1
