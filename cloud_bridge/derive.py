@@ -123,8 +123,8 @@ class Deriver:
         self.derive(vin, threading.TIMEOUT_MAX)
 
     def sweep(self) -> int:
-        """Derives every vehicle that has something to derive; returns their number."""
-        vins = self._store.to_derive()
+        """Derives every vehicle that has something to derive, or whose profile changed; returns their number."""
+        vins = self._store.to_derive(self._profiles.digests())
         for vin in vins:
             if not self._stopping.is_set():
                 with suppress(DerivingError):  # Somebody else is at it.

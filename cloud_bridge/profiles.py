@@ -54,6 +54,10 @@ class Profiles:
             read = self._read[model] = _Read(read.file, version, _reload(read))
         return read.known
 
+    def digests(self) -> dict[str, bytes]:
+        """Of the profiles read so far, as they are now."""
+        return {model: self.of(model).digest for model in list(self._read)}
+
     def _files(self) -> dict[str, Path]:
         return {file.stem: file for folder in reversed(self._folders) for file in folder.glob("*.toml")}
 

@@ -284,8 +284,9 @@ class Derived(Protocol):
     """What derivation reads and writes. Writing needs the revision that was read, and raises StaleError when it is not
     the one in the database any more."""
 
-    def to_derive(self) -> list[str]:
-        """Registered vehicles that have uploads ready to derive, or chunks to fold."""
+    def to_derive(self, profiles: Mapping[str, bytes]) -> list[str]:
+        """Registered vehicles that have uploads ready to derive, or chunks to fold, or were derived with another
+        profile than the one whose digest `profiles` has for their model."""
         ...
 
     def extent(self, vin: str) -> Extent: ...

@@ -249,6 +249,17 @@ def test_a_profile_that_changes_while_serving_is_derived_again_with(
     assert known() == before
 
 
+def test_a_sweep_derives_again_what_was_derived_with_another_profile(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.send_manifest()
+    cloud.send(BOOT.payload(0))
+    assert (cloud.deriver.sweep(), cloud.deriver.sweep()) == (1, 0)
+    before = cloud.rows("status")
+    file = tmp_path / "vehicles" / "test-car.toml"
+    file.write_text(PROFILE.replace('"kinetic.speed" = { from = "Motion.Speed" }', ""))
+    assert (cloud.deriver.sweep(), cloud.deriver.sweep()) == (1, 0)
+    assert cloud.rows("status") != before
+
+
 def test_a_vehicle_without_a_profile_waits_and_the_others_do_not(cloud: Cloud) -> None:
     other = Boot(vin="VF3TESTCAR0000002")
     cloud.send(other.payload(0), vin=other.vin)

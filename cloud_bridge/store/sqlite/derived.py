@@ -6,6 +6,7 @@ only if it is still the same, so that two processes deriving one vehicle cannot 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 
@@ -30,10 +31,12 @@ from cloud_bridge.store.sqlite.received import QUARANTINE_BYTES, QUARANTINE_ROWS
 from contract.topics import UP, topic
 from contract.upload import Anchor, AnchorSource
 
+# The digests come as one JSON object, in hexadecimal, by model.
 _TO_DERIVE = """
-SELECT vin FROM vehicle WHERE EXISTS (SELECT 1 FROM pending WHERE pending.vin = vehicle.vin AND waits = 0)
-    OR EXISTS (SELECT 1 FROM derived WHERE derived.vin = vehicle.vin AND dirty_from_ms IS NOT NULL)
-ORDER BY vin
+SELECT vehicle.vin FROM vehicle LEFT JOIN derived USING (vin) LEFT JOIN json_each(?) AS known ON known.key = model
+WHERE EXISTS (SELECT 1 FROM pending WHERE pending.vin = vehicle.vin AND waits = 0)
+    OR dirty_from_ms IS NOT NULL OR (profile IS NOT NULL AND lower(hex(profile)) <> known.value)
+ORDER BY vehicle.vin
 """
 _EXTENT = "SELECT revision, dirty_from_ms, profile FROM derived WHERE vin = ?"
 _IS_READY = "SELECT 1 FROM pending WHERE vin = ? AND waits = 0 LIMIT 1"
@@ -116,9 +119,10 @@ class SqliteDerived:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def to_derive(self) -> list[str]:
+    def to_derive(self, profiles: Mapping[str, bytes]) -> list[str]:
+        digests = json.dumps({model: digest.hex() for model, digest in profiles.items()})
         with self._database.read() as connection:
-            return [vin for (vin,) in connection.execute(_TO_DERIVE)]
+            return [vin for (vin,) in connection.execute(_TO_DERIVE, (digests,))]
 
     def extent(self, vin: str) -> Extent:
         with self._database.read() as connection:
