@@ -47,6 +47,8 @@ class Receipt:
 
 def encode_receipt(receipt: Receipt) -> bytes:
     """The payload of `receipt`. Raises `WireError` for a receipt that `decode_receipt` would refuse."""
+    if any(held.step != 1 for held in receipt.held):
+        raise WireError(Refusal.OUT_OF_RANGE, "held: a range with a step, which would stand for what is between")
     item: dict[int, Item] = {
         1: VERSION,
         2: receipt.boot,

@@ -56,6 +56,12 @@ def test_there_are_limits_to_entries_and_bytes() -> None:
     assert refusal(bytes(MAXIMUM_BYTES + 1)) is Refusal.OVERSIZED
 
 
+def test_a_range_with_a_step_is_refused_because_it_would_claim_what_is_between() -> None:
+    with pytest.raises(WireError) as caught:
+        encode_receipt(Receipt(BOOT, (range(0, 9, 2),)))
+    assert caught.value.reason is Refusal.OUT_OF_RANGE
+
+
 @pytest.mark.parametrize(
     ("item", "reason"),
     [
