@@ -175,15 +175,17 @@ def _signals(plan: Plan) -> Table:
     for group in plan.groups:
         for number in group.signals:
             counts = "; ".join(_counts_when(plan, plan.signals[number], sent[number]))
-            _row(table, sent[number].name, sent[number].unit, _cadence(group), counts or "always")
+            _row(table, sent[number].name, sent[number].unit, _cadence(group, plan), counts or "always")
     for signal in plan.signals[len(sent) :]:
         _row(table, signal.name, "", "not sent", "read by conditions or the clock")
     return table
 
 
-def _cadence(group: PlannedGroup) -> str:
+def _cadence(group: PlannedGroup, plan: Plan) -> str:
     every = Duration(group.interval_ms)
-    return f"on change, again every {every}" if group.on_change else f"every {every}"
+    if group.on_change:
+        return f"on change, again every {every}"
+    return f"every {every}" if group.follows is None else f"every {every}, with {plan.signals[group.follows].name}"
 
 
 def _counts_when(plan: Plan, signal: PlannedSignal, sent: Signal) -> Iterator[str]:

@@ -58,6 +58,9 @@ class SamplingClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     every: Duration
     """The sampling interval; with `on_change`, how often the newest value is restated."""
     on_change: bool = False
+    follows: str | None = None
+    """A signal of the class that comes as often as the class is sampled or oftener. The class is sampled when it comes
+    and dated by it, instead of at multiples of the interval: for what a device says regularly, all at once."""
 
 
 class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -226,6 +229,14 @@ def _contradictions(profile: Profile) -> Iterator[tuple[Keys, str]]:
 
 
 def _signal_contradictions(profile: Profile) -> Iterator[tuple[Keys, str]]:
+    for class_name, sampling in profile.classes.items():
+        keys: Keys = ("classes", class_name, "follows")
+        followed = None if sampling.follows is None else profile.signals.get(sampling.follows)
+        if sampling.follows is not None and sampling.on_change:
+            yield keys, "a class that is sampled on change follows no signal"
+        elif sampling.follows is not None and (followed is None or followed.sampling != class_name):
+            own = [name for name, signal in profile.signals.items() if signal.sampling == class_name]
+            yield keys, f"{sampling.follows} is no signal of this class{nearest(sampling.follows, own)}"
     for name, signal in profile.signals.items():
         keys = ("signals", name)
         message, dot, rest = name.partition(".")

@@ -9,7 +9,7 @@ The interval in which on-change signals are restated is never longer than the ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from agent.databases.layouts import MessageLayout
@@ -100,7 +100,9 @@ class _Compiler:
             interval_ms = int(sampling.every)
             if sampling.on_change:
                 interval_ms = min(interval_ms, self._driving_ms, self._parked_ms)
-            groups.append((PlannedGroup(interval_ms, sampling.on_change, range(begin, begin + len(names))), names))
+            follows = None if sampling.follows is None else begin + names.index(sampling.follows)
+            numbers = range(begin, begin + len(names))
+            groups.append((PlannedGroup(interval_ms, sampling.on_change, numbers, follows), names))
             begin += len(names)
         return groups
 
@@ -110,7 +112,7 @@ class _Compiler:
         planned_groups = [group for group, _ in groups]
         if receiver:
             last = range(len(sent), len(sent) + len(receiver))
-            planned_groups.append(PlannedGroup(int(self._profile.gnss.every), False, last))
+            planned_groups.append(PlannedGroup(int(self._profile.gnss.every), False, last, last[0]))
         numbers = {name: number for number, name in enumerate(dict.fromkeys([*sent, *receiver, *applying]))}
         on_change = {number for group in planned_groups if group.on_change for number in group.signals}
 
@@ -122,10 +124,10 @@ class _Compiler:
         for message_name, names in wanted.items():
             index = len(messages)
             if message_name == RECEIVER:
-                messages.append(_receiver_message([numbers[name] for name in names]))
+                messages.append(_receiver_message([numbers[name] for name in names], planned_groups))
                 signals.update((numbers[name], _receiver_signal(name, index, slot)) for slot, name in enumerate(names))
                 continue
-            messages.append(self._planned_message(names, numbers, on_change))
+            messages.append(self._planned_message(names, numbers, on_change, planned_groups))
             for slot, name in enumerate(names):
                 signals[numbers[name]] = self._planned_signal(name, index, slot, applying.get(name, ()))
         self._double_ids(messages)
@@ -145,7 +147,9 @@ class _Compiler:
             findings={path: loaded.findings for path, loaded in self._databases.items()},
         )
 
-    def _planned_message(self, names: list[str], numbers: Mapping[str, int], on_change: set[int]) -> PlannedMessage:
+    def _planned_message(
+        self, names: list[str], numbers: Mapping[str, int], on_change: set[int], groups: Sequence[PlannedGroup]
+    ) -> PlannedMessage:
         place = self._places.found[names[0]]
         layouts = [self._places.found[name].signal for name in names]
         checksum, counter = self._integrity(place)
@@ -168,6 +172,7 @@ class _Compiler:
             checksum=checksum,
             counter=counter,
             clock=self._profile.clock is not None and self._profile.clock.source in names,
+            leads=_led([numbers[name] for name in names], groups),
         )
 
     def _integrity(self, place: Place) -> tuple[Checker | None, Callable[[bytes], int | None] | None]:
@@ -280,7 +285,16 @@ def _counter(message: MessageLayout, signal: str) -> Callable[[bytes], int | Non
     return lambda data: decode(data)[0]
 
 
-def _receiver_message(numbers: list[int]) -> PlannedMessage:
+def _led(signals: Sequence[int], groups: Sequence[PlannedGroup]) -> tuple[tuple[int, int], ...]:
+    """The groups that follow one of these signals, with it."""
+    return tuple(
+        (index, group.follows)
+        for index, group in enumerate(groups)
+        if group.follows is not None and group.follows in signals
+    )
+
+
+def _receiver_message(numbers: list[int], groups: Sequence[PlannedGroup]) -> PlannedMessage:
     return PlannedMessage(
         name=RECEIVER,
         bus=gnss.BUS,
@@ -291,6 +305,7 @@ def _receiver_message(numbers: list[int]) -> PlannedMessage:
         needed_bytes=0,
         cycle_ms=_RECEIVER_CYCLE_MS,
         multiplexed=False,
+        leads=_led(numbers, groups),
     )
 
 

@@ -96,11 +96,14 @@ class PlannedMessage:
     checksum: Checker | None = None
     counter: Callable[[bytes], int | None] | None = None
     clock: bool = False
+    leads: tuple[tuple[int, int], ...] = ()
+    """Groups that follow one of its signals, with that signal."""
 
     @property
     def eager(self) -> bool:
         """Whether each frame is looked at when it comes, and not only the newest when a sample is due."""
-        return bool(self.multiplexed or self.on_change or self.feeds or self.checksum or self.counter or self.clock)
+        integrity = self.checksum or self.counter
+        return bool(self.multiplexed or self.on_change or self.feeds or integrity or self.clock or self.leads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ class PlannedGroup:
     interval_ms: int
     on_change: bool
     signals: range
+    follows: int | None = None
+    """A signal of the group: it is sampled when that comes, instead of at multiples of the interval."""
 
 
 @dataclass(frozen=True, slots=True)

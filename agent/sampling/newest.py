@@ -38,6 +38,7 @@ class NewestMessage:
         "gap_ms",
         "gaps_ms",
         "is_receiver",
+        "leads",
         "limit_ms",
         "looked_in",
         "multiplexed",
@@ -62,6 +63,8 @@ class NewestMessage:
         """Slots and numbers of the on-change signals."""
         self.read_slots: tuple[int, ...] = ()
         """Slots of the signals that conditions read."""
+        self.leads = tuple((group, plan.signals.index(number)) for group, number in plan.leads)
+        """Groups that follow a signal of this message, with its slot."""
         self.limit_ms = None if plan.cycle_ms is None else max(3 * plan.cycle_ms, DECLARED_GRACE_MS)
         self.forget()
 
@@ -88,6 +91,10 @@ class NewestMessage:
         if self.limit_ms is None:
             self.gap_ms = _gap(self.gap_ms, at_ms, self.at_ms)
         self.at_ms = at_ms
+
+    def came(self, slot: int, at_ms: int) -> bool:
+        """Whether a signal was in the frame that came at `at_ms`, the newest."""
+        return not self.multiplexed or self.times_ms[slot] == at_ms
 
     def observed_limit_ms(self) -> int:
         """How old its newest frame may be, by the gaps between the frames before."""

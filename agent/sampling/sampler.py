@@ -4,8 +4,8 @@
 taken when the first later frame comes; an upload ends at the first frame at or after its end. So what is sampled, and
 what is in which batch, does not depend on how many frames are handed over at once, or how fast.
 
-* Signals of a regular group are sampled at each multiple of its interval. Of each message only the newest payload is
-  kept, and decoded when a sample is due.
+* Signals of a regular group are sampled at each multiple of its interval, or with the signal that the group follows
+  (`agent.sampling.rows`). Of each message only the newest payload is kept, and decoded when a sample is due.
 * On-change signals are decoded at each frame whose payload is another than before; a change bears the time of its
   frame, in milliseconds. Once a second all are looked at again, for those that became stale or whose conditions no
   longer hold. Once per interval they are restated in a one-row grid.
@@ -36,6 +36,7 @@ from agent.clock import satellite_anchor, surest
 from agent.gnss import fix as gnss
 from agent.plan.plan import Plan, PlannedGroup
 from agent.sampling.newest import Newest, NewestMessage
+from agent.sampling.rows import Row, Rows
 from contract.upload import Anchor, Change, Count, Grid, Ledger, Reason
 
 TICK_MS = 1000
@@ -60,28 +61,6 @@ class Batch:
     changes: tuple[Change, ...]
 
 
-class _Rows:
-    """One group's grid in the batch that is being filled."""
-
-    __slots__ = ("due_ms", "group", "largest_row_bits", "number", "rows", "start_ms")
-
-    def __init__(self, number: int, group: PlannedGroup, plan: Plan) -> None:
-        self.number = number
-        self.group = group
-        bits = sum(plan.signals[each].largest_sample_bits for each in group.signals)
-        self.largest_row_bits = max(bits, _LEAST_ROW_BITS)
-        self.due_ms = 0
-        self.start_ms = 0
-        self.rows: list[tuple[int | None, ...]] = []
-
-    def take(self) -> Grid | None:
-        """The grid so far, unless nothing is in it; the next one is empty."""
-        rows, self.rows = self.rows, []
-        if all(raw is None for row in rows for raw in row):
-            return None
-        return Grid(self.number, self.start_ms, tuple(zip(*rows, strict=True)))
-
-
 class Sampler:
     """Feed it frames in the order of time; take the batches that it gives."""
 
@@ -91,7 +70,7 @@ class Sampler:
         """The surest time that the frames have told."""
         self._plan = plan
         self._newest = Newest(plan)
-        self._rows = [_Rows(number, group, plan) for number, group in enumerate(plan.groups)]
+        self._rows = [Rows(number, group, _largest_row_bits(plan, group)) for number, group in enumerate(plan.groups)]
         self._said: list[int | None] = [None] * len(plan.signals)
         """Per on-change signal, what was last said of it in a change."""
         self._counts: Counter[Count] = Counter()
@@ -190,7 +169,7 @@ class Sampler:
             self._start_ms = self._now_ms = self._heard_ms = at_ms
             self._tick_ms = _multiple(TICK_MS, at_ms)
             for rows in self._rows:
-                rows.due_ms = _multiple(rows.group.interval_ms, at_ms)
+                rows.wake(at_ms)
             self._end_ms = self._next_end(at_ms)
             return index
         return len(frames)
@@ -202,8 +181,12 @@ class Sampler:
         for rows in self._rows:
             self._last_words(rows, said)
         self._changes.sort(key=lambda change: change.at_ms)
-        self._finish(reason, self._now_ms + 1)
+        self._finish(reason, self._told_ms() + 1)
         self._asleep = True
+
+    def _told_ms(self) -> int:
+        """The latest time of anything in the batch: a row that came early in its step is dated after its frame."""
+        return max(self._now_ms, *(rows.until_ms for rows in self._rows))
 
     def _next_end(self, at_ms: int) -> int:
         driving = self._plan.driving is None or self._plan.driving(lambda name: self._newest.value(name, at_ms))
@@ -215,18 +198,29 @@ class Sampler:
     def _sample(self, at_ms: int) -> None:
         if self._tick_ms == at_ms:
             self._tick(at_ms)
-        raw = self._newest.raw
-        refused = self._newest.refused
         for rows in self._rows:
             if rows.due_ms == at_ms:
-                if not rows.rows:
-                    rows.start_ms = at_ms
-                rows.rows.append(tuple(raw(number, at_ms) for number in rows.group.signals))
-                rows.due_ms += rows.group.interval_ms
-                self._grids_bits += rows.largest_row_bits
-        self._counts[Count.INVALID] += self._newest.refused - refused
+                self._grids_bits += rows.sample(self._row(rows, at_ms))
+        self._end_if_full(at_ms)
+
+    def _follow(self, message: NewestMessage, at_ms: int) -> None:
+        """Samples the groups that follow a signal of this message, if it has just come."""
+        for number, slot in message.leads:
+            rows = self._rows[number]
+            if message.came(slot, at_ms) and rows.wants(at_ms):
+                self._grids_bits += rows.follow(at_ms, self._end_ms, self._row(rows, at_ms))
+                self._end_if_full(at_ms)
+
+    def _row(self, rows: Rows, at_ms: int) -> Row:
+        newest = self._newest
+        refused = newest.refused
+        row = tuple(newest.raw(number, at_ms) for number in rows.group.signals)
+        self._counts[Count.INVALID] += newest.refused - refused
+        return row
+
+    def _end_if_full(self, at_ms: int) -> None:
         if self._grids_bits >= FULL_GRIDS_BITS:
-            self._end_ms = min(self._end_ms, at_ms + 1)
+            self._end_ms = min(self._end_ms, max(at_ms, self._told_ms()) + 1)
 
     def _tick(self, at_ms: int) -> None:
         """What ceases to count does so without a frame."""
@@ -255,7 +249,7 @@ class Sampler:
         else:
             self._changes.append(change)
 
-    def _last_words(self, rows: _Rows, said: Container[tuple[int, int]]) -> None:
+    def _last_words(self, rows: Rows, said: Container[tuple[int, int]]) -> None:
         sampled_ms = rows.due_ms - rows.group.interval_ms
         for number in rows.group.signals:
             heard_ms = self._newest.heard_ms(number)
@@ -293,9 +287,11 @@ class Sampler:
                 continue
             received += message.is_receiver
             self._take_eagerly(message, frame)
-            if len(self._changes) >= FULL_CHANGES and frame[0] + 1 < self._end_ms:
-                self._end_ms = frame[0] + 1
-                break
+            if len(self._changes) >= FULL_CHANGES or self._grids_bits >= FULL_GRIDS_BITS:
+                end_ms = max(frame[0], self._told_ms()) + 1
+                if end_ms < self._end_ms:
+                    self._end_ms = end_ms
+                    break
         taken = len(part) - length_hint(taking)
         counts[Count.FRAMES] += taken - received
         counts[Count.UNKNOWN] += unknown
@@ -317,6 +313,8 @@ class Sampler:
             for number in looked_at:
                 self._look_at(number, frame.at_ms)
             self._counts[Count.INVALID] += newest.refused - refused
+        if message.leads:
+            self._follow(message, frame.at_ms)
         if message.plan.clock:
             self._bus_time(frame.at_ms)
 
@@ -339,7 +337,7 @@ class Sampler:
     # Batches.
 
     def _finish(self, reason: Reason, end_ms: int) -> None:
-        grids = tuple(grid for rows in self._rows if (grid := rows.take()) is not None)
+        grids = tuple(grid for rows in self._rows for grid in rows.take())
         counts = {what: count for what in Count if (count := self._counts[what])}
         self._done.append(
             Batch(reason, self._start_ms, end_ms, self.anchor, Ledger(counts), grids, tuple(self._changes))
@@ -350,6 +348,10 @@ class Sampler:
         self._grids_bits = 0
         self._start_ms = end_ms
         self._end_ms = self._next_end(end_ms)
+
+
+def _largest_row_bits(plan: Plan, group: PlannedGroup) -> int:
+    return max(sum(plan.signals[number].largest_sample_bits for number in group.signals), _LEAST_ROW_BITS)
 
 
 def _multiple(interval_ms: int, at_ms: int) -> int:

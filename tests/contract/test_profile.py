@@ -129,6 +129,19 @@ def test_the_receiver_makes_the_position_unless_the_profile_says_otherwise(file:
     assert not any(key.startswith("position.") for key in none.data)
 
 
+def test_a_class_may_follow_one_of_its_signals(file: Path) -> None:
+    fast = 'fast = { every = "1s" }'
+    followed = load(file, changed(fast, 'fast = { every = "1s", follows = "Motion.Speed" }'))
+    assert followed.classes["fast"].follows == "Motion.Speed"
+    text = changed(fast, 'fast = { every = "1s", follows = "Motion.Sped" }')
+    told = "classes.fast.follows: Motion.Sped is no signal of this class; did you mean Motion.Speed?"
+    assert refused(file, text) == [f"{line_of(text, fast[:6])}: {told}"]
+    on_change = 'state = { on_change = true, every = "1 min"'
+    text = changed(on_change, on_change + ', follows = "Key.State"')
+    told = f"{line_of(text, on_change)}: classes.state.follows: a class that is sampled on change follows no signal"
+    assert refused(file, text) == [told]
+
+
 def test_the_speed_may_come_from_the_receiver(file: Path) -> None:
     text = changed('"kinetic.speed" = { from = "Motion.Speed" }', '"kinetic.speed" = { from = "GNSS.Speed" }')
     assert load(file, text).data["kinetic.speed"].names == ("GNSS.Speed",)

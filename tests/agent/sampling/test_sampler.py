@@ -278,9 +278,9 @@ def test_the_receiver_alone_wakes_nothing_and_its_values_come_and_go_with_the_fi
     batches = sampled(plan, [*map(to_frame, fixes), *awake(6000, since_ms=2000)])
     assert batches[0].start_ms == 2000
     assert grid(plan, batches, "GNSS.Latitude") == {
-        2000: None, 3000: 555_000_000, 4000: 555_000_000, 5000: None, 6000: None, 7000: None, 8000: None
+        2100: 555_000_000, 3100: 555_000_000, 4100: None, 5100: None, 6100: None, 7100: None, 8100: None
     }  # fmt: skip
-    assert grid(plan, batches, "GNSS.Satellites")[8000] == 2
+    assert grid(plan, batches, "GNSS.Satellites")[8100] == 2
     assert total(batches, Count.FRAMES) == 40
     assert total(batches, Count.UNKNOWN) == 0
 
