@@ -201,7 +201,8 @@ class Sampler:
         for rows in self._rows:
             if rows.due_ms == at_ms:
                 self._grids_bits += rows.sample(self._row(rows, at_ms))
-        self._end_if_full(at_ms)
+        if self._grids_bits >= FULL_GRIDS_BITS:
+            self._end_ms = min(self._end_ms, max(at_ms, self._told_ms()) + 1)
 
     def _follow(self, message: NewestMessage, at_ms: int) -> None:
         """Samples the groups that follow a signal of this message, if it has just come."""
@@ -209,7 +210,6 @@ class Sampler:
             rows = self._rows[number]
             if message.came(slot, at_ms) and rows.wants(at_ms):
                 self._grids_bits += rows.follow(at_ms, self._end_ms, self._row(rows, at_ms))
-                self._end_if_full(at_ms)
 
     def _row(self, rows: Rows, at_ms: int) -> Row:
         newest = self._newest
@@ -217,10 +217,6 @@ class Sampler:
         row = tuple(newest.raw(number, at_ms) for number in rows.group.signals)
         self._counts[Count.INVALID] += newest.refused - refused
         return row
-
-    def _end_if_full(self, at_ms: int) -> None:
-        if self._grids_bits >= FULL_GRIDS_BITS:
-            self._end_ms = min(self._end_ms, max(at_ms, self._told_ms()) + 1)
 
     def _tick(self, at_ms: int) -> None:
         """What ceases to count does so without a frame."""

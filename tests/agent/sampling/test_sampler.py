@@ -285,6 +285,18 @@ def test_the_receiver_alone_wakes_nothing_and_its_values_come_and_go_with_the_fi
     assert total(batches, Count.UNKNOWN) == 0
 
 
+def test_fixes_out_of_step_keep_their_times_and_still_fit_into_uploads(tmp_path: Path) -> None:
+    """Each begins a grid of its own, of which an upload holds a bounded number."""
+    plan = model.plan(tmp_path, cadence_ms=3_600_000)
+    fixes = [Fix(at_ms, longitude=9.5, latitude=at_ms / 1e7, fix=3) for at_ms in range(100, 3_000_000, 1234)]
+    batches = sampled(plan, [*map(to_frame, fixes), *(state(at_ms) for at_ms in range(0, 3_000_000, 500))])
+    assert grid(plan, batches, "GNSS.Latitude") == {fix.at_ms: fix.at_ms for fix in fixes}
+    assert len(batches) > 1
+    for batch in batches:
+        sent = upload(plan, batch)
+        assert decode_upload(encode_upload(sent, plan.manifest), plan.manifest) == sent
+
+
 def test_the_first_of_the_surest_times_anchors_all_batches_after_it(plan: Plan) -> None:
     utc_s = 1_700_000_000
     frames = [
