@@ -63,7 +63,7 @@ def test_what_does_not_exist_or_exists_already_is_named(cloud: Cloud) -> None:
     assert cloud.registry.vehicle("WVWPAGES000000001") is None
     with pytest.raises(RegistryError, match="a fleet f1 already"):
         cloud.registry.add_fleet(FLEET)
-    with pytest.raises(RegistryError, match="as a test-car and not a other"):
+    with pytest.raises(RegistryError, match="with the model test-car and not other"):
         cloud.registry.add_vehicle(Vehicle("0" * 40, VIN, "other", "", "Thermic", 1, 1), ["f1"])
     with pytest.raises(RegistryError, match="no client c9"):
         cloud.registry.remove_client("c9")
