@@ -222,7 +222,7 @@ def test_a_commute_says_the_speed_that_its_gnss_measured(commute: Drive) -> None
     assert len(errors) > 1500
     errors.sort()
     # The receiver's speed lags by some tenths of a second: while the car brakes hard that is more than 3 km/h.
-    assert errors[len(errors) * 98 // 100] <= 3
+    assert errors[len(errors) * 99 // 100] <= 3
     assert errors[len(errors) // 2] <= 1
     fuel = commute.values("Obd.FuelLevel")
     assert (round(fuel[0][1], 1), round(fuel[-1][1], 1)) == (54.9, 51.4)
