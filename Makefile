@@ -47,7 +47,8 @@ $(VENV)/.python:
 	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is not there: canlift needs Python 3.11 or newer (on Debian, as root: apt-get install python3 python3-venv)" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "canlift needs Python 3.11 or newer, this is $$("$(PYTHON)" -V): name another one with make PYTHON=…" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments (on Debian, as root: apt-get install python3-venv)" >&2; exit 1; }
-	@"$(PYTHON)" -m venv $(VENV) && touch $@
+	@$(BIN)/python -c 'import pip' 2>/dev/null || "$(PYTHON)" -m venv $(VENV)
+	@touch $@
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/.python
 	@$(call install,what its demo needs,demo) && touch $@

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from iotcore import Broker
 
+from demo.interrupts import undisturbed
+
 _CONFIG = """\
 id = 0
 
@@ -55,5 +57,6 @@ def start_broker(folder: Path, running: ExitStack) -> int:
     port = free_port()
     config = folder / "broker.toml"
     config.write_text(_CONFIG.format(port=port))
-    running.enter_context(Broker(config_path=str(config)))
+    with undisturbed():
+        running.enter_context(Broker(config_path=str(config)))
     return port

@@ -11,6 +11,7 @@ import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 
+from demo.interrupts import undisturbed
 from demo.partner import Partner
 from demo.verify import Drive
 
@@ -41,8 +42,7 @@ def start_bridge(partner: Partner, folder: Path, running: ExitStack) -> None:
     """Returns when it serves; it ends with `running`."""
     log_path = folder / "bridge.log"
     with log_path.open("wb") as log:
-        bridge = _start("cloud_bridge", "serve", "--config", str(folder / "bridge.toml"), log=log.fileno())
-    running.callback(_end, bridge)
+        bridge = _start(running, "cloud_bridge", "serve", "--config", str(folder / "bridge.toml"), log=log.fileno())
     deadline_s = time.monotonic() + START_S
     while bridge.poll() is None and time.monotonic() < deadline_s:
         try:
@@ -57,9 +57,8 @@ def replay(drive: Drive, folder: Path, broker_port: int, running: ExitStack) -> 
     """The agent plays the recording, until every upload is receipted."""
     nmea = ["--nmea", str(drive.nmea)] if drive.nmea else []
     where = ["--broker", f"127.0.0.1:{broker_port}", "--state", str(folder / "vehicle")]
-    agent = _start("agent", "replay", str(drive.log), *nmea, "--model", drive.model, "--vin", drive.vin, *where)
-    running.callback(_end, agent)
-    if agent.wait():
+    words = ["replay", str(drive.log), *nmea, "--model", drive.model, "--vin", drive.vin, *where]
+    if _start(running, "agent", *words).wait():
         raise DemoError("the recording was not lifted as a whole; what the agent said about it is above")
 
 
@@ -75,9 +74,13 @@ def _program(package: str, *words: str) -> list[str]:
     return [sys.executable, "-m", f"{package}.cli", *words]
 
 
-def _start(package: str, *words: str, log: int | None = None) -> subprocess.Popen[bytes]:
-    # In a process group of its own: a Ctrl-C is for the demo alone, which then ends its programs in order.
-    return subprocess.Popen(_program(package, *words), stdout=log, stderr=log, process_group=0)
+def _start(running: ExitStack, package: str, *words: str, log: int | None = None) -> subprocess.Popen[bytes]:
+    """Starts a program that ends with `running`."""
+    with undisturbed():
+        # In a process group of its own: a Ctrl-C is for the demo alone, which then ends its programs in order.
+        process = subprocess.Popen(_program(package, *words), stdout=log, stderr=log, process_group=0)
+        running.callback(_end, process)
+    return process
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +20,7 @@ from rich.text import Text
 
 from demo.broker import free_port, start_broker, why_taken
 from demo.compact import compact
+from demo.interrupts import interrupt_on_signals
 from demo.partner import Partner
 from demo.programs import PROFILES, ROOT, DemoError, register, replay, start_bridge
 from demo.verify import Drive, unmet
@@ -35,9 +35,7 @@ def main() -> int:
     """0: shown, and right; 1: not; 2: wrong usage; 130: interrupted before everything was shown."""
     options = _parser().parse_args()
     console = Console(highlight=False, soft_wrap=True)
-    # Whatever ends it, the programs that it started end with it.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    interrupt_on_signals()
     try:
         with ExitStack() as running:
             if not _demo(options, console, running):

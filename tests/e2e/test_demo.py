@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,18 +25,22 @@ DEMO = [sys.executable, "-m", "demo"]
 TRUTH = json.loads((ROOT / "demo" / "drive.truth.json").read_text())
 
 
-def run(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*DEMO, "--port", str(free_port()), *map(str, words)], cwd=ROOT, capture_output=True, text=True, timeout=240
-    )
+def within(folder: Path | None) -> dict[str, str]:
+    """The environment of a demo whose temporary files are in this folder."""
+    return {**os.environ, "TMPDIR": str(folder)} if folder else {**os.environ}
+
+
+def run(*words: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [*DEMO, "--port", str(free_port()), *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, env=within(folder), capture_output=True, text=True, timeout=240)
 
 
 @contextmanager
-def started(*words: object) -> Iterator[subprocess.Popen[str]]:
+def started(*words: object, folder: Path | None = None) -> Iterator[subprocess.Popen[str]]:
     """In a process group of its own, as a shell starts it, so that Ctrl-C is a signal to all of the group."""
     demo = subprocess.Popen(
         [*DEMO, *map(str, words)],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0,
+        cwd=ROOT, env=within(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0,
     )  # fmt: skip
     try:
         yield demo
@@ -88,10 +91,6 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def traces() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("canlift-demo-*"))
-
-
 @pytest.fixture
 def curl() -> None:
     if shutil.which("curl") is None:
@@ -101,9 +100,9 @@ def curl() -> None:
 
 
 @pytest.mark.slow
-def test_once_shows_the_drive_as_it_was_and_ends_with_0() -> None:
-    before, begun_s = traces(), time.monotonic()
-    demo = run("--once")
+def test_once_shows_the_drive_as_it_was_and_ends_with_0(tmp_path: Path) -> None:
+    begun_s = time.monotonic()
+    demo = run("--once", folder=tmp_path)
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert time.monotonic() - begun_s < 90
     status, trip = answers(demo.stdout)
@@ -113,7 +112,7 @@ def test_once_shows_the_drive_as_it_was_and_ends_with_0() -> None:
     assert len(curl_lines(demo.stdout)) == 3
     assert re.search(r"61,123 frames .* samples, \d+ uploads\n.* on the wire", demo.stderr)
     assert "every upload is receipted" in demo.stderr
-    assert traces() <= before
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
@@ -144,9 +143,8 @@ def test_its_curl_lines_work_until_ctrl_c_which_ends_everything() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_interrupted_while_it_plays_it_ends_at_once_without_a_traceback(number: signal.Signals) -> None:
-    before = traces()
-    with started("--port", free_port()) as demo:
+def test_interrupted_while_it_plays_it_ends_at_once_without_a_traceback(number: signal.Signals, tmp_path: Path) -> None:
+    with started("--port", free_port(), folder=tmp_path) as demo:
         said = read_until(demo.stdout, "drives drive.log.gz")
         os.killpg(demo.pid, number)
         last, _ = demo.communicate(timeout=30)
@@ -156,7 +154,7 @@ def test_interrupted_while_it_plays_it_ends_at_once_without_a_traceback(number: 
     found = re.search(r"broker on port (\d+), bridge on port (\d+)", said)
     assert found is not None
     assert not any(listens(int(port)) for port in found.groups())
-    assert traces() <= before
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
