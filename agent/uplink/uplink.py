@@ -37,6 +37,7 @@ from agent.journal.manifests import Manifests
 from agent.journal.segments import Key
 from agent.settings import UplinkSettings
 from agent.uplink.aside import Aside, What
+from agent.uplink.asked import Asked
 from agent.uplink.connection import Connection, ConnectionLostError, Happened, password_in, tls_context
 from agent.uplink.flight import Flight
 from contract import topics
@@ -96,10 +97,7 @@ class Uplink:
         """By packet number, what the broker has not taken over on this connection, with its size; as they were sent."""
         self._last: tuple[What, int] | None = None
         """What was sent last on this connection."""
-        self._owed: dict[bytes, float] = {}
-        """Manifests asked for and not taken over by the broker yet, with the time they were last sent."""
-        self._told: dict[bytes, float] = {}
-        """Manifests that the broker took over, with the time, until a receipt no longer asks for them."""
+        self._asked = Asked(self._receipt_timeout_s, self._patience_s)
         self._connected = False
         self._stopping = threading.Event()
         self._wake, self._woken = socket.socketpair()
@@ -156,7 +154,7 @@ class Uplink:
     @property
     def settled(self) -> bool:
         """Whether everything is receipted and the bridge asks for no manifest any more."""
-        return self._journal.depth == 0 and not self._owed and not self._told
+        return self._journal.depth == 0 and not self._asked
 
     # The connection
 
@@ -210,11 +208,7 @@ class Uplink:
 
     def _forget_connection(self, *, remembered: bool) -> None:
         self._flight.reconnected(remembered=remembered)
-        if not remembered:
-            # A broker that died may have taken them along.
-            self._owed |= self._told
-            self._told.clear()
-        self._owed = dict.fromkeys(self._owed, float("-inf"))
+        self._asked.reconnected(remembered=remembered)
 
     def _blame(self) -> None:
         """The connection ended: brokers read in order, so if it is for what we sent, it is for the first that was not
@@ -303,7 +297,7 @@ class Uplink:
         return False
 
     def _is_pending(self, what: What) -> bool:
-        return what in self._journal if isinstance(what, Key) else what in self._owed
+        return what in self._journal if isinstance(what, Key) else self._asked.owes(what)
 
     def _manifests_under_way(self) -> int:
         return sum(not isinstance(what, Key) for what, _ in self._unacknowledged.values())
@@ -316,25 +310,20 @@ class Uplink:
         self.counters.wire_bytes += size
 
     def _send_manifests(self, connection: Connection, now_s: float) -> None:
-        for manifest, told_at_s in list(self._told.items()):
-            # A broker's word is none: the bridge answers a manifest with a receipt that no longer asks for it.
-            if now_s - told_at_s >= self._receipt_timeout_s:
-                del self._told[manifest]
-                self._owed.setdefault(manifest, float("-inf"))
-        for manifest, sent_at_s in list(self._owed.items()):
-            if now_s - sent_at_s >= self._patience_s and manifest not in self._aside:
+        for manifest in self._asked.due(now_s):
+            if manifest not in self._aside:
                 self._send_manifest(connection, manifest, now_s)
 
     def _send_manifest(self, connection: Connection, manifest: bytes, now_s: float) -> None:
         encoded = self._manifests.get(manifest)
         if encoded is None:
             self.counters.unknown_manifests += 1
-            del self._owed[manifest]
+            self._asked.unknown(manifest)
             log.error("the bridge asks for the manifest %s, which is not kept here", manifest.hex())
         elif self._fits(connection, topics.MANIFEST, manifest, encoded):
             size = connection.packet_bytes(topics.MANIFEST, encoded)
             self._last = self._unacknowledged[connection.publish(topics.MANIFEST, encoded)] = manifest, size
-            self._owed[manifest] = now_s
+            self._asked.sent(manifest, now_s)
             self.counters.manifests += 1
             self.counters.wire_bytes += size
 
@@ -348,8 +337,7 @@ class Uplink:
                 self._flight.acknowledged(what, now_s)
             elif what is not None:
                 self._aside.through(what)
-                self._owed.pop(what, None)
-                self._told[what] = now_s
+                self._asked.taken_over(what, now_s)
         for mid, reason in happened.not_taken:
             # Sent again like any upload that gets no receipt: a broker's refusal is a matter of its settings.
             log.error("the broker refuses what we publish: %s; is %s allowed to?", reason, self._vin)
@@ -377,11 +365,7 @@ class Uplink:
                 self._flight.landed(known)
                 self.counters.refused += self._journal.discard([known])
                 log.warning("the bridge refuses upload %d of boot %s", known.sequence, known.boot.hex())
-        self._told = {manifest: at_s for manifest, at_s in self._told.items() if manifest in receipt.wanted}
-        for manifest in receipt.wanted:
-            # Receipts that were on their way when the manifest was sent still ask for it.
-            if now_s - self._told.get(manifest, float("-inf")) >= self._receipt_timeout_s:
-                self._owed.setdefault(manifest, float("-inf"))
+        self._asked.asked(receipt.wanted, now_s)
 
 
 @dataclass(frozen=True, slots=True)
