@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,15 @@ def victims(rng: random.Random) -> list[str]:
     return order
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_every_sample_arrives_once_whatever_is_killed(mosquitto: Mosquitto, tmp_path: Path, seed: int) -> None:
+@pytest.fixture
+def world(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path, mosquitto)
+    yield world
+    world.kill_bridge()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_every_sample_arrives_once_whatever_is_killed(world: World, seed: int) -> None:
     calm, shaken = (world.add_vehicle(vin, "demo-car") for vin in (CALM, SHAKEN))
     world.add_client()
     world.start_bridge()
@@ -76,9 +83,9 @@ def test_every_sample_arrives_once_whatever_is_killed(mosquitto: Mosquitto, tmp_
             time.sleep(rng.uniform(0.3, 1.2))
             assert agent.poll() is None, "the drive was over before everything was killed"
             if victim == "broker":
-                mosquitto.kill()
+                world.broker.kill()
                 time.sleep(rng.uniform(0, 0.3))
-                mosquitto.start()
+                world.broker.start()
             elif victim == "bridge":
                 world.kill_bridge()
                 world.start_bridge()
@@ -95,4 +102,3 @@ def test_every_sample_arrives_once_whatever_is_killed(mosquitto: Mosquitto, tmp_
     numbers = stored(world, SHAKEN)
     assert numbers["uploads"] == stored(world, CALM)["uploads"]
     assert (numbers["missing"], numbers["evicted"], numbers["refusals"]) == (0, 0, {})
-    world.kill_bridge()

@@ -72,17 +72,19 @@ def world(shared: Path, mosquitto_binary: str, tmp_path_factory: pytest.TempPath
     broker = Mosquitto(mosquitto_binary, folder)
     broker.start()
     world = World(folder, broker)
-    ids = {name: world.add_vehicle(vin, model) for name, (model, vin, _, _) in VEHICLES.items()}
-    world.vehicle_ids.update(ids)
-    world.add_client()
-    world.start_bridge()
-    for model, vin, log, nmea in VEHICLES.values():
-        options = ["--nmea", str(shared / "data" / nmea)] if nmea else []
-        world.drive(shared / "data" / log, vin, model, *options)
-    yield world
-    status = world.stop_bridge()
-    broker.kill()
-    assert status == 0, world.bridge_log()
+    try:
+        for name, (model, vin, _, _) in VEHICLES.items():
+            world.vehicle_ids[name] = world.add_vehicle(vin, model)
+        world.add_client()
+        world.start_bridge()
+        for model, vin, log, nmea in VEHICLES.values():
+            options = ["--nmea", str(shared / "data" / nmea)] if nmea else []
+            world.drive(shared / "data" / log, vin, model, *options)
+        yield world
+        assert world.stop_bridge() == 0, world.bridge_log()
+    finally:
+        world.kill_bridge()
+        broker.kill()
 
 
 @pytest.fixture
