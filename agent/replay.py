@@ -74,7 +74,7 @@ class Replay:
     """The profile's bus for an interface of the recording."""
 
 
-class _Over(Exception):  # noqa: N818
+class _EndedError(Exception):
     """The replay ends here."""
 
     def __init__(self, ended: Ended) -> None:
@@ -111,7 +111,7 @@ class _Player:
         )
 
     def play(self, batches: Iterator[list[Frame]], most_pending: int) -> None:
-        """Raises _Over when stopped, or when there is no room and no receipt comes."""
+        """Raises _EndedError when stopped, or when there is no room and no receipt comes."""
         for batch in batches:
             if batch:
                 self._at_ms = batch[-1].at_ms
@@ -119,10 +119,13 @@ class _Player:
             self._tick()
             self._wait_until(lambda: self._lift.journal.depth <= most_pending)
         if self._stop.is_set():
-            raise _Over(Ended.STOPPED)
+            raise _EndedError(Ended.STOPPED)
 
     def finish(self) -> None:
-        """The recording is over, as if the buses had fallen silent. Raises _Over when stopped or no receipt comes."""
+        """The recording is over, as if the buses had fallen silent.
+
+        Raises _EndedError when stopped, or when no receipt comes.
+        """
         self._collector.close(self._at_ms + 1, Reason.SLEEP)
         self._wait_until(lambda: self._lift.uplink.settled)
 
@@ -140,12 +143,12 @@ class _Player:
         heard, heard_s = counters.receipted + counters.refused, time.monotonic()
         while not reached():
             if self._stop.is_set():
-                raise _Over(Ended.STOPPED)
+                raise _EndedError(Ended.STOPPED)
             now = counters.receipted + counters.refused
             if now != heard:
                 heard, heard_s = now, time.monotonic()
             elif time.monotonic() - heard_s >= self._timeout_s:
-                raise _Over(Ended.TIMED_OUT)
+                raise _EndedError(Ended.TIMED_OUT)
             self._tick()
             self._lift.journal.wait_until_at_most(self._lift.journal.depth - 1, 0.05)
 
@@ -195,7 +198,7 @@ def replay(wanted: Replay, plan: Plan, report: Callable[[Progress], None], stop:
                 paced(batches, wanted.speed, time.monotonic, player.pause), 2 * wanted.settings.uplink.in_flight
             )
             player.finish()
-        except _Over as over:
+        except _EndedError as over:
             return Outcome(over.ended, player.progress, tuple(damage))
         finally:
             report(player.progress)

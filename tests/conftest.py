@@ -87,14 +87,17 @@ class Mosquitto:
             self.process = None
 
 
+def needed(program: str, package: str) -> str:
+    """Where a program is that a test cannot do without. Where it is absent the test is skipped, but in CI it fails."""
+    path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+    if path is None:
+        (pytest.fail if IN_CI else pytest.skip)(f"needs {program}: apt-get install {package}")
+    return path
+
+
 @pytest.fixture(scope="session")
 def mosquitto_binary() -> str:
-    binary = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-    if binary is None:
-        if IN_CI:
-            pytest.fail("mosquitto is absent: apt-get install mosquitto")
-        pytest.skip("needs mosquitto: apt-get install mosquitto")
-    return binary
+    return needed("mosquitto", "mosquitto")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 # Debian package → the program that shows it is there.
-NEEDED = {"mosquitto": "mosquitto", "curl": "curl"}
+NEEDED = {"mosquitto": "mosquitto", "curl": "curl", "openssl": "openssl"}
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

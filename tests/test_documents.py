@@ -74,7 +74,7 @@ def test_every_make_target_that_is_named_exists(document: Path) -> None:
 def test_every_extra_that_is_installed_exists(document: Path) -> None:
     for words in commands(document):
         if words[:2] == ["pip", "install"]:
-            named = re.fullmatch(r"canlift\[(\w+)\]", words[2])
+            named = re.fullmatch(r"\.\[(\w+)\]", words[2])
             assert named is not None
             assert named[1] in PROJECT["optional-dependencies"]
 

@@ -35,7 +35,7 @@ _BROKEN = (
 def messages(path: Path, losses: Losses) -> Iterator[can.Message]:
     """The messages of an `.mf4` file; times in seconds since the Unix epoch. Raises OSError and ValueError."""
     if importlib.util.find_spec("asammdf") is None:
-        raise ValueError(f"{path}: reading .mf4 needs asammdf: pip install 'canlift[mf4]'")
+        raise ValueError(f"{path}: reading .mf4 needs asammdf (the extra mf4): pip install asammdf")
     from asammdf.blocks.utils import MdfException  # Only here: it costs 0.4 s and 60 MB.
 
     with tempfile.TemporaryDirectory(prefix="canlift-") as folder:

@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,7 +18,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.conftest import IN_CI, ROOT, free_port
+from tests.conftest import ROOT, free_port, needed
 
 DEMO = [sys.executable, "-m", "demo"]
 TRUTH = json.loads((ROOT / "demo" / "drive.truth.json").read_text())
@@ -93,10 +92,7 @@ def listens(port: int) -> bool:
 
 @pytest.fixture
 def curl() -> None:
-    if shutil.which("curl") is None:
-        if IN_CI:
-            pytest.fail("curl is absent: apt-get install curl")
-        pytest.skip("needs curl: apt-get install curl")
+    needed("curl", "curl")
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 import threading
 import time
@@ -23,7 +22,7 @@ from contract.configuration import Duration
 from contract.receipt import Receipt
 from contract.wire import digest
 from tests.agent.bridge import Bridge, Mute, Wire, eventually, plain_payload
-from tests.conftest import Mosquitto, free_port
+from tests.conftest import Mosquitto, free_port, needed
 
 VIN = "VR3UPHNKSKT000001"
 BOOT = bytes(range(16))
@@ -309,13 +308,13 @@ def test_what_a_lost_connection_left_unsaid_is_sent_again_at_once(
             assert uplink.counters.published == 10
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificates with openssl")
 def test_a_broker_with_tls_is_believed_only_with_a_certificate_of_ours(
     mosquitto: Mosquitto, tmp_path: Path, journal: Journal, manifests: Manifests
 ) -> None:
     certificate, key, port = tmp_path / "broker.pem", tmp_path / "broker.key", free_port()
-    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
-    subprocess.run([*make.split(), "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    options = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    make = [needed("openssl", "openssl"), *options.split(), "-out", str(certificate), "-keyout", str(key)]
+    subprocess.run(make, check=True, capture_output=True)
     mosquitto.kill()
     # Started as root it would give that up, and could not read its key in root's folder.
     mosquitto.extra = f"user root\nlistener {port} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\n"
@@ -330,12 +329,12 @@ def test_a_broker_with_tls_is_believed_only_with_a_certificate_of_ours(
         assert len(bridge.held) == 5
 
 
-@pytest.mark.skipif(shutil.which("mosquitto_passwd") is None, reason="makes a password file with mosquitto_passwd")
 def test_a_broker_that_wants_a_password_gets_the_one_of_the_settings(
     mosquitto: Mosquitto, tmp_path: Path, journal: Journal, manifests: Manifests, caplog: pytest.LogCaptureFixture
 ) -> None:
     passwords, password = tmp_path / "passwords", tmp_path / "password"
-    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "vehicle", "s3cret"], check=True, capture_output=True)
+    make = [needed("mosquitto_passwd", "mosquitto"), "-b", "-c", str(passwords), "vehicle", "s3cret"]
+    subprocess.run(make, check=True, capture_output=True)
     password.write_text("s3cret\n")
     mosquitto.kill()
     mosquitto.extra = f"user root\nallow_anonymous false\npassword_file {passwords}\n"
