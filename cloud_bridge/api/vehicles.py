@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection as Names
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -29,9 +28,19 @@ class VehicleLinks(Document):
     telemetry: Link
 
 
+class ItemBranding(Document):
+    brand: str
+
+
 class Branding(Document):
     brand: str | UnsetType = UNSET
     label: str | UnsetType = UNSET
+
+
+class ItemExtension(Document):
+    """What was asked for with `extension`, as far as it is known."""
+
+    branding: ItemBranding
 
 
 class VehicleExtension(Document):
@@ -41,22 +50,40 @@ class VehicleExtension(Document):
     branding: Branding | UnsetType = UNSET
 
 
+class EmbeddedItemExtension(Document):
+    extension: ItemExtension
+
+
 class EmbeddedExtension(Document):
     extension: VehicleExtension
 
 
-class Vehicle(Document, kw_only=True):
+class Identity(Document, kw_only=True):
+    """What a vehicle says of itself, in the list and alone."""
+
     links: VehicleLinks = msgspec.field(name="_links")
     id: str
     vin: str
     motorization: Annotated[str, Meta(extra_json_schema={"enum": list(_MOTORIZATIONS)})] | UnsetType = UNSET
     created_at: DateTime
     updated_at: DateTime
+
+
+class VehicleItem(Identity, kw_only=True):
+    """A vehicle in the list."""
+
+    embedded: EmbeddedItemExtension | UnsetType = msgspec.field(name="_embedded", default=UNSET)
+
+
+class Vehicle(Identity, kw_only=True):
     embedded: EmbeddedExtension | UnsetType = msgspec.field(name="_embedded", default=UNSET)
 
 
+Identified = TypeVar("Identified", bound=Identity)
+
+
 class EmbeddedVehicles(Document):
-    vehicles: list[Vehicle]
+    vehicles: list[VehicleItem]
 
 
 class Vehicles(Collection):
@@ -67,23 +94,41 @@ def read_vehicles(call: Call) -> Vehicles:
     window = call.window
     unrestricted, vehicles = call.reader.vehicles(call.fleet_id, call.query[VIN_PREFIX], window.offset, window.limit)
     page = call.page(window.total(unrestricted))
-    extensions = call.query[VEHICLES_EXTENSION]
+    branding = "branding" in call.query[VEHICLES_EXTENSION]
     return Vehicles(
         links=page.links,
         total=page.total,
         total_page=page.total_page,
         current_page=page.current_page,
-        embedded=EmbeddedVehicles(vehicles=[_vehicle(vehicle, call, extensions, alone=False) for vehicle in vehicles]),
+        embedded=EmbeddedVehicles(vehicles=[_item(vehicle, call, branding=branding) for vehicle in vehicles]),
     )
 
 
 def read_vehicle(call: Call) -> Vehicle:
-    return _vehicle(call.vehicle, call, call.query[VEHICLE_EXTENSION], alone=True)
+    vehicle, extensions = call.vehicle, call.query[VEHICLE_EXTENSION]
+    document = _identified(Vehicle, vehicle, call)
+    extension = VehicleExtension()
+    if "onboardCapabilities" in extensions:
+        extension.onboard_capabilities = capabilities(call.service.served(vehicle.model))
+    label = call.service.label(vehicle.model)
+    if "branding" in extensions and (vehicle.brand or label):
+        extension.branding = Branding(brand=vehicle.brand or UNSET, label=label or UNSET)
+    if extension != VehicleExtension():
+        document.embedded = EmbeddedExtension(extension=extension)
+    return document
 
 
-def _vehicle(vehicle: port.Vehicle, call: Call, extensions: Names[str], alone: bool) -> Vehicle:
+def _item(vehicle: port.Vehicle, call: Call, *, branding: bool) -> VehicleItem:
+    document = _identified(VehicleItem, vehicle, call)
+    if branding and vehicle.brand:
+        extension = ItemExtension(branding=ItemBranding(brand=vehicle.brand))
+        document.embedded = EmbeddedItemExtension(extension=extension)
+    return document
+
+
+def _identified(document: type[Identified], vehicle: port.Vehicle, call: Call) -> Identified:
     links, fleet = call.links, call.fleet_id
-    document = Vehicle(
+    return document(
         links=VehicleLinks(
             self=links.vehicle(fleet, vehicle.id),
             fleet=links.fleet(fleet),
@@ -94,22 +139,7 @@ def _vehicle(vehicle: port.Vehicle, call: Call, extensions: Names[str], alone: b
         ),
         id=vehicle.id,
         vin=vehicle.vin,
+        motorization=vehicle.motorization if vehicle.motorization in _MOTORIZATIONS else UNSET,
         created_at=rfc3339(vehicle.created_at_ms),
         updated_at=rfc3339(vehicle.updated_at_ms),
     )
-    if vehicle.motorization in _MOTORIZATIONS:
-        document.motorization = vehicle.motorization
-    extension = VehicleExtension()
-    if "onboardCapabilities" in extensions:
-        extension.onboard_capabilities = capabilities(call.service.served(vehicle.model))
-    if "branding" in extensions:
-        extension.branding = _branding(vehicle, call.service.label(vehicle.model) if alone else "")
-    if extension != VehicleExtension():
-        document.embedded = EmbeddedExtension(extension=extension)
-    return document
-
-
-def _branding(vehicle: port.Vehicle, label: str) -> Branding | UnsetType:
-    """The brand, and the model's name, which the published list of vehicles does not have."""
-    branding = Branding(brand=vehicle.brand or UNSET, label=label or UNSET)
-    return UNSET if branding == Branding() else branding
