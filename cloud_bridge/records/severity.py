@@ -1,13 +1,13 @@
 """How grave an alert is, by its type.
 
-The published documents define three severities but not which type has which. The rule here is their wording, read with
-what owner's handbooks ask for:
+The published documents say what the three severities mean, not which type has which. The rule here is that meaning, read
+with what owner's handbooks ask for:
 
-* `Critical` ("starting prohibited without repair"): the handbook says stop, or the vehicle will not start: brakes,
+* `Critical`, not to be started before it is repaired: the handbook says stop, or the vehicle will not start: brakes,
   steering, oil pressure, engine temperature, a drive that has to be stopped, a start that is locked.
-* `Information` ("better to fix, but it is operating accurately"): nothing is broken, something is to be topped up,
-  closed, replaced or known: levels, openings at rest, a single lamp, comfort, the weather.
-* `Warning` ("should be fixed as soon as possible"): everything else.
+* `Information`, it works and can wait: nothing is broken, something is to be topped up, closed, replaced or known:
+  levels, openings at rest, a single lamp, comfort, the weather.
+* `Warning`, to be repaired soon: everything else.
 """
 
 from __future__ import annotations
