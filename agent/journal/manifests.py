@@ -12,6 +12,7 @@ import logging
 import os
 from pathlib import Path
 
+from agent.journal.segments import sync_folder
 from contract.wire import DIGEST_BYTES, digest
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Manifests:
             with unfinished.open("rb") as file:
                 os.fsync(file.fileno())
             unfinished.replace(path)
+            sync_folder(self.folder)
         else:
             os.utime(path)
         self._forget_the_oldest(path)

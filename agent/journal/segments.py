@@ -149,10 +149,10 @@ def append_durably(path: Path, size: int, records: Iterable[bytes]) -> None:
     finally:
         os.close(descriptor)
     if size == 0:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes a new file's name durable, which fdatasync of the file does not."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

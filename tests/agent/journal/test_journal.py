@@ -22,6 +22,7 @@ from agent.journal.journal import FULL, Eviction, Journal, JournalError, Stored
 from agent.journal.pending import Entry, Pending
 from agent.journal.segments import HEAD_BYTES, MARKER, Key, encode_record, read_segment, segment_files
 from contract.receipt import Receipt
+from tests.agent.journal.syncs import watched
 
 BOOT = bytes(range(16))
 OTHER_BOOT = bytes(range(16, 32))
@@ -136,6 +137,18 @@ def test_an_upload_is_written_when_its_flush_is_due_and_not_before(tmp_path: Pat
         clock.now_s = 10
         journal.tick()
         assert bytes_on_disk(tmp_path) == 2 * (HEAD_BYTES + 20)
+
+
+def test_what_was_flushed_was_synced_and_so_was_the_name_of_a_new_segment(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal, watched(lambda: bytes_on_disk(tmp_path)) as syncs:
+        fill(journal, range(3))
+        assert journal.flush()
+        first = bytes_on_disk(tmp_path)
+        assert syncs == [("fdatasync", first), ("fsync", first)]
+        fill(journal, range(3, 5))
+        assert journal.flush()
+        assert syncs[2:] == [("fdatasync", bytes_on_disk(tmp_path))]
+        assert bytes_on_disk(tmp_path) > first
 
 
 def test_an_urgent_upload_is_on_disk_at_once(tmp_path: Path) -> None:

@@ -7,12 +7,19 @@ from pathlib import Path
 
 from agent.journal.manifests import KEPT, Manifests
 from contract.wire import digest
+from tests.agent.journal.syncs import watched
 
 
 def test_a_manifest_is_kept_under_its_digest_over_a_restart(tmp_path: Path) -> None:
     manifest = Manifests(tmp_path / "manifests").put(b"encoded")
     assert manifest == digest(b"encoded")
     assert Manifests(tmp_path / "manifests").get(manifest) == b"encoded"
+
+
+def test_a_manifest_is_synced_before_it_has_its_name_and_the_name_after(tmp_path: Path) -> None:
+    with watched(lambda: [path.suffix for path in tmp_path.iterdir()]) as syncs:
+        Manifests(tmp_path).put(b"encoded")
+    assert syncs == [("fsync", [".new"]), ("fsync", [".cbor"])]
 
 
 def test_an_unknown_manifest_and_an_id_that_is_none_are_absent(tmp_path: Path) -> None:
