@@ -110,6 +110,18 @@ def test_a_value_that_is_not_available_or_out_of_range_is_absent_and_counted(pla
     assert total(batches, Count.INVALID) == 2
 
 
+def test_a_value_that_means_not_available_is_absent_even_if_it_lies_within_the_limits(tmp_path: Path) -> None:
+    profile = model.PROFILE.replace("invalid = [65535]", "invalid = [100]")
+    profile = profile.replace(
+        '"Cell.Current" = { class = "fast" }', '"Cell.Current" = { class = "fast", invalid = [0] }'
+    )
+    plan = model.plan(tmp_path, profile)
+    frames = [*awake(3001), motion(900, 100), cell(900, 0.0), motion(1900, 101), cell(1900, 1.0)]
+    batches = sampled(plan, frames)
+    assert grid(plan, batches, "Motion.Speed") == {0: None, 1000: None, 2000: 101, 3000: 101}
+    assert [*grid(plan, batches, "Cell.Current").values()][1:3] == [None, 1_000_000]
+
+
 def test_a_value_sent_while_the_bus_was_waking_up_never_counts(plan: Plan) -> None:
     frames = [
         *(state(at_ms, power=1) for at_ms in range(0, 1500, 100)),
