@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
+
 from cloud_bridge.store.port import StoreError
 
 SCHEMA = Path(__file__).parent.parent / "sql" / "sqlite"
@@ -44,6 +46,7 @@ class Database:
             )
         try:
             self._writer = self._connect()
+            _log_ahead(self._writer)
         except sqlite3.Error as error:
             raise StoreError(f"{path}: cannot be opened as a SQLite database: {error}") from error
         try:
@@ -60,7 +63,6 @@ class Database:
             self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -32000")
@@ -151,6 +153,21 @@ class Database:
             for statement in _statements(file.read_text(encoding="utf-8")):
                 connection.execute(statement)
             connection.execute("INSERT INTO schema_change (number, name) VALUES (?, ?)", (number, file.stem))
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+@retry(
+    retry=retry_if_exception(_is_busy),
+    wait=wait_random_exponential(multiplier=0.01, max=0.5),
+    stop=stop_after_delay(BUSY_TIMEOUT_S),
+    reraise=True,
+)
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """WAL mode, which the file remembers. SQLite does not wait when several programs switch a new file at once."""
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def schema_changes() -> dict[int, Path]:
