@@ -30,7 +30,15 @@ def unmet(drive: Drive, partner: Partner) -> list[str]:
         return [f"GET status answered {status.status}: {status.text}"]
     if drive.truth is None:
         return []
-    return [*_wrong_status(drive.truth, status.body), *_wrong_trips(drive.truth["trips"], partner.trips())]
+    return wrong(drive.truth, status.body, partner.trips())
+
+
+def wrong(truth: dict[str, Any], status: dict[str, Any], trips: list[dict[str, Any]]) -> list[str]:
+    """What a status and trips say that is not so, or do not say."""
+    try:
+        return [*_wrong_status(truth, status), *_wrong_trips(truth["trips"], trips)]
+    except (KeyError, IndexError) as absent:
+        return [f"{absent} is not shown"]
 
 
 def _wrong_status(truth: dict[str, Any], status: dict[str, Any]) -> Iterator[str]:
