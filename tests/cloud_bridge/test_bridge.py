@@ -258,6 +258,7 @@ def test_what_was_not_committed_when_the_bridge_died_comes_again_from_the_broker
             while not stored(settings):  # Until it listens.
                 assert time.monotonic() < until_s
                 publish(BOOT.payload(0))
+                time.sleep(0.3)
             elsewhere.execute("BEGIN IMMEDIATE")
             publish(BOOT.payload(1))
             time.sleep(0.5)
