@@ -1,7 +1,7 @@
 """How grave an alert is, by its type.
 
-The published documents say what the three severities mean, not which type has which. The rule here is that meaning, read
-with what owner's handbooks ask for:
+The published documents say what the three severities mean, not which type has which. The rule here is that meaning,
+read with what owner's handbooks ask for:
 
 * `Critical`, not to be started before it is repaired: the handbook says stop, or the vehicle will not start: brakes,
   steering, oil pressure, engine temperature, a drive that has to be stopped, a start that is locked.
