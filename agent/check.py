@@ -21,7 +21,7 @@ from agent.plan.compiling import compile_plan
 from agent.plan.plan import Plan, PlannedGroup, PlannedSignal
 from agent.plan.values import UNLIMITED
 from agent.profiles import UnknownModelError, find_profile
-from agent.settings import load_settings
+from agent.settings.agent import load_settings
 from contract.configuration import ConfigurationError, Duration
 from contract.manifest import Signal
 from contract.served import served_by

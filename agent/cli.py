@@ -26,7 +26,7 @@ from agent.plan.compiling import compile_plan
 from agent.profiles import UnknownModelError, find_profile, known_models
 from agent.replay import TIMEOUT_S, Ended, Outcome, Replay, replay
 from agent.run import run
-from agent.settings import Settings, load_settings, vin_problem
+from agent.settings.agent import Settings, load_settings, vin_problem
 from agent.show import ProgressDisplay
 from agent.uplink.connection import CredentialsError
 from contract.configuration import ConfigurationError, Duration

@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.journal.inventory import JOURNAL, MANIFESTS
 from agent.journal.journal import Journal
 from agent.journal.manifests import Manifests
-from agent.settings import Settings
+from agent.settings.agent import Settings
 from agent.uplink.uplink import Uplink
 from contract.manifest import Manifest, encode_manifest
 

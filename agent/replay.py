@@ -32,7 +32,7 @@ from agent.lifting import Lifting, Progress, lifting, state_of
 from agent.pacing import paced
 from agent.plan.plan import Plan
 from agent.sampling.sampler import Sampler
-from agent.settings import Settings
+from agent.settings.agent import Settings
 from contract.manifest import manifest_id
 from contract.upload import Reason
 

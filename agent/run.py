@@ -22,7 +22,7 @@ from agent.journal.numbering import Numbering, boot_of_this_start
 from agent.lifting import Progress, lifting
 from agent.plan.plan import Plan
 from agent.sampling.sampler import Sampler
-from agent.settings import Settings
+from agent.settings.agent import Settings
 from agent.system_clock import monotonic_ms, system_anchor
 from contract.upload import Reason
 

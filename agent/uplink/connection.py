@@ -22,7 +22,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.settings import Tls, UplinkSettings
+from agent.settings.uplink import Tls, UplinkSettings
 from contract import topics
 from contract.receipt import MAXIMUM_BYTES
 

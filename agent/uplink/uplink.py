@@ -35,7 +35,7 @@ from tenacity.wait import wait_random_exponential
 from agent.journal.journal import Journal, Stored
 from agent.journal.manifests import Manifests
 from agent.journal.segments import Key
-from agent.settings import UplinkSettings
+from agent.settings.uplink import UplinkSettings
 from agent.uplink.aside import Aside, What
 from agent.uplink.asked import Asked
 from agent.uplink.connection import Connection, ConnectionLostError, Happened, password_in, tls_context

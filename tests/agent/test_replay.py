@@ -19,7 +19,8 @@ from agent.lifting import Progress
 from agent.plan.compiling import compile_plan
 from agent.plan.plan import Plan
 from agent.replay import Ended, Outcome, Replay, replay
-from agent.settings import Settings, UplinkSettings
+from agent.settings.agent import Settings
+from agent.settings.uplink import UplinkSettings
 from contract.configuration import Duration
 from contract.manifest import encode_manifest, manifest_id
 from contract.upload import AnchorSource, Count, Reason, Upload, decode_upload, read_header

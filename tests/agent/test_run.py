@@ -15,7 +15,9 @@ from agent.journal.segments import Key
 from agent.lifting import Progress
 from agent.plan.compiling import compile_plan
 from agent.run import run
-from agent.settings import BusSettings, Settings, UplinkSettings
+from agent.settings.agent import Settings
+from agent.settings.bus import BusSettings
+from agent.settings.uplink import UplinkSettings
 from contract.configuration import Duration
 from contract.upload import Count, Reason, decode_upload, read_header
 from tests.agent.bridge import Bridge, eventually

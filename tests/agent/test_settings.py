@@ -8,7 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.settings import BusSettings, GnssSettings, JournalSettings, Settings, UplinkSettings, load_settings
+from agent.settings.agent import Settings, load_settings
+from agent.settings.bus import BusSettings
+from agent.settings.gnss import GnssSettings
+from agent.settings.journal import JournalSettings
+from agent.settings.uplink import UplinkSettings
 from contract.configuration import ConfigurationError
 from contract.profile import load_profile
 from tests.conftest import ROOT

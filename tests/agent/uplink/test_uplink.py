@@ -15,7 +15,7 @@ import pytest
 from agent.journal.journal import Journal
 from agent.journal.manifests import Manifests
 from agent.journal.segments import Key
-from agent.settings import Tls, UplinkSettings
+from agent.settings.uplink import Tls, UplinkSettings
 from agent.uplink.connection import CredentialsError
 from agent.uplink.uplink import Uplink
 from contract.configuration import Duration

@@ -1,0 +1,1 @@
+"""The agent's settings, a module for each section of `agent.toml`."""

@@ -1,0 +1,24 @@
+"""[buses.<name>]: the interface of a bus."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class BusSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A python-can interface."""
+
+    channel: str
+    interface: str = "socketcan"
+    bitrate: int | None = None
+    """Bits per second, for adapters that set it; SocketCAN's is set by the system."""
+    fd: bool = False
+
+    def options(self) -> dict[str, int | bool]:
+        """What python-can takes besides interface and channel."""
+        options: dict[str, int | bool] = {}
+        if self.bitrate is not None:
+            options["bitrate"] = self.bitrate
+        if self.fd:
+            options["fd"] = True
+        return options

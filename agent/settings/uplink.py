@@ -1,0 +1,86 @@
+"""[uplink]: where uploads go, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from contract.configuration import Duration, Keys
+
+_MQTT_PORT = 1883
+_MQTT_TLS_PORT = 8883
+
+
+class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Certificates, PEM files. The vehicle's own is named by its VIN."""
+
+    ca: Path | None = None
+    """Who signed the brokers' certificates; the system's authorities when absent."""
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+class UplinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    brokers: tuple[str, ...] = ("127.0.0.1:1883",)
+    """`host` or `host:port`, tried in turn."""
+    protocol: Literal[4, 5] = 5
+    """MQTT 5, or 4 for MQTT 3.1.1."""
+    user: str | None = None
+    password_file: Path | None = None
+    """The password is its first line."""
+    tls: Tls | None = None
+    receipt_timeout: Duration = Duration(30_000)
+    """An upload without a receipt is sent again after this time."""
+    connect_timeout: Duration = Duration(10_000)
+    keepalive: Duration = Duration(60_000)
+    first_backoff: Duration = Duration(1_000)
+    longest_backoff: Duration = Duration(60_000)
+    in_flight: int = 32
+    """Uploads sent and not yet receipted."""
+    in_flight_bytes: int = 1 << 20
+
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of each broker."""
+        default = _MQTT_TLS_PORT if self.tls else _MQTT_PORT
+        return tuple(_address(broker, default) for broker in self.brokers)
+
+    def within(self, folder: Path) -> UplinkSettings:
+        """With its paths, which are relative to `folder`, absolute."""
+        tls = self.tls
+        if tls is not None:
+            tls = Tls(*(file and folder / file for file in (tls.ca, tls.certificate, tls.key)))
+        return msgspec.structs.replace(self, tls=tls, password_file=self.password_file and folder / self.password_file)
+
+    def contradictions(self) -> Iterator[tuple[Keys, str]]:
+        """What is wrong, with its place below [uplink]."""
+        if not self.brokers:
+            yield ("brokers",), "at least one broker is needed"
+        for index, broker in enumerate(self.brokers):
+            try:
+                _address(broker, _MQTT_PORT)
+            except ValueError as wrong:
+                yield ("brokers", index), str(wrong)
+        if self.tls is not None and (self.tls.certificate is None) != (self.tls.key is None):
+            yield ("tls",), "certificate and key go together: give both or none"
+        if self.password_file is not None and self.user is None:
+            yield ("password_file",), "a password needs a user"
+        for name, value in (("in_flight", self.in_flight), ("in_flight_bytes", self.in_flight_bytes)):
+            if value < 1:
+                yield (name,), f"expected 1 or more, found {value}"
+        # MQTT carries the keep-alive in whole seconds, 16 bits.
+        if not 1000 <= self.keepalive <= 65_535_000:
+            yield ("keepalive",), f"expected 1 s to 18 h, found {self.keepalive}"
+
+
+def _address(broker: str, default_port: int) -> tuple[str, int]:
+    """`host`, `host:port`, `[IPv6 address]` or `[IPv6 address]:port`. Raises ValueError."""
+    host, colon, port = broker.rpartition(":")
+    if not colon or broker.endswith("]"):
+        host, port = broker, str(default_port)
+    bare_ipv6 = ":" in host and not (host.startswith("[") and host.endswith("]"))
+    if not host or bare_ipv6 or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65_536:
+        raise ValueError(f'expected "host" or "host:port", found {broker!r}')
+    return host.removeprefix("[").removesuffix("]"), int(port)
