@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contract.configuration import ConfigurationError, Problem, nearest
-from contract.profile import Profile, load_profile
+from contract.profile.profile import Profile, load_profile
 
 DERIVATION = 2
 """Raised when the same uploads under the same profile give other records than before: all are derived again then."""

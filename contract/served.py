@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from contract.catalog import ENERGIES, ENGINES, LOCKED_STATES, OPENINGS
-from contract.profile import Profile
+from contract.profile.profile import Profile
 
 Needs = tuple[tuple[str, ...], ...]
 """All groups must be met, each by any one of its data."""

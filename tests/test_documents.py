@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.profile import load_profile
+from contract.profile.profile import load_profile
 from tests.conftest import ROOT, Mosquitto, free_port
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

@@ -18,7 +18,7 @@ from agent.plan.compiling import compile_plan
 from agent.sampling.sampler import Sampler
 from cloud_bridge.records.model import Value
 from cloud_bridge.unify.unifier import Unifier
-from contract.profile import load_profile
+from contract.profile.profile import load_profile
 from contract.served import served_by
 from contract.upload import Anchor, AnchorSource, Reason, Upload
 

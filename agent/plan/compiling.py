@@ -24,7 +24,8 @@ from agent.plan.values import bounds, fixed_point, manifest_signal, reader
 from contract.configuration import ConfigurationError, Document, Problem
 from contract.expressions import Value
 from contract.manifest import Group, Manifest, Sampling, manifest_id
-from contract.profile import RECEIVER, RECEIVER_SIGNALS, Profile, load_profile
+from contract.profile.devices import RECEIVER, RECEIVER_SIGNALS
+from contract.profile.profile import Profile, load_profile
 from contract.wire import WireError
 
 _RECEIVER_CYCLE_MS = 1000

@@ -17,7 +17,9 @@ from agent.plan.values import manifest_signal as as_sent
 from contract.configuration import Document, Keys, Problem, nearest
 from contract.expressions import Expression
 from contract.manifest import Signal as ManifestSignal
-from contract.profile import RECEIVER, RECEIVER_SIGNALS, Profile, Signal
+from contract.profile.devices import RECEIVER, RECEIVER_SIGNALS
+from contract.profile.profile import Profile
+from contract.profile.signals import Signal
 
 
 class Place(NamedTuple):

@@ -27,7 +27,7 @@ from agent.databases.loading import Finding
 from agent.decode.checksums import Checker
 from contract.expressions import Expression, Value
 from contract.manifest import Manifest
-from contract.profile import Profile
+from contract.profile.profile import Profile
 
 DECLARED_GRACE_MS = 2_000
 OBSERVED_GRACE_MS = 5_000

@@ -13,7 +13,8 @@ from contract.catalog import DATA, Datum, Kind
 from contract.configuration import Keys, nearest
 from contract.expressions import Expression, Value
 from contract.manifest import Signal
-from contract.profile import Lamp, Mapping, Profile
+from contract.profile.data import Lamp, Mapping
+from contract.profile.profile import Profile
 from contract.units import UnitError, conversion
 
 Find = Callable[[str], Signal | None]

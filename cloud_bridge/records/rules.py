@@ -6,7 +6,7 @@ import msgspec
 
 from cloud_bridge.records.trips import TripRule
 from contract.configuration import Duration
-from contract.profile import Profile
+from contract.profile.profile import Profile
 
 
 class Rules(msgspec.Struct, frozen=True):

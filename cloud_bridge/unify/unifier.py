@@ -32,7 +32,8 @@ from cloud_bridge.unify.formulas import Formula, Formulas
 from cloud_bridge.unify.sample import Sample
 from contract.catalog import DATA, Datum, Kind
 from contract.manifest import Manifest, Signal
-from contract.profile import Lamp, Mapping, Profile
+from contract.profile.data import Lamp, Mapping
+from contract.profile.profile import Profile
 from contract.upload import Upload
 
 _FIX = "position.fix"

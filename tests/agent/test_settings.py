@@ -14,7 +14,7 @@ from agent.settings.gnss import GnssSettings
 from agent.settings.journal import JournalSettings
 from agent.settings.uplink import UplinkSettings
 from contract.configuration import ConfigurationError
-from contract.profile import load_profile
+from contract.profile.profile import load_profile
 from tests.conftest import ROOT
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from contract.configuration import ConfigurationError
 from contract.expressions import compile_expression
-from contract.profile import RECEIVER_SIGNALS, Lamp, Mapping, Profile, load_profile
+from contract.profile.data import Lamp, Mapping
+from contract.profile.devices import RECEIVER_SIGNALS
+from contract.profile.profile import Profile, load_profile
 
 RIGHT = """
 model = "small-car"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.catalog import DATA
-from contract.profile import load_profile
+from contract.profile.profile import load_profile
 from contract.served import PUBLISHED, TRIP, Served, served_by
 
 HEAD = """

@@ -13,7 +13,7 @@ from agent.bus.losses import Damage, Losses
 from agent.bus.recording import Recording, RecordingError
 from agent.gnss.fix import Fix, raw_values, to_frame, utc_ms
 from agent.gnss.recorded import fixes, merged
-from contract.profile import RECEIVER_SIGNALS
+from contract.profile.devices import RECEIVER_SIGNALS
 
 START = datetime.datetime(2021, 7, 26, 5, 0, tzinfo=datetime.UTC)
 START_UTC_MS = int(START.timestamp() * 1000)

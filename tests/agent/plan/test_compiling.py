@@ -9,7 +9,7 @@ from agent.plan.plan import Plan, PlannedSignal
 from agent.plan.values import bounds
 from contract.configuration import ConfigurationError
 from contract.manifest import Sampling
-from contract.profile import RECEIVER_SIGNALS
+from contract.profile.devices import RECEIVER_SIGNALS
 from tests.agent import model
 
 PROFILES = sorted((Path(__file__).resolve().parents[3] / "config" / "vehicles").glob("*.toml"))

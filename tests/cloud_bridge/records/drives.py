@@ -20,7 +20,7 @@ from cloud_bridge.records.rules import Rules, rules
 from cloud_bridge.records.timeline import timeline
 from cloud_bridge.unify.unifier import Unifier
 from contract.manifest import manifest_id
-from contract.profile import load_profile
+from contract.profile.profile import load_profile
 from contract.upload import Anchor, AnchorSource, Reason, Upload
 from tests.cloud_bridge.records.flows import VIN, Records, fold
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cloud_bridge.records.rules import rules
-from contract.profile import load_profile
+from contract.profile.profile import load_profile
 from tests.cloud_bridge.records.drives import PROFILES
 from tests.cloud_bridge.records.flows import VIN
 

@@ -12,7 +12,7 @@ from cloud_bridge.unify.sample import Sample
 from cloud_bridge.unify.unifier import Unifier
 from contract.catalog import DATA
 from contract.manifest import Group, Manifest, Sampling, Signal
-from contract.profile import Profile, load_profile
+from contract.profile.profile import Profile, load_profile
 from contract.upload import Change, Grid, Ledger, Reason, Upload
 
 PROFILE = """

@@ -1,0 +1,16 @@
+"""[buses]: which databases describe which bus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from contract.expressions import Expression
+
+
+class Bus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    databases: tuple[Path, ...]
+    """Relative to the profile in the file; absolute once loaded."""
+    valid_when: Expression | None = None
+    """For every signal of the bus but those that the condition itself reads."""
