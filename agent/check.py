@@ -24,6 +24,7 @@ from agent.profiles import UnknownModelError, find_profile
 from agent.settings.agent import load_settings
 from contract.configuration import ConfigurationError, Duration
 from contract.manifest import Signal
+from contract.profile.devices import RECEIVER
 from contract.served import served_by
 
 HOURS_A_DAY = 2
@@ -77,8 +78,7 @@ def estimate(plan: Plan) -> Estimate:
     for group in plan.groups:
         rows = plan.driving_cadence_ms / group.interval_ms
         for number in group.signals:
-            layout = plan.signals[number].layout
-            bits = 32 if layout is None else layout.length
+            bits = plan.signals[number].layout.length
             typical += rows * TYPICAL_SAMPLE_BYTES
             worst += rows * (bits + 2) / 8
             if group.on_change:
@@ -190,9 +190,9 @@ def _cadence(group: PlannedGroup, plan: Plan) -> str:
 
 def _counts_when(plan: Plan, signal: PlannedSignal, sent: Signal) -> Iterator[str]:
     """What applies to this signal; conditions of its bus are shown with the bus."""
-    if signal.layout is None:
+    message = plan.messages[signal.message]
+    if message.bus == RECEIVER:
         yield "with a fix"
-        return
     if signal.invalid:
         yield "not raw " + ", ".join(map(str, sorted(signal.invalid)))
     low, high = (
@@ -204,9 +204,9 @@ def _counts_when(plan: Plan, signal: PlannedSignal, sent: Signal) -> Iterator[st
         yield f"{low} to {high}"
     elif low or high:
         yield f"at least {low}" if low else f"at most {high}"
-    bus = plan.profile.buses[plan.messages[signal.message].bus].valid_when
+    bus = plan.profile.buses.get(message.bus)
     for condition in signal.conditions:
-        if plan.conditions[condition] != bus:
+        if bus is None or plan.conditions[condition] != bus.valid_when:
             yield plan.conditions[condition].text
 
 

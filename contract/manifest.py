@@ -54,7 +54,7 @@ class Signal:
     """One collected signal. `physical = raw * scale + offset`, in `unit` as the database spells it."""
 
     name: str
-    """`Message.Signal`, unique in the manifest; `GNSS.*` for the receiver's own values."""
+    """`Message.Signal`, unique in the manifest; so are device messages (`contract.profile.devices`)."""
     scale: float = 1
     offset: float = 0
     unit: str = ""

@@ -1,14 +1,8 @@
 """Fixes: what a GNSS receiver says about one instant, and the frame that carries it to the sampler.
 
-A fix goes the way of every other value: as a frame of a bus called `GNSS`, with the signals of
-`contract.profile.RECEIVER_SIGNALS`, decoded, checked, sampled and sent like those of a CAN bus. The payload,
-little-endian:
-
-    i32 longitude, i32 latitude (1e-7 degrees), i32 altitude (0.1 m), i32 heading (0.1 degrees), i32 satellites,
-    i32 fix (2 or 3), i32 speed (0.01 km/h), i64 UTC (Unix milliseconds)
-
-The least number of each width stands for "not available". A receiver without a fix says so: every value is absent then,
-and no position is ever made of zeros.
+A fix is the device message `GNSS` (`agent.devices.messages`) with one thing more behind its signals: the UTC in Unix
+milliseconds, 64 bits, signed, the least number where it is not known. A receiver without a fix says so: every value is
+absent then, and no position is ever made of zeros.
 """
 
 from __future__ import annotations
@@ -17,10 +11,11 @@ import struct
 from typing import Literal, NamedTuple
 
 from agent.bus.frame import Frame
+from agent.devices.messages import decoder, frame
+from contract.profile.devices import RECEIVER, RECEIVER_SIGNALS
 
-BUS = "GNSS"
-_PAYLOAD = struct.Struct("<7iq")
-_ABSENT = -(1 << 31)
+BUS = RECEIVER
+_UTC = struct.Struct("<q")
 _ABSENT_UTC = -(1 << 63)
 
 
@@ -53,17 +48,15 @@ def to_frame(fix: Fix) -> Frame:
         fix.fix,
         _raw(fix.speed_kmh, 100),
     )
-    utc_ms = _ABSENT_UTC if fix.utc_ms is None else fix.utc_ms
-    return Frame(fix.at_ms, BUS, 0, False, _PAYLOAD.pack(*(_ABSENT if v is None else v for v in values), utc_ms))
+    return frame(fix.at_ms, BUS, values, _UTC.pack(_ABSENT_UTC if fix.utc_ms is None else fix.utc_ms))
 
 
-def raw_values(payload: bytes) -> tuple[int | None, ...]:
-    """The raw values of `RECEIVER_SIGNALS`, in their order."""
-    return tuple(None if value == _ABSENT else value for value in _PAYLOAD.unpack(payload)[:-1])
+raw_values = decoder(BUS, [signal.name.partition(".")[2] for signal in RECEIVER_SIGNALS])
+"""From a payload to the raw values of `RECEIVER_SIGNALS`, in their order."""
 
 
 def utc_ms(payload: bytes) -> int | None:
-    value: int = _PAYLOAD.unpack(payload)[-1]
+    value: int = _UTC.unpack_from(payload, 4 * len(RECEIVER_SIGNALS))[0]
     return None if value == _ABSENT_UTC else value
 
 

@@ -16,7 +16,7 @@ from agent.databases.layouts import MessageLayout
 from agent.databases.loading import DatabaseError, Loaded, load
 from agent.decode.checksums import Checker, checksum_checker
 from agent.decode.decoders import raw_decoder
-from agent.gnss import fix as gnss
+from agent.devices.messages import decoder as device_decoder
 from agent.plan.places import Place, Places
 from agent.plan.plan import FrameKey, Plan, PlannedClock, PlannedGroup, PlannedMessage, PlannedSignal
 from agent.plan.published import mapping_problems
@@ -24,15 +24,9 @@ from agent.plan.values import bounds, fixed_point, manifest_signal, reader
 from contract.configuration import ConfigurationError, Document, Problem
 from contract.expressions import Value
 from contract.manifest import Group, Manifest, Sampling, manifest_id
-from contract.profile.devices import RECEIVER, RECEIVER_SIGNALS
+from contract.profile.devices import DEVICES, RECEIVER_SIGNALS
 from contract.profile.profile import Profile, load_profile
 from contract.wire import WireError
-
-_RECEIVER_CYCLE_MS = 1000
-_RECEIVER_LIMITS = {
-    "GNSS.Longitude": 1_800_000_000,
-    "GNSS.Latitude": 900_000_000,
-}
 
 
 def compile_plan(file: Path, *, cadence_ms: int | None = None) -> Plan:
@@ -70,6 +64,7 @@ class _Compiler:
         self._places = Places(profile, databases, document)
         self._driving_ms = int(cadence_ms or profile.cadence.driving)
         self._parked_ms = int(cadence_ms or profile.cadence.parked)
+        self._receiver = [signal.name for signal in RECEIVER_SIGNALS] if profile.gnss.source == "receiver" else []
 
     def compile(self) -> Plan:
         groups = self._groups()
@@ -77,6 +72,8 @@ class _Compiler:
         places = self._places
         for name in sent:
             places.find(name, ("signals", name))
+        for name in self._receiver:
+            places.find(name, ("gnss",))
         applying = places.conditions_of_all([*sent, *places.clock_names()])
         for key, text in mapping_problems(self._profile, places.manifest_signal):
             places.report(key, text)
@@ -108,7 +105,7 @@ class _Compiler:
         return groups
 
     def _plan(self, groups: list[tuple[PlannedGroup, list[str]]], applying: dict[str, tuple[int, ...]]) -> Plan:
-        receiver = [signal.name for signal in RECEIVER_SIGNALS] if self._profile.gnss.source == "receiver" else []
+        receiver = self._receiver
         sent = [name for _, names in groups for name in names]
         planned_groups = [group for group, _ in groups]
         if receiver:
@@ -122,12 +119,8 @@ class _Compiler:
         wanted: dict[str, list[str]] = {}
         for name in numbers:
             wanted.setdefault(name.partition(".")[0], []).append(name)
-        for message_name, names in wanted.items():
+        for names in wanted.values():
             index = len(messages)
-            if message_name == RECEIVER:
-                messages.append(_receiver_message([numbers[name] for name in names], planned_groups))
-                signals.update((numbers[name], _receiver_signal(name, index, slot)) for slot, name in enumerate(names))
-                continue
             messages.append(self._planned_message(names, numbers, on_change, planned_groups))
             for slot, name in enumerate(names):
                 signals[numbers[name]] = self._planned_signal(name, index, slot, applying.get(name, ()))
@@ -153,13 +146,15 @@ class _Compiler:
     ) -> PlannedMessage:
         place = self._places.found[names[0]]
         layouts = [self._places.found[name].signal for name in names]
+        short = [layout.name for layout in layouts]
         checksum, counter = self._integrity(place)
+        device = place.bus in DEVICES
         return PlannedMessage(
             name=place.message.name,
             bus=place.bus,
             id=place.message.id,
             extended=place.message.extended,
-            decode=raw_decoder(place.message, [layout.name for layout in layouts]),
+            decode=(device_decoder(place.bus, short) if device else raw_decoder(place.message, short)),
             signals=tuple(numbers[name] for name in names),
             needed_bytes=max((layout.payload_bytes for layout in layouts if not layout.multiplexer), default=0),
             cycle_ms=place.message.cycle_ms or None,
@@ -174,6 +169,7 @@ class _Compiler:
             counter=counter,
             clock=self._profile.clock is not None and self._profile.clock.source in names,
             leads=_led([numbers[name] for name in names], groups),
+            device=device,
         )
 
     def _integrity(self, place: Place) -> tuple[Checker | None, Callable[[bytes], int | None] | None]:
@@ -245,9 +241,7 @@ class _Compiler:
         )
 
     def _manifest(self, groups: list[PlannedGroup], names: list[str]) -> Manifest:
-        sent = {signal.name: signal for signal in RECEIVER_SIGNALS} | {
-            name: manifest_signal(name, place.signal) for name, place in self._places.found.items()
-        }
+        sent = {name: manifest_signal(name, place.signal) for name, place in self._places.found.items()}
         manifest = Manifest(
             self._profile.model,
             tuple(
@@ -293,24 +287,3 @@ def _led(signals: Sequence[int], groups: Sequence[PlannedGroup]) -> tuple[tuple[
         for index, group in enumerate(groups)
         if group.follows is not None and group.follows in signals
     )
-
-
-def _receiver_message(numbers: list[int], groups: Sequence[PlannedGroup]) -> PlannedMessage:
-    return PlannedMessage(
-        name=RECEIVER,
-        bus=gnss.BUS,
-        id=0,
-        extended=False,
-        decode=gnss.raw_values,
-        signals=tuple(numbers),
-        needed_bytes=0,
-        cycle_ms=_RECEIVER_CYCLE_MS,
-        multiplexed=False,
-        leads=_led(numbers, groups),
-    )
-
-
-def _receiver_signal(name: str, message: int, slot: int) -> PlannedSignal:
-    signal = next(signal for signal in RECEIVER_SIGNALS if signal.name == name)
-    limit = _RECEIVER_LIMITS.get(name, 1 << 31)
-    return PlannedSignal(name, message, slot, -limit, limit, frozenset(), (), reader(signal), None)

@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from agent.databases.layouts import UNSENT_ID, MessageLayout, SignalLayout
 from agent.databases.loading import Loaded
+from agent.devices.messages import layout as device_layout
 from agent.plan.published import expression_problems
 from agent.plan.values import manifest_signal as as_sent
 from contract.configuration import Document, Keys, Problem, nearest
 from contract.expressions import Expression
 from contract.manifest import Signal as ManifestSignal
-from contract.profile.devices import RECEIVER, RECEIVER_SIGNALS
+from contract.profile.devices import DEVICES
 from contract.profile.profile import Profile
 from contract.profile.signals import Signal
 
@@ -26,6 +27,7 @@ class Place(NamedTuple):
     """Where a signal is found."""
 
     bus: str
+    """For a device message, its own name."""
     message: MessageLayout
     signal: SignalLayout
 
@@ -45,6 +47,8 @@ class Places:
                     if layout.id != UNSENT_ID and layout.name not in seen:
                         seen.add(layout.name)
                         self._messages.setdefault(layout.name, []).append((bus, layout))
+        for device in DEVICES:
+            self._messages.setdefault(device, [(device, device_layout(device))])
         self.problems: list[Problem] = []
         self.found: dict[str, Place] = {}
         self.conditions: dict[Expression, int] = {}
@@ -64,7 +68,7 @@ class Places:
         return found
 
     def find(self, name: str, keys: Keys) -> Place | None:
-        """Where a bus signal is; reports what is wrong with it, once."""
+        """Where a signal is; reports what is wrong with it, once."""
         if name in self.found:
             return self.found[name]
         message_name, _, signal_name = name.partition(".")
@@ -93,9 +97,6 @@ class Places:
 
     def manifest_signal(self, name: str) -> ManifestSignal | None:
         """As it will be sent; None, reported before, where there is no such signal."""
-        for signal in RECEIVER_SIGNALS:
-            if signal.name == name:
-                return signal
         place = self.found.get(name)
         return None if place is None else as_sent(name, place.signal)
 
@@ -127,17 +128,14 @@ class Places:
         message = self._profile.messages.get(message_name)
         if message is not None and message.valid_when is not None and name not in message.valid_when.names:
             yield ("messages", message_name, "valid_when"), message.valid_when
-        whole_bus = self._profile.buses[bus].valid_when
-        if whole_bus is not None and name not in whole_bus.names:
-            yield ("buses", bus, "valid_when"), whole_bus
+        settings = self._profile.buses.get(bus)  # None for a device.
+        if settings is not None and settings.valid_when is not None and name not in settings.valid_when.names:
+            yield ("buses", bus, "valid_when"), settings.valid_when
 
     def _check(self, expression: Expression, keys: Keys) -> None:
         """That its signals are there and have the values that it compares them with."""
         for name in expression.names:
-            if name.partition(".")[0] == RECEIVER:
-                self.report(keys, f"{name}: a condition cannot read the receiver")
-            else:
-                self.find(name, keys)
+            self.find(name, keys)
         for wrong_keys, text in expression_problems(expression, keys, self.manifest_signal):
             self.report(wrong_keys, text)
 

@@ -59,16 +59,14 @@ class PlannedSignal:
     """Indices of the conditions that must hold."""
     read: Callable[[int], Value]
     """The value as conditions see it: by its name if it has one, else physical."""
-    layout: SignalLayout | None
-    """As the database has it; None for the receiver's."""
+    layout: SignalLayout
+    """As the database has it; a device message's as if one had."""
     fixed: Callable[[int], int | None] | None = None
     """For a floating-point signal: its bits as a fixed-point number, None for what is no number. Limits are on that."""
 
     @property
     def largest_sample_bits(self) -> int:
         """What a sample takes on the wire where nothing foretells it."""
-        if self.layout is None:
-            return 32 + CODE_BITS
         return (64 if self.layout.is_float else self.layout.length) + CODE_BITS
 
 
@@ -98,12 +96,15 @@ class PlannedMessage:
     clock: bool = False
     leads: tuple[tuple[int, int], ...] = ()
     """Groups that follow one of its signals, with that signal."""
+    device: bool = False
+    """Said by the box itself (`agent.devices`): no frame of a bus."""
 
     @property
     def eager(self) -> bool:
         """Whether each frame is looked at when it comes, and not only the newest when a sample is due."""
         integrity = self.checksum or self.counter
-        return bool(self.multiplexed or self.on_change or self.feeds or integrity or self.clock or self.leads)
+        each = self.multiplexed or self.on_change or self.feeds or integrity or self.clock or self.leads or self.device
+        return bool(each)
 
 
 @dataclass(frozen=True, slots=True)

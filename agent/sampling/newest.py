@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agent.gnss import fix as gnss
 from agent.plan.plan import (
     DECLARED_GRACE_MS,
     LONGEST_GAP_MS,
@@ -37,7 +36,7 @@ class NewestMessage:
         "eager",
         "gap_ms",
         "gaps_ms",
-        "is_receiver",
+        "is_device",
         "leads",
         "limit_ms",
         "looked_in",
@@ -56,8 +55,8 @@ class NewestMessage:
         self.plan = plan
         self.decode = plan.decode
         self.needed_bytes = plan.needed_bytes
-        self.is_receiver = plan.bus == gnss.BUS
-        self.eager = plan.eager or self.is_receiver
+        self.is_device = plan.device
+        self.eager = plan.eager
         self.multiplexed = plan.multiplexed
         self.on_change = tuple((plan.signals.index(number), number) for number in plan.on_change)
         """Slots and numbers of the on-change signals."""

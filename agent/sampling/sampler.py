@@ -37,6 +37,7 @@ from agent.gnss import fix as gnss
 from agent.plan.plan import Plan, PlannedGroup
 from agent.sampling.newest import Newest, NewestMessage
 from agent.sampling.rows import Row, Rows
+from contract.profile.devices import DEVICES
 from contract.upload import Anchor, Change, Count, Grid, Ledger, Reason
 
 TICK_MS = 1000
@@ -157,10 +158,10 @@ class Sampler:
                 return
 
     def _wake(self, frames: Sequence[Frame], position: int) -> int:
-        """Begins anew with the first frame of a bus; the receiver alone wakes nothing."""
+        """Begins anew with the first frame of a bus; what the box itself says wakes nothing."""
         for index in range(position, len(frames)):
             at_ms, bus = frames[index].at_ms, frames[index].bus
-            if bus == gnss.BUS:
+            if bus in DEVICES:
                 self._receiver_time(frames[index])
                 continue
             self._asleep = False
@@ -261,13 +262,14 @@ class Sampler:
         by_key, known, counts = self._newest.by_key, self._plan.known, self._counts
         part = frames[begin:end]
         taking = iter(part)
-        short = unknown = received = 0
+        short = unknown = devices = 0
         for frame in taking:
             key = frame[1:4]
             message = by_key.get(key)
             if message is None:
-                if key[0] == gnss.BUS:
-                    received += 1
+                if key[0] in DEVICES:
+                    devices += 1
+                    self._receiver_time(frame)
                 elif key not in known:
                     unknown += 1
                 continue
@@ -281,7 +283,7 @@ class Sampler:
                 else:
                     message.at_ms = frame[0]
                 continue
-            received += message.is_receiver
+            devices += message.is_device
             self._take_eagerly(message, frame)
             if len(self._changes) >= FULL_CHANGES or self._grids_bits >= FULL_GRIDS_BITS:
                 end_ms = max(frame[0], self._told_ms()) + 1
@@ -289,16 +291,18 @@ class Sampler:
                     self._end_ms = end_ms
                     break
         taken = len(part) - length_hint(taking)
-        counts[Count.FRAMES] += taken - received
+        counts[Count.FRAMES] += taken - devices
         counts[Count.UNKNOWN] += unknown
         counts[Count.WRONG_LENGTH] += short
         self._now_ms = part[taken - 1].at_ms
-        self._heard_ms = next((each.at_ms for each in reversed(part[:taken]) if each.bus != gnss.BUS), self._heard_ms)
+        self._heard_ms = next(
+            (each.at_ms for each in reversed(part[:taken]) if each.bus not in DEVICES), self._heard_ms
+        )
         return begin + taken
 
     def _take_eagerly(self, message: NewestMessage, frame: Frame) -> None:
         newest = self._newest
-        if message.is_receiver:
+        if message.is_device:
             self._receiver_time(frame)
         looked_at = newest.take(message, frame.at_ms, frame.data)
         if looked_at is None:
@@ -315,7 +319,7 @@ class Sampler:
             self._bus_time(frame.at_ms)
 
     def _receiver_time(self, frame: Frame) -> None:
-        utc_ms = gnss.utc_ms(frame.data)
+        utc_ms = gnss.utc_ms(frame.data) if frame.bus == gnss.BUS else None
         if utc_ms is not None:
             self.anchor = surest(self.anchor, satellite_anchor(frame.at_ms, utc_ms))
 

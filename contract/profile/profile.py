@@ -31,7 +31,7 @@ from contract.configuration import ConfigurationError, Document, Keys
 from contract.profile.buses import Bus
 from contract.profile.cadence import Cadence
 from contract.profile.data import Known, Lamp, Mapping, lamp_contradictions, mapping_contradictions
-from contract.profile.devices import RECEIVER, RECEIVER_SIGNALS
+from contract.profile.devices import DEVICES, RECEIVER, RECEIVER_SIGNALS
 from contract.profile.receiver import Clock, Gnss
 from contract.profile.signals import Message, SamplingClass, Signal, signal_contradictions
 from contract.profile.trip import Trip, trip_contradictions
@@ -55,7 +55,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cadence: Cadence = Cadence()
 
     def collected(self) -> Iterator[tuple[str, Signal, SamplingClass]]:
-        """The bus signals that are sent up, with how."""
+        """The listed signals that are sent up, with how."""
         for name, signal in self.signals.items():
             if signal.sampling is not None:
                 yield name, signal, self.classes[signal.sampling]
@@ -88,6 +88,8 @@ def _contradictions(profile: Profile) -> Iterator[tuple[Keys, str]]:
     for name, bus in profile.buses.items():
         if not bus.databases:
             yield ("buses", name, "databases"), "a bus needs at least one database"
+        if name in DEVICES:
+            yield ("buses", name), f"{name} is what the box itself says: a bus needs another name"
     if not profile.buses:
         yield ("buses",), "a profile needs at least one bus"
     yield from signal_contradictions(profile.classes, profile.signals, profile.messages)

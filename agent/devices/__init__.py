@@ -1,0 +1,1 @@
+"""What the box itself says: messages without a bus."""
