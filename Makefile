@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help test quick lint types demo bench clean
+.PHONY: help test quick test-beds lint types demo bench clean
 
 help:
 	@echo 'make demo            see it: a recorded drive, from CAN frames to the API (Ctrl-C ends it)'
@@ -12,6 +12,7 @@ help:
 	@echo 'make demo LOG=file   your own recording; NMEA=file beside it, MODEL=name, PORT=number'
 	@echo 'make test            prove it: lint, types and all tests'
 	@echo 'make quick           the same without the slow tests; also: make lint, make types'
+	@echo 'make test-beds       only the tests on real SocketCAN, in a kernel that has it; ARGS="-k name" for some'
 	@echo 'make bench           measure it; writes build/bench.json'
 	@echo 'make clean           remove $(VENV) and build'
 
@@ -26,6 +27,10 @@ quick: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m "not slow"
+
+test-beds: $(VENV)/.test
+	@$(BIN)/python -m tests.prepare
+	$(BIN)/python -m tests.beds.uml tests/beds/can $(ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

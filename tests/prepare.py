@@ -12,7 +12,15 @@ import sys
 from pathlib import Path
 
 # Debian package → the program that shows it is there.
-NEEDED = {"mosquitto": "mosquitto", "curl": "curl", "openssl": "openssl"}
+NEEDED = {
+    "mosquitto": "mosquitto",
+    "curl": "curl",
+    "openssl": "openssl",
+    "user-mode-linux": "linux.uml",
+    "can-utils": "candump",
+    "iproute2": "ip",
+    "kmod": "insmod",
+}
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

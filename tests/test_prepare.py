@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, needed
+from tests.prepare import NEEDED
 
 
 def prepare(project: Path, ci: str) -> subprocess.CompletedProcess[str]:
@@ -20,9 +21,10 @@ def prepare(project: Path, ci: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def alone(mosquitto_binary: str, tmp_path: Path) -> Path:
+def alone(tmp_path: Path) -> Path:
     """The project without anything beside it, on a machine that has the programs."""
-    assert mosquitto_binary
+    for package, program in NEEDED.items():
+        needed(program, package)
     (tmp_path / "project" / "tests").mkdir(parents=True)
     shutil.copy(ROOT / "tests" / "prepare.py", tmp_path / "project" / "tests")
     return tmp_path / "project"

@@ -1,0 +1,1 @@
+"""What runs on real SocketCAN, inside the bed (`tests.beds.uml`); `tests.beds.test_beds` has it run."""
