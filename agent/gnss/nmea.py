@@ -109,6 +109,8 @@ class Assembler:
         self._day: datetime.date | None = None
         self._last: datetime.time | None = None
         self._number = 0
+        self.damaged_in_a_row = 0
+        """Lines since the last one that was an NMEA sentence."""
 
     def sentence(self, line: str, at_ms: int | None = None) -> Iterator[tuple[Instant, int | None]]:
         """Takes one line; yields the instant that it ends, if it does, with its UTC (Unix ms) where that is known.
@@ -142,18 +144,22 @@ class Assembler:
         if _checksum(text[1:-3]) != int(text[-2:], 16):
             self._damaged("wrong checksum", text)
             return None
+        self.damaged_in_a_row = 0
         kind = match[3]
         if kind is None:
             return None
         try:
             message = NMEAReader.parse(text)
         except (NMEAMessageError, NMEAParseError, NMEATypeError, ValueError, TypeError, IndexError, KeyError) as wrong:
-            self._damaged(str(wrong), text)
+            self._damaged(type(wrong).__name__, text)
             return None
         return kind, message
 
     def _damaged(self, wrong: str, text: str) -> None:
-        self._losses.damaged(self._name, f"line {self._number}", f"{wrong}; found {text[:60]!r}")
+        self.damaged_in_a_row += 1
+        # No more of it than what kind it is: the rest may be a position, and what is damaged is told in logs.
+        kind = text.partition(",")[0][:8]
+        self._losses.damaged(self._name, f"line {self._number}", f"{wrong}; found {kind!r} and {len(text)} characters")
 
     def _utc_ms(self, instant: Instant) -> int | None:
         """The time of an instant with the date of the last valid RMC; over midnight the day goes on."""

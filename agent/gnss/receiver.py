@@ -2,18 +2,22 @@
 
 Receivers say an instant in a burst of sentences, once or a few times a second; the pause after it ends the instant. A
 port that disappears (an unplugged USB receiver) is opened again, after half a second first and up to 30 s later on.
+What is no sentence is counted; where nothing else comes, as at a wrong baud rate, that is said once. What a receiver
+says of the time is made right or left out by `agent.gnss.calendar`.
 """
 
 from __future__ import annotations
 
 import logging
+import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 
 import serial
 
 from agent.bus.losses import Losses
+from agent.gnss.calendar import Repeats, rolled_over
 from agent.gnss.fix import Fix
 from agent.gnss.nmea import Assembler, Instant
 
@@ -23,7 +27,9 @@ _PAUSE_S = 0.05
 _LONGEST_LINE = 1024
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
-_FAILURES = (serial.SerialException, OSError)
+_FAILURES = (serial.SerialException, OSError, termios.error)
+_TELLING_LINES = 50
+"""So many lines without one sentence among them are no accident."""
 
 
 class Receiver:
@@ -43,6 +49,7 @@ class Receiver:
         self._monotonic_ms = monotonic_ms
         self._sleep = sleep
         self._assembler = Assembler(port, self.losses)
+        self._repeats = Repeats()
         self._open: serial.Serial | None = None
         self._rest = b""
         self._begun = False
@@ -63,7 +70,7 @@ class Receiver:
                 if data:
                     fixes += self._take(data)
                 else:
-                    fixes += map(_fix, self._assembler.flush())
+                    fixes += self._fixes(self._assembler.flush())
                 if fixes or self._monotonic_ms() >= deadline_ms:
                     return fixes
         except _FAILURES as failure:
@@ -95,8 +102,30 @@ class Receiver:
                 self._begun = True
                 if not text.startswith("$"):
                     continue
-            fixes += map(_fix, self._assembler.sentence(text, at_ms))
+            fixes += self._fixes(self._assembler.sentence(text, at_ms))
+            if self._assembler.damaged_in_a_row == _TELLING_LINES:
+                advice = "is that its baud rate, and is it set to send NMEA 0183?"
+                log.warning("GNSS receiver: %s: no sentence at %d baud: %s", self._port, self._baud, advice)
         return fixes
+
+    @property
+    def connected(self) -> bool:
+        """Whether the port is open."""
+        return self._open is not None
+
+    @property
+    def stale(self) -> int:
+        """How often the receiver said an old instant again."""
+        return self._repeats.stale
+
+    def _fixes(self, ended: Iterable[tuple[Instant, int | None]]) -> Iterator[Fix]:
+        for instant, utc_ms in ended:
+            at_ms = instant.at_ms or 0
+            if self._repeats.repeated(instant.time, at_ms):
+                continue
+            # Only a valid RMC of this very instant gives the time: its arrival is what the anchor is made of.
+            dated = utc_ms if instant.date() is not None else None
+            yield instant.fix(at_ms, None if dated is None else rolled_over(dated))
 
     def _opened(self, wait_s: float) -> serial.Serial | None:
         if self._open is not None:
@@ -125,9 +154,3 @@ class Receiver:
         log.warning("GNSS receiver: %s: %s; next try in %.1f s", self._port, failure, self._delay_s)
         self._delay_s = min(2 * self._delay_s, _LONGEST_DELAY_S)
         self.close()
-
-
-def _fix(ended: tuple[Instant, int | None]) -> Fix:
-    instant, utc_ms = ended
-    # Only a valid RMC of this very instant gives the time: its arrival is what the anchor is made of.
-    return instant.fix(instant.at_ms or 0, utc_ms if instant.date() is not None else None)
