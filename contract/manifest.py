@@ -122,7 +122,7 @@ def _exact(number: float) -> Item:
 
 
 def _manifest(item: Item) -> Manifest:
-    wire.version(item, VERSION, "manifest")
+    wire.version(item, (VERSION,), "manifest")
     fields = wire.entries(item, _KEYS, _KEYS, "manifest")
     groups = tuple(map(_group, wire.array(fields[3], 0, MAXIMUM_GROUPS, "groups")))
     names: set[str] = set()

@@ -2,13 +2,15 @@
 
 Both are blocks of columns (`contract.columns`) with their sizes beside them:
 
-    grid    = [group, offset_ms, rows, block]    one column for each signal of the group
-    changes = [rows, block]                      three columns
+    grid    = [group, offset_ms, rows, block, ? stride]    one column for each signal of the group
+    changes = [rows, block]                                three columns
 
-The offset of a grid is from the upload's start. The columns of changes are the time since the change before (the first:
-since the upload's start), the signal's number, and how far its raw value is above the last one of this signal in this
-upload (above 0 for the first), which makes the repeated values of on-change signals zeros; the third column is missing
-where the signal stopped being available. Sizes are checked before a block is read, every time is within the upload's.
+The offset of a grid is from the upload's start. A grid that was thinned has a stride, which is how many intervals of
+the group its rows are apart; without one (always in version 1) they are one interval apart. The columns of changes are
+the time since the change before (the first: since the upload's start), the signal's number, and how far its raw value
+is above the last one of this signal in this upload (above 0 for the first), which makes the repeated values of
+on-change signals zeros; the third column is missing where the signal stopped being available. Sizes are checked before
+a block is read, every time is within the upload's.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ _CHANGES_COLUMNS = 3
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Samples of one group: row i is of `start_ms + i * interval_ms`, the interval as in the manifest.
+    """Samples of one group: row i is of `start_ms + i * interval_ms * stride`, the interval as in the manifest.
 
     `columns` holds one tuple per signal of the group, in its order; all have the same length; None where the
     value was not available.
@@ -42,6 +44,8 @@ class Grid:
     group: int
     start_ms: int
     columns: tuple[tuple[int | None, ...], ...]
+    stride: int = 1
+    """From 1 to `MAXIMUM_ROWS`; above 1 where rows were left out afterwards, to make room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +63,16 @@ def grids_item(grids: Sequence[Grid], start_ms: int, end_ms: int, manifest: Mani
     for grid in grids:
         rows = len(grid.columns[0]) if grid.columns else 0
         block = pack(grid.columns, INTEGER_MINIMUM, INTEGER_MAXIMUM)
-        item.append([grid.group, grid.start_ms - start_ms, rows, block])
-    for grid, place in zip(grids, _places(item, start_ms, end_ms, manifest), strict=True):
+        stride: list[Item] = [] if grid.stride == 1 else [grid.stride]
+        item.append([grid.group, grid.start_ms - start_ms, rows, block, *stride])
+    for grid, place in zip(grids, _places(item, start_ms, end_ms, manifest, thinned=True), strict=True):
         if len(grid.columns) != place.columns:
             text = f"grid: {len(grid.columns)} columns, group {grid.group} has {place.columns} signals"
             raise WireError(Refusal.WRONG_TYPE, text)
     return item
 
 
-def grids_of(item: Item, start_ms: int, end_ms: int, manifest: Manifest) -> tuple[Grid, ...]:
+def grids_of(item: Item, start_ms: int, end_ms: int, manifest: Manifest, version: int) -> tuple[Grid, ...]:
     """The grids that were written as `item` in an upload of [start_ms, end_ms). Raises `WireError`."""
     return tuple(
         [
@@ -75,8 +80,9 @@ def grids_of(item: Item, start_ms: int, end_ms: int, manifest: Manifest) -> tupl
                 place.group,
                 place.start_ms,
                 tuple(map(tuple, unpack(place.block, place.columns, place.rows, INTEGER_MINIMUM, INTEGER_MAXIMUM))),
+                place.stride,
             )
-            for place in _places(item, start_ms, end_ms, manifest)
+            for place in _places(item, start_ms, end_ms, manifest, thinned=version > 1)
         ]
     )
 
@@ -90,24 +96,27 @@ class _Place:
     columns: int
     rows: int
     block: bytes
+    stride: int
 
 
-def _places(item: Item, start_ms: int, end_ms: int, manifest: Manifest) -> list[_Place]:
-    """The grids by their sizes, checked against the manifest, the upload's time and the limits."""
+def _places(item: Item, start_ms: int, end_ms: int, manifest: Manifest, thinned: bool) -> list[_Place]:
+    """The grids by their sizes, checked against the manifest, the upload's time and the limits; they have a stride only
+    where they may be `thinned`."""
     places = []
     samples = 0
     for each in wire.array(item, 1, MAXIMUM_GRIDS, "grids"):
-        group_item, offset_ms, rows_item, block = wire.row(each, 4, "grid")
+        group_item, offset_ms, rows_item, block, *stride_item = wire.row(each, 4, "grid", optional=int(thinned))
         index = wire.integer(group_item, 0, len(manifest.groups) - 1, "grid, group")
         group = manifest.groups[index]
         rows = wire.integer(rows_item, 1, MAXIMUM_ROWS, "grid, rows")
         first_ms = start_ms + wire.integer(offset_ms, 0, MAXIMUM_AT_MS, "grid, offset")
-        if first_ms + (rows - 1) * group.interval_ms >= end_ms:
+        stride = wire.integer(stride_item[0], 2, MAXIMUM_ROWS, "grid, stride") if stride_item else 1
+        if first_ms + (rows - 1) * group.interval_ms * stride >= end_ms:
             raise WireError(Refusal.OUT_OF_RANGE, f"grid of group {index}: its last row is not before the upload's end")
         samples += rows * len(group.signals)
         if samples > MAXIMUM_SAMPLES:
             raise WireError(Refusal.OVERSIZED, f"more than {MAXIMUM_SAMPLES} samples")
-        places.append(_Place(index, first_ms, len(group.signals), rows, wire.octets(block, "grid, block")))
+        places.append(_Place(index, first_ms, len(group.signals), rows, wire.octets(block, "grid, block"), stride))
     return places
 
 

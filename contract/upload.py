@@ -2,7 +2,7 @@
 
 An upload is one map of canonical CBOR (`contract.wire`; the schema is `upload.cddl` beside this file):
 
-    1  version              1
+    1  version              2 (1 is read too)
     2  boot                 16 bytes
     3  sequence             number of the upload in its boot
     4  vin                  text; must be the one of the topic
@@ -10,38 +10,63 @@ An upload is one map of canonical CBOR (`contract.wire`; the schema is `upload.c
     6  reason               index in `Reason`
     7  start_ms             on the boot's monotonic clock
     8  duration_ms          the upload covers [start, start + duration)
-    9  anchor               ? [at_ms, utc_ms, uncertainty_ms, index in `AnchorSource`]
-    10 counts               ? {index in `Count`: count}; without those that are 0
-    11 evicted              ? [[first, last, reason], …]
+    9  anchor               ? [at_ms, utc_ms, uncertainty_ms, index in `AnchorSource`]     `contract.anchor`
+    10 counts               ? {index in `Count`: count}; without those that are 0           `contract.ledger`
+    11 evicted              ? [[first, last, reason], …]                                    `contract.ledger`
     12 grids                ? [grid, …]     `contract.samples`
     13 changes              ? changes       `contract.samples`
+    14 privacy              ? index in `Privacy`; none is left out
+    15 events               ? [[at_ms, name], …]
 
-New members of the enums are added at their ends. An upload is complete in itself: with its manifest it can be read
-alone, whatever came before or was lost. `read_header` reads all but the samples and needs no manifest. Whatever is not
-exactly this is refused with a `WireError`, in time and memory bounded by the limits here and in `contract.samples`.
+Version 2 added 14, 15, the anchors of the bridge, the counts from `error_frames` on, the boot of what was evicted and
+the stride of a grid; in an upload of version 1 they are refused as unknown. Vehicles write version 2, and what they had
+written before goes out as it is. New members of the enums are added at their ends. An upload is complete in itself:
+with its manifest it can be read alone, whatever came before or was lost. `read_header` reads all but the samples and
+needs no manifest. Whatever is not exactly this is refused with a `WireError`, in time and memory bounded by the limits
+here and in `contract.samples`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from contract import wire
+from contract.anchor import Anchor, AnchorSource, anchor_item, anchor_of
+from contract.ledger import (
+    BOOT_BYTES,
+    MAXIMUM_COUNT,
+    MAXIMUM_EVICTED,
+    MAXIMUM_SEQUENCE,
+    Count,
+    Evicted,
+    Ledger,
+    counts_item,
+    counts_of,
+    evicted_item,
+    evicted_of,
+)
 from contract.manifest import Manifest
 from contract.samples import MAXIMUM_AT_MS, Change, Grid, changes_item, changes_of, grids_item, grids_of
 from contract.topics import is_vin
 from contract.wire import Item, Refusal, WireError
 
 __all__ = [
+    "BOOT_BYTES",
+    "MAXIMUM_COUNT",
+    "MAXIMUM_EVICTED",
+    "MAXIMUM_SEQUENCE",
     "Anchor",
     "AnchorSource",
     "Change",
     "Count",
+    "Event",
     "Evicted",
     "Grid",
     "Header",
     "Ledger",
+    "Privacy",
     "Reason",
     "Upload",
     "decode_upload",
@@ -49,17 +74,14 @@ __all__ = [
     "read_header",
 ]
 
-VERSION = 1
-BOOT_BYTES = 16
+VERSION = 2
+VERSIONS = (1, 2)
+"""Those that are read."""
 MANIFEST_ID_BYTES = 8
 
 MAXIMUM_BYTES = 256 * 1024
-MAXIMUM_EVICTED = 1024
-MAXIMUM_EVICTED_REASON_BYTES = 64
-MAXIMUM_SEQUENCE = 2**53 - 1
-MAXIMUM_UTC_MS = 2**43 - 1
-"""The year 2248."""
-MAXIMUM_COUNT = 2**53 - 1
+MAXIMUM_EVENTS = 64
+MAXIMUM_EVENT_NAME_BYTES = 64
 _DEPTH = 3
 
 
@@ -72,60 +94,23 @@ class Reason(StrEnum):
     """The buses went silent: the vehicle sleeps, and nothing more is to come until it wakes."""
 
 
-class AnchorSource(StrEnum):
-    """Where an anchor's UTC time was read."""
+class Privacy(StrEnum):
+    """What the vehicle kept to itself while it collected an upload; the names are the published ones."""
 
-    GNSS = "gnss"
-    SYSTEM = "system"
-    """The box's clock, believed only when it is known to be synchronised."""
-    RECORDING = "recording"
-    """The times written in a replayed recording."""
+    NONE = "None"
+    GEOLOCATION = "Geolocation"
+    """Where it was."""
+    FULL = "Full"
+    """Everything: only what the vehicle says of its own state is in such an upload."""
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """One moment on both clocks: `utc_ms` (Unix epoch) was `at_ms` of the boot's monotonic clock."""
+class Event(NamedTuple):
+    """Something that the vehicle's profile calls an event (`contract.profile`), and for which an upload was made."""
 
     at_ms: int
-    utc_ms: int
-    uncertainty_ms: int
-    source: AnchorSource
-
-
-class Count(StrEnum):
-    """What the ledger counts."""
-
-    FRAMES = "frames"
-    """Frames received."""
-    OVERRUN = "overrun"
-    """Frames that the kernel or the adapter dropped before we read them."""
-    UNKNOWN = "unknown"
-    """Frames whose id no database in the plan has."""
-    WRONG_LENGTH = "wrong_length"
-    """Frames too short for a wanted signal."""
-    CHECKSUM = "checksum"
-    """Frames that failed their checksum or counter."""
-    INVALID = "invalid"
-    """Samples left out: not available, out of range, or read while the bus was waking up."""
-    UNREADABLE = "unreadable"
-    """Lines or objects of a recording, or sentences of a receiver, that could not be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evicted:
-    """Uploads of this boot that were deleted before they could be sent."""
-
-    first: int
-    last: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """What came in and what is missing since the previous upload of this boot."""
-
-    counts: dict[Count, int] = field(default_factory=dict)
-    evicted: tuple[Evicted, ...] = ()
+    """When its condition came true, on the boot's monotonic clock; may be before the upload's start."""
+    name: str
+    """At most 64 bytes of UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +135,14 @@ class Upload:
     grids: tuple[Grid, ...]
     changes: tuple[Change, ...]
     """In ascending time."""
+    privacy: Privacy = Privacy.NONE
+    """Of all of the upload: one ends where the privacy changes."""
+    events: tuple[Event, ...] = ()
+    """Those that the upload was made for."""
 
 
 class Header(NamedTuple):
-    """An upload without its samples: the fields of `Upload` by the same names."""
+    """An upload without its samples: the fields of `Upload` by the same names, and the version it is written in."""
 
     boot: bytes
     sequence: int
@@ -164,6 +153,9 @@ class Header(NamedTuple):
     end_ms: int
     anchor: Anchor | None
     ledger: Ledger
+    privacy: Privacy
+    events: tuple[Event, ...]
+    version: int
 
 
 def encode_upload(upload: Upload, manifest: Manifest) -> bytes:
@@ -182,17 +174,19 @@ def encode_upload(upload: Upload, manifest: Manifest) -> bytes:
         8: upload.end_ms - upload.start_ms,
     }
     if upload.anchor is not None:
-        anchor = upload.anchor
-        item[9] = [anchor.at_ms, anchor.utc_ms, anchor.uncertainty_ms, _SOURCES.index(anchor.source)]
-    counts: dict[int, Item] = {_COUNTS.index(name): count for name, count in upload.ledger.counts.items() if count}
-    if counts:
-        item[10] = counts
+        item[9] = anchor_item(upload.anchor)
+    if any(upload.ledger.counts.values()):
+        item[10] = counts_item(upload.ledger.counts)
     if upload.ledger.evicted:
-        item[11] = [[evicted.first, evicted.last, evicted.reason] for evicted in upload.ledger.evicted]
+        item[11] = evicted_item(upload.ledger.evicted)
     if upload.grids:
         item[12] = grids_item(upload.grids, upload.start_ms, upload.end_ms, manifest)
     if upload.changes:
         item[13] = changes_item(upload.changes, upload.start_ms, upload.end_ms, manifest)
+    if upload.privacy is not Privacy.NONE:
+        item[14] = _PRIVACIES.index(upload.privacy)
+    if upload.events:
+        item[15] = [[event.at_ms, event.name] for event in upload.events]
     _header(item)
     payload = wire.write(item)
     if len(payload) > MAXIMUM_BYTES:
@@ -209,7 +203,7 @@ def decode_upload(payload: bytes, manifest: Manifest) -> Upload:
     """The upload in `payload`; `manifest` is the one that it names, as held by the caller. Raises `WireError`."""
     item = wire.read(payload, MAXIMUM_BYTES, _DEPTH)
     header = _header(item)
-    fields = wire.entries(item, _REQUIRED, _ALLOWED, "upload")
+    fields = wire.entries(item, _REQUIRED, _ALLOWED[header.version], "upload")
     start_ms, end_ms = header.start_ms, header.end_ms
     return Upload(
         boot=header.boot,
@@ -221,29 +215,22 @@ def decode_upload(payload: bytes, manifest: Manifest) -> Upload:
         end_ms=end_ms,
         anchor=header.anchor,
         ledger=header.ledger,
-        grids=grids_of(fields[12], start_ms, end_ms, manifest) if 12 in fields else (),
+        grids=grids_of(fields[12], start_ms, end_ms, manifest, header.version) if 12 in fields else (),
         changes=changes_of(fields[13], start_ms, end_ms, manifest) if 13 in fields else (),
+        privacy=header.privacy,
+        events=header.events,
     )
 
 
 _REASONS = (Reason.CADENCE, Reason.EVENT, Reason.SLEEP)
-_SOURCES = (AnchorSource.GNSS, AnchorSource.SYSTEM, AnchorSource.RECORDING)
-_COUNTS = (
-    Count.FRAMES,
-    Count.OVERRUN,
-    Count.UNKNOWN,
-    Count.WRONG_LENGTH,
-    Count.CHECKSUM,
-    Count.INVALID,
-    Count.UNREADABLE,
-)
+_PRIVACIES = (Privacy.NONE, Privacy.GEOLOCATION, Privacy.FULL)
 _REQUIRED = frozenset(range(1, 9))
-_ALLOWED = frozenset(range(1, 14))
+_ALLOWED = {1: frozenset(range(1, 14)), 2: frozenset(range(1, 16))}
 
 
 def _header(item: Item) -> Header:
-    wire.version(item, VERSION, "upload")
-    fields = wire.entries(item, _REQUIRED, _ALLOWED, "upload")
+    version = wire.version(item, VERSIONS, "upload")
+    fields = wire.entries(item, _REQUIRED, _ALLOWED[version], "upload")
     vin = fields[4]
     if type(vin) is not str:
         raise WireError(Refusal.WRONG_TYPE, "vin: expected a text")
@@ -258,40 +245,27 @@ def _header(item: Item) -> Header:
         reason=_REASONS[wire.integer(fields[6], 0, len(_REASONS) - 1, "reason")],
         start_ms=start_ms,
         end_ms=start_ms + wire.integer(fields[8], 0, MAXIMUM_AT_MS - start_ms, "duration"),
-        anchor=_anchor(fields[9]) if 9 in fields else None,
-        ledger=Ledger(_counts(fields[10]) if 10 in fields else {}, _evicted(fields[11]) if 11 in fields else ()),
+        anchor=anchor_of(fields[9], version) if 9 in fields else None,
+        ledger=Ledger(
+            counts_of(fields[10], version) if 10 in fields else {},
+            evicted_of(fields[11], version) if 11 in fields else (),
+        ),
+        privacy=_PRIVACIES[wire.integer(fields[14], 1, len(_PRIVACIES) - 1, "privacy")]
+        if 14 in fields
+        else Privacy.NONE,
+        events=_events(fields[15]) if 15 in fields else (),
+        version=version,
     )
 
 
-def _anchor(item: Item) -> Anchor:
-    at_ms, utc_ms, uncertainty_ms, source = wire.row(item, 4, "anchor")
-    return Anchor(
-        wire.integer(at_ms, 0, MAXIMUM_AT_MS, "anchor, at"),
-        wire.integer(utc_ms, 0, MAXIMUM_UTC_MS, "anchor, utc"),
-        wire.integer(uncertainty_ms, 0, MAXIMUM_AT_MS, "anchor, uncertainty"),
-        _SOURCES[wire.integer(source, 0, len(_SOURCES) - 1, "anchor, source")],
-    )
-
-
-def _counts(item: Item) -> dict[Count, int]:
-    if type(item) is not dict or not item:
-        raise WireError(Refusal.WRONG_TYPE, "counts: expected a map with an entry")
-    return {
-        _COUNTS[wire.integer(index, 0, len(_COUNTS) - 1, "counts, key")]: wire.integer(count, 1, MAXIMUM_COUNT, "count")
-        for index, count in item.items()
-    }
-
-
-def _evicted(item: Item) -> tuple[Evicted, ...]:
-    evicted = []
-    for each in wire.array(item, 1, MAXIMUM_EVICTED, "evicted"):
-        first, last, reason = wire.row(each, 3, "evicted")
-        start = wire.integer(first, 0, MAXIMUM_SEQUENCE, "evicted, first")
-        evicted.append(
-            Evicted(
-                start,
-                wire.integer(last, start, MAXIMUM_SEQUENCE, "evicted, last"),
-                wire.text(reason, MAXIMUM_EVICTED_REASON_BYTES, "evicted, reason"),
+def _events(item: Item) -> tuple[Event, ...]:
+    events = []
+    for each in wire.array(item, 1, MAXIMUM_EVENTS, "events"):
+        at_ms, name = wire.row(each, 2, "event")
+        events.append(
+            Event(
+                wire.integer(at_ms, 0, MAXIMUM_AT_MS, "event, at"),
+                wire.text(name, MAXIMUM_EVENT_NAME_BYTES, "event, name"),
             )
         )
-    return tuple(evicted)
+    return tuple(events)

@@ -13,7 +13,7 @@ head than necessary; where the encoding itself counts (a manifest is named by it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from io import BytesIO
 from math import isfinite
@@ -178,18 +178,21 @@ def array(item: Item, minimum: int, maximum: int, what: str) -> list[Item]:
     return item
 
 
-def row(item: Item, length: int, what: str) -> list[Item]:
-    """`item` as an array of exactly `length` items."""
+def row(item: Item, length: int, what: str, optional: int = 0) -> list[Item]:
+    """`item` as an array of `length` items, and up to `optional` more."""
     if type(item) is not list:
         raise WireError(Refusal.WRONG_TYPE, f"{what}: expected an array")
-    if len(item) != length:
+    if not length <= len(item) <= length + optional:
         raise WireError(Refusal.WRONG_TYPE, f"{what}: {len(item)} items, expected {length}")
     return item
 
 
-def version(item: Item, known: int, what: str) -> None:
-    """Refuses a message (a map whose key 1 is the version) of another version than `known`."""
+def version(item: Item, known: Collection[int], what: str) -> int:
+    """The version of a message (a map whose key 1 it is), one of those `known`."""
     if type(item) is not dict or 1 not in item:
         raise WireError(Refusal.WRONG_TYPE, f"{what}: expected a map whose key 1 is the version")
-    if item[1] != known or type(item[1]) is not int:
-        raise WireError(Refusal.UNKNOWN_VERSION, f"{what}: version {item[1]!r:.40}, only {known} is known")
+    number = item[1]
+    if type(number) is not int or number not in known:
+        versions = " and ".join(map(str, known))
+        raise WireError(Refusal.UNKNOWN_VERSION, f"{what}: version {number!r:.40}, known: {versions}")
+    return number

@@ -28,8 +28,9 @@ class Columns:
         return self._numbers[name]
 
     def of(self, grid: Grid) -> tuple[int, range]:
-        """Interval in milliseconds, and the numbers of the signals that the grid's columns are of."""
-        return self._grids[grid.group]
+        """How many milliseconds its rows are apart, and the numbers of the signals that its columns are of."""
+        interval_ms, numbers = self._grids[grid.group]
+        return interval_ms * grid.stride, numbers
 
 
 def instants(column: Sequence[int | None], start_ms: int, interval_ms: int) -> Iterator[tuple[int, int]]:

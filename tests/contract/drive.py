@@ -8,7 +8,19 @@ from pathlib import Path
 import pycddl
 
 from contract.manifest import Group, Manifest, Sampling, Signal, manifest_id
-from contract.upload import Anchor, AnchorSource, Change, Count, Evicted, Grid, Ledger, Reason, Upload
+from contract.upload import (
+    Anchor,
+    AnchorSource,
+    Change,
+    Count,
+    Event,
+    Evicted,
+    Grid,
+    Ledger,
+    Privacy,
+    Reason,
+    Upload,
+)
 
 CDDL = (Path(__file__).resolve().parents[2] / "contract" / "upload.cddl").read_text(encoding="utf-8")
 
@@ -44,7 +56,10 @@ UPLOAD = Upload(
     start_ms=86_400_050,
     end_ms=86_403_000,
     anchor=Anchor(86_400_000, 1_700_000_000_000, 20, AnchorSource.GNSS),
-    ledger=Ledger({Count.FRAMES: 4000, Count.CHECKSUM: 2}, (Evicted(3, 9, "full"),)),
+    ledger=Ledger(
+        {Count.FRAMES: 4000, Count.CHECKSUM: 2, Count.THINNED: 1},
+        (Evicted(3, 9, "full"), Evicted(0, 1, "full", bytes(range(8)) + bytes(8))),
+    ),
     grids=(
         Grid(
             0,
@@ -54,7 +69,9 @@ UPLOAD = Upload(
                 tuple(None if row < 4 else 6400 + row % 3 for row in range(29)),
             ),
         ),
-        Grid(1, 86_401_000, ((57, 58),)),
+        Grid(1, 86_400_500, ((57, 58),), stride=2),
     ),
     changes=(Change(86_400_060, 3, 1), Change(86_400_060, 4, 0), Change(86_402_999, 4, None)),
+    privacy=Privacy.GEOLOCATION,
+    events=(Event(86_400_060, "ignition"),),
 )

@@ -13,9 +13,11 @@ from contract.upload import (
     AnchorSource,
     Change,
     Count,
+    Event,
     Evicted,
     Grid,
     Ledger,
+    Privacy,
     Reason,
     Upload,
 )
@@ -87,7 +89,8 @@ def uploads(draw: st.DrawFn, manifest: Manifest, identity: bytes) -> Upload:
     for index, group in enumerate(manifest.groups):
         for _ in range(draw(st.integers(0, 2))):
             offset_ms = draw(st.integers(0, duration_ms - 1))
-            most = min(40, 1 + (duration_ms - 1 - offset_ms) // group.interval_ms)
+            stride = draw(st.sampled_from([1, 1, 1, 2, 7, 1000]))
+            most = min(40, 1 + (duration_ms - 1 - offset_ms) // (group.interval_ms * stride))
             rows = draw(st.integers(1, most))
             if group.signals:
                 grids.append(
@@ -95,6 +98,7 @@ def uploads(draw: st.DrawFn, manifest: Manifest, identity: bytes) -> Upload:
                         index,
                         start_ms + offset_ms,
                         tuple(draw(columns(rows)) for _ in group.signals),
+                        stride,
                     )
                 )
     count = sum(len(group.signals) for group in manifest.groups)
@@ -114,6 +118,8 @@ def uploads(draw: st.DrawFn, manifest: Manifest, identity: bytes) -> Upload:
         ledger=draw(ledgers),
         grids=tuple(grids),
         changes=tuple(changes),
+        privacy=draw(st.sampled_from(Privacy)),
+        events=draw(st.lists(events, max_size=3).map(tuple)),
     )
 
 
@@ -126,10 +132,13 @@ anchors = st.builds(
 )
 
 
+events = st.builds(Event, st.integers(0, 2**42 - 1), texts)
+
+
 @st.composite
 def _evicted(draw: st.DrawFn) -> Evicted:
     first, last = sorted((draw(sequences), draw(sequences)))
-    return Evicted(first, last, draw(texts))
+    return Evicted(first, last, draw(texts), draw(st.one_of(st.none(), st.binary(min_size=16, max_size=16))))
 
 
 ledgers = st.builds(
@@ -151,4 +160,5 @@ receipts = st.builds(
     st.lists(_held(), max_size=5).map(tuple),
     st.lists(st.binary(min_size=8, max_size=8), max_size=3).map(tuple),
     st.lists(st.binary(min_size=8, max_size=8), max_size=3).map(tuple),
+    st.one_of(st.none(), st.integers(0, 2**43 - 1)),
 )

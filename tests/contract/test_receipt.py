@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cbor2
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from tests.contract.drive import schema
 from tests.contract.strategies import receipts
 
 BOOT = bytes(range(16))
-RECEIPT = Receipt(BOOT, (range(5), range(7, 4712)), (b"refused.",), (b"wanted..",))
+RECEIPT = Receipt(BOOT, (range(5), range(7, 4712)), (b"refused.",), (b"wanted..",), 1_700_000_000_000)
 VALID = encode_receipt(RECEIPT)
 
 
@@ -37,6 +39,23 @@ def test_a_receipt_covers_what_it_holds_and_nothing_else(sequence: int, covered:
 
 def test_a_receipt_for_one_upload_is_small() -> None:
     assert len(encode_receipt(Receipt(BOOT, (range(4711, 4712),)))) <= 32
+    assert len(encode_receipt(Receipt(BOOT, (range(4711, 4712),), utc_ms=1_700_000_000_000))) <= 42
+
+
+def test_the_bytes_of_a_receipt_never_change() -> None:
+    assert VALID.hex() == (
+        "a601020250000102030405060708090a0b0c0d0e0f03828200048207191267048148726566757365642e05814877616e"
+        "7465642e2e061b0000018bcfe56800"
+    )
+
+
+def test_a_receipt_without_a_time_is_one_that_a_vehicle_of_version_1_reads() -> None:
+    untimed = replace(RECEIPT, utc_ms=None)
+    written = bytes.fromhex(
+        "a501010250000102030405060708090a0b0c0d0e0f03828200048207191267048148726566757365642e05814877616e7465642e2e"
+    )
+    assert encode_receipt(untimed) == written
+    assert decode_receipt(written) == untimed
 
 
 def test_a_range_without_a_number_is_not_encoded() -> None:
@@ -79,6 +98,10 @@ def test_a_range_with_a_step_is_refused_because_it_would_claim_what_is_between()
         ({1: 1, 2: BOOT, 3: [], 4: [b"short"]}, Refusal.OUT_OF_RANGE),
         ({1: 1, 2: BOOT, 3: [], 5: []}, Refusal.OUT_OF_RANGE),
         ({1: 1, 2: BOOT, 3: [], 6: 0}, Refusal.WRONG_TYPE),
+        ({1: 2, 2: BOOT, 3: [], 6: -1}, Refusal.OUT_OF_RANGE),
+        ({1: 2, 2: BOOT, 3: [], 6: 2**43}, Refusal.OUT_OF_RANGE),
+        ({1: 2, 2: BOOT, 3: [], 6: 1.5}, Refusal.WRONG_TYPE),
+        ({1: 2, 2: BOOT, 3: [], 7: 0}, Refusal.WRONG_TYPE),
         ({1: 9, 2: BOOT, 3: []}, Refusal.UNKNOWN_VERSION),
         (None, Refusal.WRONG_TYPE),
     ],

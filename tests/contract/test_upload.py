@@ -18,11 +18,15 @@ from contract.manifest import Group, Manifest, Sampling, Signal, manifest_id
 from contract.samples import MAXIMUM_ROWS
 from contract.upload import (
     MAXIMUM_BYTES,
+    Anchor,
+    AnchorSource,
     Change,
     Count,
+    Event,
     Evicted,
     Grid,
     Ledger,
+    Privacy,
     Upload,
     decode_upload,
     encode_upload,
@@ -33,6 +37,13 @@ from tests.contract.drive import MANIFEST, UPLOAD, schema
 from tests.contract.strategies import manifests, uploads
 
 VALID = encode_upload(UPLOAD, MANIFEST)
+OF_VERSION_1 = bytes.fromhex(
+    "ad01010250000102030405060708090a0b0c0d0e0f0319126704715646335445535454455354303132333435"
+    "0548f475dbb88d2d58d30601071a05265c3208190b8609841a05265c001b0000018bcfe5680014000aa200190fa00402"
+    "0b818303096466756c6c0c8284001832181d514d5e504b412088b98800269a69a69a69a084011903b6024389e205"
+    "0d82034d40247041400bdd601a20400180"
+)
+"""As the first agents wrote it."""
 
 
 @st.composite
@@ -76,17 +87,49 @@ def test_every_upload_is_as_the_schema_says(pair: tuple[Upload, Manifest]) -> No
 def test_a_header_is_read_without_a_manifest(pair: tuple[Upload, Manifest]) -> None:
     upload, _ = pair
     header = read_header(encode_upload(*pair))
-    assert header._asdict() == {name: getattr(upload, name) for name in header._fields}
+    assert header._asdict() == {name: getattr(upload, name) for name in header._fields[:-1]} | {"version": 2}
 
 
 def test_the_bytes_of_an_upload_never_change() -> None:
     # Vehicles in the field write such bytes, and bridges hold them for ever.
     assert VALID.hex() == (
-        "ad01010250000102030405060708090a0b0c0d0e0f0319126704715646335445535454455354303132333435"
-        "0548f475dbb88d2d58d30601071a05265c3208190b8609841a05265c001b0000018bcfe5680014000aa200190fa00402"
-        "0b818303096466756c6c0c8284001832181d514d5e504b412088b98800269a69a69a69a084011903b6024389e205"
-        "0d82034d40247041400bdd601a20400180"
+        "af01020250000102030405060708090a0b0c0d0e0f03191267047156463354455354544553543031323334350548f475"
+        "dbb88d2d58d30601071a05265c3208190b8609841a05265c001b0000018bcfe5680014000aa300190fa0040209010b82"
+        "8303096466756c6c8400016466756c6c50000102030405060700000000000000000c8284001832181d514d5e504b4120"
+        "88b98800269a69a69a69a085011901c2024389e205020d82034d40247041400bdd601a204001800e010f81821a05265c"
+        "3c6869676e6974696f6e"
     )
+
+
+def test_an_upload_of_version_1_is_read_as_ever() -> None:
+    schema("upload").validate_cbor(OF_VERSION_1)
+    assert read_header(OF_VERSION_1).version == 1
+    assert decode_upload(OF_VERSION_1, MANIFEST) == replace(
+        UPLOAD,
+        ledger=Ledger({Count.FRAMES: 4000, Count.CHECKSUM: 2}, (Evicted(3, 9, "full"),)),
+        grids=(UPLOAD.grids[0], Grid(1, 86_401_000, ((57, 58),))),
+        privacy=Privacy.NONE,
+        events=(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "item", "reason"),
+    [
+        (9, [1, 2, 3, 3], Refusal.OUT_OF_RANGE),
+        (10, {7: 1}, Refusal.OUT_OF_RANGE),
+        (11, [[0, 1, "", bytes(16)]], Refusal.WRONG_TYPE),
+        (12, [[1, 450, 2, bytes.fromhex("89e205"), 2]], Refusal.WRONG_TYPE),
+        (14, 1, Refusal.WRONG_TYPE),
+        (15, [[0, "crash"]], Refusal.WRONG_TYPE),
+    ],
+)
+def test_an_upload_of_version_1_has_nothing_of_version_2(key: int, item: object, reason: Refusal) -> None:
+    fields = cbor2.loads(OF_VERSION_1)
+    fields[key] = item
+    assert refusal(cbor2.dumps(fields, canonical=True)) is reason
+    fields[1] = 2
+    decode_upload(cbor2.dumps(fields, canonical=True), MANIFEST)
 
 
 def test_the_upload_in_the_documentation_is_this_one() -> None:
@@ -130,6 +173,14 @@ def test_repeated_values_of_on_change_signals_cost_next_to_nothing() -> None:
         ("ledger", Ledger(evicted=(Evicted(9, 3, "full"),))),
         ("ledger", Ledger(evicted=(Evicted(3, 9, "x" * 65),))),
         ("ledger", Ledger(evicted=(Evicted(3, 9, "\ud800"),))),
+        ("ledger", Ledger(evicted=(Evicted(3, 9, "full", bytes(8)),))),
+        ("events", (Event(-1, "crash"),)),
+        ("events", (Event(0, "x" * 65),)),
+        ("events", (Event(0, "crash"),) * 65),
+        ("anchor", Anchor(-1, 0, 0, AnchorSource.BRIDGE)),
+        ("grids", (replace(UPLOAD.grids[1], stride=3),)),
+        ("grids", (replace(UPLOAD.grids[1], stride=0),)),
+        ("grids", (replace(UPLOAD.grids[1], stride=65_537, columns=((1,),)),)),
         ("grids", (replace(UPLOAD.grids[0], start_ms=UPLOAD.start_ms - 1),)),
         ("grids", (replace(UPLOAD.grids[1], start_ms=UPLOAD.end_ms - 1000),)),
         ("grids", (replace(UPLOAD.grids[0], group=3),)),
@@ -184,7 +235,7 @@ GRID: list[object] = cbor2.loads(VALID)[12][1]
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
-        (changed(1, 2), Refusal.UNKNOWN_VERSION),
+        (changed(1, 3), Refusal.UNKNOWN_VERSION),
         (changed(1, ...), Refusal.WRONG_TYPE),
         (changed(2, ...), Refusal.WRONG_TYPE),
         (changed(2, bytes(17)), Refusal.OUT_OF_RANGE),
@@ -201,19 +252,27 @@ GRID: list[object] = cbor2.loads(VALID)[12][1]
         (changed(8, 2**42), Refusal.OUT_OF_RANGE),
         (changed(8, 1.5), Refusal.WRONG_TYPE),
         (changed(9, [1, 2, 3]), Refusal.WRONG_TYPE),
-        (changed(9, [1, 2, 3, 3]), Refusal.OUT_OF_RANGE),
+        (changed(9, [1, 2, 3, 4]), Refusal.OUT_OF_RANGE),
         (changed(9, [1, 2**43, 3, 0]), Refusal.OUT_OF_RANGE),
         (changed(10, {}), Refusal.WRONG_TYPE),
-        (changed(10, {7: 1}), Refusal.OUT_OF_RANGE),
+        (changed(10, {13: 1}), Refusal.OUT_OF_RANGE),
         (changed(10, {0: 0}), Refusal.OUT_OF_RANGE),
         (changed(10, {0.0: 1}), Refusal.WRONG_TYPE),
         (changed(10, [1]), Refusal.WRONG_TYPE),
         (changed(11, []), Refusal.OUT_OF_RANGE),
         (changed(11, [[1, 0, ""]]), Refusal.OUT_OF_RANGE),
         (changed(11, [[0, 1, ""]] * 1025), Refusal.OVERSIZED),
+        (changed(11, [[0, 1, "", bytes(15)]]), Refusal.OUT_OF_RANGE),
+        (changed(11, [[0, 1, "", None]]), Refusal.WRONG_TYPE),
+        (changed(11, [[0, 1, "", bytes(16), 0]]), Refusal.WRONG_TYPE),
         (changed(12, []), Refusal.OUT_OF_RANGE),
         (changed(12, [GRID] * 1025), Refusal.OVERSIZED),
         (changed(12, [[*GRID[:2], 2**40, GRID[3]]]), Refusal.OUT_OF_RANGE),
+        (changed(12, [[*GRID[:4], 1]]), Refusal.OUT_OF_RANGE),
+        (changed(12, [[*GRID[:4], 3]]), Refusal.OUT_OF_RANGE),
+        (changed(12, [[*GRID[:4], 65_537]]), Refusal.OUT_OF_RANGE),
+        (changed(12, [[*GRID[:4], None]]), Refusal.WRONG_TYPE),
+        (changed(12, [[*GRID, 2]]), Refusal.WRONG_TYPE),
         (changed(12, [[*GRID[:2], 0, b""]]), Refusal.OUT_OF_RANGE),
         (changed(12, [[*GRID[:2], 1, GRID[3]]]), Refusal.MALFORMED),
         (changed(12, [[3, *GRID[1:]]]), Refusal.OUT_OF_RANGE),
@@ -228,13 +287,22 @@ GRID: list[object] = cbor2.loads(VALID)[12][1]
         (changed(13, [1, pack([[0], [5], [0]])]), Refusal.OUT_OF_RANGE),
         (changed(13, [2, pack([[0, 0], [3, 3], [2**64 - 1, 1]])]), Refusal.OUT_OF_RANGE),
         (changed(13, [2**40, b""]), Refusal.OUT_OF_RANGE),
-        (changed(14, 0), Refusal.WRONG_TYPE),
+        (changed(14, 0), Refusal.OUT_OF_RANGE),
+        (changed(14, 3), Refusal.OUT_OF_RANGE),
+        (changed(14, "Full"), Refusal.WRONG_TYPE),
+        (changed(15, []), Refusal.OUT_OF_RANGE),
+        (changed(15, [[0, "crash"]] * 65), Refusal.OVERSIZED),
+        (changed(15, [[0]]), Refusal.WRONG_TYPE),
+        (changed(15, [[2**42, "crash"]]), Refusal.OUT_OF_RANGE),
+        (changed(15, [[0, b"crash"]]), Refusal.WRONG_TYPE),
+        (changed(15, [[0, "x" * 65]]), Refusal.OUT_OF_RANGE),
+        (changed(16, 0), Refusal.WRONG_TYPE),
         (changed(12, [0, 1]), Refusal.WRONG_TYPE),
         (changed(12, [[[0]]]), Refusal.TOO_DEEP),
         (VALID + b"\0", Refusal.MALFORMED),
         (b"", Refusal.MALFORMED),
         (b"\x80", Refusal.WRONG_TYPE),
-        (b"\xa1\x01\x01", Refusal.WRONG_TYPE),
+        (b"\xa1\x01\x02", Refusal.WRONG_TYPE),
         (b"\xa2\x01\x01\x01\x01", Refusal.DUPLICATE_KEY),
         (b"\xbf\x01\x01\xff", Refusal.MALFORMED),
         (changed(3, cbor2.CBORTag(2, b"\1")), Refusal.WRONG_TYPE),
@@ -283,7 +351,7 @@ shapes = st.recursive(
 )
 
 
-@given(st.integers(1, 13), shapes)
+@given(st.integers(1, 15), shapes)
 def test_a_field_of_any_shape_is_decoded_or_refused(key: int, shape: Item) -> None:
     payload = changed(key, shape)
     try:

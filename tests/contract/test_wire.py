@@ -139,9 +139,10 @@ def test_a_text_is_measured_in_bytes() -> None:
         text("\ud800", 4, "name")
 
 
-@pytest.mark.parametrize("other", [0, 2, 1.0, True, "1", None, -1])
+@pytest.mark.parametrize("other", [0, 3, 1.0, True, "1", None, -1])
 def test_another_version_is_refused_as_such(other: Item) -> None:
-    version({1: 1}, 1, "upload")
+    assert version({1: 1}, (1, 2), "upload") == 1
+    assert version({1: 2}, (1, 2), "upload") == 2
     with pytest.raises(WireError) as caught:
-        version({1: other, 99: 0}, 1, "upload")
+        version({1: other, 99: 0}, (1, 2), "upload")
     assert caught.value.reason is Refusal.UNKNOWN_VERSION

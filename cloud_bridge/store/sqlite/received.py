@@ -132,7 +132,11 @@ class SqliteReceiving:
             self._add_pending(connection, new)
             connection.executemany(
                 _ADD_EVICTED,
-                [(one.vin, one.boot, gap.first, gap.last, gap.reason) for one in new for gap in one.ledger.evicted],
+                [
+                    (one.vin, gap.boot or one.boot, gap.first, gap.last, gap.reason)
+                    for one in new
+                    for gap in one.ledger.evicted
+                ],
             )
             held = _merge_held(connection, uploads)
             _count_intake(connection, uploads, new, now_ms)

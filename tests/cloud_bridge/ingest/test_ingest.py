@@ -156,6 +156,15 @@ def test_what_is_missing_is_named_and_what_the_vehicle_gave_up_is_told_apart(clo
     assert intake.ledger == {"frames": 4000}
 
 
+def test_what_was_evicted_of_another_boot_is_told_apart_in_that_boot(cloud: Cloud) -> None:
+    before = Boot(bytes(reversed(range(16))))
+    cloud.send(*[before.payload(sequence) for sequence in (0, 4)])
+    cloud.send(encode(BOOT.upload(0, evicted=(Evicted(1, 2, "full", before.id),))))
+    intake = cloud.receiving.intake(VIN)
+    assert intake.gaps == ((before.id.hex(), 3, 3),)
+    assert (intake.missing, intake.evicted) == (1, 2)
+
+
 def test_counts_that_no_integer_can_sum_hold_up_nothing(cloud: Cloud) -> None:
     boastful = Ledger({Count.FRAMES: MAXIMUM_COUNT})
     payloads = [encode(replace(BOOT.upload(sequence), ledger=boastful)) for sequence in range(2100)]

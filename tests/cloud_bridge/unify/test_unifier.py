@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,13 @@ def test_a_grid_gives_a_sample_per_row_and_absent_stays_absent(unifier: Unifier)
         Sample(3000, "odometer.mileage", 67660.3),
         Sample(4000, "kinetic.speed", 11.0),
     ]
+
+
+def test_the_rows_of_a_thinned_grid_are_its_stride_apart(unifier: Unifier) -> None:
+    rows: tuple[tuple[Raw, Raw, Raw], ...] = ((1050, None, None), (1100, None, 8 * 6001))
+    samples = unifier.unify(upload(replace(dash(2000, *rows), stride=3)))
+    assert said(samples, "kinetic.speed") == [(2000, 10.5), (5000, 11.0)]
+    assert said(samples, "alert.EngineFault") == [(5000, True)]
 
 
 def test_samples_come_by_time_then_datum_and_one_of_each(unifier: Unifier) -> None:
