@@ -23,6 +23,8 @@ from agent.journal.inventory import journals_in, take_inventory
 from agent.journal.journal import JournalError
 from agent.lifting import UplinkEndedError, state_of
 from agent.plan.compiling import compile_plan
+from agent.plan.prepared import FOLDER as PLANS
+from agent.plan.prepared import prepared_plan
 from agent.profiles import UnknownModelError, find_profile, known_models
 from agent.replay import TIMEOUT_S, Ended, Outcome, Replay, replay
 from agent.run import run
@@ -120,7 +122,7 @@ def _run(options: argparse.Namespace) -> int:
     missing = [name for name in ("vin", "profile", "buses") if not getattr(settings, name)]
     if settings.vin is None or settings.profile is None or not settings.buses:
         raise UsageError(f"{options.config}: a live run needs {', '.join(missing)}")
-    plan = compile_plan(settings.profile)
+    plan = prepared_plan(settings.profile, settings.state / PLANS)
     unknown = sorted(settings.buses.keys() - set(plan.buses))
     if unknown:
         raise UsageError(

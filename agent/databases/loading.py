@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -18,8 +18,10 @@ import cantools
 from cantools.database.can import Database, Message, Signal
 from cantools.database.errors import UnsupportedDatabaseFormatError
 
-from agent.databases.healing import Finding, Healed, heal, quarantine
+from agent.databases.finding import Finding
+from agent.databases.healing import Healed, heal, quarantine
 from agent.databases.layouts import UNSENT_ID, MessageLayout, Multiplexer, SignalLayout, overlapping
+from agent.databases.loaded import DatabaseError, Loaded
 from agent.databases.messages import EXTENDED, UNASSIGNED
 
 __all__ = ["DatabaseError", "Finding", "Loaded", "MessageLayout", "SignalLayout", "load"]
@@ -28,17 +30,6 @@ MESSAGE_LINE = re.compile(r"^\s*BO_\s+\d+\s", re.MULTILINE)
 SHOWN_PAIRS = 3
 """Pairs of overlapping signals that a finding names; the others are counted."""
 FORMATS = {".dbc": "dbc", ".kcd": "kcd", ".sym": "sym", ".arxml": "arxml"}
-
-
-class DatabaseError(Exception):
-    """A database that cannot be read at all; the text says which file and line, why, and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    layouts: tuple[MessageLayout, ...]
-    findings: tuple[Finding, ...]
-    """What healing repaired or left out, in the order of the lines. Empty: the file is clean."""
 
 
 def load(path: Path) -> Loaded:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from agent.databases.layouts import MessageLayout
-from agent.databases.loading import DatabaseError, Loaded, load
+from agent.databases.loaded import DatabaseError, Loaded
 from agent.decode.checksums import Checker, checksum_checker
 from agent.decode.decoders import raw_decoder
 from agent.devices.messages import decoder as device_decoder
@@ -25,8 +26,14 @@ from contract.configuration import ConfigurationError, Document, Problem
 from contract.expressions import Value
 from contract.manifest import Group, Manifest, Sampling, manifest_id
 from contract.profile.devices import DEVICES, RECEIVER_SIGNALS
-from contract.profile.profile import Profile, load_profile
+from contract.profile.profile import Profile, profile_in
 from contract.wire import WireError
+
+
+class Compiled(NamedTuple):
+    plan: Plan
+    consulted: frozenset[str]
+    """The messages that were looked into, by name: of the others only name, id and form count."""
 
 
 def compile_plan(file: Path, *, cadence_ms: int | None = None) -> Plan:
@@ -34,22 +41,42 @@ def compile_plan(file: Path, *, cadence_ms: int | None = None) -> Plan:
 
     Raises ConfigurationError with everything that is wrong.
     """
-    profile = load_profile(file)
     document = Document.read(file)
-    databases, problems = _databases(profile, document)
+    return compile_document(document, profile_in(document), cadence_ms=cadence_ms).plan
+
+
+def compile_document(
+    document: Document,
+    profile: Profile,
+    read: Callable[[Path], Loaded] | None = None,
+    *,
+    cadence_ms: int | None = None,
+) -> Compiled:
+    """As `compile_plan`, of the profile in `document`; `read` gives a database, or raises DatabaseError."""
+    databases, problems = _databases(profile, document, read or _reader())
     if problems:
         raise ConfigurationError(problems)
-    return _Compiler(profile, databases, document, cadence_ms).compile()
+    compiler = _Compiler(profile, databases, document, cadence_ms)
+    return Compiled(compiler.compile(), frozenset(compiler.consulted))
 
 
-def _databases(profile: Profile, document: Document) -> tuple[dict[Path, Loaded], list[Problem]]:
+def _reader() -> Callable[[Path], Loaded]:
+    # Here and not above: cantools is large, and a service that finds its databases read already does without it.
+    from agent.databases.loading import load
+
+    return load
+
+
+def _databases(
+    profile: Profile, document: Document, read: Callable[[Path], Loaded]
+) -> tuple[dict[Path, Loaded], list[Problem]]:
     loaded: dict[Path, Loaded] = {}
     problems: list[Problem] = []
     for name, bus in profile.buses.items():
         for index, path in enumerate(bus.databases):
             if path not in loaded:
                 try:
-                    loaded[path] = load(path)
+                    loaded[path] = read(path)
                 except DatabaseError as wrong:
                     problems.append(document.problem(("buses", name, "databases", index), str(wrong)))
     return loaded, problems
@@ -65,6 +92,10 @@ class _Compiler:
         self._driving_ms = int(cadence_ms or profile.cadence.driving)
         self._parked_ms = int(cadence_ms or profile.cadence.parked)
         self._receiver = [signal.name for signal in RECEIVER_SIGNALS] if profile.gnss.source == "receiver" else []
+
+    @property
+    def consulted(self) -> set[str]:
+        return self._places.consulted
 
     def compile(self) -> Plan:
         groups = self._groups()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent.databases.layouts import UNSENT_ID, MessageLayout, SignalLayout
-from agent.databases.loading import Loaded
+from agent.databases.loaded import Loaded
 from agent.devices.messages import layout as device_layout
 from agent.plan.published import expression_problems
 from agent.plan.values import manifest_signal as as_sent
@@ -53,12 +53,15 @@ class Places:
         self.found: dict[str, Place] = {}
         self.conditions: dict[Expression, int] = {}
         """Every condition, with its number."""
+        self.consulted: set[str] = set()
+        """The messages that were looked into, by name: of all others the plan needs no more than name and id."""
 
     def report(self, keys: Keys, text: str) -> None:
         self.problems.append(self._document.problem(keys, text))
 
     def message(self, name: str, keys: Keys) -> list[tuple[str, MessageLayout]]:
         found = self._messages.get(name, [])
+        self.consulted.add(name)
         if not found:
             where = ", ".join(path.name for path in self._databases)
             self.report(keys, f"no message {name} in {where}{nearest(name, self._messages)}")

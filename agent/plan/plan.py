@@ -22,8 +22,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.databases.finding import Finding
 from agent.databases.layouts import SignalLayout
-from agent.databases.loading import Finding
 from agent.decode.checksums import Checker
 from contract.expressions import Expression, Value
 from contract.manifest import Manifest

@@ -64,7 +64,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load_profile(path: Path | str) -> Profile:
     """The profile in a file, checked in itself (not against its databases: that is the agent's compile step), with the
     paths of databases absolute and the receiver's position mapped. Raises ConfigurationError with all that is wrong."""
-    document = Document.read(Path(path))
+    return profile_in(Document.read(Path(path)))
+
+
+def profile_in(document: Document) -> Profile:
+    """As `load_profile`, from a document that was read already."""
     profile = document.convert(Profile)
     problems = [document.problem(keys, text) for keys, text in _contradictions(profile)]
     if problems:
