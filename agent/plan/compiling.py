@@ -18,6 +18,7 @@ from agent.databases.loaded import DatabaseError, Loaded
 from agent.decode.checksums import Checker, checksum_checker
 from agent.decode.decoders import raw_decoder
 from agent.devices.messages import decoder as device_decoder
+from agent.plan.answers import answer_problems, as_answer
 from agent.plan.places import Place, Places
 from agent.plan.plan import FrameKey, Plan, PlannedClock, PlannedGroup, PlannedMessage, PlannedSignal
 from agent.plan.published import mapping_problems
@@ -156,6 +157,9 @@ class _Compiler:
             for slot, name in enumerate(names):
                 signals[numbers[name]] = self._planned_signal(name, index, slot, applying.get(name, ()))
         self._double_ids(messages)
+        lengths = {place.message.name: place.message.length for place in self._places.found.values()}
+        for key, text in answer_problems(self._profile, messages, lengths):
+            self._places.report(key, text)
         return Plan(
             profile=self._profile,
             manifest=self._manifest(planned_groups, [*sent, *receiver]),
@@ -164,7 +168,7 @@ class _Compiler:
             signals=tuple(signals[number] for number in range(len(numbers))),
             conditions=tuple(self._places.conditions),
             groups=tuple(planned_groups),
-            known=self._known(),
+            known=self._known(messages),
             driving_cadence_ms=self._driving_ms,
             parked_cadence_ms=self._parked_ms,
             driving=self._driving(),
@@ -180,7 +184,7 @@ class _Compiler:
         short = [layout.name for layout in layouts]
         checksum, counter = self._integrity(place)
         device = place.bus in DEVICES
-        return PlannedMessage(
+        planned = PlannedMessage(
             name=place.message.name,
             bus=place.bus,
             id=place.message.id,
@@ -202,6 +206,7 @@ class _Compiler:
             leads=_led([numbers[name] for name in names], groups),
             device=device,
         )
+        return as_answer(planned, place.message.length, self._profile)
 
     def _integrity(self, place: Place) -> tuple[Checker | None, Callable[[bytes], int | None] | None]:
         message = self._profile.messages.get(place.message.name)
@@ -257,19 +262,20 @@ class _Compiler:
     def _double_ids(self, messages: Iterable[PlannedMessage]) -> None:
         by_key: dict[FrameKey, str] = {}
         for message in messages:
-            key = (message.bus, message.id, message.extended)
-            other = by_key.setdefault(key, message.name)
-            if other != message.name:
-                text = f"{other} and {message.name} have the same id {message.id:X}: collect signals of one of them"
-                self._places.report(("buses", message.bus, "databases"), text)
+            for key in message.keys:
+                other = by_key.setdefault(key, message.name)
+                if other != message.name:
+                    text = f"{other} and {message.name} have the same id {key[1]:X}: collect signals of one of them"
+                    self._places.report(("buses", message.bus, "databases"), text)
 
-    def _known(self) -> frozenset[FrameKey]:
-        return frozenset(
+    def _known(self, messages: Iterable[PlannedMessage]) -> frozenset[FrameKey]:
+        described = (
             (bus, layout.id, layout.extended)
             for bus, settings in self._profile.buses.items()
             for path in settings.databases
             for layout in self._databases[path].layouts
         )
+        return frozenset(described) | {key for message in messages for key in message.keys}
 
     def _manifest(self, groups: list[PlannedGroup], names: list[str]) -> Manifest:
         sent = {name: manifest_signal(name, place.signal) for name, place in self._places.found.items()}

@@ -7,7 +7,7 @@ When a value counts:
 
 * **fresh**: its newest frame is not too old. A message of which the database gives the cycle time may be late by two
   cycles (and 2 s old in any case). Where the cycle is not known, and for each multiplexer page of a message, the gaps
-  seen lately take its place: three of them, and 5 s in any case.
+  seen lately take its place: three of them, and 5 s in any case. What is asked for may be as old as three questions.
 * **whole**: the frame is long enough, and its checksum and counter, if the profile names them, are right. A counter is
   wrong where it stands still, as a stuck or repeating sender's does; one that skips shows that frames were lost, and
   the frame that came is as good as any.
@@ -98,13 +98,26 @@ class PlannedMessage:
     """Groups that follow one of its signals, with that signal."""
     device: bool = False
     """Said by the box itself (`agent.devices`): no frame of a bus."""
+    transport: bool = False
+    """An ISO-TP message (`agent.isotp`): what is decoded is put together from frames of this id first."""
+    with_length: bool = False
+    """The database counts a byte of length before the ISO-TP message."""
+    also: tuple[tuple[int, bool], ...] = ()
+    """Other ids, each with whether it has 29 bits, of which it describes the ISO-TP messages as well."""
+    graces_ms: tuple[int, ...] = ()
+    """By slot, how old a value may be in any case; where nothing else is known, `OBSERVED_GRACE_MS`."""
+
+    @property
+    def keys(self) -> tuple[FrameKey, ...]:
+        """The frames that it is read from, its own id first."""
+        return ((self.bus, self.id, self.extended), *((self.bus, *other) for other in self.also))
 
     @property
     def eager(self) -> bool:
         """Whether each frame is looked at when it comes, and not only the newest when a sample is due."""
         integrity = self.checksum or self.counter
         each = self.multiplexed or self.on_change or self.feeds or integrity or self.clock or self.leads or self.device
-        return bool(each)
+        return bool(each or self.transport)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agent.isotp.assembler import Assembler
 from agent.plan.plan import (
     DECLARED_GRACE_MS,
     LONGEST_GAP_MS,
@@ -27,6 +28,7 @@ class NewestMessage:
     """The newest frame of one message; of a multiplexed one the newest value of each signal."""
 
     __slots__ = (
+        "assemblers",
         "at_ms",
         "counter",
         "data",
@@ -36,6 +38,7 @@ class NewestMessage:
         "eager",
         "gap_ms",
         "gaps_ms",
+        "graces_ms",
         "is_device",
         "leads",
         "limit_ms",
@@ -54,7 +57,9 @@ class NewestMessage:
     def __init__(self, plan: PlannedMessage) -> None:
         self.plan = plan
         self.decode = plan.decode
-        self.needed_bytes = plan.needed_bytes
+        self.assemblers = {key: Assembler() for key in plan.keys} if plan.transport else {}
+        """By the frames that carry its ISO-TP messages; none for a message that is a frame."""
+        self.needed_bytes = 0 if plan.transport else plan.needed_bytes
         self.is_device = plan.device
         self.eager = plan.eager
         self.multiplexed = plan.multiplexed
@@ -64,6 +69,7 @@ class NewestMessage:
         """Slots of the signals that conditions read."""
         self.leads = tuple((group, plan.signals.index(number)) for group, number in plan.leads)
         """Groups that follow a signal of this message, with its slot."""
+        self.graces_ms = plan.graces_ms or (OBSERVED_GRACE_MS,) * len(plan.signals)
         self.limit_ms = None if plan.cycle_ms is None else max(3 * plan.cycle_ms, DECLARED_GRACE_MS)
         self.forget()
 
@@ -107,7 +113,7 @@ class Newest:
     def __init__(self, plan: Plan) -> None:
         self.messages = [NewestMessage(message) for message in plan.messages]
         self.by_key: dict[FrameKey, NewestMessage] = {
-            (message.plan.bus, message.plan.id, message.plan.extended): message for message in self.messages
+            key: message for message in self.messages for key in message.plan.keys
         }
         self.version = 0
         """Goes up whenever a condition begins or ceases to hold."""
@@ -178,7 +184,7 @@ class Newest:
         slot = signal.slot
         if message.multiplexed:
             raw, at_ms = message.raws[slot], message.times_ms[slot]
-            limit_ms = max(3 * message.gaps_ms[slot], OBSERVED_GRACE_MS)
+            limit_ms = max(3 * message.gaps_ms[slot], message.graces_ms[slot])
         else:
             if message.data is None:
                 return None

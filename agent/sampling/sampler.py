@@ -34,6 +34,7 @@ from operator import length_hint
 from agent.bus.frame import Frame
 from agent.clock import satellite_anchor, surest
 from agent.gnss import fix as gnss
+from agent.isotp.pids import apart
 from agent.plan.plan import Plan, PlannedGroup
 from agent.sampling.newest import Newest, NewestMessage
 from agent.sampling.rows import Row, Rows
@@ -284,7 +285,10 @@ class Sampler:
                     message.at_ms = frame[0]
                 continue
             devices += message.is_device
-            self._take_eagerly(message, frame)
+            if message.assemblers:
+                self._take_apart(message, frame)
+            else:
+                self._take_eagerly(message, frame)
             if len(self._changes) >= FULL_CHANGES or self._grids_bits >= FULL_GRIDS_BITS:
                 end_ms = max(frame[0], self._told_ms()) + 1
                 if end_ms < self._end_ms:
@@ -299,6 +303,19 @@ class Sampler:
             (each.at_ms for each in reversed(part[:taken]) if each.bus not in DEVICES), self._heard_ms
         )
         return begin + taken
+
+    def _take_apart(self, message: NewestMessage, frame: Frame) -> None:
+        """Takes a frame of an ISO-TP message, and the answers that it completes."""
+        assembler = message.assemblers[frame[1:4]]
+        counts = assembler.counts
+        broken, cut_short = counts.out_of_sequence, counts.cut_short
+        whole = assembler.take(frame)
+        self._counts[Count.CHECKSUM] += counts.out_of_sequence - broken
+        self._counts[Count.WRONG_LENGTH] += counts.cut_short - cut_short
+        if whole is not None:
+            for answer in apart(whole, message.plan.with_length):
+                self._counts[Count.WRONG_LENGTH] += len(answer) < message.plan.needed_bytes
+                self._take_eagerly(message, frame._replace(data=answer))
 
     def _take_eagerly(self, message: NewestMessage, frame: Frame) -> None:
         newest = self._newest

@@ -6,7 +6,8 @@ The agent compiles it into what to collect, the bridge into what that means (`do
     [buses.<interface>]    databases            which CAN databases describe which bus
     [classes.<name>]       every, on_change     ways of sampling
     [signals]              "Message.Signal"     what is collected, how, and when a value counts
-    [messages]             "Message"            checksums, counters and conditions of whole messages
+    [messages]             "Message"            checksums, counters, transport and conditions of whole messages
+    [ask.<name>]           request, answer      what to ask a computer of the vehicle
     [data]                 "<datum key>"        how each published datum comes from signals (`contract.catalog`)
     [alerts]               <AlertType>          which lamp is which published alert
     [trip] [gnss] [clock] [cadence]             what a trip is, where position and time come from, when to upload
@@ -28,6 +29,7 @@ from typing import Literal
 import msgspec
 
 from contract.configuration import ConfigurationError, Document, Keys
+from contract.profile.asking import Ask, ask_contradictions
 from contract.profile.buses import Bus
 from contract.profile.cadence import Cadence
 from contract.profile.data import Known, Lamp, Mapping, lamp_contradictions, mapping_contradictions
@@ -47,6 +49,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     classes: dict[str, SamplingClass] = {}
     signals: dict[str, Signal] = {}
     messages: dict[str, Message] = {}
+    ask: dict[str, Ask] = {}
     data: dict[str, Mapping] = {}
     alerts: dict[str, Lamp] = {}
     trip: Trip | None = None
@@ -97,6 +100,8 @@ def _contradictions(profile: Profile) -> Iterator[tuple[Keys, str]]:
     if not profile.buses:
         yield ("buses",), "a profile needs at least one bus"
     yield from signal_contradictions(profile.classes, profile.signals, profile.messages)
+    for name, ask in profile.ask.items():
+        yield from ask_contradictions(name, ask, profile.buses)
     known = _known(profile)
     for key, mapping in profile.data.items():
         yield from mapping_contradictions(known, key, mapping)

@@ -9,6 +9,7 @@ import msgspec
 
 from contract.configuration import Duration, Keys, nearest
 from contract.expressions import Expression
+from contract.profile.asking import LARGEST_ID
 from contract.profile.devices import RECEIVER
 
 
@@ -52,6 +53,12 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     checksum: Checksum | None = None
     counter: Counter | None = None
     valid_when: Expression | None = None
+    transport: Literal["isotp", "isotp-with-length"] | None = None
+    """isotp: the database describes whole ISO-TP messages (answers of a diagnostic service, without the bytes by which
+    they are cut into frames), up to 4095 bytes, in place of single frames. Some databases begin with the byte of their
+    length: isotp-with-length."""
+    also: tuple[int, ...] = ()
+    """Other ids, of which it describes the ISO-TP messages too; above 0x7FF they have 29 bits."""
 
 
 def signal_contradictions(
@@ -81,6 +88,11 @@ def signal_contradictions(
     for name, rules in messages.items():
         if name not in listed:
             yield ("messages", name), f"no signal of {name} is listed{nearest(name, listed)}"
+        if rules.also and rules.transport is None:
+            yield ("messages", name, "also"), 'other ids are for messages with transport = "isotp"'
+        for number in rules.also:
+            if not 0 <= number <= LARGEST_ID:
+                yield ("messages", name, "also"), f"{number:#x} is no id: expected 0 to {LARGEST_ID:#x}"
         if rules.checksum is not None:
             for key, value in (("initial", rules.checksum.initial), ("final_xor", rules.checksum.final_xor)):
                 if value is not None and not 0 <= value <= 0xFF:
