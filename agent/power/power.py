@@ -2,8 +2,8 @@
 
 The order is what counts. The batch is closed with the reason `sleep` and the journal written at once, so that nothing
 is lost whatever happens next; then the uplink has `drain_ms` to bring it away; only then the command is run, if there
-is one (`systemctl suspend`, `systemctl poweroff`, a script of the box's). A vehicle that wakes in the meantime stops it.
-The command runs beside the agent, which goes on: one that fails or that the box comes back from is no end.
+is one (`systemctl suspend`, `systemctl poweroff`, a script of the box's). A vehicle that wakes in the meantime stops
+it. The command runs beside the agent, which goes on: one that fails or that the box comes back from is no end.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Privacy: what the vehicle keeps to itself, and who says so."""

@@ -1,0 +1,141 @@
+"""The state of privacy: `None`, `Geolocation` or `Full`, from all who may say so.
+
+Each source says its own word, and the strictest word holds: what one source asked for, another cannot lift.
+
+    bus       a signal of the vehicle's (the profile's [privacy])
+    switch    a file that a switch or a program of the box's writes
+    command   the cloud
+
+The last word of each source is kept through power cuts, before anything is collected under it. A bus or a switch that
+is expected to say something and never did counts as `unknown`, by default the strictest; so does every source while
+what was kept cannot be read. A command that was never given is none.
+
+A command is executed once: it bears an id, and the last ids are kept in the same write as the word. One that has
+expired is refused. Where no clock is known, nobody can say whether it has: then a command may make the privacy stricter
+but not laxer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from agent.privacy.kept import DamagedError, Kept, load, save
+from contract.upload import Privacy
+
+log = logging.getLogger(__name__)
+
+_ORDER = (Privacy.NONE, Privacy.GEOLOCATION, Privacy.FULL)
+_EXECUTED = 32
+"""Ids of commands that are remembered."""
+
+
+class Source(StrEnum):
+    BUS = "bus"
+    SWITCH = "switch"
+    COMMAND = "command"
+
+
+class Outcome(StrEnum):
+    """Of a command."""
+
+    DONE = "done"
+    REPEATED = "it was executed before"
+    EXPIRED = "it has expired"
+    TIMELESS = "the vehicle does not know the time, and so not whether it has expired"
+
+
+def strictest(*states: Privacy) -> Privacy:
+    return max(states, key=_ORDER.index)
+
+
+def stricter(one: Privacy, other: Privacy) -> bool:
+    """Whether `one` keeps back more than `other`."""
+    return _ORDER.index(one) > _ORDER.index(other)
+
+
+class Guard:
+    """Call `tick` every second or so: what could not be written is written then."""
+
+    def __init__(self, file: Path, expected: Collection[Source] = (), unknown: Privacy = Privacy.FULL) -> None:
+        """`expected` are the sources that the settings and the profile name, besides the cloud."""
+        self.unwritten = 0
+        """Times that the state could not be kept."""
+        self.changed: Callable[[Privacy, Privacy], None] = lambda _before, _now: None
+        """Called with the state before and the new one, once that is kept."""
+        self._file = file
+        self._kept_is_old = False
+        try:
+            kept = load(file)
+        except DamagedError as damaged:
+            log.error("privacy: %s; taken for %s until each source says its word again", damaged, unknown.value)
+            kept = Kept(words={str(source): unknown for source in {*expected, Source.COMMAND}}, told=Privacy.NONE)
+        kept = kept or Kept()
+        words = {name: word for name, word in kept.words.items() if name == Source.COMMAND or name in expected}
+        self._unknown = {str(source): unknown for source in expected if source not in words}
+        self._kept = msgspec.structs.replace(kept, words=words)
+        self.state = self._strictest()
+
+    @property
+    def words(self) -> dict[str, Privacy]:
+        """What holds of each source."""
+        return {**self._unknown, **self._kept.words}
+
+    @property
+    def told(self) -> bool:
+        """Whether the cloud was told of the state, by an upload in the journal."""
+        return self._kept.told is self.state
+
+    def heard(self, source: Source, word: Privacy) -> None:
+        """A source says its word."""
+        if self._kept.words.get(source) is not word:
+            self._take({source: word}, self._kept.executed)
+
+    def command(self, identity: str, word: Privacy, expires_utc_ms: int, now_utc_ms: int | None) -> Outcome:
+        """The cloud says its word."""
+        if identity in self._kept.executed:
+            return Outcome.REPEATED
+        if now_utc_ms is not None and now_utc_ms >= expires_utc_ms:
+            return Outcome.EXPIRED
+        if now_utc_ms is None and stricter(self._kept.words.get(Source.COMMAND, Privacy.NONE), word):
+            return Outcome.TIMELESS
+        self._take({Source.COMMAND: word}, (*self._kept.executed, identity)[-_EXECUTED:])
+        return Outcome.DONE
+
+    def tell(self) -> None:
+        """The cloud is told of the state: an upload that says so is in the journal."""
+        if not self.told:
+            self._keep(msgspec.structs.replace(self._kept, told=self.state))
+
+    def tick(self) -> None:
+        if self._kept_is_old:
+            self._keep(self._kept)
+
+    def _take(self, words: dict[str, Privacy] | dict[Source, Privacy], executed: tuple[str, ...]) -> None:
+        said = {str(source): word for source, word in words.items()}
+        for source in said:
+            self._unknown.pop(source, None)
+        self._keep(msgspec.structs.replace(self._kept, words={**self._kept.words, **said}, executed=executed))
+        before, self.state = self.state, self._strictest()
+        if before is not self.state:
+            log.warning("privacy: %s (before: %s), as %s says", self.state.value, before.value, " and ".join(said))
+            self.changed(before, self.state)
+
+    def _keep(self, kept: Kept) -> None:
+        self._kept = kept
+        try:
+            save(self._file, kept)
+        except OSError as failure:
+            self.unwritten += 1
+            if not self._kept_is_old:
+                log.error("privacy: %s: cannot write: %s; a power cut would undo it", self._file, failure.strerror)
+            self._kept_is_old = True
+        else:
+            self._kept_is_old = False
+
+    def _strictest(self) -> Privacy:
+        return strictest(Privacy.NONE, *self.words.values())

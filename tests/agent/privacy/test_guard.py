@@ -1,0 +1,184 @@
+"""Who says the privacy, what holds, and what outlives a power cut."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.privacy.guard import Guard, Outcome, Source, strictest
+from agent.privacy.kept import DamagedError, Kept, load, save
+from agent.privacy.switch import Switch
+from contract.upload import Privacy
+
+NONE, GEOLOCATION, FULL = Privacy.NONE, Privacy.GEOLOCATION, Privacy.FULL
+
+
+def of(guard: Guard) -> Privacy:
+    """Its state, which mypy takes for what it was at the last look."""
+    return guard.state
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "privacy"
+
+
+@pytest.mark.parametrize(("bus", "switch", "command"), list(itertools.product(Privacy, repeat=3)))
+def test_the_strictest_word_holds(tmp_path: Path, bus: Privacy, switch: Privacy, command: Privacy) -> None:
+    guard = Guard(tmp_path / "privacy", (Source.BUS, Source.SWITCH))
+    guard.heard(Source.BUS, bus)
+    guard.heard(Source.SWITCH, switch)
+    assert guard.command("1", command, 10, 0) is Outcome.DONE
+    order = [NONE, GEOLOCATION, FULL]
+    assert of(guard) is order[max(map(order.index, (bus, switch, command)))]
+    assert Guard(tmp_path / "privacy", (Source.BUS, Source.SWITCH)).state is guard.state
+
+
+def test_a_power_cut_right_after_the_change_keeps_it(file: Path) -> None:
+    guard = Guard(file)
+    seen: list[tuple[Privacy, Privacy, Privacy]] = []
+    # When the change is acted on, what is on the disk says so already.
+    guard.changed = lambda before, now: seen.append((before, now, Guard(file).state))
+    guard.command("1", GEOLOCATION, 10, 0)
+    guard.command("2", FULL, 10, 0)
+    guard.command("3", NONE, 10, 0)
+    assert seen == [(NONE, GEOLOCATION, GEOLOCATION), (GEOLOCATION, FULL, FULL), (FULL, NONE, NONE)]
+
+
+def test_a_source_that_is_expected_and_never_spoke_counts_as_the_strictest(file: Path) -> None:
+    guard = Guard(file, [Source.BUS])
+    assert of(guard) is FULL
+    guard.heard(Source.BUS, NONE)
+    assert of(guard) is NONE
+    assert Guard(file, [Source.BUS]).state is NONE
+    assert Guard(file, [Source.BUS, Source.SWITCH]).state is FULL
+    assert Guard(file, [Source.BUS, Source.SWITCH], unknown=GEOLOCATION).state is GEOLOCATION
+    assert Guard(file, []).state is NONE
+
+
+def test_the_word_of_a_source_that_is_no_longer_named_is_forgotten_but_not_the_clouds(file: Path) -> None:
+    guard = Guard(file, [Source.BUS])
+    guard.heard(Source.BUS, FULL)
+    guard.command("1", GEOLOCATION, 10, 0)
+    assert Guard(file, [Source.BUS]).state is FULL
+    assert Guard(file, []).state is GEOLOCATION
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "bit", "word", "text", "folder"])
+def test_what_cannot_be_read_counts_as_the_strictest_until_each_source_speaks_again(file: Path, damage: str) -> None:
+    guard = Guard(file, [Source.BUS])
+    guard.heard(Source.BUS, NONE)
+    whole = file.read_bytes()
+    file.unlink()
+    if damage == "folder":
+        file.mkdir()
+    else:
+        file.write_bytes(
+            {
+                "empty": b"",
+                "cut": whole[:-5],
+                "bit": whole[:-4] + bytes([whole[-4] ^ 1]) + whole[-3:],
+                "word": whole.replace(b'"None"', b'"Nome"'),
+                "text": b"\xff" * 50,
+            }[damage]
+        )
+    with pytest.raises(DamagedError):
+        load(file)
+    guard = Guard(file, [Source.BUS])
+    assert of(guard) is FULL
+    guard.heard(Source.BUS, NONE)
+    assert of(guard) is FULL
+    assert guard.command("1", NONE, 10, 0) is Outcome.DONE
+    assert of(guard) is NONE
+
+
+def test_every_bit_that_flips_is_noticed(file: Path) -> None:
+    save(file, Kept(words={"command": GEOLOCATION}, executed=("a",), told=GEOLOCATION))
+    whole = file.read_bytes()
+    for bit in range(8 * len(whole)):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(flipped)
+        with pytest.raises(DamagedError):
+            load(file)
+
+
+def test_a_command_is_executed_once_whatever_comes_between(file: Path) -> None:
+    guard = Guard(file)
+    assert guard.command("a", GEOLOCATION, 1000, 0) is Outcome.DONE
+    assert guard.command("b", NONE, 1000, 1) is Outcome.DONE
+    assert guard.command("a", GEOLOCATION, 1000, 2) is Outcome.REPEATED
+    assert of(guard) is NONE
+    # Not even after a power cut.
+    assert Guard(file).command("a", GEOLOCATION, 1000, 3) is Outcome.REPEATED
+
+
+def test_an_expired_command_is_refused_and_without_a_clock_it_may_only_make_it_stricter(file: Path) -> None:
+    guard = Guard(file)
+    assert guard.command("a", FULL, 1000, 1000) is Outcome.EXPIRED
+    assert guard.command("b", GEOLOCATION, 1000, None) is Outcome.DONE
+    assert guard.command("c", NONE, 1000, None) is Outcome.TIMELESS
+    assert of(guard) is GEOLOCATION
+    assert guard.command("c", NONE, 1000, 999) is Outcome.DONE
+    assert of(guard) is NONE
+
+
+def test_whether_the_cloud_was_told_is_kept_too(file: Path) -> None:
+    guard = Guard(file)
+    assert guard.told
+    guard.command("a", FULL, 1000, 0)
+    assert (guard.told, Guard(file).told) == (False, False)
+    guard.tell()
+    assert (guard.told, Guard(file).told) == (True, True)
+
+
+def test_what_the_disk_refuses_holds_in_memory_and_is_kept_when_it_can_be(file: Path) -> None:
+    guard = Guard(file)
+    in_the_way = file.with_suffix(".new")
+    in_the_way.mkdir(parents=True)
+    guard.command("a", GEOLOCATION, 1000, 0)
+    assert (guard.state, guard.unwritten) == (GEOLOCATION, 1)
+    assert Guard(file).state is NONE
+    in_the_way.rmdir()
+    guard.tick()
+    assert Guard(file).state is GEOLOCATION
+
+
+def test_a_switch_says_a_state_or_what_is_mapped_to_one_and_else_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "switch"
+    named, mapped = Switch(file), Switch(file, {"0": NONE, "1": FULL})
+    assert named.read() is None
+    for text, by_name, by_value in (
+        ("Geolocation\n", GEOLOCATION, None),
+        ("Full", FULL, None),
+        ("1\n", None, FULL),
+        ("0", None, NONE),
+        ("", None, None),
+        ("geo", None, None),
+        ("\xff\xfe", None, None),
+        ("None" * 1000, None, None),
+    ):
+        file.write_bytes(text.encode("latin-1"))
+        assert (named.read(), mapped.read()) == (by_name, by_value)
+
+
+@given(st.lists(st.tuples(st.sampled_from(Source), st.sampled_from(Privacy)), max_size=20))
+def test_after_any_words_a_restart_says_the_same(words: list[tuple[Source, Privacy]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "privacy"
+        expected = [Source.BUS, Source.SWITCH]
+        guard = Guard(file, expected)
+        last = {Source.BUS: FULL, Source.SWITCH: FULL, Source.COMMAND: NONE}
+        for number, (source, word) in enumerate(words):
+            if source is Source.COMMAND:
+                guard.command(str(number), word, 10, 0)
+            else:
+                guard.heard(source, word)
+            last[source] = word
+            assert of(guard) is strictest(*last.values())
+            assert Guard(file, expected).state is guard.state
