@@ -221,7 +221,7 @@ def test_what_another_tester_asked_a_nissan_is_decoded(shared: Path, tmp_path: P
     # 13 questions in a minute of standing with the consumers on: it only falls.
     assert len(charge) == 13
     assert charge == sorted(charge, reverse=True)
-    assert (charge[0], charge[-1]) == (pytest.approx(89.2286), pytest.approx(89.1029))
+    assert [charge[0], charge[-1]] == pytest.approx([89.2286, 89.1029])
     assert changes(polled, batches, "SoC_Temp.BatPackTemp1") == [2, 2]
     assert sum(batch.ledger.counts.get(Count.CHECKSUM, 0) for batch in batches) == 0
 
