@@ -24,6 +24,7 @@ from agent.profiles import UnknownModelError, find_profile
 from agent.settings.agent import load_settings
 from contract.configuration import ConfigurationError, Duration
 from contract.manifest import Signal
+from contract.profile.cadence import VehicleState
 from contract.profile.devices import RECEIVER
 from contract.served import served_by
 
@@ -73,10 +74,10 @@ def check(file: Path, console: Console) -> int:
 
 def estimate(plan: Plan) -> Estimate:
     """What the signals of a plan weigh while the vehicle drives."""
-    minutes = plan.driving_cadence_ms / 60_000
+    minutes = plan.cadences_ms[VehicleState.DRIVING] / 60_000
     typical = worst = float(ENVELOPE_BYTES + TRANSPORT_BYTES)
     for group in plan.groups:
-        rows = plan.driving_cadence_ms / group.interval_ms
+        rows = plan.cadences_ms[VehicleState.DRIVING] / group.interval_ms
         for number in group.signals:
             bits = plan.signals[number].layout.length
             typical += rows * TYPICAL_SAMPLE_BYTES
@@ -84,7 +85,7 @@ def estimate(plan: Plan) -> Estimate:
             if group.on_change:
                 typical += minutes * TYPICAL_CHANGES_A_MINUTE * CHANGE_BYTES
                 worst += minutes * WORST_CHANGES_A_MINUTE * CHANGE_BYTES
-    return Estimate(3_600_000 / plan.driving_cadence_ms, typical, worst)
+    return Estimate(3_600_000 / plan.cadences_ms[VehicleState.DRIVING], typical, worst)
 
 
 def main(arguments: Sequence[str]) -> int:

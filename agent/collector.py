@@ -111,6 +111,7 @@ class Collector:
             ledger=replace(batch.ledger, counts=self._counts(batch.ledger.counts), evicted=self._newly_evicted()),
             grids=batch.grids,
             changes=batch.changes,
+            events=batch.events,
         )
 
     def _surest(self, sampled: Anchor | None) -> Anchor | None:

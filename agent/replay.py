@@ -209,7 +209,7 @@ def replay(wanted: Replay, plan: Plan, report: Callable[[Progress], None], stop:
 def _identity(wanted: Replay, plan: Plan) -> str:
     """A digest of all that determines the uploads of a replay."""
     whole = hashlib.sha256(wanted.vin.encode() + manifest_id(plan.manifest))
-    cadences = (plan.driving_cadence_ms, plan.parked_cadence_ms)
+    cadences = sorted(plan.cadences_ms.items())
     whole.update(repr((cadences, sorted(wanted.mapping.items()))).encode())
     for path in (wanted.profile, *wanted.logs, *([wanted.nmea] if wanted.nmea else [])):
         with path.open("rb") as file:

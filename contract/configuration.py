@@ -6,7 +6,7 @@ line where it can be found, the full key, what was found and what was expected; 
     config/agent.toml:7: journal.flush_intervall: unknown key; did you mean flush_interval?
 
 Scalar types beyond TOML's own: `Duration` ("500ms", "60s", "10 min", "2h"), `pathlib.Path`, and
-`contract.expressions.Expression`, compiled as it is read.
+`contract.expressions.Expression` (for events: `Condition`), compiled as it is read; `Span` is a duration or "none".
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from contract.expressions import Expression, compile_expression
+from contract.expressions import Condition, Expression, compile_condition, compile_expression
 
 T = TypeVar("T")
 Keys = tuple[str | int, ...]
@@ -52,6 +52,18 @@ class Duration(int):
             if self % factor_ms == 0:
                 return f"{int(self) // factor_ms} {unit}"
         return f"{int(self)} ms"
+
+
+class Span(Duration):
+    """A duration that may also be nothing: "none", or "never" where that reads better."""
+
+    @classmethod
+    def parse(cls, text: str) -> Span:
+        """Raises ValueError as `Duration.parse` does."""
+        return cls(0) if text in ("none", "never") else cls(Duration.parse(text))
+
+    def __str__(self) -> str:
+        return super().__str__() if self else "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,18 +162,18 @@ def read_toml(path: Path | str, wanted: type[T]) -> T:
 
 def _scalar(wanted: type, value: object) -> object:
     """The types that TOML does not have (msgspec's `dec_hook`)."""
-    if wanted is Duration:
+    if wanted is Duration or wanted is Span:
         if not isinstance(value, str):
             raise ValueError(f'a duration such as "500ms", "60s" or "10 min", found {_shown(value)}')
-        return Duration.parse(value)
+        return Span.parse(value) if wanted is Span else Duration.parse(value)
     if wanted is Path:
         if not isinstance(value, str) or not value:
             raise ValueError(f"a path, found {_shown(value)}")
         return Path(value)
-    if wanted is Expression:
+    if wanted is Expression or wanted is Condition:
         if not isinstance(value, str):
             raise ValueError(f"an expression as a text, found {_shown(value)}")
-        return compile_expression(value)
+        return compile_condition(value) if wanted is Condition else compile_expression(value)
     raise NotImplementedError(f"{wanted} is not a configuration type")
 
 

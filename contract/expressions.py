@@ -11,6 +11,8 @@ names reads as the name of its value, any other as its physical value in the dat
 **Absent stays absent**: a signal that has no valid value, a division by zero, or a comparison of a text with a number
 makes the result absent (None) and never a guess; only `and` and `or` may be decided by one side alone.
 
+Conditions of events may also look back, by the functions of `contract.windows`.
+
 A text is parsed by Python's own parser and translated once into closures; nothing but the forms above is accepted and
 nothing is ever evaluated as Python. At most 1,000 characters and 40 levels.
 """
@@ -22,6 +24,8 @@ import math
 import operator
 from collections.abc import Callable
 
+from contract.windows import LONGEST_S, Look, Window
+
 Value = bool | int | float | str
 Lookup = Callable[[str], Value | None]
 """The newest value of a signal by its name; None when it is absent. `dict.get` is one."""
@@ -32,6 +36,7 @@ DEEPEST = 40
 _ALLOWED = (
     "numbers, 'texts', true, false, Message.Signal, + - * /, == != < <= > >=, in (…), and, or, not, … if … else …"
 )
+_LOOKING_BACK = "rate(Message.Signal, seconds), minimum(…), maximum(…), changed(Message.Signal)"
 
 
 class ExpressionError(ValueError):
@@ -70,11 +75,33 @@ class Expression:
         return hash(self.text)
 
     def __repr__(self) -> str:
-        return f"Expression({self.text!r})"
+        return f"{type(self).__name__}({self.text!r})"
+
+
+class Condition(Expression):
+    """An expression that may look back (`contract.windows`): for events."""
+
+    __slots__ = ("windows",)
+
+    def __init__(self, expression: Expression, windows: tuple[Window, ...] = ()) -> None:
+        super().__init__(
+            expression.text, expression.names, expression.constants, expression.results, expression._evaluate
+        )
+        self.windows = windows
+        """What it looks back at, each once. Their signals are among `names`."""
 
 
 def compile_expression(text: str) -> Expression:
     """Raises ExpressionError naming the place and what is allowed there."""
+    return _compile(text, looks_back=False)[0]
+
+
+def compile_condition(text: str) -> Condition:
+    """Raises ExpressionError naming the place and what is allowed there."""
+    return Condition(*_compile(text, looks_back=True))
+
+
+def _compile(text: str, *, looks_back: bool) -> tuple[Expression, tuple[Window, ...]]:
     if len(text) > LONGEST:
         raise ExpressionError(f"an expression has at most {LONGEST} characters, found {len(text)}")
     try:
@@ -83,9 +110,11 @@ def compile_expression(text: str) -> Expression:
         place = f" at character {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
         reason = error.msg if isinstance(error, SyntaxError) else "it is nested too deeply or has a zero byte"
         raise ExpressionError(f"not an expression{place}: {reason}; allowed are {_ALLOWED}") from None
-    compiler = _Compiler(text.strip())
+    compiler = _Compiler(text.strip(), looks_back=looks_back)
     evaluate = compiler.compile(tree.body, 0)
-    return Expression(text.strip(), tuple(compiler.names), tuple(compiler.constants), _results(tree.body), evaluate)
+    names, constants = tuple(compiler.names), tuple(compiler.constants)
+    expression = Expression(text.strip(), names, constants, _results(tree.body), evaluate)
+    return expression, tuple(dict.fromkeys(compiler.windows))
 
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
@@ -106,9 +135,11 @@ _NAMED: dict[str, Value] = {"true": True, "false": False}
 class _Compiler:
     """Translates a parsed text, one node into one closure."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, looks_back: bool) -> None:
         self._text = text
+        self._looks_back = looks_back
         self.names: list[str] = []
+        self.windows: list[Window] = []
         self.constants: list[tuple[str, Value]] = []
 
     def compile(self, node: ast.expr, depth: int) -> Evaluate:
@@ -134,6 +165,8 @@ class _Compiler:
                 return _choice(self.compile(test, below), self.compile(body, below), self.compile(orelse, below))
             case ast.Compare():
                 return self._comparison(node, below)
+            case ast.Call():
+                return self._window(node)
         raise self._refused(node)
 
     def _comparison(self, node: ast.Compare, depth: int) -> Evaluate:
@@ -174,6 +207,27 @@ class _Compiler:
         if name not in self.names:
             self.names.append(name)
         return lambda lookup: lookup(name)
+
+    def _window(self, node: ast.Call) -> Evaluate:
+        if not self._looks_back:
+            raise self._refused(node, f"{_ALLOWED}; only conditions of events look back")
+        if not isinstance(node.func, ast.Name) or node.func.id not in set(Look) or node.keywords:
+            raise self._refused(node, _LOOKING_BACK)
+        look, length_ms = Look(node.func.id), 0
+        match (look, node.args):
+            case (Look.CHANGED, [ast.Attribute() as signal]):
+                pass
+            case (_, [ast.Attribute() as signal, ast.Constant(value=int() | float() as seconds)]) if (
+                look is not Look.CHANGED and 0.001 <= seconds <= LONGEST_S
+            ):
+                length_ms = round(seconds * 1000)
+            case _:
+                raise self._refused(node, f"{_LOOKING_BACK}, at most {LONGEST_S} seconds")
+        self._signal(signal)
+        window = Window(look, self._name(signal), length_ms)
+        self.windows.append(window)
+        key = window.key
+        return lambda lookup: lookup(key)
 
     def _name(self, node: ast.Attribute) -> str:
         if not isinstance(node.value, ast.Name):

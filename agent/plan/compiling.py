@@ -9,7 +9,8 @@ The interval in which on-change signals are restated is never longer than the ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,13 +20,22 @@ from agent.decode.checksums import Checker, checksum_checker
 from agent.decode.decoders import raw_decoder
 from agent.devices.messages import decoder as device_decoder
 from agent.plan.answers import answer_problems, as_answer
+from agent.plan.compiling_events import (
+    accelerations,
+    planned_crash,
+    planned_events,
+    watched_signals,
+)
+from agent.plan.compiling_events import conditions as event_conditions
+from agent.plan.compiling_events import problems as event_problems
 from agent.plan.places import Place, Places
 from agent.plan.plan import FrameKey, Plan, PlannedClock, PlannedGroup, PlannedMessage, PlannedSignal
 from agent.plan.published import mapping_problems
+from agent.plan.state import state_of
 from agent.plan.values import bounds, fixed_point, manifest_signal, reader
 from contract.configuration import ConfigurationError, Document, Problem
-from contract.expressions import Value
 from contract.manifest import Group, Manifest, Sampling, manifest_id
+from contract.profile.cadence import AWAKE, VehicleState
 from contract.profile.devices import DEVICES, RECEIVER_SIGNALS
 from contract.profile.profile import Profile, profile_in
 from contract.wire import WireError
@@ -85,13 +95,22 @@ def _databases(
 
 class _Compiler:
     def __init__(
-        self, profile: Profile, databases: Mapping[Path, Loaded], document: Document, cadence_ms: int | None
+        self,
+        profile: Profile,
+        databases: Mapping[Path, Loaded],
+        document: Document,
+        cadence_ms: int | None,
     ) -> None:
         self._profile = profile
         self._databases = databases
         self._places = Places(profile, databases, document)
-        self._driving_ms = int(cadence_ms or profile.cadence.driving)
-        self._parked_ms = int(cadence_ms or profile.cadence.parked)
+        cadence = profile.cadence
+        self._cadences_ms = {
+            VehicleState.DRIVING: int(cadence_ms or cadence.driving),
+            VehicleState.CHARGING: int(cadence_ms or cadence.charging),
+            VehicleState.PARKED: int(cadence_ms or cadence.parked),
+            VehicleState.ASLEEP: int(cadence.asleep),
+        }
         self._receiver = [signal.name for signal in RECEIVER_SIGNALS] if profile.gnss.source == "receiver" else []
 
     @property
@@ -106,8 +125,10 @@ class _Compiler:
             places.find(name, ("signals", name))
         for name in self._receiver:
             places.find(name, ("gnss",))
-        applying = places.conditions_of_all([*sent, *places.clock_names()])
+        applying = places.conditions_of_all([*sent, *places.clock_names(), *self._only_read()])
         for key, text in mapping_problems(self._profile, places.manifest_signal):
+            places.report(key, text)
+        for key, text in event_problems(self._profile, places.manifest_signal):
             places.report(key, text)
         for name in self._profile.messages:
             places.message(name, ("messages", name))
@@ -119,6 +140,15 @@ class _Compiler:
             raise ConfigurationError(places.problems)
         return plan
 
+    def _only_read(self) -> Iterator[str]:
+        """The signals that events and the state read, sent or not."""
+        for keys, expression in event_conditions(self._profile):
+            self._places.check(expression, keys)
+            yield from expression.names
+        for keys, name in accelerations(self._profile):
+            self._places.find(name, keys)
+            yield name
+
     def _groups(self) -> list[tuple[PlannedGroup, list[str]]]:
         """By class in the profile's order, then the receiver's; numbered through."""
         groups: list[tuple[PlannedGroup, list[str]]] = []
@@ -129,7 +159,7 @@ class _Compiler:
                 continue
             interval_ms = int(sampling.every)
             if sampling.on_change:
-                interval_ms = min(interval_ms, self._driving_ms, self._parked_ms)
+                interval_ms = min(interval_ms, *(self._cadences_ms[state] for state in AWAKE))
             follows = None if sampling.follows is None else begin + names.index(sampling.follows)
             numbers = range(begin, begin + len(names))
             groups.append((PlannedGroup(interval_ms, sampling.on_change, numbers, follows), names))
@@ -145,6 +175,10 @@ class _Compiler:
             planned_groups.append(PlannedGroup(int(self._profile.gnss.every), False, last, last[0]))
         numbers = {name: number for number, name in enumerate(dict.fromkeys([*sent, *receiver, *applying]))}
         on_change = {number for group in planned_groups if group.on_change for number in group.signals}
+        collected = [*sent, *receiver]
+        events = planned_events(self._profile, numbers, collected)
+        crash = planned_crash(self._profile, numbers, collected, self._places.manifest_signal)
+        watched = watched_signals(events, crash, numbers)
 
         messages: list[PlannedMessage] = []
         signals: dict[int, PlannedSignal] = {}
@@ -153,7 +187,8 @@ class _Compiler:
             wanted.setdefault(name.partition(".")[0], []).append(name)
         for names in wanted.values():
             index = len(messages)
-            messages.append(self._planned_message(names, numbers, on_change, planned_groups))
+            message = self._planned_message(names, numbers, on_change, planned_groups)
+            messages.append(replace(message, watched=not watched.isdisjoint(message.signals)))
             for slot, name in enumerate(names):
                 signals[numbers[name]] = self._planned_signal(name, index, slot, applying.get(name, ()))
         self._double_ids(messages)
@@ -162,18 +197,19 @@ class _Compiler:
             self._places.report(key, text)
         return Plan(
             profile=self._profile,
-            manifest=self._manifest(planned_groups, [*sent, *receiver]),
+            manifest=self._manifest(planned_groups, collected),
             buses=tuple(self._profile.buses),
             messages=tuple(messages),
             signals=tuple(signals[number] for number in range(len(numbers))),
             conditions=tuple(self._places.conditions),
             groups=tuple(planned_groups),
             known=self._known(messages),
-            driving_cadence_ms=self._driving_ms,
-            parked_cadence_ms=self._parked_ms,
-            driving=self._driving(),
+            cadences_ms=self._cadences_ms,
+            state_of=state_of(self._profile),
             clock=self._planned_clock(numbers),
             findings={path: loaded.findings for path, loaded in self._databases.items()},
+            events=events,
+            crash=crash,
         )
 
     def _planned_message(
@@ -295,21 +331,6 @@ class _Compiler:
         except WireError as wrong:
             self._places.report(("signals",), f"the signals cannot be sent: {wrong}")
         return manifest
-
-    def _driving(self) -> Callable[[Callable[[str], Value | None]], bool] | None:
-        trip = self._profile.trip
-        if trip is None or self._driving_ms == self._parked_ms:
-            return None
-        mapping = self._profile.data[trip.datum]
-        source, expression, table, active = mapping.source, mapping.expression, mapping.values, frozenset(trip.active)
-
-        def driving(lookup: Callable[[str], Value | None]) -> bool:
-            value = lookup(source) if source is not None else expression and expression(lookup)
-            if table and value is not None:
-                value = table.get(str(value))
-            return value in active
-
-        return driving
 
 
 def _counter(message: MessageLayout, signal: str) -> Callable[[bytes], int | None]:

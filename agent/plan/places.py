@@ -117,7 +117,7 @@ class Places:
                 known = expression in self.conditions
                 indices.append(self.conditions.setdefault(expression, len(self.conditions)))
                 if not known:
-                    self._check(expression, keys)
+                    self.check(expression, keys)
                 waiting += expression.names
             applying[name] = tuple(indices)
         return applying
@@ -135,7 +135,7 @@ class Places:
         if settings is not None and settings.valid_when is not None and name not in settings.valid_when.names:
             yield ("buses", bus, "valid_when"), settings.valid_when
 
-    def _check(self, expression: Expression, keys: Keys) -> None:
+    def check(self, expression: Expression, keys: Keys) -> None:
         """That its signals are there and have the values that it compares them with."""
         for name in expression.names:
             self.find(name, keys)
@@ -170,7 +170,7 @@ class Places:
         if clock.valid_when is None:
             return [clock.source]
         self.conditions.setdefault(clock.valid_when, len(self.conditions))
-        self._check(clock.valid_when, ("clock", "valid_when"))
+        self.check(clock.valid_when, ("clock", "valid_when"))
         return [clock.source, *clock.valid_when.names]
 
     def own_signal(self, message: MessageLayout, name: str, keys: Keys) -> SignalLayout | None:

@@ -25,8 +25,10 @@ from pathlib import Path
 from agent.databases.finding import Finding
 from agent.databases.layouts import SignalLayout
 from agent.decode.checksums import Checker
-from contract.expressions import Expression, Value
+from agent.plan.events import PlannedCrash, PlannedEvent
+from contract.expressions import Expression, Lookup, Value
 from contract.manifest import Manifest
+from contract.profile.cadence import VehicleState
 from contract.profile.profile import Profile
 
 DECLARED_GRACE_MS = 2_000
@@ -98,6 +100,8 @@ class PlannedMessage:
     """Groups that follow one of its signals, with that signal."""
     device: bool = False
     """Said by the box itself (`agent.devices`): no frame of a bus."""
+    watched: bool = False
+    """An event reads it, or records it."""
     transport: bool = False
     """An ISO-TP message (`agent.isotp`): what is decoded is put together from frames of this id first."""
     with_length: bool = False
@@ -117,7 +121,7 @@ class PlannedMessage:
         """Whether each frame is looked at when it comes, and not only the newest when a sample is due."""
         integrity = self.checksum or self.counter
         each = self.multiplexed or self.on_change or self.feeds or integrity or self.clock or self.leads or self.device
-        return bool(each or self.transport)
+        return bool(each or self.transport or self.watched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +155,13 @@ class Plan:
     groups: tuple[PlannedGroup, ...]
     known: frozenset[FrameKey]
     """Every frame that a database of the plan describes, wanted or not."""
-    driving_cadence_ms: int
-    parked_cadence_ms: int
-    driving: Callable[[Callable[[str], Value | None]], bool] | None
-    """Whether the newest values are those of a trip; None where both cadences are the same."""
+    cadences_ms: Mapping[VehicleState, int]
+    """How often an upload ends in each state; 0 for never."""
+    state_of: Callable[[Lookup], VehicleState]
+    """What an awake vehicle is doing, by the newest values."""
     clock: PlannedClock | None
     findings: Mapping[Path, tuple[Finding, ...]]
     """What was repaired or left out of each database."""
+    events: tuple[PlannedEvent, ...] = ()
+    crash: PlannedCrash | None = None
     silence_ms: int = SILENCE_MS

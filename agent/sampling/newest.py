@@ -7,7 +7,8 @@ decoded when somebody asks; one that is *eager* (`PlannedMessage.eager`) is look
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from agent.isotp.assembler import Assembler
 from agent.plan.plan import (
@@ -17,9 +18,17 @@ from agent.plan.plan import (
     FrameKey,
     Plan,
     PlannedMessage,
+    PlannedSignal,
 )
 from contract.expressions import Value
 
+if TYPE_CHECKING:
+    from agent.sampling.events import Watched
+    from agent.sampling.recorder import Tape
+
+NOTHING_NEW: tuple[int, ...] = ()
+"""What there is to look at in a frame that says the same as the one before it."""
+_MOST_VERSIONS = 4096
 # Gaps seen are forgotten slowly: by an eighth with each frame.
 _FORGET = 3
 
@@ -50,8 +59,10 @@ class NewestMessage:
         "raws",
         "read_slots",
         "silent",
+        "tape",
         "ticked_in",
         "times_ms",
+        "watched",
     )
 
     def __init__(self, plan: PlannedMessage) -> None:
@@ -71,6 +82,10 @@ class NewestMessage:
         """Groups that follow a signal of this message, with its slot."""
         self.graces_ms = plan.graces_ms or (OBSERVED_GRACE_MS,) * len(plan.signals)
         self.limit_ms = None if plan.cycle_ms is None else max(3 * plan.cycle_ms, DECLARED_GRACE_MS)
+        self.tape: Tape | None = None
+        """Where its frames are kept, if an event records them."""
+        self.watched: Watched | None = None
+        """What events read of it."""
         self.forget()
 
     def forget(self) -> None:
@@ -124,6 +139,8 @@ class Newest:
         self._conditions = plan.conditions
         self._holds = [False] * len(plan.conditions)
         self._since_ms = [0] * len(plan.conditions)
+        self._history: dict[int, tuple[bool, ...]] = {}
+        """What held in recent versions."""
         self._order = _in_order(plan)
         self._sources = [self._read_by(plan, expression.names) for expression in plan.conditions]
         self._dependents = [
@@ -141,7 +158,7 @@ class Newest:
         for message in self.messages:
             message.forget()
         self._holds = [False] * len(self._conditions)
-        self.version += 1
+        self._begin_version()
 
     def take(self, message: NewestMessage, at_ms: int, data: bytes) -> Iterable[int] | None:
         """A frame of an eager message: the on-change signals to look at; None for a frame that is not whole."""
@@ -160,7 +177,7 @@ class Newest:
             was_stale = message.stale(at_ms)
             message.heard(at_ms)
             if data == message.data and not was_stale and message.looked_in == version:
-                return ()  # What most frames are: nothing new.
+                return NOTHING_NEW  # What most frames are.
             old = message.decoded
             message.data = message.decoded_from = data
             new = message.decoded = message.decode(data)
@@ -195,12 +212,8 @@ class Newest:
             limit_ms = message.limit_ms or message.observed_limit_ms()
         if raw is None or now_ms - at_ms > limit_ms:
             return None
-        if raw in signal.invalid:
-            self.refused += 1
-            return None
-        if signal.fixed is not None:
-            raw = signal.fixed(raw)
-        if raw is None or raw < signal.low or raw > signal.high:
+        raw = _within(signal, raw)
+        if raw is None:
             self.refused += 1
             return None
         for condition in signal.conditions:
@@ -208,6 +221,17 @@ class Newest:
                 self.refused += 1
                 return None
         return raw
+
+    def held(self, version: int) -> Sequence[bool] | None:
+        """Which conditions held in a version; None for one that is too long ago."""
+        return self._history.get(version)
+
+    def judged(self, number: int, raw: int, holds: Sequence[bool]) -> int | None:
+        """What a signal's raw value in a frame counts for, by the conditions that held with that frame."""
+        signal = self._signals[number]
+        if not all(holds[condition] for condition in signal.conditions):
+            return None
+        return _within(signal, raw)
 
     def heard_ms(self, number: int) -> int:
         """When the newest value of a signal came; negative if none did."""
@@ -270,12 +294,25 @@ class Newest:
         if holds != self._holds[index]:
             self._holds[index] = holds
             self._since_ms[index] = now_ms
-            self.version += 1
+            self._begin_version()
             for dependent in self._dependents[index]:
                 self._evaluate(dependent, now_ms)
 
+    def _begin_version(self) -> None:
+        self.version += 1
+        self._history[self.version] = tuple(self._holds)
+        self._history.pop(self.version - _MOST_VERSIONS, None)
+
     def _lookup(self, name: str) -> Value | None:
         return self.value(name, self._now_ms)
+
+
+def _within(signal: PlannedSignal, raw: int) -> int | None:
+    """A raw value if it is available and within the limits, of a floating-point signal as a fixed-point number."""
+    if raw in signal.invalid:
+        return None
+    within = raw if signal.fixed is None else signal.fixed(raw)
+    return None if within is None or within < signal.low or within > signal.high else within
 
 
 def _gap(known_ms: int, at_ms: int, before_ms: int) -> int:

@@ -11,10 +11,19 @@ what is in which batch, does not depend on how many frames are handed over at on
   longer hold. Once per interval they are restated in a one-row grid.
 * Multiplexed messages keep the newest value of each signal.
 
+**Events** (`agent.sampling.events`) end the batch with their own frame, as soon as it is taken: the batch then bears
+their names (`Reason.EVENT`), and as changes at their own times all that was said of the recorded signals in the time
+before them, also what was said before the batch began. A batch may so reach back into the time of earlier ones; no
+sample is in two of them. (Where that were too much for one, what was said before goes in batches of its own.) In the
+time after an event, all that is said of the recorded signals is in the batches as it comes; the batch ends with that
+time, and all of them bear the event's name. A frame of the very millisecond of an event that comes after it takes the
+next one's time. What has to last for a time, and the end of the time after, need no frame: `advance` is enough.
+
 What makes a value count is said in `agent.plan.plan`. A value that does not is None in grids, ends an on-change signal
 with a change to None, and is counted (`Count.INVALID`) unless it is merely missing or stale.
 
-**Batches** end at multiples of the cadence, or at once when they are full, and each sample is in exactly one. Where
+**Batches** end at multiples of the cadence of the vehicle's state, or at once when they are full, and each sample is
+in exactly one. Where
 very many frames bear one and the same time, of each signal only the last change in a full batch's last millisecond is
 kept; the others are counted (`Count.INVALID`). When no bus has said anything for `silence_ms` the vehicle is asleep: a
 last batch (`Reason.SLEEP`) ends with the last frame, and the next one begins with the next frame of a bus, with nothing
@@ -27,19 +36,24 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import length_hint
+from typing import NamedTuple
 
 from agent.bus.frame import Frame
 from agent.clock import satellite_anchor, surest
 from agent.gnss import fix as gnss
 from agent.isotp.pids import apart
+from agent.plan.events import Recording
 from agent.plan.plan import Plan, PlannedGroup
-from agent.sampling.newest import Newest, NewestMessage
+from agent.sampling.events import Events
+from agent.sampling.newest import NOTHING_NEW, Newest, NewestMessage
+from agent.sampling.recorder import Recorder
 from agent.sampling.rows import Row, Rows
+from contract.profile.cadence import VehicleState
 from contract.profile.devices import DEVICES
-from contract.upload import Anchor, Change, Count, Grid, Ledger, Reason
+from contract.upload import MAXIMUM_EVENTS, Anchor, Change, Count, Event, Grid, Ledger, Reason
 
 TICK_MS = 1000
 """How often on-change signals are looked at without a frame."""
@@ -61,6 +75,15 @@ class Batch:
     ledger: Ledger
     grids: tuple[Grid, ...]
     changes: tuple[Change, ...]
+    events: tuple[Event, ...] = ()
+    """The events that it is about."""
+
+
+class _Open(NamedTuple):
+    """An event whose time after is not over."""
+
+    until_ms: int
+    event: Event
 
 
 class Sampler:
@@ -72,6 +95,16 @@ class Sampler:
         """The surest time that the frames have told."""
         self._plan = plan
         self._newest = Newest(plan)
+        self._recorder = Recorder(plan, self._newest)
+        self._events = Events(plan, self._newest)
+        self._named: list[Event] = []
+        """The events of the batch."""
+        self._open: list[_Open] = []
+        self._before: list[Change] = []
+        """What was said before the events of the batch."""
+        self._happened = False
+        """An event ends the batch with the frame that was just taken."""
+        self._state = VehicleState.ASLEEP
         self._rows = [Rows(number, group, _largest_row_bits(plan, group)) for number, group in enumerate(plan.groups)]
         self._said: list[int | None] = [None] * len(plan.signals)
         """Per on-change signal, what was last said of it in a change."""
@@ -90,6 +123,16 @@ class Sampler:
         self._heard_ms = start_ms
         """Time of the last frame of a bus."""
 
+    @property
+    def state(self) -> VehicleState:
+        """What the vehicle is doing, as of the last second that has begun."""
+        return VehicleState.ASLEEP if self._asleep else self._state
+
+    @property
+    def held_back(self) -> dict[str, int]:
+        """How often each event was not uploaded, by hysteresis or its limits."""
+        return self._events.held_back
+
     def feed(self, frames: Iterable[Frame]) -> list[Batch]:
         """Takes frames; gives the batches that they ended. A frame from before the last one takes that one's time."""
         ordered = self._ordered(frames)
@@ -102,6 +145,7 @@ class Sampler:
             end = bisect_right(times, self._undisturbed_until(), position)
             if end > position:
                 position = self._take(ordered, position, end)
+                self._postpone(ordered, times, position)
             else:
                 self._reach(times[position])
         done, self._done = self._done, []
@@ -109,8 +153,10 @@ class Sampler:
 
     def advance(self, now_ms: int) -> list[Batch]:
         """It is `now_ms` and every frame up to then has been fed: are the buses silent?"""
-        if not self._asleep and now_ms > self._heard_ms + self._plan.silence_ms:
-            self._sleep(Reason.SLEEP)
+        if not self._asleep:
+            self._settle(now_ms)
+            if now_ms > self._heard_ms + self._plan.silence_ms:
+                self._sleep(Reason.SLEEP)
         done, self._done = self._done, []
         return done
 
@@ -122,27 +168,49 @@ class Sampler:
         silent = now_ms > self._heard_ms + self._plan.silence_ms
         if self._asleep:
             return None
+        self._settle(now_ms)
         self._sleep(Reason.SLEEP if silent else reason)
         *early, last = self._done
         self._done = early
         return last
 
-    def _ordered(self, frames: Iterable[Frame]) -> Sequence[Frame]:
+    def _ordered(self, frames: Iterable[Frame]) -> list[Frame]:
         ordered = sorted(frames, key=_at_ms)
-        if ordered and ordered[0].at_ms < self._now_ms:
-            return [frame if frame.at_ms >= self._now_ms else frame._replace(at_ms=self._now_ms) for frame in ordered]
+        least_ms = max(self._now_ms, self._start_ms)
+        if ordered and ordered[0].at_ms < least_ms:
+            return [frame if frame.at_ms >= least_ms else frame._replace(at_ms=least_ms) for frame in ordered]
         return ordered
+
+    def _postpone(self, frames: list[Frame], times: list[int], position: int) -> None:
+        """Frames of a batch that an event has ended already are of the next one."""
+        while position < len(frames) and times[position] < self._start_ms:
+            frames[position] = frames[position]._replace(at_ms=self._start_ms)
+            times[position] = self._start_ms
+            position += 1
 
     # Time.
 
     def _undisturbed_until(self) -> int:
         """The latest time of frames that can be taken before anything else is due."""
-        due_ms = min([self._tick_ms, *(rows.due_ms for rows in self._rows)])
-        return min(due_ms, self._end_ms - 1, self._heard_ms + self._plan.silence_ms)
+        return min(self._due_ms(), self._end_ms - 1, self._heard_ms + self._plan.silence_ms)
+
+    def _due_ms(self) -> int:
+        """When the next thing is due that needs no frame, besides the end of a batch."""
+        return min([self._tick_ms, self._events.due_ms, *(rows.due_ms for rows in self._rows)])
+
+    def _settle(self, until_ms: int) -> None:
+        """Events that are due up to `until_ms` (all frames up to then were taken), unless the vehicle sleeps before."""
+        until_ms = min(until_ms, self._heard_ms + self._plan.silence_ms - 1)
+        while True:
+            due_ms = min([self._events.due_ms, *(each.until_ms for each in self._open)])
+            if due_ms > until_ms:
+                return
+            self._pass(due_ms + 1)
 
     def _reach(self, at_ms: int) -> None:
         """A frame comes at `at_ms`: does what is due before it."""
         if at_ms > self._heard_ms + self._plan.silence_ms:
+            self._settle(at_ms)
             self._sleep(Reason.SLEEP)
         else:
             self._pass(at_ms)
@@ -150,7 +218,7 @@ class Sampler:
     def _pass(self, at_ms: int) -> None:
         """Samples before `at_ms` and batches that end up to it, in the order of time."""
         while True:
-            due_ms = min([self._tick_ms, *(rows.due_ms for rows in self._rows)])
+            due_ms = self._due_ms()
             if self._end_ms <= at_ms and self._end_ms <= due_ms:
                 self._finish(Reason.CADENCE, self._end_ms)
             elif due_ms < at_ms:
@@ -167,6 +235,9 @@ class Sampler:
                 continue
             self._asleep = False
             self._newest.forget()
+            self._recorder.forget()
+            self._events.forget()
+            self._named, self._open = [], []
             self._said = [None] * len(self._said)
             self._start_ms = self._now_ms = self._heard_ms = at_ms
             self._tick_ms = _multiple(TICK_MS, at_ms)
@@ -183,7 +254,7 @@ class Sampler:
         for rows in self._rows:
             self._last_words(rows, said)
         self._changes.sort(key=lambda change: change.at_ms)
-        self._finish(reason, self._told_ms() + 1)
+        self._finish(reason, max(self._told_ms(), self._start_ms) + 1)
         self._asleep = True
 
     def _told_ms(self) -> int:
@@ -191,9 +262,9 @@ class Sampler:
         return max(self._now_ms, *(rows.until_ms for rows in self._rows))
 
     def _next_end(self, at_ms: int) -> int:
-        driving = self._plan.driving is None or self._plan.driving(lambda name: self._newest.value(name, at_ms))
-        cadence_ms = self._plan.driving_cadence_ms if driving else self._plan.parked_cadence_ms
-        return _multiple(cadence_ms, at_ms + 1)
+        self._state = self._plan.state_of(lambda name: self._newest.value(name, at_ms))
+        end_ms = _multiple(self._plan.cadences_ms[self._state], at_ms + 1)
+        return min([end_ms, *(each.until_ms + 1 for each in self._open)])
 
     # Samples.
 
@@ -203,8 +274,22 @@ class Sampler:
         for rows in self._rows:
             if rows.due_ms == at_ms:
                 self._grids_bits += rows.sample(self._row(rows, at_ms))
+        if self._events.due_ms == at_ms:
+            for name, recording in self._events.reach(at_ms):
+                self._happen(name, recording, at_ms)
         if self._grids_bits >= FULL_GRIDS_BITS:
             self._end_ms = min(self._end_ms, max(at_ms, self._told_ms()) + 1)
+
+    def _happen(self, name: str, recording: Recording, at_ms: int) -> None:
+        """An event: the batch ends with this moment."""
+        event = Event(at_ms, name)
+        if event not in self._named:
+            self._named.append(event)
+        self._before += self._recorder.open(recording, at_ms, self._start_ms)
+        if recording.after_ms:
+            self._open.append(_Open(at_ms + recording.after_ms, event))
+        self._end_ms = at_ms + 1
+        self._happened = True
 
     def _follow(self, message: NewestMessage, at_ms: int) -> None:
         """Samples the groups that follow a signal of this message, if it has just come."""
@@ -227,20 +312,21 @@ class Sampler:
         for number in self._newest.tick(at_ms):
             self._look_at(number, at_ms)
         self._newest.refused = refused
-        if self._plan.driving is not None:
-            self._end_ms = min(self._end_ms, self._next_end(at_ms))
+        self._end_ms = min(self._end_ms, self._next_end(at_ms))
 
     def _look_at(self, number: int, at_ms: int) -> None:
         raw = self._newest.raw(number, at_ms)
         if raw == self._said[number]:
             return
         self._said[number] = raw
-        change = Change(at_ms, number, raw)
+        self._say(Change(at_ms, number, raw))
+
+    def _say(self, change: Change) -> None:
         if len(self._changes) < FULL_CHANGES:
             self._changes.append(change)
             return
         # The batch ends with this millisecond, which cannot be divided: each signal's last word in it must do.
-        place = self._overflowing.setdefault(number, len(self._changes))
+        place = self._overflowing.setdefault(change.signal, len(self._changes))
         if place < len(self._changes):
             self._counts[Count.INVALID] += 1
             self._changes[place] = change
@@ -289,6 +375,8 @@ class Sampler:
                 self._take_apart(message, frame)
             else:
                 self._take_eagerly(message, frame)
+            if self._happened:
+                break
             if len(self._changes) >= FULL_CHANGES or self._grids_bits >= FULL_GRIDS_BITS:
                 end_ms = max(frame[0], self._told_ms()) + 1
                 if end_ms < self._end_ms:
@@ -302,6 +390,8 @@ class Sampler:
         self._heard_ms = next(
             (each.at_ms for each in reversed(part[:taken]) if each.bus not in DEVICES), self._heard_ms
         )
+        if self._happened:
+            self._pass(self._now_ms + 1)
         return begin + taken
 
     def _take_apart(self, message: NewestMessage, frame: Frame) -> None:
@@ -334,6 +424,12 @@ class Sampler:
             self._follow(message, frame.at_ms)
         if message.plan.clock:
             self._bus_time(frame.at_ms)
+        if message.tape is not None:
+            for change in self._recorder.take(message.tape, frame.at_ms, frame.data):
+                self._say(change)
+        if message.watched is not None:
+            for name, recording in self._events.take(message, frame.at_ms, new=looked_at is not NOTHING_NEW):
+                self._happen(name, recording, frame.at_ms)
 
     def _receiver_time(self, frame: Frame) -> None:
         utc_ms = gnss.utc_ms(frame.data) if frame.bus == gnss.BUS else None
@@ -354,17 +450,41 @@ class Sampler:
     # Batches.
 
     def _finish(self, reason: Reason, end_ms: int) -> None:
-        grids = tuple(grid for rows in self._rows for grid in rows.take())
-        counts = {what: count for what in Count if (count := self._counts[what])}
+        named, start_ms, changes = tuple(self._named[-MAXIMUM_EVENTS:]), self._start_ms, self._changes
+        before = sorted(self._before, key=_at_ms)
+        if before and len(before) + len(changes) <= FULL_CHANGES:
+            start_ms = min(start_ms, before[0].at_ms)
+            changes = sorted([*before, *changes], key=_at_ms)
+        else:
+            self._done += _alone(before, self.anchor, named)
         self._done.append(
-            Batch(reason, self._start_ms, end_ms, self.anchor, Ledger(counts), grids, tuple(self._changes))
+            Batch(
+                reason=Reason.EVENT if named and reason is Reason.CADENCE else reason,
+                start_ms=start_ms,
+                end_ms=end_ms,
+                anchor=self.anchor,
+                ledger=Ledger({what: count for what in Count if (count := self._counts[what])}),
+                grids=tuple(grid for rows in self._rows for grid in rows.take()),
+                changes=tuple(changes),
+                events=named,
+            )
         )
         self._counts.clear()
-        self._changes = []
+        self._changes, self._before = [], []
         self._overflowing.clear()
         self._grids_bits = 0
+        self._happened = False
+        self._open = [each for each in self._open if each.until_ms >= end_ms]
+        self._named = list(dict.fromkeys(each.event for each in self._open))
         self._start_ms = end_ms
         self._end_ms = self._next_end(end_ms)
+
+
+def _alone(before: Sequence[Change], anchor: Anchor | None, named: tuple[Event, ...]) -> Iterator[Batch]:
+    """What was said before an event, in batches of its own."""
+    for begin in range(0, len(before), FULL_CHANGES):
+        part = tuple(before[begin : begin + FULL_CHANGES])
+        yield Batch(Reason.EVENT, part[0].at_ms, part[-1].at_ms + 1, anchor, Ledger(), (), part, named)
 
 
 def _largest_row_bits(plan: Plan, group: PlannedGroup) -> int:
@@ -376,5 +496,5 @@ def _multiple(interval_ms: int, at_ms: int) -> int:
     return -(-at_ms // interval_ms) * interval_ms
 
 
-def _at_ms(frame: Frame) -> int:
-    return frame.at_ms
+def _at_ms(timed: Frame | Change) -> int:
+    return timed.at_ms

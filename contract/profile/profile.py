@@ -10,7 +10,9 @@ The agent compiles it into what to collect, the bridge into what that means (`do
     [ask.<name>]           request, answer      what to ask a computer of the vehicle
     [data]                 "<datum key>"        how each published datum comes from signals (`contract.catalog`)
     [alerts]               <AlertType>          which lamp is which published alert
-    [trip] [gnss] [clock] [cadence]             what a trip is, where position and time come from, when to upload
+    [trip] [gnss] [clock]                       what a trip is, where position and time come from
+    [state] [cadence]                           what the vehicle is doing, and how often to upload then
+    [events.<name>] [built_in] [crash]          what is uploaded at once
 
 A value is published only when every condition that applies to it holds: it is not one of the signal's `invalid` raw
 values, it is within `minimum` and `maximum` (by default the database's own range), and every `valid_when` of its
@@ -31,9 +33,10 @@ import msgspec
 from contract.configuration import ConfigurationError, Document, Keys
 from contract.profile.asking import Ask, ask_contradictions
 from contract.profile.buses import Bus
-from contract.profile.cadence import Cadence
+from contract.profile.cadence import Cadence, State
 from contract.profile.data import Known, Lamp, Mapping, lamp_contradictions, mapping_contradictions
 from contract.profile.devices import DEVICES, RECEIVER, RECEIVER_SIGNALS
+from contract.profile.events import BuiltIn, Crash, Event, event_contradictions
 from contract.profile.receiver import Clock, Gnss
 from contract.profile.signals import Message, SamplingClass, Signal, signal_contradictions
 from contract.profile.trip import Trip, trip_contradictions
@@ -55,7 +58,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trip: Trip | None = None
     gnss: Gnss = Gnss()
     clock: Clock | None = None
+    state: State = State()
     cadence: Cadence = Cadence()
+    events: dict[str, Event] = {}
+    built_in: BuiltIn = BuiltIn()
+    crash: Crash | None = None
 
     def collected(self) -> Iterator[tuple[str, Signal, SamplingClass]]:
         """The listed signals that are sent up, with how."""
@@ -109,6 +116,7 @@ def _contradictions(profile: Profile) -> Iterator[tuple[Keys, str]]:
         yield from lamp_contradictions(known, alert, lamp)
     if profile.trip is not None:
         yield from trip_contradictions(profile.trip, profile.data)
+    yield from event_contradictions(profile.events, profile.crash, known, frozenset(profile.classes))
     if profile.gnss.source == "can":
         for key in ("position.longitude", "position.latitude"):
             if key not in profile.data:

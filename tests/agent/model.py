@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 from agent.bus.frame import Frame
 from agent.plan.compiling import compile_plan
+from agent.plan.compiling_events import without_events
 from agent.plan.plan import Plan
+from contract.profile.events import BUILT_IN
 
 DATABASE = """VERSION ""
 BU_: Car
@@ -94,8 +97,11 @@ def write(folder: Path, profile: str = PROFILE, database: str = DATABASE) -> Pat
     return file
 
 
-def plan(folder: Path, profile: str = PROFILE, cadence_ms: int | None = None) -> Plan:
-    return compile_plan(write(folder, profile), cadence_ms=cadence_ms)
+def plan(
+    folder: Path, profile: str = PROFILE, cadence_ms: int | None = None, without: Iterable[str] = BUILT_IN
+) -> Plan:
+    """Without the built-in events, which end batches at moments of their own."""
+    return without_events(compile_plan(write(folder, profile), cadence_ms=cadence_ms), without)
 
 
 def number(of: Plan, name: str) -> int:

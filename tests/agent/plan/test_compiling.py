@@ -9,6 +9,7 @@ from agent.plan.plan import Plan, PlannedSignal
 from agent.plan.values import bounds
 from contract.configuration import ConfigurationError
 from contract.manifest import Sampling
+from contract.profile.cadence import AWAKE
 from contract.profile.devices import RECEIVER_SIGNALS
 from tests.agent import model
 
@@ -41,7 +42,7 @@ def test_the_manifest_lists_what_is_sent_in_the_order_of_classes_then_the_receiv
 def test_on_change_signals_are_restated_in_every_upload(tmp_path: Path) -> None:
     plan = model.plan(tmp_path, cadence_ms=10_000)
     assert [group.interval_ms for group in plan.groups] == [1000, 10_000, 10_000, 1000]
-    assert plan.driving_cadence_ms == plan.parked_cadence_ms == 10_000
+    assert {plan.cadences_ms[state] for state in AWAKE} == {10_000}
 
 
 def test_limits_are_the_profiles_or_the_databases_as_raw_values(tmp_path: Path) -> None:

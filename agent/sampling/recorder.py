@@ -1,0 +1,131 @@
+"""The recorder: what goes with an event at full rate.
+
+Of each message that some event records, the frames of the longest time before any of these events are kept as they
+came. When an event happens, those within its time become changes, each at its own time, and for its time after, each
+frame that comes does. A value counts as everywhere, by the conditions that held when its frame came. No value is given
+twice at full rate: where the windows of events overlap, the later one goes on where the earlier one has ended.
+
+On-change signals are sent at each change anyway. Only before the batch that is being filled, from where on those
+changes are in it, they are given again: with the first value of the window, and each change.
+
+Memory is bounded: at most `MOST_FRAMES` frames of a message are kept.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from agent.plan.events import Recording
+from agent.plan.plan import Plan
+from agent.sampling.newest import Newest, NewestMessage
+from contract.upload import Change
+
+MOST_FRAMES = 8192
+_LONG_AGO_MS = -(1 << 62)
+
+
+class Kept(NamedTuple):
+    at_ms: int
+    data: bytes
+    version: int
+    """Of the conditions, with this frame in it."""
+
+
+class Tape:
+    """One recorded message."""
+
+    __slots__ = ("frames", "live_ms", "longest_ms", "message")
+
+    def __init__(self, message: NewestMessage, longest_ms: int) -> None:
+        self.message = message
+        self.longest_ms = longest_ms
+        self.frames: deque[Kept] = deque(maxlen=MOST_FRAMES)
+        self.live_ms = _LONG_AGO_MS
+        """Until when frames are given as they come."""
+
+
+class Recorder:
+    def __init__(self, plan: Plan, newest: Newest) -> None:
+        self._newest = newest
+        self._signals = plan.signals
+        self._on_change = {number for group in plan.groups if group.on_change for number in group.signals}
+        self._covered_ms = [_LONG_AGO_MS] * len(plan.signals)
+        """Per signal, until when it is given at full rate."""
+        self._tapes: dict[int, Tape] = {}
+        longest_ms: dict[int, int] = {}
+        recordings = [event.recording for event in plan.events]
+        recordings += [plan.crash.recording] if plan.crash is not None else []
+        for recording in recordings:
+            for number in recording.signals if recording.before_ms or recording.after_ms else ():
+                index = plan.signals[number].message
+                longest_ms[index] = max(longest_ms.get(index, 0), recording.before_ms)
+        for index, before_ms in longest_ms.items():
+            message = newest.messages[index]
+            message.tape = self._tapes[index] = Tape(message, before_ms)
+
+    def forget(self) -> None:
+        """Nothing is known any more: the vehicle slept."""
+        self._covered_ms = [_LONG_AGO_MS] * len(self._covered_ms)
+        for tape in self._tapes.values():
+            tape.frames.clear()
+            tape.live_ms = _LONG_AGO_MS
+
+    def take(self, tape: Tape, at_ms: int, data: bytes) -> Iterable[Change]:
+        """A whole frame; what is to be said of it at once."""
+        frames = tape.frames
+        frames.append(Kept(at_ms, data, self._newest.version))
+        while frames[0].at_ms < at_ms - tape.longest_ms:
+            frames.popleft()
+        if at_ms > tape.live_ms:
+            return ()
+        numbers = [number for number in tape.message.plan.signals if self._covered_ms[number] >= at_ms]
+        return self._changes(tape, frames[-1], [number for number in numbers if number not in self._on_change])
+
+    def open(self, recording: Recording, at_ms: int, batch_ms: int) -> list[Change]:
+        """An event happened at `at_ms`, in a batch that began at `batch_ms`: what was said before it, in the order of
+        time; from now on its time after counts."""
+        found: list[Change] = []
+        by_message: dict[int, list[int]] = {}
+        for number in recording.signals:
+            by_message.setdefault(self._signals[number].message, []).append(number)
+        for index, numbers in by_message.items():
+            tape = self._tapes.get(index)
+            if tape is None:
+                continue
+            said: dict[int, int] = {}
+            for kept in tape.frames:
+                if not at_ms - recording.before_ms <= kept.at_ms <= at_ms:
+                    continue
+                wanted = [
+                    number
+                    for number in numbers
+                    if kept.at_ms > self._covered_ms[number]
+                    and (kept.at_ms < batch_ms or number not in self._on_change)
+                ]
+                for change in self._changes(tape, kept, wanted):
+                    if change.signal in self._on_change and said.get(change.signal) == change.raw:
+                        continue
+                    if change.raw is not None:
+                        said[change.signal] = change.raw
+                    found.append(change)
+            for number in numbers:
+                self._covered_ms[number] = max(self._covered_ms[number], at_ms + recording.after_ms)
+                tape.live_ms = max(tape.live_ms, self._covered_ms[number])
+        found.sort(key=lambda change: change.at_ms)
+        return found
+
+    def _changes(self, tape: Tape, kept: Kept, numbers: Iterable[int]) -> list[Change]:
+        """What counts of some signals in one frame."""
+        wanted = set(numbers)
+        if not wanted:
+            return []
+        holds = self._newest.held(kept.version)
+        found = []
+        for number, raw in zip(tape.message.plan.signals, tape.message.decode(kept.data), strict=True):
+            if number in wanted and raw is not None and holds is not None:
+                counting = self._newest.judged(number, raw, holds)
+                if counting is not None:
+                    found.append(Change(kept.at_ms, number, counting))
+        return found
