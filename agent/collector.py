@@ -17,7 +17,7 @@ from agent.bus.losses import Losses
 from agent.clock import surest
 from agent.journal.journal import Journal
 from agent.journal.numbering import Numbering
-from agent.journal.segments import Key
+from agent.journal.segments import Key, Priority
 from agent.sampling.sampler import Batch
 from contract.manifest import Manifest, manifest_id
 from contract.upload import MAXIMUM_EVICTED, Anchor, Count, Evicted, Reason, Upload, encode_upload
@@ -93,7 +93,7 @@ class Collector:
                 log.error("upload %d cannot be encoded and is lost: %s", upload.sequence, error)
                 self._lost.append(Evicted(upload.sequence, upload.sequence, error.reason.value))
                 continue
-            self._journal.append(Key(upload.boot, upload.sequence), payload, urgent=batch.reason is not Reason.CADENCE)
+            self._journal.append(Key(upload.boot, upload.sequence), payload, _PRIORITIES[batch.reason])
             self.uploads += 1
             self.samples += _samples(batch)
             self._added()
@@ -145,6 +145,9 @@ def merged(evicted: Iterable[Evicted]) -> list[Evicted]:
         else:
             found.append(each)
     return found
+
+
+_PRIORITIES = {Reason.EVENT: Priority.EVENT, Reason.SLEEP: Priority.STATE, Reason.CADENCE: Priority.HISTORY}
 
 
 def _samples(batch: Batch) -> int:

@@ -83,8 +83,10 @@ def state_of(vin: str, settings: Settings) -> Path:
 
 
 @contextmanager
-def lifting(vin: str, settings: Settings, manifest: Manifest) -> Iterator[Lifting]:
-    """Raises JournalError, CredentialsError, or OSError when the state folder cannot be written."""
+def lifting(vin: str, settings: Settings, manifest: Manifest, *, live: bool) -> Iterator[Lifting]:
+    """`live` when there is a now, which goes first after an outage.
+
+    Raises JournalError, CredentialsError, or OSError when the state folder cannot be written."""
     folder = state_of(vin, settings)
     manifests = Manifests(folder / MANIFESTS)
     manifests.put(encode_manifest(manifest))
@@ -96,6 +98,7 @@ def lifting(vin: str, settings: Settings, manifest: Manifest) -> Iterator[Liftin
             max_bytes=limits.max_bytes,
             segment_bytes=limits.segment_bytes,
             flush_every_s=limits.flush_every / 1000,
+            newest_first=live,
         ) as journal,
         Uplink(vin, settings.uplink, journal, manifests, time.monotonic) as uplink,
     ):

@@ -180,7 +180,7 @@ def replay(wanted: Replay, plan: Plan, report: Callable[[Progress], None], stop:
         batches = recorded.merged(batches, recorded.fixes(wanted.nmea, recording.start_utc_ms, losses))
     anchor = recording_anchor(recording.start_utc_ms)
     remembered = _Remembered(state_of(wanted.vin, wanted.settings), _identity(wanted, plan))
-    with lifting(wanted.vin, wanted.settings, plan.manifest) as lift:
+    with lifting(wanted.vin, wanted.settings, plan.manifest, live=False) as lift:
         collector = Collector(
             wanted.vin,
             plan.manifest,

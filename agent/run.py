@@ -73,7 +73,10 @@ def run(
     losses = Losses(lambda damage: log.warning("%s", damage))
     sampler = Sampler(plan, monotonic_ms())
     numbering = Numbering(boot_of_this_start())
-    with lifting(vin, settings, plan.manifest) as lift, Gathering(sources_of(settings, losses), monotonic_ms) as live:
+    with (
+        lifting(vin, settings, plan.manifest, live=True) as lift,
+        Gathering(sources_of(settings, losses), monotonic_ms) as live,
+    ):
         collector = Collector(
             vin, plan.manifest, sampler, numbering, lift.journal, [losses], system_anchor, lift.uplink.wake
         )

@@ -64,7 +64,7 @@ def take_inventory(folder: Path) -> Inventory:
         contents = read_segment(data)
         damage += [Damaged(path.name, *skipped) for skipped in contents.skipped]
         for record in contents.records:
-            sequences.setdefault(record.key.boot, {})[record.key.sequence] = len(record.payload)
+            sequences.setdefault(record.key.boot, {})[record.key.sequence] = record.payload_bytes
     boots = [
         Pending(boot.hex(), len(sizes), sum(sizes.values()), list(stretches(sizes)))
         for boot, sizes in sequences.items()

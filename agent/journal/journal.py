@@ -3,8 +3,8 @@
 A folder of segments (`agent.journal.segments` says how the bytes lie) and the newest uploads in memory.
 
 * `append` takes an upload into memory. It is written at the next flush, `flush_every_s` later, or at once when it is
-  urgent; a flush is one write and one fdatasync. What was flushed survives a kill and a power cut. What is receipted
-  before its flush is never written at all: while the uplink works, the disk rests.
+  an event or a state; a flush is one write and one fdatasync. What was flushed survives a kill and a power cut. What is
+  receipted before its flush is never written at all: while the uplink works, the disk rests.
 * Acknowledged is deleted: a segment is unlinked once every record in it is acknowledged. Acknowledgements themselves
   are not stored, so after a crash those segments that still held something pending come back whole. When receipts come
   in order, that is one segment. The bridge ignores what it already holds.
@@ -29,14 +29,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from agent.journal.durable import append_durably
 from agent.journal.pending import Entry, Pending, Segment
 from agent.journal.segments import (
     HEAD_BYTES,
     Contents,
     Key,
+    Priority,
     Record,
     Skipped,
-    append_durably,
     encode_record,
     read_record,
     read_segment,
@@ -95,12 +96,18 @@ class Journal:
         max_bytes: int = MAX_BYTES,
         segment_bytes: int = SEGMENT_BYTES,
         flush_every_s: float = FLUSH_EVERY_S,
+        newest_first: bool = False,
     ) -> None:
-        """Raises JournalError when the folder cannot be used or another process holds it."""
+        """`newest_first` after an outage, as a live vehicle should: `agent.journal.pending` has the order.
+
+        Raises JournalError when the folder cannot be used or another process holds it."""
         self.folder = folder
         self.damage: list[Damage] = []
         self.refused_writes = 0
+        self.newer = 0
+        """Uploads on disk that a newer version of canlift has written. They are left alone."""
         self._clock = clock
+        self._newest_first = newest_first
         self._max_bytes = max_bytes
         # Four segments at least, so that evicting one leaves most of what there is.
         self._segment_bytes = min(segment_bytes, max_bytes // 4)
@@ -145,17 +152,20 @@ class Journal:
             return key in self._pending
 
     def pending(self, count: int, *, max_bytes: int | None = None, skip: Container[Key] = ()) -> list[Stored]:
-        """The oldest pending uploads but those in `skip`: at most `count`, and at most `max_bytes` of payload."""
+        """What is to go next (`agent.journal.pending` has the order) but for those in `skip`.
+
+        At most `count` uploads, and at most `max_bytes` of payload: where the next one does not fit, the list ends.
+        """
         found: list[Stored] = []
         unreadable: list[Key] = []
         with self._changed:
-            for key, entry in self._pending:
+            for key, entry in self._pending.in_order(newest_first=self._newest_first):
                 if len(found) >= count:
                     break
                 if key in skip:
                     continue
                 if max_bytes is not None:
-                    max_bytes -= entry.size - HEAD_BYTES
+                    max_bytes -= entry.payload_bytes
                     if max_bytes < 0:
                         break
                 payload = self._payload(key, entry)
@@ -182,12 +192,15 @@ class Journal:
 
     # What changes it
 
-    def append(self, key: Key, payload: bytes, *, urgent: bool = False) -> None:
-        """Takes an upload. One that is already pending is left as it is; one larger than the journal is evicted."""
+    def append(self, key: Key, payload: bytes, priority: Priority = Priority.HISTORY) -> None:
+        """Takes an upload. What is not history is written at once.
+
+        One that is already pending is left as it is; one larger than the journal is evicted.
+        """
         with self._changed:
             if key in self._pending:
                 return
-            entry = Entry(HEAD_BYTES + len(payload), payload)
+            entry = Entry(priority, len(payload), HEAD_BYTES + len(payload), payload)
             if entry.size > self._max_bytes:
                 self._note_evicted(key, "larger than the journal may be")
                 return
@@ -197,7 +210,7 @@ class Journal:
             self._memory_bytes += entry.size
             if self._memory_since is None:
                 self._memory_since = self._clock()
-            if urgent or self._memory_bytes >= self._segment_bytes:
+            if priority is not Priority.HISTORY or self._memory_bytes >= self._segment_bytes:
                 self.flush()
             self._changed.notify_all()
 
@@ -257,14 +270,26 @@ class Journal:
             except OSError as error:  # A bad block: the file is lost, the others are not.
                 contents = Contents((), (Skipped(0, segment.size, f"cannot be read: {error.strerror}"),))
             self.damage += [Damage(path, *skipped) for skipped in contents.skipped]
+            segment.newer = contents.newer
             for record in contents.records:
                 if record.key not in self._pending:
                     segment.pending += 1
-                    self._pending.add(record.key, Entry(record.size, None, segment, record.offset))
+                    self._pending.add(record.key, _on_disk(record, segment))
             self._segments.append(segment)
         self._last_number = segment_number(self._segments[-1].path) if self._segments else 0
         for damage in self.damage:
             log.warning("%s", damage)
+        newer = [segment for segment in self._segments if segment.newer]
+        self.newer = sum(segment.newer for segment in newer)
+        if newer:
+            log.error(
+                "%s: %d uploads in %d segments were written by a newer version of canlift and are left alone: "
+                "install that version again to send them, or delete the segments to give them up: %s",
+                self.folder,
+                self.newer,
+                len(newer),
+                ", ".join(segment.path.name for segment in newer),
+            )
         for segment in [segment for segment in self._segments if segment.pending == 0]:
             self._unlink(segment)
 
@@ -276,11 +301,12 @@ class Journal:
         try:
             with path.open("rb") as file:
                 file.seek(entry.offset)
-                found = read_record(file.read(entry.size), 0)
+                data = file.read(entry.size)
+            found = read_record(data, 0)
         except OSError as error:
             found = f"cannot be read: {error.strerror}"
         if isinstance(found, Record) and found.key == key:
-            return found.payload
+            return found.payload(data)
         damage = Damage(path, entry.offset, entry.size, found if isinstance(found, str) else "another record is there")
         self.damage.append(damage)
         log.warning("%s", damage)
@@ -293,8 +319,11 @@ class Journal:
             self._last_number += 1
             segment = Segment(segment_path(self.folder, self._last_number))
         try:
-            records = (encode_record(key, entry.payload or b"") for key, entry in self._memory.items())
-            append_durably(segment.path, segment.size, records)
+            records = [
+                encode_record(key, entry.payload or b"", entry.priority, entry.thinned)
+                for key, entry in self._memory.items()
+            ]
+            append_durably(segment.path, segment.size, b"".join(records))
         except OSError:
             self._active = None  # Its tail is of no known state: the next flush begins a new one.
             if segment not in self._segments:
@@ -332,6 +361,8 @@ class Journal:
 
     def _unlink(self, segment: Segment) -> None:
         self._segments.remove(segment)
+        if segment.newer:
+            return
         if segment is self._active:
             self._active = None
         try:
@@ -360,6 +391,10 @@ class Journal:
         else:
             self._evicted.append(Eviction(key.boot, key.sequence, key.sequence, reason))
             log.warning("upload %d of boot %s is evicted: %s", key.sequence, key.boot.hex(), reason)
+
+
+def _on_disk(record: Record, segment: Segment) -> Entry:
+    return Entry(record.priority, record.payload_bytes, record.size, None, segment, record.offset, record.thinned)
 
 
 def _lock(folder: Path) -> int:

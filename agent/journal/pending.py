@@ -1,4 +1,12 @@
-"""The journal's index: which uploads are pending, and where each of them is."""
+"""The journal's index: which uploads are pending, where each of them is, and in which order they go.
+
+First the events, oldest first. Then the newest state: the newest upload of all, which says how the vehicle is now
+(every upload restates), and what was said before each sleep, newest first. Then history, oldest first, so that the
+cloud can append. An upload counts as the newest only until it has gone: the one before it does not take its place,
+else history would go backwards. New uploads come slower than any link sends them, so history is never starved.
+
+A recording that is replayed has no now: there states and history go as one, oldest first.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.journal.segments import Key
+from agent.journal.segments import Key, Priority
 from contract.receipt import Receipt
 
 
@@ -17,29 +25,56 @@ class Segment:
     path: Path
     size: int = 0
     pending: int = 0
+    newer: int = 0
+    """Records of a version that is not known: while there are any, the segment is not touched."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
-    """Where an upload is: in memory (`payload`) or in a segment. `size` is that of its record, in bytes."""
+    """Where an upload is: in memory (`payload`) or in a segment."""
 
+    priority: Priority
+    payload_bytes: int
     size: int
+    """Of its record, in bytes."""
     payload: bytes | None = None
     segment: Segment | None = None
     offset: int = 0
+    thinned: int = 0
 
 
 @dataclass(slots=True)
 class Pending:
-    """What is pending, oldest first: boots in the order they were met, within one the uploads as they were appended."""
+    """What is pending: boots in the order they were met, within one the uploads as they were appended."""
 
     boots: dict[bytes, dict[int, Entry]] = field(default_factory=dict)
     count: int = 0
+    newest: Key | None = None
+    """The last that was added, pending or not."""
+    _first: dict[Priority, dict[Key, Entry]] = field(default_factory=lambda: {Priority.EVENT: {}, Priority.STATE: {}})
+    """What is not history: little, so that looking for it costs little."""
 
     def __iter__(self) -> Iterator[tuple[Key, Entry]]:
+        """Oldest first."""
         for boot, entries in self.boots.items():
             for sequence, entry in entries.items():
                 yield Key(boot, sequence), entry
+
+    def in_order(self, *, newest_first: bool) -> Iterator[tuple[Key, Entry]]:
+        """As they are to go."""
+        yield from self._first[Priority.EVENT].items()
+        if not newest_first:
+            yield from ((key, entry) for key, entry in self if entry.priority is not Priority.EVENT)
+            return
+        newest = self.get(self.newest) if self.newest is not None else None
+        if self.newest is not None and newest is not None and newest.priority is not Priority.EVENT:
+            yield self.newest, newest
+        for key, entry in reversed(self._first[Priority.STATE].items()):
+            if entry is not newest:
+                yield key, entry
+        for key, entry in self:
+            if entry.priority is Priority.HISTORY and entry is not newest:
+                yield key, entry
 
     def __contains__(self, key: Key) -> bool:
         return key.sequence in self.boots.get(key.boot, ())
@@ -49,6 +84,9 @@ class Pending:
 
     def add(self, key: Key, entry: Entry) -> None:
         self.boots.setdefault(key.boot, {})[key.sequence] = entry
+        if entry.priority in self._first:
+            self._first[entry.priority][key] = entry
+        self.newest = key
         self.count += 1
 
     def pop(self, key: Key) -> Entry | None:
@@ -59,6 +97,8 @@ class Pending:
         self.count -= 1
         if not entries:
             del self.boots[key.boot]
+        if entry.priority in self._first:
+            del self._first[entry.priority][key]
         return entry
 
     def held_by(self, receipt: Receipt) -> list[Key]:

@@ -39,8 +39,7 @@ def collect(folder: Path, log: Path, nmea: Path | None, vin: str, model: str, ca
     if nmea is not None:
         batches = recorded.merged(batches, recorded.fixes(nmea, recording.start_utc_ms, losses))
     anchor = recording_anchor(recording.start_utc_ms)
-    limits = {"max_bytes": 64 << 20, "segment_bytes": 1 << 20}
-    with Journal(folder / "journal", time.monotonic, **limits, flush_every_s=1e6) as kept:
+    with Journal(folder / "journal", time.monotonic, segment_bytes=1 << 20, flush_every_s=1e6) as kept:
         collector = Collector(
             vin, plan.manifest, Sampler(plan, 0), Numbering(boot_of_a_recording()), kept, [losses], lambda: anchor
         )

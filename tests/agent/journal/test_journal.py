@@ -18,14 +18,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.journal.journal import FULL, Eviction, Journal, JournalError, Stored
+from agent.journal.journal import FULL, MAX_BYTES, SEGMENT_BYTES, Eviction, Journal, JournalError, Stored
 from agent.journal.pending import Entry, Pending
-from agent.journal.segments import HEAD_BYTES, MARKER, Key, encode_record, read_segment, segment_files
+from agent.journal.segments import HEAD_BYTES, MARKER, Key, Priority, encode_record, read_segment, segment_files
 from contract.receipt import Receipt
 from tests.agent.journal.syncs import watched
 
 BOOT = bytes(range(16))
 OTHER_BOOT = bytes(range(16, 32))
+
+
+ENTRY = Entry(Priority.HISTORY, 1, 1)
 
 
 class Clock:
@@ -40,8 +43,10 @@ def payload(number: int, size: int = 20) -> bytes:
     return random.Random(number).randbytes(size)
 
 
-def opened(folder: Path, **limits: int) -> Journal:
-    return Journal(folder, Clock(), **limits)
+def opened(
+    folder: Path, *, max_bytes: int = MAX_BYTES, segment_bytes: int = SEGMENT_BYTES, newest_first: bool = False
+) -> Journal:
+    return Journal(folder, Clock(), max_bytes=max_bytes, segment_bytes=segment_bytes, newest_first=newest_first)
 
 
 def fill(journal: Journal, sequences: range, boot: bytes = BOOT, size: int = 20) -> None:
@@ -101,7 +106,7 @@ def test_a_receipt_covers_what_its_ranges_cover_in_any_order_and_overlap(
 ) -> None:
     index = Pending()
     for sequence in pending:
-        index.add(Key(BOOT, sequence), Entry(1))
+        index.add(Key(BOOT, sequence), ENTRY)
     ranges = tuple(range(first, first + count) for first, count in held)
     covered = [each.sequence for each in index.held_by(Receipt(BOOT, ranges))]
     assert sorted(set(covered)) == sorted(sequence for sequence in pending if any(sequence in each for each in ranges))
@@ -110,7 +115,7 @@ def test_a_receipt_covers_what_its_ranges_cover_in_any_order_and_overlap(
 def test_a_receipt_of_thousands_of_ranges_is_compared_with_thousands_of_uploads_at_once() -> None:
     index = Pending()
     for sequence in range(50_000):
-        index.add(Key(BOOT, sequence), Entry(1))
+        index.add(Key(BOOT, sequence), ENTRY)
     far = tuple(range(2**40 + 9 * each, 2**40 + 9 * each + 8) for each in range(8192))
     before_s = time.process_time()
     assert index.held_by(Receipt(BOOT, (*far, range(7, 9)))) == [Key(BOOT, 7), Key(BOOT, 8)]
@@ -151,10 +156,11 @@ def test_what_was_flushed_was_synced_and_so_was_the_name_of_a_new_segment(tmp_pa
         assert bytes_on_disk(tmp_path) > first
 
 
-def test_an_urgent_upload_is_on_disk_at_once(tmp_path: Path) -> None:
+def test_an_event_is_on_disk_at_once(tmp_path: Path) -> None:
     with opened(tmp_path) as journal:
-        journal.append(Key(BOOT, 0), payload(0), urgent=True)
-        assert read_segment(segment_files(tmp_path)[0].read_bytes()).records[0].payload == payload(0)
+        journal.append(Key(BOOT, 0), payload(0), Priority.EVENT)
+        data = segment_files(tmp_path)[0].read_bytes()
+        assert [record.payload(data) for record in read_segment(data).records] == [payload(0)]
 
 
 def test_nothing_is_written_while_receipts_come_before_the_flush(tmp_path: Path) -> None:
@@ -407,7 +413,8 @@ def test_any_sequence_of_actions_leaves_exactly_what_a_simple_model_says(
     for action, number, flag in actions:
         if action == "append":
             pending[next_sequence] = payload(next_sequence, number)
-            journal.append(Key(BOOT, next_sequence), pending[next_sequence], urgent=flag)
+            priority = Priority.EVENT if flag else Priority.HISTORY
+            journal.append(Key(BOOT, next_sequence), pending[next_sequence], priority)
             durable |= set(pending) if flag else set()
             next_sequence += 1
         elif action == "flush":
