@@ -249,7 +249,7 @@ def test_journal_shows_boots_numbers_and_damage_for_programs(
     (inventory,) = json.loads(capsys.readouterr().out)
     assert inventory["uploads"] == 4
     assert inventory["boots"] == [{"boot": BOOT.hex(), "uploads": 4, "bytes": 400, "sequences": [[0, 2], [5, 5]]}]
-    assert [(damage["bytes"], damage["offset"]) for damage in inventory["damage"]] == [(4, 544)]
+    assert [(damage["bytes"], damage["offset"]) for damage in inventory["damage"]] == [(4, 552)]
 
 
 def test_journal_shows_the_same_to_people_and_changes_nothing(
