@@ -1,0 +1,1 @@
+"""How the agent is: for systemd, for people, for what collects metrics."""

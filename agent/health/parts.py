@@ -1,0 +1,51 @@
+"""The sections of those parts that know nothing of health: read from what they show anyway."""
+
+from __future__ import annotations
+
+from agent.collector import Collector
+from agent.health.snapshot import ClockHealth, JournalHealth, SamplingHealth, UplinkHealth
+from agent.journal.journal import Journal
+from agent.uplink.uplink import Uplink
+
+
+def sampling_health(collector: Collector, unreadable: int, lag_ms: int) -> SamplingHealth:
+    """`lag_ms`: how far sampling is behind the clock."""
+    return SamplingHealth(
+        frames=collector.frames,
+        samples=collector.samples,
+        uploads=collector.uploads,
+        unreadable=unreadable,
+        lag_s=lag_ms / 1000,
+    )
+
+
+def clock_health(collector: Collector) -> ClockHealth:
+    anchor = collector.anchor
+    if anchor is None:
+        return ClockHealth()
+    return ClockHealth(source=anchor.source.name.lower(), uncertainty_ms=anchor.uncertainty_ms)
+
+
+def journal_health(journal: Journal, most_bytes: int) -> JournalHealth:
+    return JournalHealth(
+        depth=journal.depth,
+        size_bytes=journal.size_bytes,
+        most_bytes=most_bytes,
+        refused_writes=journal.refused_writes,
+        damaged=len(journal.damage),
+    )
+
+
+def uplink_health(uplink: Uplink) -> UplinkHealth:
+    counters = uplink.counters
+    return UplinkHealth(
+        connected=uplink.connected,
+        connections=counters.connections,
+        published=counters.published,
+        repeated=counters.repeated,
+        receipted=counters.receipted,
+        refused=counters.refused,
+        put_aside=uplink.put_aside,
+        wire_bytes=counters.wire_bytes,
+        bridge_silent=uplink.bridge_silent,
+    )

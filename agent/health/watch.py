@@ -1,0 +1,68 @@
+"""The live loop's part in health: called at each turn, it feeds the watchdog and answers who asks.
+
+Snapshots are taken here, on the loop's thread, so that no part needs a lock for it; and only when somebody asks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from agent.health.notify import Notifier
+from agent.health.snapshot import Health, Identity, Parts, take
+from agent.health.watchdog import Watchdog
+
+
+class Watch:
+    """`clock` gives monotonic seconds."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        parts: Parts,
+        notifier: Notifier | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._identity = identity
+        self._parts = parts
+        self._clock = clock
+        self._began_s = clock()
+        self._notifier = Notifier() if notifier is None else notifier
+        self._watchdog = Watchdog(self._notifier, clock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._notifier.close()
+
+    def turned(self, sampled_ms: int, uplink_alive: bool) -> None:
+        """The loop turned: `sampled_ms` is the time up to which everything is sampled."""
+        self._watchdog.turned(sampled_ms, uplink_alive, lambda: summary(self.snapshot()))
+
+    def stopping(self) -> None:
+        self._watchdog.stopping()
+
+    def snapshot(self) -> Health:
+        return take(self._identity, self._parts, self._clock() - self._began_s)
+
+
+def summary(health: Health) -> str:
+    """One line, for `systemctl status` and the log."""
+    words = [health.vin]
+    if health.state is not None:
+        words.append(health.state)
+    if health.sampling is not None:
+        words.append(f"{health.sampling.frames} frames, {health.sampling.uploads} uploads")
+    silent = [name for name, bus in health.buses.items() if not bus.open]
+    if silent:
+        words.append(f"bus {', '.join(silent)} not open")
+    if health.journal is not None:
+        words.append(f"{health.journal.depth} pending")
+    if health.uplink is not None:
+        words.append("no broker" if not health.uplink.connected else "no receipts" if health.uplink.bridge_silent else "connected")
+    return "; ".join(words)
