@@ -69,6 +69,11 @@ class Collector:
         self._lost: list[Evicted] = []
         """Not named yet."""
 
+    @property
+    def anchor(self) -> Anchor | None:
+        """What dates the uploads; None while nothing does."""
+        return self._known
+
     def feed(self, frames: Sequence[Frame]) -> None:
         """Takes frames, in the order of time."""
         self.frames += len(frames)

@@ -7,9 +7,11 @@ for a little. What is pending then goes with the next start.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from agent.bus.frame import Frame
 from agent.bus.interface import Interface
@@ -18,6 +20,9 @@ from agent.collector import Collector
 from agent.gathering import Gathering, Source
 from agent.gnss.fix import to_frame
 from agent.gnss.receiver import Receiver
+from agent.health.parts import clock_health, journal_health, sampling_health, uplink_health
+from agent.health.snapshot import Identity, Parts
+from agent.health.watch import Watch, summary
 from agent.journal.numbering import Numbering, boot_of_this_start
 from agent.lifting import Progress, lifting
 from agent.plan.plan import Plan
@@ -76,11 +81,20 @@ def run(
     with (
         lifting(vin, settings, plan.manifest, live=True) as lift,
         Gathering(sources_of(settings, losses), monotonic_ms) as live,
+        ExitStack() as stack,
     ):
         collector = Collector(
             vin, plan.manifest, sampler, numbering, lift.journal, [losses], system_anchor, lift.uplink.wake
         )
         log.info("running: vehicle %s, boot %s, buses %s", vin, numbering.boot.hex(), ", ".join(settings.buses))
+
+        parts = Parts(
+            sampling=lambda: sampling_health(collector, losses.unreadable, monotonic_ms() - live.settled_ms),
+            clock=lambda: clock_health(collector),
+            journal=lambda: journal_health(lift.journal, settings.journal.max_bytes),
+            uplink=lambda: uplink_health(lift.uplink),
+        )
+        watch = stack.enter_context(Watch(Identity(vin, plan.manifest.model, numbering.boot, os.getpid()), parts))
 
         def progress() -> Progress:
             return lift.progress(
@@ -96,13 +110,15 @@ def run(
                     collector.advance(live.settled_ms)
                 lift.tick()
                 report(progress())
+                watch.turned(live.settled_ms, lift.uplink.alive)
                 if time.monotonic() - said_s >= _SAY_EVERY_S:
                     said_s = time.monotonic()
-                    log.info("%s", progress())
+                    log.info("%s", summary(watch.snapshot()))
                 if stop.is_set():
                     collector.feed(live.rest())
                     break
         finally:
+            watch.stopping()
             # Also what came before a failure is kept.
             collector.close(monotonic_ms(), Reason.CADENCE)
             lift.journal.flush()

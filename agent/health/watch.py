@@ -64,5 +64,11 @@ def summary(health: Health) -> str:
     if health.journal is not None:
         words.append(f"{health.journal.depth} pending")
     if health.uplink is not None:
-        words.append("no broker" if not health.uplink.connected else "no receipts" if health.uplink.bridge_silent else "connected")
+        words.append(
+            "no broker"
+            if not health.uplink.connected
+            else "no receipts"
+            if health.uplink.bridge_silent
+            else "connected"
+        )
     return "; ".join(words)

@@ -27,7 +27,7 @@ class Systemd:
         self.socket.bind("\0" + self.address[1:] if self.address.startswith("@") else self.address)
 
     def heard(self) -> list[dict[str, str]]:
-        messages = []
+        messages: list[dict[str, str]] = []
         while True:
             try:
                 text = self.socket.recv(4096).decode()
