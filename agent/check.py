@@ -18,14 +18,17 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.plan.compiling import compile_plan
+from agent.plan.compiling_events import event_names
+from agent.plan.events import Recording
 from agent.plan.plan import Plan, PlannedGroup, PlannedSignal
 from agent.plan.values import UNLIMITED
 from agent.profiles import UnknownModelError, find_profile
 from agent.settings.agent import load_settings
-from contract.configuration import ConfigurationError, Duration
+from contract.configuration import ConfigurationError, Duration, Span, nearest
 from contract.manifest import Signal
 from contract.profile.cadence import VehicleState
 from contract.profile.devices import RECEIVER
+from contract.profile.events import CRASH
 from contract.served import served_by
 
 HOURS_A_DAY = 2
@@ -67,6 +70,7 @@ def check(file: Path, console: Console) -> int:
             console.print(Text(f"{bus} counts while {settings.valid_when.text}"), soft_wrap=True)
     console.print(_messages(plan))
     console.print(_signals(plan))
+    console.print(_events(plan))
     console.print(_published(plan))
     console.print(Text(_estimate_text(plan)))
     return 0
@@ -113,6 +117,10 @@ def main(arguments: Sequence[str]) -> int:
     except ConfigurationError as wrong:
         return _refuse(wrong, console)
     status = check(settings.profile, console)
+    for name in sorted(set(settings.events.off) - event_names(plan)):
+        hint = nearest(name, event_names(plan))
+        console.print(Text(f"{options.config}: events.off: the profile has no event {name}{hint}", "red"))
+        status = 1
     for bus in sorted(settings.buses.keys() - set(plan.buses)):
         known = ", ".join(plan.buses)
         console.print(Text(f"{options.config}: buses.{bus}: the profile has no such bus; it has {known}", "red"))
@@ -209,6 +217,35 @@ def _counts_when(plan: Plan, signal: PlannedSignal, sent: Signal) -> Iterator[st
     for condition in signal.conditions:
         if bus is None or plan.conditions[condition] != bus.valid_when:
             yield plan.conditions[condition].text
+
+
+def _events(plan: Plan) -> Table:
+    table = _table("Events, uploaded at once", "event", "when", "at full rate")
+    for event in plan.events:
+        lasting = f" for {Duration(event.lasting_ms)}" if event.lasting_ms else ""
+        _row(table, event.name, f"{event.text}: {event.on}{lasting}", _recorded(plan, event.recording))
+    crash = plan.crash
+    if crash is not None:
+        felt = ", ".join(plan.signals[number].name for number, _ in crash.acceleration)
+        witnesses = {
+            "its message": crash.message is not None,
+            f"{crash.velocity_change_kmh:g} km/h in {crash.within_ms} ms by {felt}": bool(crash.acceleration),
+            "a drop of the speed": crash.speed is not None,
+        }
+        _row(
+            table,
+            CRASH,
+            ", ".join(name for name, there in witnesses.items() if there),
+            _recorded(plan, crash.recording),
+        )
+    return table
+
+
+def _recorded(plan: Plan, recording: Recording) -> str:
+    if not recording.before_ms and not recording.after_ms:
+        return ""
+    names = ", ".join(plan.signals[number].name for number in recording.signals)
+    return f"{Span(recording.before_ms)} before, {Span(recording.after_ms)} after: {names}"
 
 
 def _published(plan: Plan) -> Table:

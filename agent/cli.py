@@ -23,6 +23,8 @@ from agent.journal.inventory import journals_in, take_inventory
 from agent.journal.journal import JournalError
 from agent.lifting import UplinkEndedError, state_of
 from agent.plan.compiling import compile_plan
+from agent.plan.compiling_events import event_names, without_events
+from agent.plan.plan import Plan
 from agent.plan.prepared import FOLDER as PLANS
 from agent.plan.prepared import prepared_plan
 from agent.profiles import UnknownModelError, find_profile, known_models
@@ -31,7 +33,7 @@ from agent.run import run
 from agent.settings.agent import Settings, load_settings, vin_problem
 from agent.show import ProgressDisplay
 from agent.uplink.connection import CredentialsError
-from contract.configuration import ConfigurationError, Duration
+from contract.configuration import ConfigurationError, Duration, nearest
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 SETTINGS = Path("/etc/canlift/agent.toml")
@@ -122,7 +124,7 @@ def _run(options: argparse.Namespace) -> int:
     missing = [name for name in ("vin", "profile", "buses") if not getattr(settings, name)]
     if settings.vin is None or settings.profile is None or not settings.buses:
         raise UsageError(f"{options.config}: a live run needs {', '.join(missing)}")
-    plan = prepared_plan(settings.profile, settings.state / PLANS)
+    plan = _with_events(prepared_plan(settings.profile, settings.state / PLANS), settings, options.config)
     unknown = sorted(settings.buses.keys() - set(plan.buses))
     if unknown:
         raise UsageError(
@@ -153,12 +155,22 @@ def _replay(options: argparse.Namespace) -> int:
         dict(options.bus),
     )
     plan = compile_plan(settings.profile, cadence_ms=options.cadence)
+    plan = _with_events(plan, settings, options.config)
     unknown = sorted(set(wanted.mapping.values()) - set(plan.buses))
     if unknown:
         raise UsageError(f"--bus: the profile has no bus {', '.join(unknown)}; it has {', '.join(plan.buses)}")
     with ProgressDisplay(console) as display:
         outcome = replay(wanted, plan, display.update, _stop_on_signals())
     return _report(outcome, wanted, plan.buses, console)
+
+
+def _with_events(plan: Plan, settings: Settings, file: Path | None) -> Plan:
+    """The plan with the events that the settings leave in it."""
+    known = event_names(plan)
+    for name in settings.events.off:
+        if name not in known:
+            raise UsageError(f"{file}: events.off: the profile has no event {name}{nearest(name, known)}")
+    return without_events(plan, settings.events.off)
 
 
 def _report(outcome: Outcome, wanted: Replay, buses: Sequence[str], console: Console) -> int:

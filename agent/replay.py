@@ -30,6 +30,7 @@ from agent.gnss import recorded
 from agent.journal.numbering import BOOT_BYTES, Numbering, boot_of_a_recording
 from agent.lifting import Lifting, Progress, lifting, state_of
 from agent.pacing import paced
+from agent.plan.compiling_events import event_names
 from agent.plan.plan import Plan
 from agent.sampling.sampler import Sampler
 from agent.settings.agent import Settings
@@ -210,7 +211,7 @@ def _identity(wanted: Replay, plan: Plan) -> str:
     """A digest of all that determines the uploads of a replay."""
     whole = hashlib.sha256(wanted.vin.encode() + manifest_id(plan.manifest))
     cadences = sorted(plan.cadences_ms.items())
-    whole.update(repr((cadences, sorted(wanted.mapping.items()))).encode())
+    whole.update(repr((cadences, sorted(event_names(plan)), sorted(wanted.mapping.items()))).encode())
     for path in (wanted.profile, *wanted.logs, *([wanted.nmea] if wanted.nmea else [])):
         with path.open("rb") as file:
             whole.update(hashlib.file_digest(file, "sha256").digest())

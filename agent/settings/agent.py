@@ -3,6 +3,7 @@
     vin, profile, state        which vehicle, what it collects, where the agent keeps what must survive
     [buses.<name>]             a CAN interface for each bus of the profile, opened by python-can
     [gnss]                     the receiver's serial port
+    [events]                   which of the profile's events are left out
     [journal] [uplink]         how much to keep, and where to send it
 
 Paths are relative to the file. `config/agent.toml` shows every key with its default. Each section is a module beside
@@ -17,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from agent.settings.bus import BusSettings
+from agent.settings.events import EventSettings
 from agent.settings.gnss import GnssSettings
 from agent.settings.journal import JournalSettings
 from agent.settings.uplink import UplinkSettings
@@ -32,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buses: dict[str, BusSettings] = {}
     """By the name that the profile gives the bus."""
     gnss: GnssSettings | None = None
+    events: EventSettings = EventSettings()
     journal: JournalSettings = JournalSettings()
     uplink: UplinkSettings = UplinkSettings()
 

@@ -95,3 +95,12 @@ def test_the_estimate_grows_with_what_is_sampled(tmp_path: Path) -> None:
     assert fast.worst_bytes - slow.worst_bytes == pytest.approx(54 * (16 + 16 + 8 + 32 + 4 * 2) / 8)
     assert fast.uploads_an_hour == 60
     assert fast.month(1000) == 1000 * 60 * HOURS_A_DAY * DAYS_A_MONTH
+
+
+def test_the_events_are_shown_with_what_goes_with_them(tmp_path: Path) -> None:
+    events = '\n[events.fast]\nwhen = "Motion.Speed > 100"\nfor = "2s"\n'
+    status, text = shown(model.write(tmp_path, model.PROFILE + events))
+    assert status == 0
+    line = next(line for line in text.splitlines() if "Motion.Speed > 100: rise for 2 s" in line)
+    assert "10 s before, 10 s after: Motion.Speed" in line
+    assert any("ignition.type: change" in line for line in text.splitlines())

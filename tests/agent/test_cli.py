@@ -222,6 +222,21 @@ def test_a_live_run_refuses_a_bus_that_the_profile_does_not_have(
     assert "the profile has no bus can7; it has can0" in capsys.readouterr().err
 
 
+def test_an_event_that_is_switched_off_must_be_one_of_the_profile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = ROOT / "config" / "vehicles" / "demo-car.toml"
+    settings = tmp_path / "agent.toml"
+    settings.write_text(
+        f'vin = "{VIN}"\nprofile = "{profile}"\nstate = "state"\n[buses.can0]\nchannel = "can0"\n'
+        '[events]\noff = ["dors"]\n'
+    )
+    for command in ("run", "check"):
+        assert main([command, "--config", str(settings)]) != 0
+        out, err = capsys.readouterr()
+        assert "events.off: the profile has no event dors; did you mean doors?" in " ".join((out + err).split())
+
+
 def test_a_journal_held_by_another_agent_is_a_failure_that_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
