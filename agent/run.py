@@ -94,7 +94,9 @@ def run(
             journal=lambda: journal_health(lift.journal, settings.journal.max_bytes),
             uplink=lambda: uplink_health(lift.uplink),
         )
-        watch = stack.enter_context(Watch(Identity(vin, plan.manifest.model, numbering.boot, os.getpid()), parts))
+        watch = stack.enter_context(
+            Watch(Identity(vin, plan.manifest.model, numbering.boot, os.getpid()), parts, settings.health)
+        )
 
         def progress() -> Progress:
             return lift.progress(

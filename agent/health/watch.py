@@ -10,9 +10,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from agent.health.exchange import Exchange
 from agent.health.notify import Notifier
+from agent.health.serving import Serving
 from agent.health.snapshot import Health, Identity, Parts, take
 from agent.health.watchdog import Watchdog
+from agent.settings.health import HealthSettings
 
 
 class Watch:
@@ -22,6 +25,7 @@ class Watch:
         self,
         identity: Identity,
         parts: Parts,
+        settings: HealthSettings,
         notifier: Notifier | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -31,18 +35,23 @@ class Watch:
         self._began_s = clock()
         self._notifier = Notifier() if notifier is None else notifier
         self._watchdog = Watchdog(self._notifier, clock)
+        self._exchange = Exchange()
+        self.serving = Serving(self._exchange, settings.status_socket, settings.address())
 
     def __enter__(self) -> Self:
+        self.serving.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.serving.__exit__(kind, value, trace)
         self._notifier.close()
 
     def turned(self, sampled_ms: int, uplink_alive: bool) -> None:
         """The loop turned: `sampled_ms` is the time up to which everything is sampled."""
         self._watchdog.turned(sampled_ms, uplink_alive, lambda: summary(self.snapshot()))
+        self._exchange.answer(self.snapshot)
 
     def stopping(self) -> None:
         self._watchdog.stopping()

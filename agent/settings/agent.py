@@ -5,6 +5,7 @@
     [gnss]                     the receiver's serial port
     [events]                   which of the profile's events are left out
     [journal] [uplink]         how much to keep, and where to send it
+    [health]                   where the agent says how it is
 
 Paths are relative to the file. `config/agent.toml` shows every key with its default. Each section is a module beside
 this one, with a `contradictions` of its own.
@@ -20,6 +21,7 @@ import msgspec
 from agent.settings.bus import BusSettings
 from agent.settings.events import EventSettings
 from agent.settings.gnss import GnssSettings
+from agent.settings.health import HealthSettings
 from agent.settings.journal import JournalSettings
 from agent.settings.uplink import UplinkSettings
 from contract.configuration import ConfigurationError, Document, Keys
@@ -37,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: EventSettings = EventSettings()
     journal: JournalSettings = JournalSettings()
     uplink: UplinkSettings = UplinkSettings()
+    health: HealthSettings = HealthSettings()
 
 
 def load_settings(path: Path) -> Settings:
@@ -52,6 +55,7 @@ def load_settings(path: Path) -> Settings:
         profile=settings.profile and folder / settings.profile,
         state=folder / settings.state,
         uplink=settings.uplink.within(folder),
+        health=settings.health.within(folder),
     )
 
 
@@ -65,6 +69,6 @@ def vin_problem(vin: str) -> str | None:
 def _contradictions(settings: Settings) -> Iterator[tuple[Keys, str]]:
     if settings.vin is not None and (problem := vin_problem(settings.vin)) is not None:
         yield ("vin",), problem
-    for name, section in (("journal", settings.journal), ("uplink", settings.uplink)):
+    for name, section in (("journal", settings.journal), ("uplink", settings.uplink), ("health", settings.health)):
         for keys, text in section.contradictions():
             yield (name, *keys), text

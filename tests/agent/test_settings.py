@@ -11,6 +11,7 @@ import pytest
 from agent.settings.agent import Settings, load_settings
 from agent.settings.bus import BusSettings
 from agent.settings.gnss import GnssSettings
+from agent.settings.health import HealthSettings
 from agent.settings.journal import JournalSettings
 from agent.settings.uplink import UplinkSettings
 from contract.configuration import ConfigurationError
@@ -40,8 +41,9 @@ def test_the_lines_commented_out_in_the_example_show_every_default(tmp_path: Pat
     assert msgspec.structs.replace(shown.uplink, tls=None, user=None, password_file=None) == Settings().uplink
     assert shown.state == Settings().state
     assert shown.gnss == GnssSettings(port="/dev/ttyACM0")
+    assert shown.health == HealthSettings(metrics="127.0.0.1:9184")
     assert shown.buses["can0"] == BusSettings(channel="can0", bitrate=500_000)
-    for kind in (Settings, UplinkSettings, JournalSettings, BusSettings, GnssSettings):
+    for kind in (Settings, UplinkSettings, JournalSettings, BusSettings, GnssSettings, HealthSettings):
         for name in kind.__struct_fields__:
             assert re.search(rf"^({name} = |\[{name}\b|\[uplink\.{name}\])", text, re.MULTILINE), name
 
@@ -72,6 +74,7 @@ def test_brokers_have_the_port_of_their_protocol_unless_they_name_one(tmp_path: 
         ('vinn = "VR3UPHNKSKT000001"', r"agent\.toml:1: vinn: unknown key; did you mean vin\?"),
         ('[journal]\nflush_evry = "1s"', r"agent\.toml:2: journal\.flush_evry: unknown key; did you mean flush_every"),
         ('vin = "VR3UPHNKSKT00000O"', r"agent\.toml:1: vin: .* is no VIN: expected 17 characters"),
+        ('[health]\nmetrics = "0.0.0.0:9184"', r"agent\.toml:2: health\.metrics: expected a loopback address"),
         ("[uplink]\nbrokers = []", r"agent\.toml:2: uplink\.brokers: at least one broker"),
         ('[uplink]\nbrokers = ["a:b"]', r"""expected "host" or "host:port", found 'a:b'"""),
         ('[uplink]\nbrokers = ["::1"]', r"""expected "host" or "host:port", found '::1'"""),
