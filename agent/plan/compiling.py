@@ -38,6 +38,7 @@ from contract.manifest import Group, Manifest, Sampling, manifest_id
 from contract.profile.cadence import AWAKE, VehicleState
 from contract.profile.devices import DEVICES, RECEIVER_SIGNALS
 from contract.profile.profile import Profile, profile_in
+from contract.profile.signals import SamplingClass
 from contract.wire import WireError
 
 
@@ -157,14 +158,23 @@ class _Compiler:
             names = [name for name, signal, _ in self._profile.collected() if signal.sampling == class_name]
             if not names:
                 continue
-            interval_ms = int(sampling.every)
-            if sampling.on_change:
-                interval_ms = min(interval_ms, *(self._cadences_ms[state] for state in AWAKE))
+            intervals_ms = self._intervals_ms(sampling)
+            interval_ms = min(int(sampling.every), *intervals_ms.values())
+            strides = {state: each // interval_ms for state, each in intervals_ms.items() if each >= 2 * interval_ms}
             follows = None if sampling.follows is None else begin + names.index(sampling.follows)
             numbers = range(begin, begin + len(names))
-            groups.append((PlannedGroup(interval_ms, sampling.on_change, numbers, follows), names))
+            groups.append((PlannedGroup(interval_ms, sampling.on_change, numbers, follows, strides), names))
             begin += len(names)
         return groups
+
+    def _intervals_ms(self, sampling: SamplingClass) -> dict[VehicleState, int]:
+        """How often a class is sampled, or restated, in each state."""
+        found = {state: int(sampling.every) for state in AWAKE} | {
+            state: int(interval) for state, interval in sampling.intervals()
+        }
+        if not sampling.on_change:
+            return found
+        return {state: min(interval_ms, self._cadences_ms[state]) for state, interval_ms in found.items()}
 
     def _plan(self, groups: list[tuple[PlannedGroup, list[str]]], applying: dict[str, tuple[int, ...]]) -> Plan:
         receiver = self._receiver

@@ -19,7 +19,7 @@ When a value counts:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.databases.finding import Finding
@@ -133,6 +133,8 @@ class PlannedGroup:
     signals: range
     follows: int | None = None
     """A signal of the group: it is sampled when that comes, instead of at multiples of the interval."""
+    strides: Mapping[VehicleState, int] = field(default_factory=dict)
+    """States in which it is sampled less often: only with each so many intervals."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ what is in which batch, does not depend on how many frames are handed over at on
   (`agent.sampling.rows`). Of each message only the newest payload is kept, and decoded when a sample is due.
 * On-change signals are decoded at each frame whose payload is another than before; a change bears the time of its
   frame, in milliseconds. Once a second all are looked at again, for those that became stale or whose conditions no
-  longer hold. Once per interval they are restated in a one-row grid.
+  longer hold. Once per interval they are restated in a one-row grid, and where a batch begins between.
 * Multiplexed messages keep the newest value of each signal.
 
 **Events** (`agent.sampling.events`) end the batch with their own frame, as soon as it is taken: the batch then bears
@@ -221,6 +221,7 @@ class Sampler:
             due_ms = self._due_ms()
             if self._end_ms <= at_ms and self._end_ms <= due_ms:
                 self._finish(Reason.CADENCE, self._end_ms)
+                self._restate()
             elif due_ms < at_ms:
                 self._sample(due_ms)
             else:
@@ -263,6 +264,8 @@ class Sampler:
 
     def _next_end(self, at_ms: int) -> int:
         self._state = self._plan.state_of(lambda name: self._newest.value(name, at_ms))
+        for rows in self._rows:
+            rows.pace(self._state, at_ms)
         end_ms = _multiple(self._plan.cadences_ms[self._state], at_ms + 1)
         return min([end_ms, *(each.until_ms + 1 for each in self._open)])
 
@@ -279,6 +282,12 @@ class Sampler:
                 self._happen(name, recording, at_ms)
         if self._grids_bits >= FULL_GRIDS_BITS:
             self._end_ms = min(self._end_ms, max(at_ms, self._told_ms()) + 1)
+
+    def _restate(self) -> None:
+        """A batch can be read by itself: it begins with the values of on-change signals, if that is not their turn."""
+        for rows in self._rows:
+            if rows.group.on_change and rows.due_ms > self._start_ms:
+                self._grids_bits += rows.restate(self._start_ms, self._row(rows, self._start_ms))
 
     def _happen(self, name: str, recording: Recording, at_ms: int) -> None:
         """An event: the batch ends with this moment."""
@@ -334,10 +343,9 @@ class Sampler:
             self._changes.append(change)
 
     def _last_words(self, rows: Rows, said: Container[tuple[int, int]]) -> None:
-        sampled_ms = rows.due_ms - rows.group.interval_ms
         for number in rows.group.signals:
             heard_ms = self._newest.heard_ms(number)
-            if heard_ms > sampled_ms and (heard_ms, number) not in said:
+            if heard_ms > rows.sampled_ms and (heard_ms, number) not in said:
                 raw = self._newest.raw(number, heard_ms)
                 if raw is not None:
                     self._changes.append(Change(max(heard_ms, self._start_ms), number, raw))

@@ -10,16 +10,28 @@ import msgspec
 from contract.configuration import Duration, Keys, nearest
 from contract.expressions import Expression
 from contract.profile.asking import LARGEST_ID
+from contract.profile.cadence import AWAKE, VehicleState
 from contract.profile.devices import RECEIVER
 
 
 class SamplingClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     every: Duration
     """The sampling interval; with `on_change`, how often the newest value is restated."""
+    driving: Duration | None = None
+    charging: Duration | None = None
+    parked: Duration | None = None
+    """The same in one state of the vehicle: a multiple of `every`."""
     on_change: bool = False
     follows: str | None = None
     """A signal of the class that comes as often as the class is sampled or oftener. The class is sampled when it comes
     and dated by it, instead of at multiples of the interval: for what a device says regularly, all at once."""
+
+    def intervals(self) -> Iterator[tuple[VehicleState, Duration]]:
+        """Those of its own states."""
+        for state in AWAKE:
+            interval: Duration | None = getattr(self, state)
+            if interval is not None:
+                yield state, interval
 
 
 class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,6 +78,9 @@ def signal_contradictions(
 ) -> Iterator[tuple[Keys, str]]:
     """What is wrong with these three tables, with its place in the profile."""
     for class_name, sampling in classes.items():
+        for state, interval in sampling.intervals():
+            if interval % sampling.every:
+                yield ("classes", class_name, state), f"{interval} is no multiple of {sampling.every}"
         keys: Keys = ("classes", class_name, "follows")
         followed = None if sampling.follows is None else signals.get(sampling.follows)
         if sampling.follows is not None and sampling.on_change:

@@ -13,7 +13,6 @@ from agent.bus.frame import Frame
 from agent.plan.plan import Plan
 from agent.sampling.sampler import FULL_CHANGES, Batch, Sampler
 from contract.manifest import manifest_id
-from contract.profile.cadence import VehicleState
 from contract.profile.events import BUILT_IN
 from contract.upload import Event, Reason, Upload, decode_upload, encode_upload
 from tests.agent import model
@@ -184,6 +183,18 @@ def test_what_is_absent_makes_no_edge(tmp_path: Path) -> None:
     assert [about(batches, on) for on in ("rise", "fall", "change")] == [[1000], [], []]
 
 
+def test_each_batch_that_an_event_begins_says_again_what_is_sent_on_change(tmp_path: Path) -> None:
+    plan = plan_with(tmp_path, "", without=())
+    frames = [
+        *(state(at_ms, ignition=at_ms >= 2000) for at_ms in range(0, 6000, 100)),
+        *(motion(at_ms, oil=3000 <= at_ms < 4000) for at_ms in range(50, 6000, 100)),
+    ]
+    _, second, third, *_ = sampled(plan, frames)
+    assert (second.events, third.events) == ((Event(3050, "alerts"),), (Event(4050, "alerts"),))
+    assert grid(plan, [second], "State.Ignition") == [(2001, 1)]
+    assert (grid(plan, [third], "State.Ignition"), grid(plan, [third], "Motion.Oil")) == ([(3051, 1)], [(3051, 1)])
+
+
 def test_built_in_events_are_those_that_the_data_allow(tmp_path: Path) -> None:
     plan = plan_with(tmp_path, "", without=())
     assert {event.name for event in plan.events} == {"ignition", "alerts"}
@@ -309,7 +320,9 @@ active = ["Start"]
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    return plan_with(tmp_path_factory.mktemp("mixed"), MIXED, without=())
+    """With all that there is: events of every kind, a trip, and a class that is sampled less often without one."""
+    profile = model.PROFILE.replace('fast = { every = "1s" }', 'fast = { every = "1s", parked = "4s" }')
+    return model.plan(tmp_path_factory.mktemp("mixed"), profile + MIXED, without=())
 
 
 frames_of_the_model = st.lists(
@@ -363,16 +376,3 @@ def test_batches_with_events_can_be_sent_and_say_nothing_twice(mixed: Plan, fram
                 if change.signal == signal]  # fmt: skip
         assert len(said) <= came[message.bus, message.id]
         grid(mixed, batches, mixed.signals[signal].name)
-
-
-def test_the_state_follows_the_trip_and_the_buses(mixed: Plan) -> None:
-    sampler = Sampler(mixed, 0)
-    seen = [sampler.state]
-    for at_ms in range(0, 9000, 100):
-        sampler.feed([state(at_ms, ignition=at_ms >= 5000)])
-        seen.append(sampler.state)
-    sampler.advance(100_000)
-    seen.append(sampler.state)
-    assert [seen[0], *(after for before, after in pairwise(seen) if after is not before)] == [
-        VehicleState.ASLEEP, VehicleState.PARKED, VehicleState.DRIVING, VehicleState.ASLEEP
-    ]  # fmt: skip
