@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from agent.asking.asking import Asking
 from agent.bus.frame import Frame
 from agent.bus.interface import Interface
 from agent.bus.losses import Losses

@@ -7,6 +7,7 @@ is counted. Reading waits for one frame and then takes what else has come, so th
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,7 @@ _LARGEST_BATCH = 4096
 _GATHER_S = 0.02
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30
+_SEND_S = 0.1
 _FAILURES = (can.CanError, OSError)
 
 
@@ -54,6 +56,7 @@ class Interface:
         self._monotonic_ms = monotonic_ms
         self._sleep = sleep
         self._open: can.BusABC | None = None
+        self._hear: Callable[[Frame], None] | None = None
         self._closed = False
         self._failed = False
         self._retry_at_ms = 0
@@ -84,6 +87,20 @@ class Interface:
             self._fail(failure)
         return frames
 
+    def listen(self, hear: Callable[[Frame], None] | None) -> None:
+        """Calls `hear` with each frame as it is read, by the thread that reads; None ends it."""
+        self._hear = hear
+
+    def send(self, number: int, extended: bool, data: bytes) -> None:
+        """Sends a data frame; may be called from another thread. Raises OSError."""
+        bus = self._open
+        if bus is None:
+            raise OSError(errno.ENETDOWN, f"{self._what} is not open")
+        try:
+            bus.send(can.Message(arbitration_id=number, is_extended_id=extended, data=data), _SEND_S)
+        except can.CanError as failure:
+            raise OSError(errno.EIO, f"{self._what}: {failure}") from failure
+
     def close(self) -> None:
         """May be called from another thread; the reader stops at its next wake-up."""
         self._closed = True
@@ -102,16 +119,17 @@ class Interface:
             self.losses.remote += 1
         else:
             # The adapter's own time stamps count from whatever it likes: the time of reading is on the boot's clock.
-            frames.append(
-                Frame(
-                    self._monotonic_ms(),
-                    self.bus,
-                    message.arbitration_id,
-                    message.is_extended_id,
-                    bytes(message.data),
-                    message.is_fd,
-                )
+            frame = Frame(
+                self._monotonic_ms(),
+                self.bus,
+                message.arbitration_id,
+                message.is_extended_id,
+                bytes(message.data),
+                message.is_fd,
             )
+            frames.append(frame)
+            if self._hear is not None:
+                self._hear(frame)
 
     def _opened(self, wait_s: float) -> can.BusABC | None:
         """The open bus; None, after `wait_s` or less, while it cannot be opened."""

@@ -37,6 +37,10 @@ class Losses:
     """Error frames of the controller."""
     recovered: int = field(default=0)
     """Times that a live interface failed and was opened again."""
+    asked: int = field(default=0)
+    """Questions put to the vehicle's computers."""
+    unanswered: int = field(default=0)
+    """Those of them that got no answer, not even a refusal."""
 
     def damaged(self, file: str, place: str, what: str) -> None:
         self.unreadable += 1

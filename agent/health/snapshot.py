@@ -127,7 +127,9 @@ class AskingHealth(msgspec.Struct, frozen=True, kw_only=True):
     refused: Annotated[Count, "negative answers"] = 0
     vin_matches: bool | None = None
     """Whether the vehicle's own VIN is the configured one; None: it has not said."""
-    trouble_codes: Annotated[int | None, "diagnostic trouble codes stored"] = None
+    trouble_codes: Annotated[int | None, "diagnostic trouble codes that the vehicle tells"] = None
+    codes: tuple[str, ...] = ()
+    """These codes, as people write them: `P0133`."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
     vin, profile, state        which vehicle, what it collects, where the agent keeps what must survive
     [buses.<name>]             a CAN interface for each bus of the profile, opened by python-can
+    [asking]                   whether to ask the vehicle, and how much
     [gnss]                     the receiver's serial port
     [events]                   which of the profile's events are left out
     [journal] [uplink]         how much to keep, and where to send it
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent.settings.asking import AskingSettings
 from agent.settings.bus import BusSettings
 from agent.settings.events import EventSettings
 from agent.settings.gnss import GnssSettings
@@ -35,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Journal and manifests are kept here."""
     buses: dict[str, BusSettings] = {}
     """By the name that the profile gives the bus."""
+    asking: AskingSettings = AskingSettings()
     gnss: GnssSettings | None = None
     events: EventSettings = EventSettings()
     journal: JournalSettings = JournalSettings()
@@ -69,6 +72,12 @@ def vin_problem(vin: str) -> str | None:
 def _contradictions(settings: Settings) -> Iterator[tuple[Keys, str]]:
     if settings.vin is not None and (problem := vin_problem(settings.vin)) is not None:
         yield ("vin",), problem
-    for name, section in (("journal", settings.journal), ("uplink", settings.uplink), ("health", settings.health)):
+    sections = {
+        "asking": settings.asking,
+        "journal": settings.journal,
+        "uplink": settings.uplink,
+        "health": settings.health,
+    }
+    for name, section in sections.items():
         for keys, text in section.contradictions():
             yield (name, *keys), text

@@ -1,0 +1,130 @@
+"""What a run asks: an asker for each bus on which the profile asks something, if the settings allow it.
+
+Nothing that could transmit is opened, and nothing that asking needs is imported, unless both say so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from agent.asking.address import Address
+from agent.asking.asker import Asker
+from agent.asking.identity import Identity
+from agent.asking.lines.line import Line
+from agent.asking.share import Share
+from agent.asking.trouble_codes import Diagnosis, name_of
+from agent.bus.interface import Interface
+from agent.bus.losses import Losses
+from agent.health.snapshot import AskingHealth
+from agent.settings.asking import AskingSettings
+from agent.settings.bus import BusSettings
+from contract.profile.asking import Ask
+from contract.profile.profile import Profile
+
+log = logging.getLogger(__name__)
+
+USUAL_BITRATE = 500_000
+"""Of the buses that diagnosis uses (ISO 15765-4), for an interface whose bit rate the settings do not tell."""
+
+
+class WrongVehicleError(Exception):
+    """The vehicle is another one than the settings say, and they say to stop then."""
+
+
+class Asking:
+    """What a run asks its vehicle, and what came of it."""
+
+    def __init__(
+        self,
+        vin: str,
+        profile: Profile,
+        settings: AskingSettings,
+        buses: Mapping[str, BusSettings],
+        interfaces: Mapping[str, Interface],
+        losses: Losses,
+        monotonic_ms: Callable[[], int],
+    ) -> None:
+        """`interfaces` are those buses that python-can reads; the others are SocketCAN's. Nothing is opened yet."""
+        self.identity = Identity(vin)
+        self.diagnosis = Diagnosis()
+        self.askers: list[Asker] = []
+        self._settings = settings
+        if profile.ask and not settings.enabled:
+            log.info("the profile asks the vehicle, [asking] in the settings does not allow it: nothing is sent to it")
+        if not settings.enabled:
+            return
+        for bus, asks in _by_bus(profile).items():
+            given = buses.get(bus)
+            if given is None:
+                log.warning("bus %s: the profile asks on it, and the settings give no interface for it", bus)
+                continue
+            share = Share(given.bitrate or USUAL_BITRATE, settings.share)
+            opener = _opener(given, interfaces.get(bus), _addresses(asks))
+            self.askers.append(
+                Asker(
+                    *(bus, asks, opener, share, self.identity, self.diagnosis, losses, monotonic_ms),
+                    silent_bus=settings.silent_bus,
+                )
+            )
+
+    def tick(self) -> None:
+        """Raises WrongVehicleError."""
+        if self.identity.wrong_vehicle and self._settings.vin_check == "stop":
+            raise WrongVehicleError(
+                f"the vehicle is {self.identity.read}, which is not the one of the settings: correct vin in agent.toml, "
+                'or say vin_check = "warn" under [asking]'
+            )
+
+    def health(self) -> AskingHealth | None:
+        """None where nothing is asked."""
+        if not self.askers:
+            return None
+        counts = [each.counts for asker in self.askers for each in asker.conversations.values()]
+        return AskingHealth(
+            asked=sum(each.asked for each in counts),
+            unanswered=sum(each.unanswered for each in counts),
+            refused=sum(each.refused.total() for each in counts),
+            vin_matches=None if self.identity.read is None else not self.identity.wrong_vehicle,
+            trouble_codes=len(self.diagnosis.codes),
+            codes=tuple(map(name_of, self.diagnosis.codes)),
+        )
+
+
+def _by_bus(profile: Profile) -> dict[str, dict[str, Ask]]:
+    by_bus: dict[str, dict[str, Ask]] = {}
+    for name, ask in profile.ask.items():
+        by_bus.setdefault(ask.bus_of(profile.buses), {})[name] = ask
+    return by_bus
+
+
+def _addresses(asks: Mapping[str, Ask]) -> list[Address]:
+    return [Address(*each) for ask in asks.values() for each in ask.addresses]
+
+
+def _opener(given: BusSettings, interface: Interface | None, addresses: list[Address]) -> Callable[[], Line]:
+    ids = {
+        (number, address.extended)
+        for address in addresses
+        for number in (address.request, address.physical, address.answer)
+    }
+
+    def by_kernel() -> Line:
+        from agent.asking.lines.kernel import KernelLine, kernel_has_isotp
+
+        if kernel_has_isotp():
+            return KernelLine(given.channel, addresses)
+        from agent.asking.lines.library import LibraryLine
+        from agent.asking.lines.sockets import SocketWire
+
+        return LibraryLine(SocketWire(given.channel, ids), addresses)
+
+    def by_interface() -> Line:
+        from agent.asking.lines.library import LibraryLine
+        from agent.asking.lines.tap import TapWire
+
+        if interface is None:
+            raise OSError(f"{given.interface} {given.channel} is not read")
+        return LibraryLine(TapWire(interface, ids), addresses)
+
+    return by_kernel if given.interface == "socketcan" else by_interface
