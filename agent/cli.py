@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from agent import check, show
+from agent.asking.identity import WrongVehicleError
 from agent.bus.interface import InterfaceError
 from agent.bus.recording import RecordingError
 from agent.journal.inventory import journals_in, take_inventory
@@ -43,6 +44,9 @@ class UsageError(Exception):
     """The command cannot be carried out as it was given; the text says what to give instead."""
 
 
+_FAILURES = (RecordingError, JournalError, CredentialsError, InterfaceError, UplinkEndedError, WrongVehicleError)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """0: done; 1: it failed, or not every upload is receipted; 2: wrong usage or settings; 130: interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -55,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, UnknownModelError, ConfigurationError) as wrong:
         _say(console, str(wrong), "red")
         return USAGE
-    except (RecordingError, JournalError, CredentialsError, InterfaceError, UplinkEndedError) as failure:
+    except _FAILURES as failure:
         _say(console, str(failure), "red")
         return FAILED
     except OSError as failure:

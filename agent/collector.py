@@ -8,6 +8,7 @@ evicted so far whenever there is a new one: an earlier upload that named it may 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -60,7 +61,7 @@ class Collector:
         self._numbering = numbering
         self._journal = journal
         self._losses = tuple(losses)
-        self._unreadable = 0
+        self._lost_at_sources: Counter[Count] = Counter()
         self._anchor = anchor
         self._known: Anchor | None = None
         self._added = added
@@ -124,10 +125,14 @@ class Collector:
         return self._known
 
     def _counts(self, counts: dict[Count, int]) -> dict[Count, int]:
-        """With what the sources could not read since the last upload."""
-        unreadable = sum(losses.unreadable for losses in self._losses)
-        since, self._unreadable = unreadable - self._unreadable, unreadable
-        return counts | {Count.UNREADABLE: counts.get(Count.UNREADABLE, 0) + since} if since else counts
+        """With what the sources counted since the last upload."""
+        lost: Counter[Count] = Counter()
+        for losses in self._losses:
+            lost[Count.UNREADABLE] += losses.unreadable
+            lost[Count.ASKED] += losses.asked
+            lost[Count.UNANSWERED] += losses.unanswered
+        since, self._lost_at_sources = lost - self._lost_at_sources, lost
+        return counts | {what: counts.get(what, 0) + count for what, count in since.items()}
 
     def _newly_evicted(self) -> tuple[Evicted, ...]:
         """All evicted stretches of this boot if there is a new one, else none."""

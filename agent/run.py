@@ -74,14 +74,17 @@ def run(
     """Runs until `stop` is set. `report` is called some times a second.
 
     Raises InterfaceError (the settings name an interface that does not exist), JournalError, CredentialsError,
-    UplinkEndedError, OSError when the state folder cannot be written.
+    UplinkEndedError, WrongVehicleError, OSError when the state folder cannot be written.
     """
     losses = Losses(lambda damage: log.warning("%s", damage))
     sampler = Sampler(plan, monotonic_ms())
     numbering = Numbering(boot_of_this_start())
+    sources = sources_of(settings, losses)
+    interfaces = {each.bus: each for each in sources if isinstance(each, Interface)}
+    asking = Asking(vin, plan.profile, settings.asking, settings.buses, interfaces, losses, monotonic_ms)
     with (
         lifting(vin, settings, plan.manifest, live=True) as lift,
-        Gathering(sources_of(settings, losses), monotonic_ms) as live,
+        Gathering([*sources, *asking.askers], monotonic_ms) as live,
         ExitStack() as stack,
     ):
         collector = Collector(
@@ -94,6 +97,7 @@ def run(
             clock=lambda: clock_health(collector),
             journal=lambda: journal_health(lift.journal, settings.journal.max_bytes),
             uplink=lambda: uplink_health(lift.uplink),
+            asking=asking.health,
         )
         watch = stack.enter_context(
             Watch(Identity(vin, plan.manifest.model, numbering.boot, os.getpid()), parts, settings.health)
@@ -112,6 +116,7 @@ def run(
                 else:
                     collector.advance(live.settled_ms)
                 lift.tick()
+                asking.tick()
                 report(progress())
                 watch.turned(live.settled_ms, lift.uplink.alive)
                 if time.monotonic() - said_s >= _SAY_EVERY_S:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from agent.asking.conversation import Conversation
 from agent.asking.identity import Identity
 from agent.asking.lines.line import Answer, Line
+from agent.asking.messages import NEGATIVE
 from agent.asking.share import Share, exchange_bits
 from agent.asking.trouble_codes import Diagnosis
 from agent.bus.frame import Frame
@@ -68,7 +69,7 @@ class Asker:
         self._delay_ms = _FIRST_DELAY_MS
 
     def read(self, wait_s: float) -> list[Frame]:
-        """Asks what is due, and hears answers for `wait_s` or a little longer; gives what they tell of trouble codes."""
+        """Asks what is due, and hears answers for `wait_s` or a little longer; gives what they tell of fault codes."""
         line = self._opened(wait_s)
         if line is None:
             return []
@@ -85,12 +86,11 @@ class Asker:
 
     def _turn(self, line: Line, wait_s: float) -> list[Frame]:
         now_ms = self._monotonic_ms()
+        frames = self._listen(line, 0)
         self._look_around(line, now_ms)
         if self.awake:
             self._ask(line, now_ms)
-        frames: list[Frame] = []
-        for answer in line.answers(self._wait_s(wait_s, now_ms)):
-            frames += self._hear(line, answer, self._monotonic_ms())
+        frames += self._listen(line, self._wait_s(wait_s, now_ms))
         now_ms = self._monotonic_ms()
         for conversation in self.conversations.values():
             address = conversation.address
@@ -98,6 +98,9 @@ class Asker:
                 self._losses.unanswered += 1
                 line.rest(address)
         return frames
+
+    def _listen(self, line: Line, wait_s: float) -> list[Frame]:
+        return [frame for answer in line.answers(wait_s) for frame in self._hear(line, answer, self._monotonic_ms())]
 
     def _look_around(self, line: Line, now_ms: int) -> None:
         if line.others_spoke():
@@ -134,6 +137,7 @@ class Asker:
             if not conversation.hear(answer.message, now_ms):
                 continue
             line.rest(address)
+            self._losses.unanswered += answer.message[:1] == bytes([NEGATIVE])
             self._identity.take(answer.message)
             if self._diagnosis.of(name).take(answer.message):
                 return [self._diagnosis.frame(now_ms)]

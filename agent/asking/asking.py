@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from agent.asking.address import Address
 from agent.asking.asker import Asker
-from agent.asking.identity import Identity
+from agent.asking.identity import Identity, WrongVehicleError
 from agent.asking.lines.line import Line
 from agent.asking.share import Share
 from agent.asking.trouble_codes import Diagnosis, name_of
@@ -26,10 +26,6 @@ log = logging.getLogger(__name__)
 
 USUAL_BITRATE = 500_000
 """Of the buses that diagnosis uses (ISO 15765-4), for an interface whose bit rate the settings do not tell."""
-
-
-class WrongVehicleError(Exception):
-    """The vehicle is another one than the settings say, and they say to stop then."""
 
 
 class Asking:
@@ -72,7 +68,7 @@ class Asking:
         """Raises WrongVehicleError."""
         if self.identity.wrong_vehicle and self._settings.vin_check == "stop":
             raise WrongVehicleError(
-                f"the vehicle is {self.identity.read}, which is not the one of the settings: correct vin in agent.toml, "
+                f"the vehicle is {self.identity.read}, not the one of the settings: correct vin in agent.toml, "
                 'or say vin_check = "warn" under [asking]'
             )
 

@@ -40,7 +40,7 @@ class Losses:
     asked: int = field(default=0)
     """Questions put to the vehicle's computers."""
     unanswered: int = field(default=0)
-    """Those of them that got no answer, not even a refusal."""
+    """Those of them that got no answer in time, or were refused."""
 
     def damaged(self, file: str, place: str, what: str) -> None:
         self.unreadable += 1

@@ -72,12 +72,8 @@ def vin_problem(vin: str) -> str | None:
 def _contradictions(settings: Settings) -> Iterator[tuple[Keys, str]]:
     if settings.vin is not None and (problem := vin_problem(settings.vin)) is not None:
         yield ("vin",), problem
-    sections = {
-        "asking": settings.asking,
-        "journal": settings.journal,
-        "uplink": settings.uplink,
-        "health": settings.health,
-    }
-    for name, section in sections.items():
+    asking, health = settings.asking, settings.health
+    sections = (("asking", asking), ("journal", settings.journal), ("uplink", settings.uplink), ("health", health))
+    for name, section in sections:
         for keys, text in section.contradictions():
             yield (name, *keys), text

@@ -17,6 +17,8 @@ from agent.asking.lines.line import PADDING, SEPARATION_MS, Answer, single_frame
 from agent.bus.frame import Frame
 
 log = logging.getLogger(__name__)
+# Broken answers are counted where they are awaited; the library's own words about each would fill the log.
+logging.getLogger("isotp").setLevel(logging.ERROR)
 
 _STEP_S = 0.02
 """How long the library is not asked whether something is due, while it waits for frames."""

@@ -1,0 +1,101 @@
+"""A car on a virtual bus: its computers, somebody who speaks of himself, and a witness of every frame."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from itertools import count
+from types import TracebackType
+from typing import Self
+
+import can
+
+from agent.bus.interface import Interface
+from tests.agent.asking.ecu import Ecu
+
+_CHANNELS = count()
+CHATTER = 0x123
+
+
+class Car:
+    """Nobody speaks before `wake`."""
+
+    def __init__(self) -> None:
+        self.channel = f"canlift-car-{next(_CHANNELS)}"
+        self.frames: list[can.Message] = []
+        """All that anybody has sent, in order."""
+        self._stack = ExitStack()
+        self._stop = threading.Event()
+        self._awake = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        self._start(self._chatter)
+        self._start(self._witness)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self._stack.close()
+
+    def bus(self) -> can.BusABC:
+        return self._stack.enter_context(can.Bus(self.channel, "virtual"))
+
+    def ecu(self, request: int = 0x7E0, answer: int = 0x7E8, functional: int = 0x7DF) -> Ecu:
+        return self._stack.enter_context(Ecu(self.bus(), request, answer, functional))
+
+    def interface(self) -> Interface:
+        """As the agent reads it, by a thread of its own."""
+        interface = Interface("can0", "virtual", self.channel)
+
+        def read() -> None:
+            while not self._stop.is_set():
+                interface.read(0.05)
+            interface.close()
+
+        self._start(read)
+        return interface
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    def sleep(self) -> None:
+        self._awake.clear()
+
+    def sent_on(self, ids: Iterable[int]) -> list[bytes]:
+        wanted = frozenset(ids)
+        return [bytes(frame.data) for frame in self.frames if frame.arbitration_id in wanted]
+
+    def _start(self, run: Callable[[], None]) -> None:
+        thread = threading.Thread(target=run)
+        self._threads.append(thread)
+        thread.start()
+
+    def _chatter(self) -> None:
+        with can.Bus(self.channel, "virtual") as bus:
+            while not self._stop.wait(0.02):
+                if self._awake.is_set():
+                    bus.send(can.Message(arbitration_id=CHATTER, data=bytes(8), is_extended_id=False))
+
+    def _witness(self) -> None:
+        with can.Bus(self.channel, "virtual") as bus:
+            while not self._stop.is_set():
+                message = bus.recv(0.05)
+                if message is not None and message.arbitration_id != CHATTER:
+                    self.frames.append(message)
+
+
+def until(reached: Callable[[], bool], step: Callable[[], object], within_s: float = 20) -> bool:
+    """Takes steps until something is reached; whether it was."""
+    deadline_s = time.monotonic() + within_s
+    while not reached():
+        if time.monotonic() > deadline_s:
+            return False
+        step()
+    return True
