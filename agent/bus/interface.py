@@ -16,8 +16,11 @@ from typing import Any
 
 import can
 
+from agent.bus.failures import InterfaceError
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
+
+__all__ = ["Interface", "InterfaceError"]
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +30,6 @@ _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30
 _SEND_S = 0.1
 _FAILURES = (can.CanError, OSError)
-
-
-class InterfaceError(Exception):
-    """The interface is not one that python-can knows, or its settings are wrong: trying again does not help."""
 
 
 class Interface:
