@@ -15,6 +15,7 @@ from contextlib import ExitStack
 
 from agent.asking.asking import Asking
 from agent.bus.frame import Frame
+from agent.bus.interface import Interface
 from agent.bus.losses import Losses
 from agent.collector import Collector
 from agent.gathering import Gathering, Source
@@ -53,8 +54,6 @@ class _Fixes:
 
 def sources_of(settings: Settings, losses: Losses) -> list[Source]:
     """The buses and the receiver of the settings; nothing is opened yet."""
-    from agent.bus.interface import Interface  # python-can is large.
-
     sources: list[Source] = [
         Interface(name, bus.interface, bus.channel, bus.options(), losses, monotonic_ms)
         for name, bus in settings.buses.items()
