@@ -118,6 +118,7 @@ class Collector:
             grids=batch.grids,
             changes=batch.changes,
             events=batch.events,
+            privacy=batch.privacy,
         )
 
     def _surest(self, sampled: Anchor | None) -> Anchor | None:

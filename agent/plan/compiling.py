@@ -30,6 +30,7 @@ from agent.plan.compiling_events import conditions as event_conditions
 from agent.plan.compiling_events import problems as event_problems
 from agent.plan.places import Place, Places
 from agent.plan.plan import FrameKey, Plan, PlannedClock, PlannedGroup, PlannedMessage, PlannedSignal
+from agent.plan.privacy import planned_privacy, privacy_problems
 from agent.plan.published import mapping_problems
 from agent.plan.state import state_of
 from agent.plan.values import bounds, fixed_point, manifest_signal, reader
@@ -131,6 +132,8 @@ class _Compiler:
             places.report(key, text)
         for key, text in event_problems(self._profile, places.manifest_signal):
             places.report(key, text)
+        for key, text in privacy_problems(self._profile, places.manifest_signal):
+            places.report(key, text)
         for name in self._profile.messages:
             places.message(name, ("messages", name))
         places.circles(applying)
@@ -149,6 +152,10 @@ class _Compiler:
         for keys, name in accelerations(self._profile):
             self._places.find(name, keys)
             yield name
+        word = self._profile.privacy.source
+        if word is not None:
+            self._places.find(word, ("privacy", "from"))
+            yield word
 
     def _groups(self) -> list[tuple[PlannedGroup, list[str]]]:
         """By class in the profile's order, then the receiver's; numbered through."""
@@ -220,6 +227,7 @@ class _Compiler:
             findings={path: loaded.findings for path, loaded in self._databases.items()},
             events=events,
             crash=crash,
+            privacy=planned_privacy(self._profile, events),
         )
 
     def _planned_message(
@@ -251,6 +259,7 @@ class _Compiler:
             clock=self._profile.clock is not None and self._profile.clock.source in names,
             leads=_led([numbers[name] for name in names], groups),
             device=device,
+            says_privacy=self._profile.privacy.source in names,
         )
         return as_answer(planned, place.message.length, self._profile)
 

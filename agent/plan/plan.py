@@ -26,6 +26,7 @@ from agent.databases.finding import Finding
 from agent.databases.layouts import SignalLayout
 from agent.decode.checksums import Checker
 from agent.plan.events import PlannedCrash, PlannedEvent
+from agent.plan.privacy import PlannedPrivacy
 from contract.expressions import Expression, Lookup, Value
 from contract.manifest import Manifest
 from contract.profile.cadence import VehicleState
@@ -100,6 +101,8 @@ class PlannedMessage:
     """Groups that follow one of its signals, with that signal."""
     device: bool = False
     """Said by the box itself (`agent.devices`): no frame of a bus."""
+    says_privacy: bool = False
+    """It holds the signal by which the vehicle says the privacy."""
     watched: bool = False
     """An event reads it, or records it."""
     transport: bool = False
@@ -121,7 +124,7 @@ class PlannedMessage:
         """Whether each frame is looked at when it comes, and not only the newest when a sample is due."""
         integrity = self.checksum or self.counter
         each = self.multiplexed or self.on_change or self.feeds or integrity or self.clock or self.leads or self.device
-        return bool(each or self.transport or self.watched)
+        return bool(each or self.transport or self.watched or self.says_privacy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,7 @@ class Plan:
     clock: PlannedClock | None
     findings: Mapping[Path, tuple[Finding, ...]]
     """What was repaired or left out of each database."""
+    privacy: PlannedPrivacy
     events: tuple[PlannedEvent, ...] = ()
     crash: PlannedCrash | None = None
     silence_ms: int = SILENCE_MS

@@ -68,7 +68,7 @@ def _datum_problems(datum: Datum, mapping: Mapping, keys: Keys, find: Find) -> I
 def _table_problems(datum: Datum, mapping: Mapping, signal: Signal, keys: Keys) -> Iterator[tuple[Keys, str]]:
     names = set(signal.choices.values())
     for key in mapping.values:
-        if key not in names and not _is_number(key):
+        if key not in names and not is_number(key):
             yield (*keys, "values", key), f"{signal.name} has no value {key!r}{nearest(key, names)}"
     if datum.kind is Kind.ENUM and not mapping.values and names.isdisjoint(datum.values):
         yield keys, f"no value name of {signal.name} is a published one of {datum.key}: give a table of values"
@@ -85,7 +85,7 @@ def _lamp_problems(lamp: Lamp, keys: Keys, find: Find) -> Iterator[tuple[Keys, s
             yield (*keys, "is"), wrong
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:

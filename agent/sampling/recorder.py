@@ -72,6 +72,11 @@ class Recorder:
             tape.frames.clear()
             tape.live_ms = _LONG_AGO_MS
 
+    def forget_before(self) -> None:
+        """What was said up to now is nothing that a later event may say."""
+        for tape in self._tapes.values():
+            tape.frames.clear()
+
     def take(self, tape: Tape, at_ms: int, data: bytes) -> Iterable[Change]:
         """A whole frame; what is to be said of it at once."""
         frames = tape.frames

@@ -53,7 +53,7 @@ from agent.sampling.recorder import Recorder
 from agent.sampling.rows import Row, Rows
 from contract.profile.cadence import VehicleState
 from contract.profile.devices import DEVICES
-from contract.upload import MAXIMUM_EVENTS, Anchor, Change, Count, Event, Grid, Ledger, Reason
+from contract.upload import MAXIMUM_EVENTS, Anchor, Change, Count, Event, Grid, Ledger, Privacy, Reason
 
 TICK_MS = 1000
 """How often on-change signals are looked at without a frame."""
@@ -77,6 +77,10 @@ class Batch:
     changes: tuple[Change, ...]
     events: tuple[Event, ...] = ()
     """The events that it is about."""
+    said: Privacy | None = None
+    """What the vehicle says of the privacy from the end of this batch on; None: nothing new."""
+    privacy: Privacy = Privacy.NONE
+    """What it was held to (`agent.privacy.enforcing`); the sampler holds nothing back."""
 
 
 class _Open(NamedTuple):
@@ -104,6 +108,10 @@ class Sampler:
         """What was said before the events of the batch."""
         self._happened = False
         """An event ends the batch with the frame that was just taken."""
+        self.privacy: Privacy | None = None
+        """What the vehicle said last of the privacy."""
+        self._said_privacy: Privacy | None = None
+        """The same, where it is the reason why the batch ends."""
         self._state = VehicleState.ASLEEP
         self._rows = [Rows(number, group, _largest_row_bits(plan, group)) for number, group in enumerate(plan.groups)]
         self._said: list[int | None] = [None] * len(plan.signals)
@@ -157,6 +165,15 @@ class Sampler:
             self._settle(now_ms)
             if now_ms > self._heard_ms + self._plan.silence_ms:
                 self._sleep(Reason.SLEEP)
+        done, self._done = self._done, []
+        return done
+
+    def cut(self) -> list[Batch]:
+        """Ends the batch with the newest frame, and forgets what would still be said of the time before."""
+        if not self._asleep:
+            self._pass(self._now_ms + 1)
+            self._finish(Reason.CADENCE, max(self._told_ms(), self._start_ms) + 1)
+            self._forget_positions()
         done, self._done = self._done, []
         return done
 
@@ -432,6 +449,8 @@ class Sampler:
             self._follow(message, frame.at_ms)
         if message.plan.clock:
             self._bus_time(frame.at_ms)
+        if message.plan.says_privacy:
+            self._hear_privacy(frame.at_ms)
         if message.tape is not None:
             for change in self._recorder.take(message.tape, frame.at_ms, frame.data):
                 self._say(change)
@@ -443,6 +462,22 @@ class Sampler:
         utc_ms = gnss.utc_ms(frame.data) if frame.bus == gnss.BUS else None
         if utc_ms is not None:
             self.anchor = surest(self.anchor, satellite_anchor(frame.at_ms, utc_ms))
+
+    def _hear_privacy(self, at_ms: int) -> None:
+        rules = self._plan.privacy
+        word = rules.words.get(str(self._newest.value(rules.source or "", at_ms)))
+        if word is not None and word is not self.privacy:
+            self.privacy = self._said_privacy = word
+            self._end_ms = at_ms + 1
+            self._happened = True
+
+    def _forget_positions(self) -> None:
+        """Where the vehicle was before is nothing that a later batch may say."""
+        self._recorder.forget_before()
+        positional = self._plan.privacy.positional
+        for message in self._newest.messages:
+            if any(self._plan.signals[number].name in positional for number in message.plan.signals):
+                message.forget()
 
     def _bus_time(self, at_ms: int) -> None:
         clock = self._plan.clock
@@ -475,8 +510,12 @@ class Sampler:
                 grids=tuple(grid for rows in self._rows for grid in rows.take()),
                 changes=tuple(changes),
                 events=named,
+                said=self._said_privacy,
             )
         )
+        if self._said_privacy is not None:
+            self._said_privacy = None
+            self._forget_positions()
         self._counts.clear()
         self._changes, self._before = [], []
         self._overflowing.clear()

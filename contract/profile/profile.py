@@ -37,6 +37,7 @@ from contract.profile.cadence import Cadence, State
 from contract.profile.data import Known, Lamp, Mapping, lamp_contradictions, mapping_contradictions
 from contract.profile.devices import DEVICES, RECEIVER, RECEIVER_SIGNALS
 from contract.profile.events import BuiltIn, Crash, Event, event_contradictions
+from contract.profile.privacy import PrivacyRules, positional, privacy_contradictions
 from contract.profile.receiver import Clock, Gnss
 from contract.profile.signals import Message, SamplingClass, Signal, signal_contradictions
 from contract.profile.trip import Trip, trip_contradictions
@@ -63,6 +64,12 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: dict[str, Event] = {}
     built_in: BuiltIn = BuiltIn()
     crash: Crash | None = None
+    privacy: PrivacyRules = PrivacyRules()
+
+    @property
+    def positional(self) -> frozenset[str]:
+        """The signals that tell where the vehicle is."""
+        return positional(self.privacy, self.data)
 
     def collected(self) -> Iterator[tuple[str, Signal, SamplingClass]]:
         """The listed signals that are sent up, with how."""
@@ -116,6 +123,7 @@ def _contradictions(profile: Profile) -> Iterator[tuple[Keys, str]]:
         yield from lamp_contradictions(known, alert, lamp)
     if profile.trip is not None:
         yield from trip_contradictions(profile.trip, profile.data)
+    yield from privacy_contradictions(profile.privacy, known.sent)
     yield from event_contradictions(profile.events, profile.crash, known, frozenset(profile.classes))
     if profile.gnss.source == "can":
         for key in ("position.longitude", "position.latitude"):
