@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agent.asking.share import share_of
 from agent.plan.compiling import compile_plan
 from agent.plan.compiling_events import event_names
 from agent.plan.events import Recording
@@ -70,6 +71,8 @@ def check(file: Path, console: Console) -> int:
             console.print(Text(f"{bus} counts while {settings.valid_when.text}"), soft_wrap=True)
     console.print(_messages(plan))
     console.print(_signals(plan))
+    if plan.profile.ask:
+        console.print(_asked(plan))
     console.print(_events(plan))
     console.print(_published(plan))
     console.print(Text(_estimate_text(plan)))
@@ -217,6 +220,17 @@ def _counts_when(plan: Plan, signal: PlannedSignal, sent: Signal) -> Iterator[st
     for condition in signal.conditions:
         if bus is None or plan.conditions[condition] != bus.valid_when:
             yield plan.conditions[condition].text
+
+
+def _asked(plan: Plan) -> Table:
+    table = _table("Asked, where agent.toml allows it", "of", "on", "what", "of the bus")
+    for name, ask in plan.profile.ask.items():
+        on = "; else ".join(f"{request:03X}, {answer:03X}" for request, answer in ask.addresses)
+        what = [f"{number} every {every}" for number, every in (ask.pids | ask.dids).items()]
+        what += [f"VIN ({ask.vin}) once"] * (ask.vin is not None)
+        what += [f"trouble codes ({ask.faults}) every {ask.faults_every}"] * (ask.faults is not None)
+        _row(table, name, f"{ask.bus_of(plan.buses)} {on}", ", ".join(what), f"{share_of(ask):.2%}")
+    return table
 
 
 def _events(plan: Plan) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -21,11 +22,19 @@ from cloud_bridge.unify.unifier import Unifier
 from contract.profile.profile import load_profile
 from contract.served import served_by
 from contract.upload import Anchor, AnchorSource, Reason, Upload
+from tests.agent.isotp.test_assembler import frames_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = sorted((ROOT / "config" / "vehicles").glob("*.toml"))
 DATABASES = sorted((ROOT / "dbc").glob("*.dbc"))
-SERVED = {"alfa-giulia": 30, "demo-car": 51, "obd2-canmod": 40, "peugeot-comfort-2004": 63}
+SERVED = {
+    "alfa-giulia": 30,
+    "demo-car": 51,
+    "obd2": 40,
+    "obd2-canmod": 40,
+    "peugeot-comfort-2004": 63,
+    "peugeot-e-208": 17,
+}
 
 
 class Drive(NamedTuple):
@@ -306,6 +315,67 @@ def test_an_inertial_sample_that_says_it_is_invalid_is_left_out(tmp_path: Path) 
     # Raw 0 is -64 m/s². Samples are taken each second.
     assert (sampled.count(None), 0 in sampled) == (2, False)
     assert len(sampled) >= 9
+
+
+# Cars that are asked.
+
+
+def answers(folder: Path, said: Sequence[tuple[float, int, str]]) -> Path:
+    """A recording of answers: seconds, id and ISO-TP message."""
+    lines = [
+        f"({1627274455 + at_s + 0.01 * number:.3f}) can0 {ident:03X}#{frame.hex().upper()}"
+        for at_s, ident, message in said
+        for number, frame in enumerate(frames_of(bytes.fromhex(message)))
+    ]
+    log = folder / "answers.log"
+    log.write_text("\n".join(lines) + "\n")
+    return log
+
+
+def test_any_car_answers_together_and_by_29_bit_ids_alike(tmp_path: Path) -> None:
+    said: list[tuple[float, int, str]] = [(second, 0x7E8, "41 0C 1A F8 0D 28") for second in range(5)]
+    said += [(5 + second, 0x7E8, "41 0D 29") for second in range(3)]
+    said += [(8.5, 0x7E8, "41 05 7B 0F 3C 01 81 07 65 04"), (9, 0x7E8, "41 2F 80 46 41 A6 00 01 09 32")]
+    car = drive("obd2", answers(tmp_path, said))
+    assert car.numbers("engines.Thermic.speed")[:2] == [1726, 1726]
+    assert car.numbers("kinetic.speed")[:2] == [40, 40]
+    assert car.numbers("kinetic.speed")[-1] == 41
+    assert car.values("powertrain.status")[0] == "Running"
+    assert car.values("engines.Thermic.coolant.temp")[0] == 83
+    assert car.values("odometer.mileage")[0] == 6789
+    assert car.values("environment.air.temp")[0] == 25
+    assert car.values("alert.EngineFault")[0] is True
+
+
+def test_what_an_e_208_answers_is_published(tmp_path: Path) -> None:
+    # Answers as owners have published them, but for the odometer's number.
+    said = [
+        (1, 0x694, "62 D4 10 B9 D1"),
+        (1.1, 0x694, "62 D8 60 01 06 40"),
+        (1.2, 0x694, "62 D8 15 1B 80"),
+        (1.3, 0x686, "62 D4 9C 00 00 30 39"),
+        (1.4, 0x682, "62 D4 34 1B"),
+        (1.5, 0x682, "62 D8 EF 1D"),
+        (11, 0x694, "62 D4 10 B9 C0"),
+        (12, 0x694, "7F 22 31"),
+    ]
+    car = drive("peugeot-e-208", answers(tmp_path, said))
+    assert car.numbers("energies.Electric.level") == pytest.approx([92.908, 92.875], abs=0.001)
+    assert set(car.values("energies.Electric.battery.health.capacity")) == {100}
+    assert set(car.values("odometer.mileage")) == {12345}
+    assert set(car.values("environment.air.temp")) == {27}
+
+
+def test_what_an_e_208_does_not_know_is_absent(tmp_path: Path) -> None:
+    said = [
+        (1, 0x694, "62 D4 10 FF FF"),
+        (1.1, 0x694, "62 D8 60 00 00 00"),
+        (1.2, 0x686, "62 D4 9C 00 00 FF FF"),
+        (1.3, 0x686, "62 D4 9C FF FF FF FF"),
+        (1.4, 0x682, "62 D4 34 FA"),
+        (2, 0x682, "62 D8 EF FF"),
+    ]
+    assert drive("peugeot-e-208", answers(tmp_path, said)).said == {}
 
 
 # Alfa Romeo Giulia.

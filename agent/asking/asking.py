@@ -12,7 +12,7 @@ from agent.asking.address import Address
 from agent.asking.asker import Asker
 from agent.asking.identity import Identity, WrongVehicleError
 from agent.asking.lines.line import Line
-from agent.asking.share import Share
+from agent.asking.share import USUAL_BITRATE, Share
 from agent.asking.trouble_codes import Diagnosis, name_of
 from agent.bus.interface import Interface
 from agent.bus.losses import Losses
@@ -23,9 +23,6 @@ from contract.profile.asking import Ask
 from contract.profile.profile import Profile
 
 log = logging.getLogger(__name__)
-
-USUAL_BITRATE = 500_000
-"""Of the buses that diagnosis uses (ISO 15765-4), for an interface whose bit rate the settings do not tell."""
 
 
 class Asking:

@@ -8,6 +8,10 @@ it is paid nothing is asked. One long answer may so take more for a moment, and 
 from __future__ import annotations
 
 from agent.asking.address import Address
+from contract.profile.asking import Ask
+
+USUAL_BITRATE = 500_000
+"""Bits per second of the buses that diagnosis uses (ISO 15765-4), where the settings do not tell."""
 
 _FRAME_BYTES = 8
 _FIRST_BYTES = 6
@@ -31,6 +35,14 @@ def exchange_bits(address: Address, answer_bytes: int) -> int:
     elif answer_bytes:
         frames += 1
     return frames * frame_bits(address.extended)
+
+
+def share_of(ask: Ask, bitrate: int = USUAL_BITRATE) -> float:
+    """What the questions of a table and their answers take of a bus at most, if every answer fits into one frame and
+    every question is asked by itself."""
+    address = Address(*ask.addresses[0])
+    bits_a_ms = sum(exchange_bits(address, _SINGLE_BYTES) / every for every in (*ask.pids.values(), *ask.dids.values()))
+    return 1000 * bits_a_ms / bitrate
 
 
 class Share:
