@@ -57,7 +57,8 @@ class Asker:
         self.gave_way = 0
         """Times that another tester was there."""
         self._open_line = open_line
-        self._line: Line | None = None
+        self.line: Line | None = None
+        """None while it is closed."""
         self._share = share
         self._identity = identity
         self._diagnosis = diagnosis
@@ -80,7 +81,7 @@ class Asker:
             return []
 
     def close(self) -> None:
-        line, self._line = self._line, None
+        line, self.line = self.line, None
         if line is not None:
             line.close()
 
@@ -157,19 +158,19 @@ class Asker:
 
     def _opened(self, wait_s: float) -> Line | None:
         """The line; None, after `wait_s` or less, while it cannot be opened."""
-        if self._line is not None:
-            return self._line
+        if self.line is not None:
+            return self.line
         due_s = (self._retry_at_ms - self._monotonic_ms()) / 1000
         if due_s > 0:
             time.sleep(min(due_s, wait_s))
             return None
         try:
-            self._line = self._open_line()
+            self.line = self._open_line()
         except OSError as failure:
             self._fail(failure)
         else:
             self._delay_ms = _FIRST_DELAY_MS
-        return self._line
+        return self.line
 
     def _fail(self, failure: OSError) -> None:
         log.warning("bus %s: asking: %s; next try in %d s", self.bus, failure, self._delay_ms // 1000)

@@ -12,8 +12,17 @@ from typing import Self
 
 import can
 
+from agent.asking.asker import Asker
+from agent.asking.asking import Asking
+from agent.bus.frame import Frame
 from agent.bus.interface import Interface
-from tests.agent.asking.ecu import Ecu
+from agent.bus.losses import Losses
+from agent.settings.asking import AskingSettings
+from agent.settings.bus import BusSettings
+from contract.profile.asking import Ask
+from contract.profile.buses import Bus
+from contract.profile.profile import Profile
+from tests.agent.asking.ecu import VIN, Ecu
 
 _CHANNELS = count()
 CHATTER = 0x123
@@ -22,8 +31,10 @@ CHATTER = 0x123
 class Car:
     """Nobody speaks before `wake`."""
 
-    def __init__(self) -> None:
-        self.channel = f"canlift-car-{next(_CHANNELS)}"
+    def __init__(self, kind: str = "virtual", channel: str = "") -> None:
+        """`kind` and `channel` are python-can's; without a channel it is one of its own."""
+        self.kind = kind
+        self.channel = channel or f"canlift-car-{next(_CHANNELS)}"
         self.frames: list[can.Message] = []
         """All that anybody has sent, in order."""
         self._stack = ExitStack()
@@ -45,14 +56,14 @@ class Car:
         self._stack.close()
 
     def bus(self) -> can.BusABC:
-        return self._stack.enter_context(can.Bus(self.channel, "virtual"))
+        return self._stack.enter_context(can.Bus(self.channel, self.kind))
 
     def ecu(self, request: int = 0x7E0, answer: int = 0x7E8, functional: int = 0x7DF) -> Ecu:
         return self._stack.enter_context(Ecu(self.bus(), request, answer, functional))
 
     def interface(self) -> Interface:
         """As the agent reads it, by a thread of its own."""
-        interface = Interface("can0", "virtual", self.channel)
+        interface = Interface("can0", self.kind, self.channel)
 
         def read() -> None:
             while not self._stop.is_set():
@@ -78,17 +89,46 @@ class Car:
         thread.start()
 
     def _chatter(self) -> None:
-        with can.Bus(self.channel, "virtual") as bus:
+        with can.Bus(self.channel, self.kind) as bus:
             while not self._stop.wait(0.02):
                 if self._awake.is_set():
                     bus.send(can.Message(arbitration_id=CHATTER, data=bytes(8), is_extended_id=False))
 
     def _witness(self) -> None:
-        with can.Bus(self.channel, "virtual") as bus:
+        with can.Bus(self.channel, self.kind) as bus:
             while not self._stop.is_set():
                 message = bus.recv(0.05)
                 if message is not None and message.arbitration_id != CHATTER:
                     self.frames.append(message)
+
+
+class Bench:
+    """An asker whose clock is real time and what the test adds."""
+
+    def __init__(self, car: Car, ask: Ask, settings: AskingSettings | None = None, vin: str = VIN) -> None:
+        self.losses = Losses()
+        self.frames: list[Frame] = []
+        self.added_ms = 0
+        self.asking = Asking(
+            vin,
+            Profile("car", "Car", "Test", "Thermic", {"can0": Bus(())}, ask={"engine": ask}),
+            settings or AskingSettings(enabled=True),
+            {"can0": BusSettings(car.channel, car.kind)},
+            {} if car.kind == "socketcan" else {"can0": car.interface()},
+            self.losses,
+            lambda: time.monotonic_ns() // 1_000_000 + self.added_ms,
+        )
+        self.asker: Asker = self.asking.askers[0]
+        self.counts = self.asker.conversations["engine"].counts
+
+    def step(self, added_ms: int = 0) -> None:
+        """Reads once, then lets some time pass at once."""
+        self.frames += self.asker.read(0.02)
+        self.added_ms += added_ms
+
+    def steps(self, count: int) -> None:
+        for _ in range(count):
+            self.step()
 
 
 def until(reached: Callable[[], bool], step: Callable[[], object], within_s: float = 20) -> bool:

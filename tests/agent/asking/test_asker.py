@@ -14,13 +14,12 @@ from pathlib import Path
 import can
 import pytest
 
-from agent.asking.asker import AWAKE_MS, Asker
+from agent.asking.asker import AWAKE_MS
 from agent.asking.asking import Asking
 from agent.asking.conversation import ANSWER_MS
 from agent.asking.identity import WrongVehicleError
 from agent.asking.lines.line import Line
 from agent.asking.share import frame_bits
-from agent.bus.frame import Frame
 from agent.bus.losses import Losses
 from agent.devices.messages import decoder
 from agent.journal.segments import Key
@@ -36,7 +35,7 @@ from contract.profile.asking import Ask
 from contract.profile.buses import Bus
 from contract.profile.profile import Profile
 from contract.upload import Count, Upload, decode_upload, read_header
-from tests.agent.asking.car import Car, until
+from tests.agent.asking.car import Bench, Car, until
 from tests.agent.asking.ecu import VIN
 from tests.agent.bridge import Bridge, eventually
 from tests.agent.plan.test_answers import PROFILE, plan
@@ -49,35 +48,6 @@ REQUESTS = (0x7DF, 0x7E0, 0x18DB33F1, 0x18DA10F1)
 def car() -> Iterator[Car]:
     with Car() as car:
         yield car
-
-
-class Bench:
-    """An asker whose clock is real time and what the test adds."""
-
-    def __init__(self, car: Car, ask: Ask, settings: AskingSettings | None = None, vin: str = VIN) -> None:
-        self.losses = Losses()
-        self.frames: list[Frame] = []
-        self.added_ms = 0
-        self.asking = Asking(
-            vin,
-            Profile("car", "Car", "Test", "Thermic", {"can0": Bus(())}, ask={"engine": ask}),
-            settings or AskingSettings(enabled=True),
-            {"can0": BusSettings(car.channel, "virtual")},
-            {"can0": car.interface()},
-            self.losses,
-            lambda: time.monotonic_ns() // 1_000_000 + self.added_ms,
-        )
-        self.asker: Asker = self.asking.askers[0]
-        self.counts = self.asker.conversations["engine"].counts
-
-    def step(self, added_ms: int = 0) -> None:
-        """Reads once, then lets some time pass at once."""
-        self.frames += self.asker.read(0.02)
-        self.added_ms += added_ms
-
-    def steps(self, count: int) -> None:
-        for _ in range(count):
-            self.step()
 
 
 ENGINE = Ask(0x7E0, 0x7E8, pids={"0C": Duration(100), "0D": Duration(100)})
