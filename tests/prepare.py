@@ -20,6 +20,9 @@ NEEDED = {
     "can-utils": "candump",
     "iproute2": "ip",
     "kmod": "insmod",
+    "qemu-system-x86": "qemu-system-x86_64",
+    "busybox-static": "busybox",
+    "cpio": "cpio",
 }
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import can
@@ -17,6 +18,7 @@ from contract.configuration import Duration
 from contract.profile.asking import Ask
 from tests.agent.asking.car import Bench, Car, until
 from tests.agent.asking.ecu import VIN
+from tests.beds.uml import INSIDE
 
 REQUESTS = (0x7DF, 0x7E0, 0x18DB33F1, 0x18DA10F1)
 ENGINE = Ask(0x7E0, 0x7E8, pids={"0C": Duration(200), "0D": Duration(200)})
@@ -33,6 +35,7 @@ def test_the_kernel_is_used_where_it_can_do_it_and_the_library_elsewhere(car: Ca
     bench.step()
     line = type(bench.asker.line).__name__
     bench.asker.close()
+    assert kernel_has_isotp() is (os.environ[INSIDE] == "qemu")
     assert line == ("KernelLine" if kernel_has_isotp() else "LibraryLine")
 
 
