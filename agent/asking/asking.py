@@ -6,6 +6,7 @@ Nothing that could transmit is opened, and nothing that asking needs is imported
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from agent.asking.address import Address
@@ -74,10 +75,13 @@ class Asking:
         if not self.askers:
             return None
         counts = [each.counts for asker in self.askers for each in asker.conversations.values()]
+        reasons = sum((each.refused for each in counts), Counter[int]())
         return AskingHealth(
             asked=sum(each.asked for each in counts),
             unanswered=sum(each.unanswered for each in counts),
-            refused=sum(each.refused.total() for each in counts),
+            refused=reasons.total(),
+            reasons={f"{reason:02X}": count for reason, count in sorted(reasons.items())},
+            gave_way=sum(asker.gave_way for asker in self.askers),
             vin_matches=None if self.identity.read is None else not self.identity.wrong_vehicle,
             trouble_codes=len(self.diagnosis.codes),
             codes=tuple(map(name_of, self.diagnosis.codes)),

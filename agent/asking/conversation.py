@@ -7,7 +7,8 @@ A function of time and answers alone: it sends nothing and reads no clock.
 * Of the PIDs that the profile names only those are asked for that the computer says it has (PID 00, 20, 40 …), up to
   six at once where their lengths are known and it answers that.
 * What it refuses for good (no such service, no such value, not without security access) is not asked again before the
-  next start. What it refuses for now is asked again soon when it is busy, and after longer and longer otherwise.
+  vehicle has slept: while they wake up, computers refuse what they know. What it refuses for now is asked again soon
+  when it is busy, and after longer and longer otherwise.
 * What gets no answer is asked again after longer and longer. A computer that says nothing at all is asked on the next
   of its addresses, and after longer and longer, up to `LONGEST_SILENCE_MS`, one question at a time.
 """
@@ -60,12 +61,18 @@ class _Item:
     due_ms: int = 0
     failures: int = 0
     over: bool = False
-    """It need not be asked again."""
+    """It need not be asked again: it was told, or refused for good."""
+    refused: bool = False
+
+    @property
+    def discovers(self) -> bool:
+        """Whether it asks which PIDs there are."""
+        return self.question[0] == Service.CURRENT_DATA and self.question[1] % 0x20 == 0
 
     @property
     def pid(self) -> int | None:
         """The PID whose value it asks for; none for those that tell which there are."""
-        is_value = self.question[0] == Service.CURRENT_DATA and self.question[1] % 0x20
+        is_value = self.question[0] == Service.CURRENT_DATA and not self.discovers
         return self.question[1] if is_value else None
 
     def put_off(self, now_ms: int, first_ms: int, longest_ms: int) -> None:
@@ -180,13 +187,16 @@ class Conversation:
         return True
 
     def forget(self) -> None:
-        """The vehicle slept: an answer that is waited for does not come, and all is due again."""
+        """The vehicle slept: an answer that is waited for does not come, and all is due again, even what it refused and
+        what it told once, but which PIDs it has."""
         self._open = None
         self._silent = 0
         self._hold_until_ms = 0
         for item in self._items:
             item.due_ms = 0
             item.failures = 0
+            item.over = item.over and item.discovers and not item.refused
+            item.refused = False
 
     def _answered(self, waiting: _Open, answer: bytes) -> None:
         got = waiting.items
@@ -201,8 +211,7 @@ class Conversation:
                 item.over = True
             else:
                 item.due_ms = max(item.due_ms + item.every_ms, waiting.asked_ms + item.every_ms // 2)
-        question = waiting.question
-        if question[0] == Service.CURRENT_DATA and question[1] % 0x20 == 0:
+        if waiting.items[0].discovers:
             self._discover(answer)
 
     def _discover(self, answer: bytes) -> None:
@@ -224,7 +233,7 @@ class Conversation:
             return
         for item in waiting.items:
             if reason in FOR_GOOD:
-                item.over = True
+                item.over = item.refused = True
             elif reason == Refusal.BUSY:
                 later_ms = min(BUSY_MS << min(item.failures, 20), item.every_ms or _ONCE_AGAIN_MS)
                 item.failures += 1

@@ -125,6 +125,9 @@ class AskingHealth(msgspec.Struct, frozen=True, kw_only=True):
     asked: Annotated[Count, "diagnostic questions sent"] = 0
     unanswered: Annotated[Count, "questions that nobody answered"] = 0
     refused: Annotated[Count, "negative answers"] = 0
+    reasons: dict[str, int] = {}
+    """Negative answers by their code of ISO 14229-1, two hexadecimal digits."""
+    gave_way: Annotated[Count, "times that another tester was given way"] = 0
     vin_matches: bool | None = None
     """Whether the vehicle's own VIN is the configured one; None: it has not said."""
     trouble_codes: Annotated[int | None, "diagnostic trouble codes that the vehicle tells"] = None

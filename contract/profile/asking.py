@@ -35,7 +35,7 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dids: dict[str, Duration] = {}
     """Identifiers of UDS service 22 (four hexadecimal digits), with how often."""
     vin: Literal["obd", "uds"] | None = None
-    """Ask once for the identification number: by service 09, or by identifier F190."""
+    """Ask for the identification number once each time that the vehicle wakes: by service 09, or by identifier F190."""
     faults: Literal["obd", "uds"] | None = None
     """Ask for trouble codes: by services 03, 07 and 0A, or by service 19."""
     faults_every: Duration = Duration(600_000)

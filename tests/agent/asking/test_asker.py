@@ -22,6 +22,7 @@ from agent.asking.lines.line import Line
 from agent.asking.share import frame_bits
 from agent.bus.losses import Losses
 from agent.devices.messages import decoder
+from agent.journal.inventory import journals_in, take_inventory
 from agent.journal.segments import Key
 from agent.plan.compiling import compile_plan
 from agent.plan.plan import Plan
@@ -39,7 +40,7 @@ from tests.agent.asking.car import Bench, Car, until
 from tests.agent.asking.ecu import VIN
 from tests.agent.bridge import Bridge, eventually
 from tests.agent.plan.test_answers import PROFILE, plan
-from tests.conftest import Mosquitto
+from tests.conftest import Mosquitto, free_port
 
 REQUESTS = (0x7DF, 0x7E0, 0x18DB33F1, 0x18DA10F1)
 
@@ -286,6 +287,22 @@ def test_polled_answers_become_uploads_of_a_live_run(mosquitto: Mosquitto, car: 
     assert arrived, _newest(polled, found)
     assert sum(upload.ledger.counts.get(Count.ASKED, 0) for upload in found) > 5
     assert b"\x19\x02\x0c" in ecu.questions
+
+
+def test_a_run_ends_on_another_vehicle_if_so_set_and_keeps_what_it_has(car: Car, tmp_path: Path) -> None:
+    car.ecu()
+    car.wake()
+    plan(tmp_path, PROFILE.replace("request = 0x7E0", 'vin = "obd"\nrequest = 0x7E0'))
+    settings = Settings(
+        state=tmp_path / "state",
+        buses={"can0": BusSettings(car.channel, "virtual")},
+        asking=AskingSettings(enabled=True, vin_check="stop"),
+        uplink=UplinkSettings(brokers=(f"127.0.0.1:{free_port()}",)),
+    )
+    with pytest.raises(WrongVehicleError, match="the vehicle is VR3CANL1FT0000001"):
+        run("VR3CANL1FT0000002", settings, compile_plan(tmp_path / "car.toml"), threading.Event())
+    (journal,) = journals_in(tmp_path / "state")
+    assert take_inventory(journal).uploads == 1
 
 
 def _newest(polled: Plan, uploads: list[Upload]) -> dict[str, int]:

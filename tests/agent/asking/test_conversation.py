@@ -103,6 +103,25 @@ def test_what_is_refused_for_good_is_not_asked_again(ecu: Ecu, reason: int) -> N
     assert conversation.counts.unanswered == 0
 
 
+def test_after_a_sleep_all_is_asked_again_but_which_pids_there_are(ecu: Ecu) -> None:
+    ecu.refuses = {bytes.fromhex("22 D8 60"): 0x31}
+    conversation = Conversation(
+        Ask(
+            0x7E0,
+            0x7E8,
+            pids={"0D": Duration(1000)},
+            dids={"D410": Duration(10_000), "D860": Duration(10_000)},
+            vin="obd",
+        )
+    )
+    before = counted(talk(conversation, ecu, MINUTE_MS))
+    assert (before["01 00"], before["09 02"], before["22 D8 60"]) == (1, 1, 1)
+    conversation.forget()
+    after = counted(talk(conversation, ecu, 2 * MINUTE_MS, MINUTE_MS))
+    assert (after["01 00"], after["09 02"], after["22 D8 60"]) == (0, 1, 1)
+    assert min(before["01 0D"], after["01 0D"]) >= 59
+
+
 def test_what_is_refused_for_now_is_asked_again_after_longer_and_longer(ecu: Ecu) -> None:
     ecu.refuses = {bytes.fromhex("22 D8 60"): 0x22}
     asked = [at_ms for at_ms, question in talk(Conversation(BATTERY), ecu, 60 * MINUTE_MS) if question == "22 D8 60"]
