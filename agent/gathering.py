@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
+from agent.bus.failures import InterfaceError
 from agent.bus.frame import Frame
-from agent.bus.interface import InterfaceError
 
 HOLD_MS = 150
 _WAIT_S = 0.2

@@ -12,12 +12,16 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import can
-
+from agent.bus.failures import InterfaceError
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
+
+if TYPE_CHECKING:
+    import can
+
+__all__ = ["Interface", "InterfaceError"]
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +30,6 @@ _GATHER_S = 0.02
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30
 _SEND_S = 0.1
-_FAILURES = (can.CanError, OSError)
-
-
-class InterfaceError(Exception):
-    """The interface is not one that python-can knows, or its settings are wrong: trying again does not help."""
 
 
 class Interface:
@@ -56,6 +55,8 @@ class Interface:
         self._monotonic_ms = monotonic_ms
         self._sleep = sleep
         self._open: can.BusABC | None = None
+        self._failures: tuple[type[Exception], ...] = (OSError,)
+        """What a failing interface raises; python-can's own as well, once it is loaded."""
         self._hear: Callable[[Frame], None] | None = None
         self._closed = False
         self._failed = False
@@ -83,7 +84,7 @@ class Interface:
                 self._sleep(_GATHER_S)
                 while len(frames) < _LARGEST_BATCH and (message := bus.recv(0)) is not None:
                     self._take(message, frames)
-        except _FAILURES as failure:
+        except self._failures as failure:
             self._fail(failure)
         return frames
 
@@ -96,9 +97,11 @@ class Interface:
         bus = self._open
         if bus is None:
             raise OSError(errno.ENETDOWN, f"{self._what} is not open")
+        import can
+
         try:
             bus.send(can.Message(arbitration_id=number, is_extended_id=extended, data=data), _SEND_S)
-        except can.CanError as failure:
+        except self._failures as failure:
             raise OSError(errno.EIO, f"{self._what}: {failure}") from failure
 
     def close(self) -> None:
@@ -139,11 +142,15 @@ class Interface:
         if due_s > 0:
             self._sleep(min(due_s, wait_s))
             return None
+        # Here and not above: it is large, and a vehicle whose buses are all SocketCAN does without it.
+        import can
+
+        self._failures = (can.CanError, OSError)
         try:
             self._open = can.Bus(self._channel, self._interface, ignore_config=True, **self._options)
         except (NotImplementedError, ValueError, TypeError, ImportError) as wrong:
             raise InterfaceError(f"bus {self.bus}: python-can has no such interface: {self._what}: {wrong}") from wrong
-        except _FAILURES as failure:
+        except self._failures as failure:
             self._fail(failure)
             return None
         if self._failed:
@@ -165,5 +172,5 @@ class Interface:
         if bus is not None:
             try:
                 bus.shutdown()
-            except _FAILURES as failure:
+            except self._failures as failure:
                 log.warning("%s: closing: %s", self.bus, failure)

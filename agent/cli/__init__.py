@@ -1,0 +1,55 @@
+"""`canlift-agent`: a module for each command, loaded when it is the one, as a service should not carry the others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from agent.cli.ending import FAILED, INTERRUPTED, OK, USAGE, UsageError, complain
+from agent.profiles import UnknownModelError
+from contract.configuration import ConfigurationError
+
+__all__ = ["FAILED", "INTERRUPTED", "OK", "USAGE", "main"]
+
+COMMANDS = {
+    "run": ("agent.cli.run", "collect from live buses until stopped"),
+    "status": ("agent.cli.status", "show how the agent that runs is"),
+    "compile": ("agent.cli.compile", "read the databases of a profile for the next start"),
+    "check": ("agent.check", "say what a profile collects and which data it serves"),
+    "replay": ("agent.cli.replay", "play recorded logs as if they were the vehicle"),
+    "journal": ("agent.cli.journal", "show what is in a journal"),
+}
+"""Each module has `main(words) -> int`, and `FAILURES` where exceptions end it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0: done; 1: it failed, or not every upload is receipted; 2: wrong usage or settings; 130: interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] not in COMMANDS:
+        return _explain(words)
+    command = import_module(COMMANDS[words[0]][0])
+    failures: tuple[type[Exception], ...] = getattr(command, "FAILURES", ())
+    try:
+        status: int = command.main(words[1:])
+    except (UsageError, UnknownModelError, ConfigurationError) as wrong:
+        complain(str(wrong))
+        return USAGE
+    except failures as failure:
+        complain(str(failure))
+        return FAILED
+    except OSError as failure:
+        complain(f"{failure.filename}: {failure.strerror}")
+        return FAILED
+    return status
+
+
+def _explain(words: Sequence[str]) -> int:
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="canlift-agent", description="Lifts what a vehicle says on its CAN buses.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar=" | ".join(COMMANDS))
+    for name, (_, what) in COMMANDS.items():
+        commands.add_parser(name, help=what)
+    parser.parse_args(words)
+    return USAGE

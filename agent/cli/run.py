@@ -1,0 +1,43 @@
+"""`canlift-agent run`: the service."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.asking.identity import WrongVehicleError
+from agent.bus.failures import InterfaceError
+from agent.cli.ending import OK, SETTINGS, UsageError, stop_on_signals
+from agent.cli.planning import with_events
+from agent.journal.journal import JournalError
+from agent.lifting import UplinkEndedError
+from agent.logs import log_to_stderr
+from agent.plan.prepared import FOLDER as PLANS
+from agent.plan.prepared import prepared_plan
+from agent.run import run
+from agent.settings.agent import load_settings
+from agent.uplink.connection import CredentialsError
+
+FAILURES = (JournalError, CredentialsError, InterfaceError, UplinkEndedError, WrongVehicleError)
+
+
+def main(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="canlift-agent run", description="Collects from live buses until stopped.")
+    parser.add_argument("--config", type=Path, default=SETTINGS, help=f"the settings (default: {SETTINGS})")
+    parser.add_argument("--verbose", action="store_true", help="say everything")
+    options = parser.parse_args(words)
+    log_to_stderr(logging.DEBUG if options.verbose else logging.INFO)
+    settings = load_settings(options.config)
+    missing = [name for name in ("vin", "profile", "buses") if not getattr(settings, name)]
+    if settings.vin is None or settings.profile is None or not settings.buses:
+        raise UsageError(f"{options.config}: a live run needs {', '.join(missing)}")
+    plan = with_events(prepared_plan(settings.profile, settings.state / PLANS), settings, options.config)
+    unknown = sorted(settings.buses.keys() - set(plan.buses))
+    if unknown:
+        raise UsageError(
+            f"{options.config}: the profile has no bus {', '.join(unknown)}; it has {', '.join(plan.buses)}"
+        )
+    run(settings.vin, settings, plan, stop_on_signals())
+    return OK
