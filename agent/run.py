@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from agent.asking.asking import Asking
+from agent.asking.permission import asking_of
 from agent.bus.frame import Frame
 from agent.bus.interface import Interface
 from agent.bus.losses import Losses
@@ -80,11 +80,10 @@ def run(
     sampler = Sampler(plan, monotonic_ms())
     numbering = Numbering(boot_of_this_start())
     sources = sources_of(settings, losses)
-    interfaces = {each.bus: each for each in sources if isinstance(each, Interface)}
-    asking = Asking(vin, plan.profile, settings.asking, settings.buses, interfaces, losses, monotonic_ms)
+    asking = asking_of(vin, plan.profile, settings, sources, losses, monotonic_ms)
     with (
         lifting(vin, settings, plan.manifest, live=True) as lift,
-        Gathering([*sources, *asking.askers], monotonic_ms) as live,
+        Gathering([*sources, *(asking.askers if asking else ())], monotonic_ms) as live,
         ExitStack() as stack,
     ):
         collector = Collector(
@@ -97,8 +96,9 @@ def run(
             clock=lambda: clock_health(collector),
             journal=lambda: journal_health(lift.journal, settings.journal.max_bytes),
             uplink=lambda: uplink_health(lift.uplink),
-            asking=asking.health,
         )
+        if asking is not None:
+            parts.asking = asking.health
         watch = stack.enter_context(
             Watch(Identity(vin, plan.manifest.model, numbering.boot, os.getpid()), parts, settings.health)
         )
@@ -116,7 +116,8 @@ def run(
                 else:
                     collector.advance(live.settled_ms)
                 lift.tick()
-                asking.tick()
+                if asking is not None:
+                    asking.tick()
                 report(progress())
                 watch.turned(live.settled_ms, lift.uplink.alive)
                 if time.monotonic() - said_s >= _SAY_EVERY_S:

@@ -1,7 +1,4 @@
-"""What a run asks: an asker for each bus on which the profile asks something, if the settings allow it.
-
-Nothing that could transmit is opened, and nothing that asking needs is imported, unless both say so.
-"""
+"""What a run asks its vehicle: an asker for each bus on which the profile asks something."""
 
 from __future__ import annotations
 
@@ -44,10 +41,6 @@ class Asking:
         self.diagnosis = Diagnosis()
         self.askers: list[Asker] = []
         self._settings = settings
-        if profile.ask and not settings.enabled:
-            log.info("the profile asks the vehicle, [asking] in the settings does not allow it: nothing is sent to it")
-        if not settings.enabled:
-            return
         for bus, asks in _by_bus(profile).items():
             given = buses.get(bus)
             if given is None:
@@ -70,10 +63,7 @@ class Asking:
                 'or say vin_check = "warn" under [asking]'
             )
 
-    def health(self) -> AskingHealth | None:
-        """None where nothing is asked."""
-        if not self.askers:
-            return None
+    def health(self) -> AskingHealth:
         counts = [each.counts for asker in self.askers for each in asker.conversations.values()]
         reasons = sum((each.refused for each in counts), Counter[int]())
         return AskingHealth(

@@ -12,13 +12,14 @@ from itertools import count
 from pathlib import Path
 
 import can
+import msgspec
 import pytest
 
 from agent.asking.asker import AWAKE_MS
-from agent.asking.asking import Asking
 from agent.asking.conversation import ANSWER_MS
 from agent.asking.identity import WrongVehicleError
 from agent.asking.lines.line import Line
+from agent.asking.permission import asking_of
 from agent.asking.share import frame_bits
 from agent.bus.losses import Losses
 from agent.devices.messages import decoder
@@ -97,18 +98,14 @@ def test_a_silent_bus_is_asked_where_the_settings_allow_it(car: Car) -> None:
 
 
 def test_without_leave_there_is_no_asker_and_nothing_for_it_is_loaded(car: Car) -> None:
-    asking = Asking(
-        VIN,
-        Profile("car", "Car", "Test", "Thermic", {"can0": Bus(())}, ask={"engine": ENGINE}),
-        AskingSettings(),
-        {"can0": BusSettings(car.channel, "virtual")},
-        {},
-        Losses(),
-        lambda: 0,
-    )
-    assert asking.askers == []
-    assert asking.health() is None
-    lines = ("agent.asking.lines.kernel", "agent.asking.lines.library", "agent.asking.lines.sockets", "isotp")
+    profile = Profile("car", "Car", "Test", "Thermic", {"can0": Bus(())}, ask={"engine": ENGINE})
+    settings = Settings(buses={"can0": BusSettings(car.channel, "virtual")})
+    assert asking_of(VIN, profile, settings, [car.interface()], Losses(), lambda: 0) is None
+    allowed = msgspec.structs.replace(settings, asking=AskingSettings(enabled=True))
+    assert asking_of(VIN, profile, allowed, [car.interface()], Losses(), lambda: 0) is not None
+    asks_nothing = msgspec.structs.replace(profile, ask={})
+    assert asking_of(VIN, asks_nothing, allowed, [car.interface()], Losses(), lambda: 0) is None
+    lines = ("agent.asking.asker", "agent.asking.conversation", "agent.asking.lines.sockets", "isotp")
     loaded = f"import sys, agent.run; print([name for name in {lines} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "[]\n"
 
@@ -123,7 +120,6 @@ def test_the_number_of_the_vehicle_is_read_in_several_frames_and_found_right(car
     assert bytes.fromhex("3000015555555555") in car.sent_on([0x7E0])
     bench.asking.tick()
     health = bench.asking.health()
-    assert health is not None
     assert (health.vin_matches, health.unanswered) == (True, 0)
 
 
@@ -138,7 +134,6 @@ def test_another_vehicle_is_said_loudly_and_ends_the_run_if_so_set(
     assert until(lambda: bench.asking.identity.mismatches == 1, bench.step)
     assert "WRONG VEHICLE: this is VR3CANL1FT0000001, the settings say VR3CANL1FT0000002" in caplog.text
     health = bench.asking.health()
-    assert health is not None
     assert health.vin_matches is False
     if vin_check == "warn":
         bench.asking.tick()
@@ -164,7 +159,6 @@ def test_trouble_codes_come_as_a_device_message_and_as_people_write_them(car: Ca
     raws = decoder("Diagnosis", ["Stored", "Pending", "Permanent", "Code1", "Code2", "Code3", "Code4"])
     assert raws(bench.frames[-1].data) == (2, 1, 0, 0x013300, 0xC10000, 0x042000, None)
     health = bench.asking.health()
-    assert health is not None
     assert health.codes == ("P0133", "U0100", "P0420")
 
 
