@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from agent.settings.address import address
 from contract.configuration import Duration, Keys
 
 _MQTT_PORT = 1883
@@ -45,7 +46,7 @@ class UplinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """Host and port of each broker."""
         default = _MQTT_TLS_PORT if self.tls else _MQTT_PORT
-        return tuple(_address(broker, default) for broker in self.brokers)
+        return tuple(address(broker, default) for broker in self.brokers)
 
     def within(self, folder: Path) -> UplinkSettings:
         """With its paths, which are relative to `folder`, absolute."""
@@ -60,7 +61,7 @@ class UplinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield ("brokers",), "at least one broker is needed"
         for index, broker in enumerate(self.brokers):
             try:
-                _address(broker, _MQTT_PORT)
+                address(broker, _MQTT_PORT)
             except ValueError as wrong:
                 yield ("brokers", index), str(wrong)
         if self.tls is not None and (self.tls.certificate is None) != (self.tls.key is None):
@@ -73,14 +74,3 @@ class UplinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         # MQTT carries the keep-alive in whole seconds, 16 bits.
         if not 1000 <= self.keepalive <= 65_535_000:
             yield ("keepalive",), f"expected 1 s to 18 h, found {self.keepalive}"
-
-
-def _address(broker: str, default_port: int) -> tuple[str, int]:
-    """`host`, `host:port`, `[IPv6 address]` or `[IPv6 address]:port`. Raises ValueError."""
-    host, colon, port = broker.rpartition(":")
-    if not colon or broker.endswith("]"):
-        host, port = broker, str(default_port)
-    bare_ipv6 = ":" in host and not (host.startswith("[") and host.endswith("]"))
-    if not host or bare_ipv6 or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65_536:
-        raise ValueError(f'expected "host" or "host:port", found {broker!r}')
-    return host.removeprefix("[").removesuffix("]"), int(port)
