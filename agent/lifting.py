@@ -48,8 +48,9 @@ class Progress:
 
 
 class Lifting:
-    def __init__(self, journal: Journal, uplink: Uplink) -> None:
+    def __init__(self, journal: Journal, manifests: Manifests, uplink: Uplink) -> None:
         self.journal = journal
+        self.manifests = manifests
         self.uplink = uplink
 
     def tick(self) -> None:
@@ -104,4 +105,4 @@ def lifting(vin: str, settings: Settings, manifest: Manifest, *, live: bool) -> 
     ):
         if journal.depth:
             log.info("%d uploads from earlier are pending", journal.depth)
-        yield Lifting(journal, uplink)
+        yield Lifting(journal, manifests, uplink)

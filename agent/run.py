@@ -14,13 +14,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from agent.asking.permission import asking_of
-from agent.bus.frame import Frame
+from agent.box import Box
 from agent.bus.interface import Interface
 from agent.bus.losses import Losses
 from agent.collector import Collector
 from agent.gathering import Gathering, Source
-from agent.gnss.fix import to_frame
-from agent.gnss.receiver import Receiver
 from agent.health.parts import clock_health, journal_health, sampling_health, uplink_health
 from agent.health.snapshot import Identity, Parts
 from agent.health.watch import Watch, summary
@@ -39,28 +37,12 @@ _WAIT_S = 0.25
 _SAY_EVERY_S = 60.0
 
 
-class _Fixes:
-    """A GNSS receiver as a source of frames."""
-
-    def __init__(self, receiver: Receiver) -> None:
-        self._receiver = receiver
-
-    def read(self, wait_s: float) -> list[Frame]:
-        return [to_frame(fix) for fix in self._receiver.read(wait_s)]
-
-    def close(self) -> None:
-        self._receiver.close()
-
-
 def sources_of(settings: Settings, losses: Losses) -> list[Source]:
-    """The buses and the receiver of the settings; nothing is opened yet."""
-    sources: list[Source] = [
+    """The buses of the settings; nothing is opened yet."""
+    return [
         Interface(name, bus.interface, bus.channel, bus.options(), losses, monotonic_ms)
         for name, bus in settings.buses.items()
     ]
-    if settings.gnss is not None:
-        sources.append(_Fixes(Receiver(settings.gnss.port, settings.gnss.baud, losses, monotonic_ms)))
-    return sources
 
 
 def run(
@@ -80,22 +62,29 @@ def run(
     sampler = Sampler(plan, monotonic_ms())
     numbering = Numbering(boot_of_this_start())
     sources = sources_of(settings, losses)
+    box = Box(vin, settings, plan, losses, monotonic_ms)
     asking = asking_of(vin, plan.profile, settings, sources, losses, monotonic_ms)
     with (
         lifting(vin, settings, plan.manifest, live=True) as lift,
-        Gathering([*sources, *(asking.askers if asking else ())], monotonic_ms) as live,
+        Gathering([*sources, *box.sources, *(asking.askers if asking else ())], monotonic_ms) as live,
         ExitStack() as stack,
     ):
+        enforcing = box.enforcing(sampler, lift)
         collector = Collector(
-            vin, plan.manifest, sampler, numbering, lift.journal, [losses], system_anchor, lift.uplink.wake
+            vin, plan.manifest, enforcing, numbering, lift.journal, box.losses, system_anchor, lift.uplink.wake
         )
+        box.attach(sampler, enforcing, collector, lift)
         log.info("running: vehicle %s, boot %s, buses %s", vin, numbering.boot.hex(), ", ".join(settings.buses))
 
         parts = Parts(
-            sampling=lambda: sampling_health(collector, losses.unreadable, monotonic_ms() - live.settled_ms),
+            sampling=lambda: sampling_health(collector, box.unreadable, monotonic_ms() - live.settled_ms),
             clock=lambda: clock_health(collector),
             journal=lambda: journal_health(lift.journal, settings.journal.max_bytes),
             uplink=lambda: uplink_health(lift.uplink),
+            privacy=box.privacy_health,
+            gnss=box.gnss_health,
+            modem=box.modem_health,
+            power=box.power_health,
         )
         if asking is not None:
             parts.asking = asking.health
@@ -104,9 +93,7 @@ def run(
         )
 
         def progress() -> Progress:
-            return lift.progress(
-                monotonic_ms(), collector.frames, collector.samples, collector.uploads, losses.unreadable
-            )
+            return lift.progress(monotonic_ms(), collector.frames, collector.samples, collector.uploads, box.unreadable)
 
         said_s = time.monotonic()
         try:
@@ -118,6 +105,7 @@ def run(
                 lift.tick()
                 if asking is not None:
                     asking.tick()
+                box.tick()
                 report(progress())
                 watch.turned(live.settled_ms, lift.uplink.alive)
                 if time.monotonic() - said_s >= _SAY_EVERY_S:
@@ -128,6 +116,7 @@ def run(
                     break
         finally:
             watch.stopping()
+            box.close()
             # Also what came before a failure is kept.
             collector.close(monotonic_ms(), Reason.CADENCE)
             lift.journal.flush()

@@ -1,9 +1,9 @@
 """Fixes from gpsd, where that has the receiver: its JSON protocol over TCP.
 
 We ask it to watch (`?WATCH={"enable":true,"json":true};`) and it says, a line each: `TPV`, time, position and velocity
-of one instant, and `SKY`, the satellites; the other classes are passed over. The same rules as for sentences hold: there
-is a position only with a fix in two or three dimensions that was measured (not by dead reckoning, not simulated), an
-altitude, above mean sea level, only in three, a time only with a fix; an instant that is said again is passed over.
+of one instant, and `SKY`, the satellites; the other classes are passed over. The same rules as for sentences hold:
+there is a position only with a fix in two or three dimensions that was measured (not by dead reckoning, not simulated),
+an altitude, above mean sea level, only in three, a time only with a fix; an instant that is said again is passed over.
 
 A connection that ends, and one on which nothing comes for `SILENT_S`, is made anew, after half a second first and up to
 30 s later on. gpsd itself says something every second where it has a receiver at all.

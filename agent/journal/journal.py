@@ -24,12 +24,12 @@ import fcntl
 import logging
 import os
 import threading
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from agent.journal.durable import append_durably
+from agent.journal.durable import append_durably, replace_durably
 from agent.journal.pending import Entry, Pending, Segment
 from agent.journal.segments import (
     HEAD_BYTES,
@@ -246,6 +246,32 @@ class Journal:
         with self._changed:
             return self._delete(keys)
 
+    def rewrite(self, transform: Callable[[Stored], bytes | None], reason: str) -> int:
+        """Gives every pending upload another content; None evicts it for `reason`. How many that were.
+
+        Each segment is replaced as a whole, by one without whatever else was still in it, before this returns: a power
+        cut leaves some of them with the old content and none with half of it. A segment that the disk refuses to
+        replace is deleted. Segments with uploads of a newer version are left alone.
+        """
+        with self._changed:
+            gone: list[Key] = []
+            for segment in [None, *self._segments]:
+                entries = [(key, entry) for key, entry in self._pending if entry.segment is segment]
+                contents: list[tuple[Key, Entry, bytes]] = []
+                for key, entry in entries:
+                    payload = self._payload(key, entry)
+                    changed = None if payload is None else transform(Stored(key, payload))
+                    if changed is None:
+                        gone.append(key)
+                    else:
+                        contents.append((key, entry, changed))
+                if segment is None:
+                    self._rewrite_memory(contents)
+                elif not segment.newer:
+                    gone += self._replace(segment, contents)
+            self._evict(gone, reason)
+            return len(gone)
+
     def take_evicted(self) -> tuple[Eviction, ...]:
         """What was evicted since the last call, as ranges."""
         with self._changed:
@@ -338,6 +364,29 @@ class Journal:
         self._memory.clear()
         self._memory_bytes = 0
         self._active = segment if segment.size < self._segment_bytes else None
+
+    def _rewrite_memory(self, contents: Iterable[tuple[Key, Entry, bytes]]) -> None:
+        for _, entry, payload in contents:
+            before = entry.size
+            entry.payload, entry.payload_bytes, entry.size = payload, len(payload), HEAD_BYTES + len(payload)
+            self._memory_bytes += entry.size - before
+
+    def _replace(self, segment: Segment, contents: Sequence[tuple[Key, Entry, bytes]]) -> list[Key]:
+        """Gives a segment these records and no others; the keys of those that the disk refused."""
+        if segment is self._active:
+            self._active = None
+        records = [encode_record(key, payload, entry.priority, entry.thinned) for key, entry, payload in contents]
+        try:
+            replace_durably(segment.path, b"".join(records))
+        except OSError as error:
+            self.refused_writes += 1
+            log.error("%s: cannot be replaced: %s; it is deleted", segment.path, error.strerror)
+            return [key for key, _, _ in contents]
+        segment.size = 0
+        for (_, entry, payload), record in zip(contents, records, strict=True):
+            entry.offset, entry.size, entry.payload_bytes = segment.size, len(record), len(payload)
+            segment.size += len(record)
+        return []
 
     def _delete(self, keys: Iterable[Key]) -> int:
         deleted = 0

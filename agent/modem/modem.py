@@ -77,7 +77,7 @@ class Modem:
         self.unanswered = 0
         """Commands without an answer in time."""
         self.reopened = 0
-        self._port = port
+        self.port = port
         self._baud = baud
         self._monotonic_ms = monotonic_ms
         self._every_ms = every_ms
@@ -109,6 +109,7 @@ class Modem:
                 return []
             self._due_ms = self._monotonic_ms() + self._every_ms
             self.reading = self._asked(line)
+            self._delay_ms = _FIRST_DELAY_MS
             return [self._frame(self.reading)]
         except NoAnswerError as silent:
             self.unanswered += 1
@@ -179,14 +180,14 @@ class Modem:
             time.sleep(min(due_ms / 1000, wait_s))
             return None
         try:
-            self._line = Line(self._port, self._baud, self._unsolicited)
+            self._line = Line(self.port, self._baud, self._unsolicited)
         except _FAILURES as failure:
             self._fail(failure)
             return None
         if self._failed:
             self._failed = False
             self.reopened += 1
-            log.info("modem: %s is open again", self._port)
+            log.info("modem: %s is open again", self.port)
         self._due_ms = 0
         return self._line
 
@@ -194,7 +195,7 @@ class Modem:
         self._failed = True
         self.reading = None
         self._retry_at_ms = self._monotonic_ms() + self._delay_ms
-        log.warning("modem: %s: %s; next try in %.1f s", self._port, failure, self._delay_ms / 1000)
+        log.warning("modem: %s: %s; next try in %.1f s", self.port, failure, self._delay_ms / 1000)
         self._delay_ms = min(2 * self._delay_ms, _LONGEST_DELAY_MS)
         self.close()
 

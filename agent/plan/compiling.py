@@ -156,6 +156,12 @@ class _Compiler:
         if word is not None:
             self._places.find(word, ("privacy", "from"))
             yield word
+        supply = self._profile.power.supply
+        if supply is not None:
+            place = self._places.find(supply, ("power", "supply"))
+            if place is not None and place.signal.unit != "V":
+                self._places.report(("power", "supply"), f"{supply} is in {place.signal.unit or 'no unit'}, not in V")
+            yield supply
 
     def _groups(self) -> list[tuple[PlannedGroup, list[str]]]:
         """By class in the profile's order, then the receiver's; numbered through."""

@@ -51,6 +51,11 @@ class Power:
         return self._watch.low
 
     @property
+    def under_way(self) -> Ending | None:
+        """Why the box is about to go to sleep; None while it is not."""
+        return self.last if self._drained_ms is not None or self._running is not None else None
+
+    @property
     def running(self) -> bool:
         """Whether the command is."""
         return self._running is not None

@@ -44,6 +44,7 @@ class Enforcing:
         """What holds for what is being collected."""
         self._told = guard.told
         self._now_ms = 0
+        self._early: list[Batch | None] = []
         sampler.privacy = guard.words.get(Source.BUS)
 
     def feed(self, frames: Iterable[Frame]) -> list[Batch]:
@@ -52,13 +53,15 @@ class Enforcing:
 
     def advance(self, now_ms: int) -> list[Batch]:
         self._now_ms = max(self._now_ms, now_ms)
+        early, self._early = [batch for batch in self._early if batch is not None], []
         changed = self._changed()
-        return changed + self._allowed(self._sampler.advance(now_ms))
+        return early + changed + self._allowed(self._sampler.advance(now_ms))
 
     def close(self, now_ms: int, reason: Reason) -> Batch | None:
+        """As the sampler's: what came before the last batch is given by the next `advance`."""
         last = self._sampler.close(now_ms, reason)
-        allowed = self._allowed([] if last is None else [last])
-        return allowed[-1] if allowed else None
+        *self._early, allowed = [None, *self._allowed([] if last is None else [last])]
+        return allowed
 
     def confirm(self) -> None:
         """What was given so far is in the journal."""

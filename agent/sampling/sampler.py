@@ -51,6 +51,7 @@ from agent.sampling.events import Events
 from agent.sampling.newest import NOTHING_NEW, Newest, NewestMessage
 from agent.sampling.recorder import Recorder
 from agent.sampling.rows import Row, Rows
+from contract.expressions import Value
 from contract.profile.cadence import VehicleState
 from contract.profile.devices import DEVICES
 from contract.upload import MAXIMUM_EVENTS, Anchor, Change, Count, Event, Grid, Ledger, Privacy, Reason
@@ -135,6 +136,10 @@ class Sampler:
     def state(self) -> VehicleState:
         """What the vehicle is doing, as of the last second that has begun."""
         return VehicleState.ASLEEP if self._asleep else self._state
+
+    def value(self, name: str, now_ms: int) -> Value | None:
+        """The newest value of a planned signal, where it counts."""
+        return None if self._asleep else self._newest.value(name, now_ms)
 
     @property
     def held_back(self) -> dict[str, int]:

@@ -3,7 +3,9 @@
     vin, profile, state        which vehicle, what it collects, where the agent keeps what must survive
     [buses.<name>]             a CAN interface for each bus of the profile, opened by python-can
     [asking]                   whether to ask the vehicle, and how much
-    [gnss]                     the receiver's serial port
+    [gnss] [modem]             the receiver, and the modem's second port
+    [power]                    when the box goes to sleep, and how
+    [privacy]                  who says it, and what becomes of what is pending
     [events]                   which of the profile's events are left out
     [journal] [uplink]         how much to keep, and where to send it
     [health]                   where the agent says how it is
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -25,9 +28,16 @@ from agent.settings.events import EventSettings
 from agent.settings.gnss import GnssSettings
 from agent.settings.health import HealthSettings
 from agent.settings.journal import JournalSettings
+from agent.settings.modem import ModemSettings
+from agent.settings.power import PowerSettings
+from agent.settings.privacy import PrivacySettings
 from agent.settings.uplink import UplinkSettings
 from contract.configuration import ConfigurationError, Document, Keys
 from contract.topics import is_vin
+
+
+class _Section(Protocol):
+    def contradictions(self) -> Iterator[tuple[Keys, str]]: ...
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +53,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     journal: JournalSettings = JournalSettings()
     uplink: UplinkSettings = UplinkSettings()
     health: HealthSettings = HealthSettings()
+    modem: ModemSettings | None = None
+    power: PowerSettings = PowerSettings()
+    privacy: PrivacySettings = PrivacySettings()
 
 
 def load_settings(path: Path) -> Settings:
@@ -59,6 +72,8 @@ def load_settings(path: Path) -> Settings:
         state=folder / settings.state,
         uplink=settings.uplink.within(folder),
         health=settings.health.within(folder),
+        power=settings.power.within(folder),
+        privacy=settings.privacy.within(folder),
     )
 
 
@@ -72,8 +87,16 @@ def vin_problem(vin: str) -> str | None:
 def _contradictions(settings: Settings) -> Iterator[tuple[Keys, str]]:
     if settings.vin is not None and (problem := vin_problem(settings.vin)) is not None:
         yield ("vin",), problem
-    asking, health = settings.asking, settings.health
-    sections = (("asking", asking), ("journal", settings.journal), ("uplink", settings.uplink), ("health", health))
-    for name, section in sections:
-        for keys, text in section.contradictions():
+    sections: dict[str, _Section | None] = {
+        "asking": settings.asking,
+        "gnss": settings.gnss,
+        "modem": settings.modem,
+        "power": settings.power,
+        "privacy": settings.privacy,
+        "journal": settings.journal,
+        "uplink": settings.uplink,
+        "health": settings.health,
+    }
+    for name, section in sections.items():
+        for keys, text in () if section is None else section.contradictions():
             yield (name, *keys), text

@@ -13,6 +13,7 @@ The agent compiles it into what to collect, the bridge into what that means (`do
     [trip] [gnss] [clock]                       what a trip is, where position and time come from
     [state] [cadence]                           what the vehicle is doing, and how often to upload then
     [events.<name>] [built_in] [crash]          what is uploaded at once
+    [privacy] [power]                           what the vehicle says of its privacy and its 12 V supply
 
 A value is published only when every condition that applies to it holds: it is not one of the signal's `invalid` raw
 values, it is within `minimum` and `maximum` (by default the database's own range), and every `valid_when` of its
@@ -37,6 +38,7 @@ from contract.profile.cadence import Cadence, State
 from contract.profile.data import Known, Lamp, Mapping, lamp_contradictions, mapping_contradictions
 from contract.profile.devices import DEVICES, RECEIVER, RECEIVER_SIGNALS
 from contract.profile.events import BuiltIn, Crash, Event, event_contradictions
+from contract.profile.power import PowerRules
 from contract.profile.privacy import PrivacyRules, positional, privacy_contradictions
 from contract.profile.receiver import Clock, Gnss
 from contract.profile.signals import Message, SamplingClass, Signal, signal_contradictions
@@ -65,6 +67,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     built_in: BuiltIn = BuiltIn()
     crash: Crash | None = None
     privacy: PrivacyRules = PrivacyRules()
+    power: PowerRules = PowerRules()
 
     @property
     def positional(self) -> frozenset[str]:

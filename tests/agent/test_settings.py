@@ -13,6 +13,9 @@ from agent.settings.bus import BusSettings
 from agent.settings.gnss import GnssSettings
 from agent.settings.health import HealthSettings
 from agent.settings.journal import JournalSettings
+from agent.settings.modem import ModemSettings
+from agent.settings.power import PowerSettings
+from agent.settings.privacy import PrivacySettings
 from agent.settings.uplink import UplinkSettings
 from contract.configuration import ConfigurationError
 from contract.profile.profile import load_profile
@@ -41,11 +44,19 @@ def test_the_lines_commented_out_in_the_example_show_every_default(tmp_path: Pat
     assert msgspec.structs.replace(shown.uplink, tls=None, user=None, password_file=None) == Settings().uplink
     assert shown.state == Settings().state
     assert shown.gnss == GnssSettings(port="/dev/ttyACM0")
+    assert shown.modem == ModemSettings(port="/dev/ttyUSB2", power_cycle=("/usr/local/bin/modem-power",))
+    power = msgspec.structs.replace(shown.power, run_on=None, supply_file=None, low=None, recovered=None, command=())
+    assert power == Settings().power
+    assert msgspec.structs.replace(shown.privacy, switch=None, switch_values={}) == Settings().privacy
     assert shown.health == HealthSettings(metrics="127.0.0.1:9184")
     assert shown.buses["can0"] == BusSettings(channel="can0", bitrate=500_000)
-    for kind in (Settings, UplinkSettings, JournalSettings, BusSettings, GnssSettings, HealthSettings):
+    kinds = (
+        *(Settings, UplinkSettings, JournalSettings, BusSettings, GnssSettings, HealthSettings),
+        *(ModemSettings, PowerSettings, PrivacySettings),
+    )
+    for kind in kinds:
         for name in kind.__struct_fields__:
-            assert re.search(rf"^({name} = |\[{name}\b|\[uplink\.{name}\])", text, re.MULTILINE), name
+            assert re.search(rf"^(# )*({name} = |\[{name}\b|\[uplink\.{name}\])", text, re.MULTILINE), name
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:

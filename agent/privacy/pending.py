@@ -1,0 +1,62 @@
+"""What is pending in the journal when privacy sets in: held to the new state like what is being collected.
+
+    GEOLOCATION  every pending upload is written anew without its positions, and says so (key 14)
+    FULL         every pending upload is deleted, and named in the ledger with the reason `privacy`
+
+An upload that cannot be read without its manifest, or at all, is deleted too: nobody knows what it says. The segments
+are replaced as wholes, so nothing of the old content is in the journal's files afterwards; what a flash disk keeps of
+deleted blocks is out of reach. What a broker was handed before the change is as well.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from agent.journal.journal import Stored
+from agent.lifting import Lifting
+from agent.plan.plan import Plan
+from agent.privacy.guard import strictest
+from agent.privacy.redaction import Redaction
+from contract.manifest import decode_manifest
+from contract.upload import Privacy, decode_upload, encode_upload, read_header
+from contract.wire import WireError
+
+log = logging.getLogger(__name__)
+
+REASON = "privacy"
+
+
+class Manifests(Protocol):
+    def get(self, manifest: bytes) -> bytes | None: ...
+
+
+def pending_remover(lift: Lifting, plan: Plan) -> Callable[[Privacy], None]:
+    """For `agent.privacy.enforcing.Enforcing`."""
+    redaction = Redaction(plan.privacy.positional, plan.privacy.events)
+
+    def remove(state: Privacy) -> None:
+        evicted = lift.journal.rewrite(lambda stored: held_to(state, stored, redaction, lift.manifests), REASON)
+        log.warning("privacy: what was pending is held to %s, %d uploads are deleted", state.value, evicted)
+
+    return remove
+
+
+def held_to(state: Privacy, stored: Stored, redaction: Redaction, manifests: Manifests) -> bytes | None:
+    """What a pending upload may still say; None for nothing."""
+    if state is Privacy.NONE:
+        return stored.payload
+    if state is Privacy.FULL:
+        return None
+    try:
+        encoded = manifests.get(read_header(stored.payload).manifest)
+        if encoded is None:
+            return None
+        manifest = decode_manifest(encoded)
+        upload = redaction.without_positions(decode_upload(stored.payload, manifest), manifest)
+        return encode_upload(replace(upload, privacy=strictest(upload.privacy, state)), manifest)
+    except WireError as wrong:
+        log.warning("upload %d of boot %s cannot be read: %s", stored.key.sequence, stored.key.boot.hex(), wrong)
+        return None
