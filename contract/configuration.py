@@ -11,13 +11,13 @@ Scalar types beyond TOML's own: `Duration` ("500ms", "60s", "10 min", "2h"), `pa
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 import types
 import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -101,6 +101,8 @@ def dotted(keys: Keys) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint to append to an error about `word`: the nearest of `known`, or else what there is when that is short."""
+    import difflib  # Only when something is wrong.
+
     names = sorted(known)
     lowered = {name.lower(): name for name in names}
     close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
@@ -123,7 +125,7 @@ class Document:
             raise ConfigurationError(
                 [Problem(file, int(line[1]) if line else None, (), f"not valid TOML: {message}")]
             ) from None
-        self._lines = dict(_key_lines(text))
+        self._text = text
 
     @classmethod
     def read(cls, file: Path) -> Document:
@@ -136,6 +138,10 @@ class Document:
             raise ConfigurationError([Problem(file, None, (), f"is not UTF-8 text (byte {error.start})")]) from None
         return cls(file, text)
 
+    @cached_property
+    def _lines(self) -> dict[Keys, int]:
+        return dict(_key_lines(self._text))
+
     def problem(self, keys: Keys, text: str) -> Problem:
         """A problem at `keys`, on the line of the deepest of them that has one."""
         for depth in range(len(keys), 0, -1):
@@ -146,13 +152,12 @@ class Document:
 
     def convert(self, wanted: type[T]) -> T:
         """The document as `wanted`, a msgspec struct. Raises ConfigurationError naming everything that does not fit."""
-        problems = [self.problem(keys, text) for keys, text in _mismatches(self.data, wanted, ())]
-        if problems:
-            raise ConfigurationError(problems)
         try:
             return msgspec.convert(self.data, wanted, strict=True, dec_hook=_scalar)
         except msgspec.ValidationError as error:
-            raise ConfigurationError([self.problem((), str(error))]) from None
+            # It names the first that does not fit; looking for all of them takes much longer.
+            problems = [self.problem(keys, text) for keys, text in _mismatches(self.data, wanted, ())]
+            raise ConfigurationError(problems or [self.problem((), str(error))]) from None
 
 
 def read_toml(path: Path | str, wanted: type[T]) -> T:
