@@ -89,10 +89,9 @@ class Line:
 
     def listen(self, wait_s: float) -> None:
         """Hands on what the modem says by itself; waits for that up to `wait_s`."""
-        self._port.timeout = wait_s
-        try:
+        if b"\n" not in self._rest:
+            self._port.timeout = wait_s
             self._rest += self._port.read(1)
-        finally:
             self._port.timeout = _PAUSE_S
         while self._port.in_waiting or b"\n" in self._rest:
             line = self._line(time.monotonic() + _PAUSE_S)
