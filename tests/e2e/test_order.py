@@ -22,7 +22,7 @@ from cloud_bridge.storage import Storage
 from cloud_bridge.store.port import Client, Fleet, Vehicle
 from contract.topics import MANIFEST, UP, topic
 from tests.conftest import ROOT
-from tests.e2e.uploads import PROFILES, Sent, collect
+from tests.e2e.uploads import Sent, collect
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +37,7 @@ class Bridge:
     """A bridge without a broker: uploads go straight into ingest, questions straight into the app."""
 
     def __init__(self, folder: Path, sent: Sent) -> None:
-        self.storage = Storage(Settings(database=Database(folder / "bridge.db"), vehicles=Vehicles(PROFILES)))
+        self.storage = Storage(Settings(database=Database(folder / "bridge.db"), vehicles=Vehicles(sent.profiles)))
         registry = self.storage.registry
         registry.add_fleet(Fleet("f1", "Fleet", "", 1, 1))
         registry.add_vehicle(Vehicle(VEHICLE, sent.vin, sent.model, "Brand", "Thermic", 1, 1), ["f1"])

@@ -28,11 +28,15 @@ class Sent:
     model: str
     manifest: bytes
     uploads: tuple[bytes, ...]
+    profiles: Path = PROFILES
+    """Where its model is described."""
 
 
-def collect(folder: Path, log: Path, nmea: Path | None, vin: str, model: str, cadence_ms: int) -> Sent:
+def collect(
+    folder: Path, log: Path, nmea: Path | None, vin: str, model: str, cadence_ms: int, profiles: Path = PROFILES
+) -> Sent:
     """Plays `log`; the encoded uploads, in the order of their numbers."""
-    plan = compile_plan(PROFILES / f"{model}.toml", cadence_ms=cadence_ms)
+    plan = compile_plan(profiles / f"{model}.toml", cadence_ms=cadence_ms)
     losses = Losses()
     recording = Recording([log], tuple(plan.buses), {}, losses)
     batches = recording.batches()
@@ -50,4 +54,4 @@ def collect(folder: Path, log: Path, nmea: Path | None, vin: str, model: str, ca
                 last_ms = batch[-1].at_ms
         collector.close(last_ms + 1, Reason.SLEEP)
         stored = kept.pending(1_000_000, max_bytes=1 << 30)
-    return Sent(vin, model, encode_manifest(plan.manifest), tuple(payload for _, payload in stored))
+    return Sent(vin, model, encode_manifest(plan.manifest), tuple(payload for _, payload in stored), profiles)
