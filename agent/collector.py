@@ -19,7 +19,7 @@ from agent.clock import surest
 from agent.journal.journal import Journal
 from agent.journal.numbering import Numbering
 from agent.journal.segments import Key, Priority
-from agent.sampling.sampler import Batch
+from agent.sampling.batch import Batch
 from contract.manifest import Manifest, manifest_id
 from contract.upload import MAXIMUM_EVICTED, Anchor, Count, Evicted, Reason, Upload, encode_upload
 from contract.wire import WireError

@@ -19,7 +19,8 @@ from agent.bus.frame import Frame
 from agent.plan.plan import Plan
 from agent.privacy.guard import Guard, Source, strictest
 from agent.privacy.redaction import Redaction
-from agent.sampling.sampler import Batch, Sampler
+from agent.sampling.batch import Batch
+from agent.sampling.sampler import Sampler
 from contract.upload import Ledger, Privacy, Reason
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import TypeVar
 
-from agent.sampling.sampler import Batch
+from agent.sampling.batch import Batch
 from contract.manifest import Manifest
 from contract.upload import Grid, Reason, Upload
 

@@ -35,9 +35,7 @@ and all of it is of one time.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Sequence
 from operator import length_hint
 from typing import NamedTuple
 
@@ -47,6 +45,7 @@ from agent.gnss import fix as gnss
 from agent.isotp.pids import apart
 from agent.plan.events import Recording
 from agent.plan.plan import Plan, PlannedGroup
+from agent.sampling.batch import FULL_GRIDS_BITS, Batch, Filling
 from agent.sampling.events import Events
 from agent.sampling.newest import NOTHING_NEW, Newest, NewestMessage
 from agent.sampling.recorder import Recorder
@@ -54,34 +53,12 @@ from agent.sampling.rows import Row, Rows
 from contract.expressions import Value
 from contract.profile.cadence import VehicleState
 from contract.profile.devices import DEVICES
-from contract.upload import MAXIMUM_EVENTS, Anchor, Change, Count, Event, Grid, Ledger, Privacy, Reason
+from contract.upload import Anchor, Change, Count, Event, Privacy, Reason
 
 TICK_MS = 1000
 """How often on-change signals are looked at without a frame."""
-FULL_CHANGES = 8_192
-FULL_GRIDS_BITS = 8 * 128 * 1024
-"""A batch with this much is ended early: even if nothing in it can be foretold, it must fit into an upload."""
 _LEAST_ROW_BITS = 32
 """So that a batch is also full before a grid has more rows than an upload may hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """An upload without what the sampler cannot know: boot, sequence, vehicle and manifest id."""
-
-    reason: Reason
-    start_ms: int
-    end_ms: int
-    anchor: Anchor | None
-    ledger: Ledger
-    grids: tuple[Grid, ...]
-    changes: tuple[Change, ...]
-    events: tuple[Event, ...] = ()
-    """The events that it is about."""
-    said: Privacy | None = None
-    """What the vehicle says of the privacy from the end of this batch on; None: nothing new."""
-    privacy: Privacy = Privacy.NONE
-    """What it was held to (`agent.privacy.enforcing`); the sampler holds nothing back."""
 
 
 class _Open(NamedTuple):
@@ -102,11 +79,8 @@ class Sampler:
         self._newest = Newest(plan)
         self._recorder = Recorder(plan, self._newest)
         self._events = Events(plan, self._newest)
-        self._named: list[Event] = []
-        """The events of the batch."""
+        self._batch = Filling(start_ms)
         self._open: list[_Open] = []
-        self._before: list[Change] = []
-        """What was said before the events of the batch."""
         self._happened = False
         """An event ends the batch with the frame that was just taken."""
         self.privacy: Privacy | None = None
@@ -117,16 +91,10 @@ class Sampler:
         self._rows = [Rows(number, group, _largest_row_bits(plan, group)) for number, group in enumerate(plan.groups)]
         self._said: list[int | None] = [None] * len(plan.signals)
         """Per on-change signal, what was last said of it in a change."""
-        self._counts: Counter[Count] = Counter()
-        self._changes: list[Change] = []
-        self._overflowing: dict[int, int] = {}
-        """Per signal the place of its change beyond what fills a batch."""
-        self._grids_bits = 0
         self._done: list[Batch] = []
         self._asleep = True
         self._now_ms = start_ms
         """Time of the last frame."""
-        self._start_ms = start_ms
         self._end_ms = start_ms
         self._tick_ms = start_ms
         self._heard_ms = start_ms
@@ -177,7 +145,7 @@ class Sampler:
         """Ends the batch with the newest frame, and forgets what would still be said of the time before."""
         if not self._asleep:
             self._pass(self._now_ms + 1)
-            self._finish(Reason.CADENCE, max(self._told_ms(), self._start_ms) + 1)
+            self._finish(Reason.CADENCE, max(self._told_ms(), self._batch.start_ms) + 1)
             self._forget_positions()
         done, self._done = self._done, []
         return done
@@ -198,16 +166,16 @@ class Sampler:
 
     def _ordered(self, frames: Iterable[Frame]) -> list[Frame]:
         ordered = sorted(frames, key=_at_ms)
-        least_ms = max(self._now_ms, self._start_ms)
+        least_ms = max(self._now_ms, self._batch.start_ms)
         if ordered and ordered[0].at_ms < least_ms:
             return [frame if frame.at_ms >= least_ms else frame._replace(at_ms=least_ms) for frame in ordered]
         return ordered
 
     def _postpone(self, frames: list[Frame], times: list[int], position: int) -> None:
         """Frames of a batch that an event has ended already are of the next one."""
-        while position < len(frames) and times[position] < self._start_ms:
-            frames[position] = frames[position]._replace(at_ms=self._start_ms)
-            times[position] = self._start_ms
+        while position < len(frames) and times[position] < self._batch.start_ms:
+            frames[position] = frames[position]._replace(at_ms=self._batch.start_ms)
+            times[position] = self._batch.start_ms
             position += 1
 
     # Time.
@@ -260,9 +228,10 @@ class Sampler:
             self._newest.forget()
             self._recorder.forget()
             self._events.forget()
-            self._named, self._open = [], []
+            self._open = []
+            self._batch = Filling(at_ms)
             self._said = [None] * len(self._said)
-            self._start_ms = self._now_ms = self._heard_ms = at_ms
+            self._now_ms = self._heard_ms = at_ms
             self._tick_ms = _multiple(TICK_MS, at_ms)
             for rows in self._rows:
                 rows.wake(at_ms)
@@ -273,11 +242,11 @@ class Sampler:
     def _sleep(self, reason: Reason) -> None:
         """Ends the batch with what was said last."""
         self._pass(self._now_ms + 1)
-        said = {(change.at_ms, change.signal) for change in self._changes}
+        said = {(change.at_ms, change.signal) for change in self._batch.changes}
         for rows in self._rows:
             self._last_words(rows, said)
-        self._changes.sort(key=lambda change: change.at_ms)
-        self._finish(reason, max(self._told_ms(), self._start_ms) + 1)
+        self._batch.changes.sort(key=lambda change: change.at_ms)
+        self._finish(reason, max(self._told_ms(), self._batch.start_ms) + 1)
         self._asleep = True
 
     def _told_ms(self) -> int:
@@ -298,25 +267,24 @@ class Sampler:
             self._tick(at_ms)
         for rows in self._rows:
             if rows.due_ms == at_ms:
-                self._grids_bits += rows.sample(self._row(rows, at_ms))
+                self._batch.grids_bits += rows.sample(self._row(rows, at_ms))
         if self._events.due_ms == at_ms:
             for name, recording in self._events.reach(at_ms):
                 self._happen(name, recording, at_ms)
-        if self._grids_bits >= FULL_GRIDS_BITS:
+        if self._batch.grids_bits >= FULL_GRIDS_BITS:
             self._end_ms = min(self._end_ms, max(at_ms, self._told_ms()) + 1)
 
     def _restate(self) -> None:
         """A batch can be read by itself: it begins with the values of on-change signals, if that is not their turn."""
         for rows in self._rows:
-            if rows.group.on_change and rows.due_ms > self._start_ms:
-                self._grids_bits += rows.restate(self._start_ms, self._row(rows, self._start_ms))
+            if rows.group.on_change and rows.due_ms > self._batch.start_ms:
+                self._batch.grids_bits += rows.restate(self._batch.start_ms, self._row(rows, self._batch.start_ms))
 
     def _happen(self, name: str, recording: Recording, at_ms: int) -> None:
         """An event: the batch ends with this moment."""
         event = Event(at_ms, name)
-        if event not in self._named:
-            self._named.append(event)
-        self._before += self._recorder.open(recording, at_ms, self._start_ms)
+        self._batch.happens(event)
+        self._batch.before += self._recorder.open(recording, at_ms, self._batch.start_ms)
         if recording.after_ms:
             self._open.append(_Open(at_ms + recording.after_ms, event))
         self._end_ms = at_ms + 1
@@ -327,13 +295,13 @@ class Sampler:
         for number, slot in message.leads:
             rows = self._rows[number]
             if message.came(slot, at_ms) and rows.wants(at_ms):
-                self._grids_bits += rows.follow(at_ms, self._end_ms, self._row(rows, at_ms))
+                self._batch.grids_bits += rows.follow(at_ms, self._end_ms, self._row(rows, at_ms))
 
     def _row(self, rows: Rows, at_ms: int) -> Row:
         newest = self._newest
         refused = newest.refused
         row = tuple(newest.raw(number, at_ms) for number in rows.group.signals)
-        self._counts[Count.INVALID] += newest.refused - refused
+        self._batch.counts[Count.INVALID] += newest.refused - refused
         return row
 
     def _tick(self, at_ms: int) -> None:
@@ -350,19 +318,7 @@ class Sampler:
         if raw == self._said[number]:
             return
         self._said[number] = raw
-        self._say(Change(at_ms, number, raw))
-
-    def _say(self, change: Change) -> None:
-        if len(self._changes) < FULL_CHANGES:
-            self._changes.append(change)
-            return
-        # The batch ends with this millisecond, which cannot be divided: each signal's last word in it must do.
-        place = self._overflowing.setdefault(change.signal, len(self._changes))
-        if place < len(self._changes):
-            self._counts[Count.INVALID] += 1
-            self._changes[place] = change
-        else:
-            self._changes.append(change)
+        self._batch.say(Change(at_ms, number, raw))
 
     def _last_words(self, rows: Rows, said: Container[tuple[int, int]]) -> None:
         for number in rows.group.signals:
@@ -370,13 +326,13 @@ class Sampler:
             if heard_ms > rows.sampled_ms and (heard_ms, number) not in said:
                 raw = self._newest.raw(number, heard_ms)
                 if raw is not None:
-                    self._changes.append(Change(max(heard_ms, self._start_ms), number, raw))
+                    self._batch.changes.append(Change(max(heard_ms, self._batch.start_ms), number, raw))
 
     # Frames.
 
     def _take(self, frames: Sequence[Frame], begin: int, end: int) -> int:
         """Takes frames until the batch is full; gives the position of the next one."""
-        by_key, known, counts = self._newest.by_key, self._plan.known, self._counts
+        by_key, known, counts = self._newest.by_key, self._plan.known, self._batch.counts
         part = frames[begin:end]
         taking = iter(part)
         short = unknown = devices = 0
@@ -407,7 +363,7 @@ class Sampler:
                 self._take_eagerly(message, frame)
             if self._happened:
                 break
-            if len(self._changes) >= FULL_CHANGES or self._grids_bits >= FULL_GRIDS_BITS:
+            if self._batch.full:
                 end_ms = max(frame[0], self._told_ms()) + 1
                 if end_ms < self._end_ms:
                     self._end_ms = end_ms
@@ -430,11 +386,11 @@ class Sampler:
         counts = assembler.counts
         broken, cut_short = counts.out_of_sequence, counts.cut_short
         whole = assembler.take(frame)
-        self._counts[Count.CHECKSUM] += counts.out_of_sequence - broken
-        self._counts[Count.WRONG_LENGTH] += counts.cut_short - cut_short
+        self._batch.counts[Count.CHECKSUM] += counts.out_of_sequence - broken
+        self._batch.counts[Count.WRONG_LENGTH] += counts.cut_short - cut_short
         if whole is not None:
             for answer in apart(whole, message.plan.with_length):
-                self._counts[Count.WRONG_LENGTH] += len(answer) < message.plan.needed_bytes
+                self._batch.counts[Count.WRONG_LENGTH] += len(answer) < message.plan.needed_bytes
                 self._take_eagerly(message, frame._replace(data=answer))
 
     def _take_eagerly(self, message: NewestMessage, frame: Frame) -> None:
@@ -443,13 +399,13 @@ class Sampler:
             self._receiver_time(frame)
         looked_at = newest.take(message, frame.at_ms, frame.data)
         if looked_at is None:
-            self._counts[Count.CHECKSUM] += 1
+            self._batch.counts[Count.CHECKSUM] += 1
             return
         if looked_at:
             refused = newest.refused
             for number in looked_at:
                 self._look_at(number, frame.at_ms)
-            self._counts[Count.INVALID] += newest.refused - refused
+            self._batch.counts[Count.INVALID] += newest.refused - refused
         if message.leads:
             self._follow(message, frame.at_ms)
         if message.plan.clock:
@@ -458,7 +414,7 @@ class Sampler:
             self._hear_privacy(frame.at_ms)
         if message.tape is not None:
             for change in self._recorder.take(message.tape, frame.at_ms, frame.data):
-                self._say(change)
+                self._batch.say(change)
         if message.watched is not None:
             for name, recording in self._events.take(message, frame.at_ms, new=looked_at is not NOTHING_NEW):
                 self._happen(name, recording, frame.at_ms)
@@ -498,45 +454,17 @@ class Sampler:
     # Batches.
 
     def _finish(self, reason: Reason, end_ms: int) -> None:
-        named, start_ms, changes = tuple(self._named[-MAXIMUM_EVENTS:]), self._start_ms, self._changes
-        before = sorted(self._before, key=_at_ms)
-        if before and len(before) + len(changes) <= FULL_CHANGES:
-            start_ms = min(start_ms, before[0].at_ms)
-            changes = sorted([*before, *changes], key=_at_ms)
-        else:
-            self._done += _alone(before, self.anchor, named)
-        self._done.append(
-            Batch(
-                reason=Reason.EVENT if named and reason is Reason.CADENCE else reason,
-                start_ms=start_ms,
-                end_ms=end_ms,
-                anchor=self.anchor,
-                ledger=Ledger({what: count for what in Count if (count := self._counts[what])}),
-                grids=tuple(grid for rows in self._rows for grid in rows.take()),
-                changes=tuple(changes),
-                events=named,
-                said=self._said_privacy,
-            )
-        )
+        grids = tuple(grid for rows in self._rows for grid in rows.take())
+        self._done += self._batch.ended(reason, end_ms, self.anchor, grids, self._said_privacy)
         if self._said_privacy is not None:
             self._said_privacy = None
             self._forget_positions()
-        self._counts.clear()
-        self._changes, self._before = [], []
-        self._overflowing.clear()
-        self._grids_bits = 0
+        self._batch = Filling(end_ms)
         self._happened = False
         self._open = [each for each in self._open if each.until_ms >= end_ms]
-        self._named = list(dict.fromkeys(each.event for each in self._open))
-        self._start_ms = end_ms
+        for each in self._open:
+            self._batch.happens(each.event)
         self._end_ms = self._next_end(end_ms)
-
-
-def _alone(before: Sequence[Change], anchor: Anchor | None, named: tuple[Event, ...]) -> Iterator[Batch]:
-    """What was said before an event, in batches of its own."""
-    for begin in range(0, len(before), FULL_CHANGES):
-        part = tuple(before[begin : begin + FULL_CHANGES])
-        yield Batch(Reason.EVENT, part[0].at_ms, part[-1].at_ms + 1, anchor, Ledger(), (), part, named)
 
 
 def _largest_row_bits(plan: Plan, group: PlannedGroup) -> int:
@@ -548,5 +476,5 @@ def _multiple(interval_ms: int, at_ms: int) -> int:
     return -(-at_ms // interval_ms) * interval_ms
 
 
-def _at_ms(timed: Frame | Change) -> int:
-    return timed.at_ms
+def _at_ms(frame: Frame) -> int:
+    return frame.at_ms

@@ -13,7 +13,7 @@ from agent.bus.losses import Losses
 from agent.collector import Collector, merged
 from agent.journal.journal import FULL, Journal
 from agent.journal.numbering import Numbering
-from agent.sampling.sampler import Batch
+from agent.sampling.batch import Batch
 from contract.manifest import Group, Manifest, Sampling, Signal, manifest_id
 from contract.upload import Anchor, AnchorSource, Change, Count, Evicted, Grid, Ledger, Reason, Upload, decode_upload
 

@@ -19,7 +19,8 @@ from agent.bus.recording import Recording
 from agent.gnss.recorded import fixes, merged
 from agent.plan.compiling import compile_plan
 from agent.plan.plan import Plan
-from agent.sampling.sampler import Batch, Sampler
+from agent.sampling.batch import Batch
+from agent.sampling.sampler import Sampler
 from contract.upload import Count, Reason
 from tests.agent.model import number
 

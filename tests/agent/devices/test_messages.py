@@ -10,7 +10,8 @@ from agent.bus.frame import Frame
 from agent.devices.messages import decoder, frame, frame_of, layout
 from agent.plan.compiling import compile_plan
 from agent.plan.plan import Plan
-from agent.sampling.sampler import Batch, Sampler
+from agent.sampling.batch import Batch
+from agent.sampling.sampler import Sampler
 from contract.configuration import ConfigurationError
 from contract.profile.devices import DEVICES
 from contract.upload import Change, Count, Reason

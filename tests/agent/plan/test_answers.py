@@ -10,7 +10,8 @@ from agent.bus.frame import Frame
 from agent.bus.recording import Recording
 from agent.plan.compiling import compile_plan
 from agent.plan.plan import Plan
-from agent.sampling.sampler import Batch, Sampler
+from agent.sampling.batch import Batch
+from agent.sampling.sampler import Sampler
 from contract.configuration import ConfigurationError
 from contract.upload import Count, Reason
 from tests.agent.isotp.test_assembler import frames_of

@@ -15,7 +15,8 @@ from agent.plan.plan import Plan
 from agent.privacy.enforcing import Enforcing
 from agent.privacy.guard import Guard, Outcome, Source
 from agent.privacy.redaction import Redaction
-from agent.sampling.sampler import Batch, Sampler
+from agent.sampling.batch import Batch
+from agent.sampling.sampler import Sampler
 from contract.configuration import ConfigurationError
 from contract.upload import Privacy, Reason
 from tests.agent.model import motion, state

@@ -14,8 +14,9 @@ from agent.plan.compiling import compile_plan
 from agent.plan.events import PlannedCrash
 from agent.plan.events import Recording as Recorded
 from agent.plan.plan import Plan
+from agent.sampling.batch import Batch
 from agent.sampling.crash import CrashWatch
-from agent.sampling.sampler import Batch, Sampler
+from agent.sampling.sampler import Sampler
 from contract.upload import Reason
 from tests.conftest import ROOT
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from agent.plan.plan import Plan
-from agent.sampling.sampler import Batch, Sampler
+from agent.sampling.batch import Batch
+from agent.sampling.sampler import Sampler
 from contract.configuration import ConfigurationError
 from contract.profile.cadence import VehicleState
 from contract.upload import Reason

@@ -12,7 +12,8 @@ from agent.bus.losses import Losses
 from agent.bus.recording import Recording
 from agent.gnss import recorded
 from agent.plan.compiling import compile_plan
-from agent.sampling.sampler import Batch, Sampler
+from agent.sampling.batch import Batch
+from agent.sampling.sampler import Sampler
 from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.messages import messages
 from cloud_bridge.records.model import Message, Value
