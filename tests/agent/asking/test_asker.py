@@ -24,9 +24,7 @@ from agent.asking.share import frame_bits
 from agent.bus.losses import Losses
 from agent.devices.messages import decoder
 from agent.journal.inventory import journals_in, take_inventory
-from agent.journal.segments import Key
 from agent.plan.compiling import compile_plan
-from agent.plan.plan import Plan
 from agent.run import run
 from agent.settings.agent import Settings
 from agent.settings.asking import AskingSettings
@@ -36,10 +34,9 @@ from contract.configuration import Duration
 from contract.profile.asking import Ask
 from contract.profile.buses import Bus
 from contract.profile.profile import Profile
-from contract.upload import Count, Upload, decode_upload, read_header
 from tests.agent.asking.car import Bench, Car, until
 from tests.agent.asking.ecu import VIN
-from tests.agent.bridge import Bridge, eventually
+from tests.agent.asking.polling import polled_run
 from tests.agent.plan.test_answers import PROFILE, plan
 from tests.conftest import Mosquitto, free_port
 
@@ -242,45 +239,7 @@ def test_a_bus_that_fails_is_tried_again(car: Car) -> None:
 
 
 def test_polled_answers_become_uploads_of_a_live_run(mosquitto: Mosquitto, car: Car, tmp_path: Path) -> None:
-    ecu = car.ecu()
-    battery = car.ecu(0x6B4, 0x694, 0)
-    battery.identifiers[0xD411] = bytes(19) + b"\x5a"
-    car.wake()
-    profile = PROFILE.replace('D410 = "1min"', 'D410 = "1s", D411 = "1s"').replace("10s", "1s")
-    profile = profile.replace("request = 0x7E0", 'vin = "obd"\nfaults = "uds"\nrequest = 0x7E0')
-    profile = profile.replace("[messages]", '"Diagnosis.Stored" = { class = "slow" }\n[messages]')
-    plan(tmp_path, profile)
-    polled = compile_plan(tmp_path / "car.toml", cadence_ms=1000)
-    settings = Settings(
-        state=tmp_path / "state",
-        buses={"can0": BusSettings(car.channel, "virtual")},
-        asking=AskingSettings(enabled=True, share=0.05),
-        uplink=UplinkSettings(brokers=(f"127.0.0.1:{mosquitto.port}",), receipt_timeout=Duration(500)),
-    )
-    stop = threading.Event()
-    with Bridge(
-        mosquitto.port, lambda payload: Key(read_header(payload).boot, read_header(payload).sequence)
-    ) as bridge:
-        running = threading.Thread(target=run, args=(VIN, settings, polled, stop))
-        running.start()
-
-        def uploads() -> list[Upload]:
-            return [decode_upload(payload, polled.manifest) for payload in list(bridge.held.values())]
-
-        wanted = {
-            "Engine.Speed": 0x28,
-            "Engine.Coolant": 0x7B,
-            "Battery.Charge": 0x8000,
-            "Battery.Last": 0x5A,
-            "Diagnosis.Stored": 2,
-        }
-        arrived = eventually(lambda: wanted.items() <= _newest(polled, uploads()).items(), 30)
-        stop.set()
-        running.join(20)
-        found = uploads()
-    assert arrived, _newest(polled, found)
-    assert sum(upload.ledger.counts.get(Count.ASKED, 0) for upload in found) > 5
-    assert b"\x19\x02\x0c" in ecu.questions
+    polled_run(car, tmp_path, mosquitto.port)
 
 
 def test_a_run_ends_on_another_vehicle_if_so_set_and_keeps_what_it_has(car: Car, tmp_path: Path) -> None:
@@ -297,16 +256,6 @@ def test_a_run_ends_on_another_vehicle_if_so_set_and_keeps_what_it_has(car: Car,
         run("VR3CANL1FT0000002", settings, compile_plan(tmp_path / "car.toml"), threading.Event())
     (journal,) = journals_in(tmp_path / "state")
     assert take_inventory(journal).uploads == 1
-
-
-def _newest(polled: Plan, uploads: list[Upload]) -> dict[str, int]:
-    newest: dict[str, int] = {}
-    for upload in uploads:
-        for grid in upload.grids:
-            for signal, column in zip(polled.manifest.groups[grid.group].signals, grid.columns, strict=True):
-                for raw in column:
-                    newest[signal.name] = newest.get(signal.name, 0) if raw is None else raw
-    return newest
 
 
 def _fails_once(opens: Callable[[], Line]) -> Callable[[], Line]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import can
 import pytest
@@ -18,7 +19,9 @@ from contract.configuration import Duration
 from contract.profile.asking import Ask
 from tests.agent.asking.car import Bench, Car, until
 from tests.agent.asking.ecu import VIN
+from tests.agent.asking.polling import polled_run
 from tests.beds.uml import INSIDE
+from tests.conftest import Mosquitto
 
 REQUESTS = (0x7DF, 0x7E0, 0x18DB33F1, 0x18DA10F1)
 ENGINE = Ask(0x7E0, 0x7E8, pids={"0C": Duration(200), "0D": Duration(200)})
@@ -115,3 +118,7 @@ def test_an_interface_that_is_not_there_is_tried_again(car: Car) -> None:
     bench.steps(3)
     assert bench.counts.asked == 0
     assert car.sent_on(REQUESTS) == []
+
+
+def test_a_live_run_polls_and_its_uploads_arrive(mosquitto: Mosquitto, car: Car, tmp_path: Path) -> None:
+    polled_run(car, tmp_path, mosquitto.port)
