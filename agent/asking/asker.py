@@ -177,5 +177,7 @@ class Asker:
         self._retry_at_ms = self._monotonic_ms() + self._delay_ms
         self._delay_ms = min(2 * self._delay_ms, _LONGEST_DELAY_MS)
         self.close()
+        self.awake = False
+        self._others_ms = None
         for conversation in self.conversations.values():
             conversation.forget()
