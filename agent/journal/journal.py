@@ -246,8 +246,8 @@ class Journal:
         with self._changed:
             return self._delete(keys)
 
-    def rewrite(self, transform: Callable[[Stored], bytes | None], reason: str) -> int:
-        """Gives every pending upload another content; None evicts it for `reason`. How many that were.
+    def rewrite(self, transform: Callable[[Key, bytes], bytes | None], reason: str) -> bool:
+        """Gives every pending upload another content; None evicts it for `reason`. False when the disk refused.
 
         Each segment is replaced as a whole, by one without whatever else was still in it, before this returns: a power
         cut leaves some of them with the old content and none with half of it. A segment that the disk refuses to
@@ -255,12 +255,13 @@ class Journal:
         """
         with self._changed:
             gone: list[Key] = []
+            refused = self.refused_writes
             for segment in [None, *self._segments]:
                 entries = [(key, entry) for key, entry in self._pending if entry.segment is segment]
                 contents: list[tuple[Key, Entry, bytes]] = []
                 for key, entry in entries:
                     payload = self._payload(key, entry)
-                    changed = None if payload is None else transform(Stored(key, payload))
+                    changed = None if payload is None else transform(key, payload)
                     if changed is None:
                         gone.append(key)
                     else:
@@ -270,7 +271,7 @@ class Journal:
                 elif not segment.newer:
                     gone += self._replace(segment, contents)
             self._evict(gone, reason)
-            return len(gone)
+            return self.refused_writes == refused
 
     def take_evicted(self) -> tuple[Eviction, ...]:
         """What was evicted since the last call, as ranges."""

@@ -100,9 +100,10 @@ class Enforcing:
         return [replace(without(batch, self._manifest), privacy=strictest(batch.privacy, state)) for batch in batches]
 
     def _tell(self) -> list[Batch]:
-        """The state from now on, and a batch that says it. Whatever is pending is brought in line first."""
-        before, self._state = self._state, self._guard.state
-        if self._remove_pending is not None and self._state is not Privacy.NONE and before is not self._state:
+        """The state from now on, and a batch that says it. Whatever is pending is brought in line first; also after a
+        start where the power went between the change and this."""
+        self._state = self._guard.state
+        if self._remove_pending is not None and self._state is not Privacy.NONE:
             self._remove_pending(self._state)
         self._told = True
         return [

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from agent.journal.journal import Stored
+from agent.journal.segments import Key
 from agent.lifting import Lifting
 from agent.plan.plan import Plan
 from agent.privacy.guard import strictest
@@ -38,25 +38,28 @@ def pending_remover(lift: Lifting, plan: Plan) -> Callable[[Privacy], None]:
     redaction = Redaction(plan.privacy.positional, plan.privacy.events)
 
     def remove(state: Privacy) -> None:
-        evicted = lift.journal.rewrite(lambda stored: held_to(state, stored, redaction, lift.manifests), REASON)
-        log.warning("privacy: what was pending is held to %s, %d uploads are deleted", state.value, evicted)
+        whole = lift.journal.rewrite(
+            lambda key, payload: held_to(state, key, payload, redaction, lift.manifests), REASON
+        )
+        if not whole:
+            log.error("privacy: the disk does not let all of the journal be held to %s", state.value)
 
     return remove
 
 
-def held_to(state: Privacy, stored: Stored, redaction: Redaction, manifests: Manifests) -> bytes | None:
+def held_to(state: Privacy, key: Key, payload: bytes, redaction: Redaction, manifests: Manifests) -> bytes | None:
     """What a pending upload may still say; None for nothing."""
     if state is Privacy.NONE:
-        return stored.payload
+        return payload
     if state is Privacy.FULL:
         return None
     try:
-        encoded = manifests.get(read_header(stored.payload).manifest)
+        encoded = manifests.get(read_header(payload).manifest)
         if encoded is None:
             return None
         manifest = decode_manifest(encoded)
-        upload = redaction.without_positions(decode_upload(stored.payload, manifest), manifest)
+        upload = redaction.without_positions(decode_upload(payload, manifest), manifest)
         return encode_upload(replace(upload, privacy=strictest(upload.privacy, state)), manifest)
     except WireError as wrong:
-        log.warning("upload %d of boot %s cannot be read: %s", stored.key.sequence, stored.key.boot.hex(), wrong)
+        log.warning("upload %d of boot %s cannot be read: %s", key.sequence, key.boot.hex(), wrong)
         return None

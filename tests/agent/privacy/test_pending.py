@@ -51,7 +51,9 @@ class Agent:
         self.evicted = 0
 
         def remove(now: Privacy) -> None:
-            self.evicted += self.journal.rewrite(lambda stored: held_to(now, stored, redaction, self.manifests), REASON)
+            depth = self.journal.depth
+            self.journal.rewrite(lambda key, payload: held_to(now, key, payload, redaction, self.manifests), REASON)
+            self.evicted += depth - self.journal.depth
 
         self.enforcing = Enforcing(Sampler(self.plan, 0), self.plan, self.guard, remove)
         self.collector = Collector(VIN, self.plan.manifest, self.enforcing, Numbering(BOOT), self.journal)
@@ -140,6 +142,19 @@ def test_what_survives_a_power_cut_right_after_the_change_has_no_position(agent:
     assert positions(agent.plan, kept) == []
     assert {upload.privacy for upload in kept} == {GEOLOCATION}
     assert Guard(tmp_path / "privacy").state is GEOLOCATION
+
+
+def test_what_a_power_cut_kept_from_being_removed_is_removed_at_the_next_start(agent: Agent, tmp_path: Path) -> None:
+    agent.drive(1, 200)
+    agent.guard.command("1", GEOLOCATION, 1 << 60, 0)
+    agent.journal.close()
+    again = Agent(agent.plan, tmp_path)
+    assert len(positions(again.plan, again.uploads())) > 100
+    again.collector.advance(0)
+    again.enforcing.confirm()
+    assert positions(again.plan, again.uploads()) == []
+    assert again.guard.told
+    again.journal.close()
 
 
 def test_in_full_privacy_what_was_pending_is_deleted_and_named(agent: Agent) -> None:
