@@ -56,6 +56,12 @@ class Events:
         windows += plan.crash.windows if plan.crash is not None else ()
         self._windows = Windows(windows)
         self._now_ms = 0
+        numbers = {signal.name: number for number, signal in enumerate(plan.signals)}
+        self._of_the_box = {
+            trigger
+            for trigger in self._triggers
+            if all(plan.messages[plan.signals[numbers[name]].message].device for name in trigger.event.names)
+        }
         watched = self._watching()
         for message in newest.messages:
             message.watched = watched.get(message.plan.name)
@@ -70,11 +76,12 @@ class Events:
         return {name: count for name, count in found.items() if count}
 
     def forget(self) -> None:
-        """Nothing is known any more: the vehicle slept."""
-        self.due_ms = NEVER_MS
+        """Nothing of the vehicle is known any more: it slept. The box did not, and what it says goes on."""
         self._windows.forget()
         for trigger in self._triggers:
-            trigger.forget()
+            if trigger not in self._of_the_box:
+                trigger.forget()
+        self._find_due()
         if self._crash is not None:
             self._crash.forget()
 

@@ -23,13 +23,12 @@ What makes a value count is said in `agent.plan.plan`. A value that does not is 
 with a change to None, and is counted (`Count.INVALID`) unless it is merely missing or stale.
 
 **Batches** end at multiples of the cadence of the vehicle's state, or at once when they are full, and each sample is
-in exactly one. Where
-very many frames bear one and the same time, of each signal only the last change in a full batch's last millisecond is
-kept; the others are counted (`Count.INVALID`). When no bus has said anything for `silence_ms` the vehicle is asleep: a
-last batch (`Reason.SLEEP`) ends with the last frame, and the next one begins with the next frame of a bus, with nothing
-known from before. The last batch before a sleep, and the last of all, also hold the newest value of each signal that
-came after its last grid sample, as changes, on-change signals too: what a vehicle says last is what stays true of it,
-and all of it is of one time.
+in exactly one. Where very many frames bear one and the same time, of each signal only the last change in a full batch's
+last millisecond is kept; the others are counted (`Count.INVALID`). When no bus has said anything for `silence_ms` the
+vehicle is asleep: a last batch (`Reason.SLEEP`) ends with the last frame, and the next one begins with the next frame
+of a bus, with nothing known from before (between the two: `agent.sampling.dozing`). The last batch before a sleep, and
+the last of all, also hold the newest value of each signal that came after its last grid sample, as changes, on-change
+signals too: what a vehicle says last is what stays true of it, and all of it is of one time.
 """
 
 from __future__ import annotations
@@ -46,6 +45,7 @@ from agent.isotp.pids import apart
 from agent.plan.events import Recording
 from agent.plan.plan import Plan, PlannedGroup
 from agent.sampling.batch import FULL_GRIDS_BITS, Batch, Filling
+from agent.sampling.dozing import Dozing
 from agent.sampling.events import Events
 from agent.sampling.newest import NOTHING_NEW, Newest, NewestMessage
 from agent.sampling.recorder import Recorder
@@ -79,6 +79,7 @@ class Sampler:
         self._newest = Newest(plan)
         self._recorder = Recorder(plan, self._newest)
         self._events = Events(plan, self._newest)
+        self._dozing = Dozing(plan, self._newest, self._events)
         self._batch = Filling(start_ms)
         self._open: list[_Open] = []
         self._happened = False
@@ -138,6 +139,8 @@ class Sampler:
             self._settle(now_ms)
             if now_ms > self._heard_ms + self._plan.silence_ms:
                 self._sleep(Reason.SLEEP)
+        if self._asleep:
+            self._done += self._dozing.until(now_ms)
         done, self._done = self._done, []
         return done
 
@@ -157,11 +160,18 @@ class Sampler:
         """
         silent = now_ms > self._heard_ms + self._plan.silence_ms
         if self._asleep:
-            return None
+            return self._close_asleep(now_ms)
         self._settle(now_ms)
         self._sleep(Reason.SLEEP if silent else reason)
         *early, last = self._done
         self._done = early
+        return last
+
+    def _close_asleep(self, now_ms: int) -> Batch | None:
+        self._done += self._dozing.over(now_ms + 1)
+        if not self._done:
+            return None
+        *self._done, last = self._done
         return last
 
     def _ordered(self, frames: Iterable[Frame]) -> list[Frame]:
@@ -223,8 +233,12 @@ class Sampler:
             at_ms, bus = frames[index].at_ms, frames[index].bus
             if bus in DEVICES:
                 self._receiver_time(frames[index])
+                self._dozing.anchor = self.anchor
+                self._done += self._dozing.take(frames[index])
+                self._now_ms = at_ms
                 continue
             self._asleep = False
+            self._done += self._dozing.over(at_ms)
             self._newest.forget()
             self._recorder.forget()
             self._events.forget()
@@ -247,6 +261,7 @@ class Sampler:
             self._last_words(rows, said)
         self._batch.changes.sort(key=lambda change: change.at_ms)
         self._finish(reason, max(self._told_ms(), self._batch.start_ms) + 1)
+        self._events.forget()
         self._asleep = True
 
     def _told_ms(self) -> int:
