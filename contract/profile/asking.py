@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -50,8 +50,19 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.bus if self.bus is not None else next(iter(buses))
 
 
-def ask_contradictions(name: str, ask: Ask, buses: Collection[str]) -> Iterator[tuple[Keys, str]]:
-    """What is wrong with one table, with its place in the profile."""
+def ask_contradictions(asks: Mapping[str, Ask], buses: Collection[str]) -> Iterator[tuple[Keys, str]]:
+    """What is wrong with the tables, with its place in the profile."""
+    taken: dict[tuple[str | None, int], str] = {}
+    for name, ask in asks.items():
+        yield from _contradictions(name, ask, buses)
+        for answer in {answer for _, answer in ask.addresses}:
+            other = taken.setdefault((ask.bus, answer), name)
+            if other != name:
+                # Two conversations with one computer would take each other's answers for their own.
+                yield ("ask", name, "answer"), f"{other} is answered on {answer:#x} too: put both into one table"
+
+
+def _contradictions(name: str, ask: Ask, buses: Collection[str]) -> Iterator[tuple[Keys, str]]:
     keys: Keys = ("ask", name)
     if ask.bus is None and len(buses) > 1:
         yield keys, f"bus is missing: one of {', '.join(buses)}"

@@ -117,8 +117,7 @@ def _contradictions(profile: Profile) -> Iterator[tuple[Keys, str]]:
     if not profile.buses:
         yield ("buses",), "a profile needs at least one bus"
     yield from signal_contradictions(profile.classes, profile.signals, profile.messages)
-    for name, ask in profile.ask.items():
-        yield from ask_contradictions(name, ask, profile.buses)
+    yield from ask_contradictions(profile.ask, profile.buses)
     known = _known(profile)
     for key, mapping in profile.data.items():
         yield from mapping_contradictions(known, key, mapping)

@@ -154,6 +154,7 @@ def test_a_broken_answer_is_counted_and_nothing_of_it_is_taken(tmp_path: Path) -
         ("request = 0x20000000", "request = 0x6B4", "0x20000000 is no id"),
         ("[[0x18DA10F1, 0x7E9]]", "[[0x18DA10F1, 0x18DAF110]]", "both have 11 bits or both have 29"),
         ('bus = "can1"\nanswer', "answer", "there is no bus can1"),
+        ("answer = 0x7E8", "answer = 0x694", "engine is answered on 0x7e8 too: put both into one table"),
         ("dids = {}", 'dids = { D410 = "1min" }', "asks for nothing"),
         ("Battery = { also = [1] }", 'Battery = { transport = "isotp" }', "other ids are for messages with"),
         ("also = [0x694]", "also = [0x7E9]", "have the same id 694"),
