@@ -77,7 +77,7 @@ def run(
         log.info("running: vehicle %s, boot %s, buses %s", vin, numbering.boot.hex(), ", ".join(settings.buses))
 
         parts = Parts(
-            sampling=lambda: sampling_health(collector, box.unreadable, monotonic_ms() - live.settled_ms),
+            sampling=lambda: sampling_health(collector, sampler, box.unreadable, monotonic_ms() - live.settled_ms),
             clock=lambda: clock_health(collector),
             journal=lambda: journal_health(lift.journal, settings.journal.max_bytes),
             uplink=lambda: uplink_health(lift.uplink),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from agent.collector import Collector
 from agent.health.snapshot import ClockHealth, JournalHealth, SamplingHealth, UplinkHealth
 from agent.journal.journal import Journal
+from agent.sampling.sampler import Sampler
 from agent.uplink.uplink import Uplink
 
 
-def sampling_health(collector: Collector, unreadable: int, lag_ms: int) -> SamplingHealth:
+def sampling_health(collector: Collector, sampler: Sampler, unreadable: int, lag_ms: int) -> SamplingHealth:
     """`lag_ms`: how far sampling is behind the clock."""
     return SamplingHealth(
         frames=collector.frames,
@@ -16,6 +17,9 @@ def sampling_health(collector: Collector, unreadable: int, lag_ms: int) -> Sampl
         uploads=collector.uploads,
         unreadable=unreadable,
         lag_s=lag_ms / 1000,
+        state=sampler.state,
+        events=sampler.happened,
+        held_back=sum(sampler.held_back.values()),
     )
 
 

@@ -74,6 +74,10 @@ class SamplingHealth(msgspec.Struct, frozen=True, kw_only=True):
     uploads: Annotated[Count, "uploads made"] = 0
     unreadable: Annotated[Count, "what sources could not read"] = 0
     lag_s: Annotated[float | None, "how far sampling is behind the clock"] = None
+    state: str | None = None
+    """What the vehicle is doing: `driving`, `charging`, `parked`, `asleep`."""
+    events: Annotated[Count, "events uploaded at once"] = 0
+    held_back: Annotated[Count, "events that were not, by what clears them or by their limits"] = 0
 
 
 class JournalHealth(msgspec.Struct, frozen=True, kw_only=True):

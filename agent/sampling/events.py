@@ -41,6 +41,8 @@ class Watched:
 class Events:
     def __init__(self, plan: Plan, newest: Newest) -> None:
         self.due_ms = NEVER_MS
+        self.happened = 0
+        """How many events there were; several of one name at one instant are one each."""
         self._plan = plan
         self._newest = newest
         self._signals = plan.signals
@@ -108,6 +110,7 @@ class Events:
                 happened.append((CRASH, self._plan.crash.recording))
             else:
                 self._crashes_held_back += 1
+        self.happened += len(happened)
         return happened
 
     def reach(self, at_ms: int) -> list[tuple[str, Recording]]:
@@ -119,6 +122,7 @@ class Events:
             if trigger.due_ms == at_ms and trigger.lasted(trigger.event.evaluate(self._lookup), at_ms)
         ]
         self._find_due()
+        self.happened += len(happened)
         return happened
 
     def _find_due(self) -> None:

@@ -111,6 +111,11 @@ class Sampler:
         return None if self._asleep else self._newest.value(name, now_ms)
 
     @property
+    def happened(self) -> int:
+        """How many events there were."""
+        return self._events.happened
+
+    @property
     def held_back(self) -> dict[str, int]:
         """How often each event was not uploaded, by hysteresis or its limits."""
         return self._events.held_back
