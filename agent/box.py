@@ -66,6 +66,7 @@ class Box:
         self.supply_v: float | None = None
         """As measured by the box, else as the vehicle says; None: neither does."""
         self.guard, self._switch = _privacy(state_of(vin, settings) / PRIVACY, settings, plan)
+        self._read_switch()
         self.gnss = None if settings.gnss is None else _receiver(settings.gnss, losses, monotonic_ms)
         self.modem = None if settings.modem is None else self._modem_of(settings.modem, monotonic_ms)
         self.losses = [losses] if self.gnss is None else [losses, self.gnss.losses]
@@ -114,9 +115,7 @@ class Box:
             return
         self._due_ms = now_ms + _TICK_MS
         self.guard.tick()
-        word = None if self._switch is None else self._switch.read()
-        if word is not None:
-            self.guard.heard(Word.SWITCH, word)
+        self._read_switch()
         state = attached.sampler.state
         if self._measured is None:
             self.supply_v = self._said_supply(attached.sampler, now_ms)
@@ -171,6 +170,11 @@ class Box:
         return PowerHealth(supply_v=self.supply_v, ending=None if ending is None else ending.value)
 
     # Inside.
+
+    def _read_switch(self) -> None:
+        word = None if self._switch is None else self._switch.read()
+        if word is not None:
+            self.guard.heard(Word.SWITCH, word)
 
     def _modem_of(self, settings: ModemSettings, monotonic_ms: Callable[[], int]) -> Modem:
         # Here and not above, as the receiver: a box that has none does without what they need.
