@@ -32,10 +32,12 @@ from agent.lifting import Lifting, Progress, lifting, state_of
 from agent.pacing import paced
 from agent.plan.compiling_events import event_names
 from agent.plan.plan import Plan
+from agent.privacy.enforcing import Enforcing
+from agent.privacy.guard import Guard, Source
 from agent.sampling.sampler import Sampler
 from agent.settings.agent import Settings
 from contract.manifest import manifest_id
-from contract.upload import Reason
+from contract.upload import Privacy, Reason
 
 log = logging.getLogger(__name__)
 
@@ -182,10 +184,12 @@ def replay(wanted: Replay, plan: Plan, report: Callable[[Progress], None], stop:
     anchor = recording_anchor(recording.start_utc_ms)
     remembered = _Remembered(state_of(wanted.vin, wanted.settings), _identity(wanted, plan))
     with lifting(wanted.vin, wanted.settings, plan.manifest, live=False) as lift:
+        # What the recorded vehicle says of its privacy holds for its replay, which has no other source of it.
+        said = [] if plan.privacy.source is None else [Source.BUS]
         collector = Collector(
             wanted.vin,
             plan.manifest,
-            Sampler(plan, 0),
+            Enforcing(Sampler(plan, 0), plan, Guard(None, said, Privacy.NONE)),
             Numbering(remembered.boot()),
             lift.journal,
             [losses],

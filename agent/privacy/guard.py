@@ -18,7 +18,7 @@ but not laxer.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 
@@ -61,16 +61,15 @@ def stricter(one: Privacy, other: Privacy) -> bool:
 class Guard:
     """Call `tick` every second or so: what could not be written is written then."""
 
-    def __init__(self, file: Path, expected: Collection[Source] = (), unknown: Privacy = Privacy.FULL) -> None:
-        """`expected` are the sources that the settings and the profile name, besides the cloud."""
+    def __init__(self, file: Path | None, expected: Collection[Source] = (), unknown: Privacy = Privacy.FULL) -> None:
+        """`expected` are the sources that the settings and the profile name, besides the cloud. Without a file nothing
+        outlives this process."""
         self.unwritten = 0
         """Times that the state could not be kept."""
-        self.changed: Callable[[Privacy, Privacy], None] = lambda _before, _now: None
-        """Called with the state before and the new one, once that is kept."""
         self._file = file
         self._kept_is_old = False
         try:
-            kept = load(file)
+            kept = None if file is None else load(file)
         except DamagedError as damaged:
             log.error("privacy: %s; taken for %s until each source says its word again", damaged, unknown.value)
             kept = Kept(words={str(source): unknown for source in {*expected, Source.COMMAND}}, told=Privacy.NONE)
@@ -123,10 +122,11 @@ class Guard:
         before, self.state = self.state, self._strictest()
         if before is not self.state:
             log.warning("privacy: %s (before: %s), as %s says", self.state.value, before.value, " and ".join(said))
-            self.changed(before, self.state)
 
     def _keep(self, kept: Kept) -> None:
         self._kept = kept
+        if self._file is None:
+            return
         try:
             save(self._file, kept)
         except OSError as failure:

@@ -151,10 +151,12 @@ class Sampler:
 
     def cut(self) -> list[Batch]:
         """Ends the batch with the newest frame, and forgets what would still be said of the time before."""
-        if not self._asleep:
+        if self._asleep:
+            self._done += self._dozing.over(self._now_ms)
+        else:
             self._pass(self._now_ms + 1)
             self._finish(Reason.CADENCE, max(self._told_ms(), self._batch.start_ms) + 1)
-            self._forget_positions()
+        self._forget_positions()
         done, self._done = self._done, []
         return done
 

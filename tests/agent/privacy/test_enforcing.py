@@ -90,8 +90,14 @@ class Vehicle:
         self._keep(self.enforcing.advance(self.now_ms))
 
     def sleep(self) -> None:
+        """The vehicle does; the receiver goes on."""
         self.now_ms += 200_000
         self._keep(self.enforcing.advance(self.now_ms))
+        for _ in range(3):
+            self.now_ms += 4000
+            raw = 10_000_000 + self.now_ms // 10
+            self.said.update(dict.fromkeys([raw + 1_000_000_000, raw + 300_000_000], self.now_ms))
+            self.take(fix(self.now_ms, raw + 1_000_000_000, raw + 300_000_000))
 
     def end(self) -> None:
         last = self.enforcing.close(self.now_ms + 1000, Reason.CADENCE)
@@ -209,6 +215,20 @@ def test_the_window_of_an_event_does_not_reach_back_into_the_time_of_privacy(veh
     # What was said of the position in the second of the change came just before the word.
     assert all(vehicle.said[raw] >= lifted_ms for raw, _ in vehicle.positions() if raw in vehicle.said)
     assert any(raw in vehicle.said for raw, _ in vehicle.positions())
+
+
+def test_what_the_receiver_said_under_privacy_while_the_vehicle_slept_is_not_said_afterwards(vehicle: Vehicle) -> None:
+    vehicle.drive(3, word=NONE)
+    vehicle.command(GEOLOCATION)
+    vehicle.sleep()
+    lifted_ms = vehicle.now_ms
+    vehicle.command(NONE)
+    vehicle.sleep()
+    vehicle.drive(3)
+    vehicle.end()
+    found = [vehicle.said[raw] for raw, _ in vehicle.positions() if raw in vehicle.said]
+    assert found
+    assert min(found) > lifted_ms
 
 
 def test_that_an_event_made_of_the_position_happened_is_not_told(vehicle: Vehicle) -> None:

@@ -40,14 +40,20 @@ def test_the_strictest_word_holds(tmp_path: Path, bus: Privacy, switch: Privacy,
 
 
 def test_a_power_cut_right_after_the_change_keeps_it(file: Path) -> None:
-    guard = Guard(file)
-    seen: list[tuple[Privacy, Privacy, Privacy]] = []
-    # When the change is acted on, what is on the disk says so already.
-    guard.changed = lambda before, now: seen.append((before, now, Guard(file).state))
-    guard.command("1", GEOLOCATION, 10, 0)
-    guard.command("2", FULL, 10, 0)
-    guard.command("3", NONE, 10, 0)
-    assert seen == [(NONE, GEOLOCATION, GEOLOCATION), (GEOLOCATION, FULL, FULL), (FULL, NONE, NONE)]
+    guard = Guard(file, [Source.BUS])
+    for number, word in enumerate((GEOLOCATION, FULL, NONE)):
+        guard.command(str(number), word, 10, 0)
+        guard.heard(Source.BUS, NONE)
+        # What is on the disk says so already.
+        assert Guard(file, [Source.BUS]).state is of(guard) is word
+
+
+def test_without_a_file_nothing_is_kept(tmp_path: Path) -> None:
+    guard = Guard(None, [Source.BUS], NONE)
+    guard.heard(Source.BUS, FULL)
+    guard.tell()
+    assert (guard.state, guard.told) == (FULL, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_source_that_is_expected_and_never_spoke_counts_as_the_strictest(file: Path) -> None:

@@ -45,6 +45,9 @@ before = "5s"
 after = "none"
 record = ["Motion.Speed"]
 
+[cadence]
+asleep = "10s"
+
 [privacy]
 from = "Wish.Privacy"
 values = { Open = "None", NoPlace = "Geolocation", Nothing = "Full" }
