@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from agent.sampling.events import Watched
     from agent.sampling.recorder import Tape
 
-NOTHING_NEW: tuple[int, ...] = ()
-"""What there is to look at in a frame that says the same as the one before it."""
+NOTHING_NEW: frozenset[int] = frozenset()
+"""What there is to look at in a frame that says the same as the one before it. Told by its identity: there may also be
+nothing to look at in one that says something else. (So it is no tuple, of which there is one empty one only.)"""
 _MOST_VERSIONS = 4096
 # Gaps seen are forgotten slowly: by an eighth with each frame.
 _FORGET = 3

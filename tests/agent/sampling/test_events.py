@@ -17,7 +17,7 @@ from contract.manifest import manifest_id
 from contract.profile.events import BUILT_IN
 from contract.upload import Event, Reason, Upload, decode_upload, encode_upload
 from tests.agent import model
-from tests.agent.model import motion, number, page, state
+from tests.agent.model import motion, number, page, satellite, state
 
 FAST = """
 [events.fast]
@@ -232,12 +232,29 @@ def test_an_on_change_signal_is_said_again_where_the_time_before_reaches_into_an
     events = '[events.fast]\nwhen = "Motion.Speed > 100"\nbefore = "3s"\nrecord = ["state"]\n'
     plan = plan_with(tmp_path, events, cadence_ms=5000)
     frames = [
-        *(state(at_ms) for at_ms in range(0, 7000, 100)),
+        *(state(at_ms, ignition=at_ms > 5500) for at_ms in range(0, 7000, 100)),
         *(motion(at_ms, 10_100 if at_ms > 6000 else 0, oil=at_ms > 4500) for at_ms in range(50, 7000, 100)),
     ]
     event = next(batch for batch in sampled(plan, frames) if batch.events)
+    survives(plan, event, 0)
     assert (event.start_ms, event.end_ms) == (3050, 6051)
     assert full_rate(plan, [event], "Motion.Oil") == [(3050, 0), (4550, 1)]
+
+
+def test_the_first_frame_of_a_message_can_be_an_event_whatever_else_is_collected_of_it(tmp_path: Path) -> None:
+    plan = plan_with(tmp_path, '[events.fixed]\nwhen = "Satellite.Fixed == 1"\n')
+    frames = [state(0), satellite(50, 1_700_000_000), state(100_000), satellite(100_050, 1_700_000_100), state(100_100)]
+    assert about(sampled(plan, frames), "fixed") == [50, 100_050]
+
+
+def test_a_time_after_that_reaches_into_the_sleep_ends_with_it(tmp_path: Path) -> None:
+    plan = plan_with(tmp_path, FAST.replace('after = "2s"', 'after = "60s"'))
+    sampler = Sampler(plan, 0)
+    assert len(sampler.feed([state(0), motion(50, 10_500)])) == 1
+    assert sampler.advance(60_050) == []
+    by_clock = sampler.advance(60_051)
+    assert [(batch.reason, batch.events) for batch in by_clock] == [(Reason.SLEEP, (Event(50, "fast"),))]
+    assert by_clock == sampled(plan, [state(0), motion(50, 10_500), state(60_051)])[1:2]
 
 
 def test_windows_look_back_and_rates_are_a_second(tmp_path: Path) -> None:
