@@ -15,7 +15,7 @@ from typing import Protocol
 
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
-from agent.clock import surest
+from agent.calendar import Calendar
 from agent.journal.journal import Journal
 from agent.journal.numbering import Numbering
 from agent.journal.segments import Key, Priority
@@ -38,7 +38,8 @@ class Sampling(Protocol):
 
 
 class Collector:
-    """`anchor` gives UTC from elsewhere, for want of a surer one in the samples; `added` is called at each upload."""
+    """`anchor` is asked for the time at each upload, besides the samples; what `calendar` believes goes along. `added`
+    is called at each upload."""
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Collector:
         losses: Sequence[Losses] = (),
         anchor: Callable[[], Anchor | None] = lambda: None,
         added: Callable[[], None] = lambda: None,
+        calendar: Calendar | None = None,
     ) -> None:
         self.frames = 0
         self.samples = 0
@@ -63,7 +65,7 @@ class Collector:
         self._losses = tuple(losses)
         self._lost_at_sources: Counter[Count] = Counter()
         self._anchor = anchor
-        self._known: Anchor | None = None
+        self._calendar = Calendar() if calendar is None else calendar
         self._added = added
         self._evicted: list[Evicted] = []
         """Named by an upload already."""
@@ -73,7 +75,7 @@ class Collector:
     @property
     def anchor(self) -> Anchor | None:
         """What dates the uploads; None while nothing does."""
-        return self._known
+        return self._calendar.anchor
 
     def feed(self, frames: Sequence[Frame]) -> None:
         """Takes frames, in the order of time."""
@@ -113,7 +115,7 @@ class Collector:
             reason=batch.reason,
             start_ms=batch.start_ms,
             end_ms=batch.end_ms,
-            anchor=self._surest(batch.anchor),
+            anchor=self._dated(batch.anchor),
             ledger=replace(batch.ledger, counts=self._counts(batch.ledger.counts), evicted=self._newly_evicted()),
             grids=batch.grids,
             changes=batch.changes,
@@ -121,9 +123,10 @@ class Collector:
             privacy=batch.privacy,
         )
 
-    def _surest(self, sampled: Anchor | None) -> Anchor | None:
-        self._known = surest(surest(self._known, sampled), self._anchor())
-        return self._known
+    def _dated(self, sampled: Anchor | None) -> Anchor | None:
+        self._calendar.offer(sampled)
+        self._calendar.offer(self._anchor())
+        return self._calendar.anchor
 
     def _counts(self, counts: dict[Count, int]) -> dict[Count, int]:
         """With what the sources counted since the last upload."""

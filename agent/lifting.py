@@ -13,6 +13,7 @@ from agent.journal.inventory import JOURNAL, MANIFESTS
 from agent.journal.journal import Journal
 from agent.journal.manifests import Manifests
 from agent.settings.agent import Settings
+from agent.uplink.bridge_time import BridgeTime
 from agent.uplink.uplink import Uplink
 from contract.manifest import Manifest, encode_manifest
 
@@ -84,8 +85,11 @@ def state_of(vin: str, settings: Settings) -> Path:
 
 
 @contextmanager
-def lifting(vin: str, settings: Settings, manifest: Manifest, *, live: bool) -> Iterator[Lifting]:
-    """`live` when there is a now, which goes first after an outage.
+def lifting(
+    vin: str, settings: Settings, manifest: Manifest, *, live: bool, bridge_time: BridgeTime | None = None
+) -> Iterator[Lifting]:
+    """`live` when there is a now, which goes first after an outage; `bridge_time` is told what leaves and which
+    receipts come.
 
     Raises JournalError, CredentialsError, or OSError when the state folder cannot be written."""
     folder = state_of(vin, settings)
@@ -101,7 +105,7 @@ def lifting(vin: str, settings: Settings, manifest: Manifest, *, live: bool) -> 
             flush_every_s=limits.flush_every / 1000,
             newest_first=live,
         ) as journal,
-        Uplink(vin, settings.uplink, journal, manifests, time.monotonic) as uplink,
+        Uplink(vin, settings.uplink, journal, manifests, time.monotonic, bridge_time) as uplink,
     ):
         if journal.depth:
             log.info("%d uploads from earlier are pending", journal.depth)

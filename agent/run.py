@@ -17,6 +17,7 @@ from agent.asking.permission import asking_of
 from agent.box import Box
 from agent.bus.interface import Interface
 from agent.bus.losses import Losses
+from agent.calendar import Calendar
 from agent.collector import Collector
 from agent.gathering import Gathering, Source
 from agent.health.parts import clock_health, journal_health, sampling_health, uplink_health
@@ -28,6 +29,7 @@ from agent.plan.plan import Plan
 from agent.sampling.sampler import Sampler
 from agent.settings.agent import Settings
 from agent.system_clock import monotonic_ms, system_anchor
+from agent.uplink.bridge_time import BridgeTime
 from contract.upload import Reason
 
 log = logging.getLogger(__name__)
@@ -61,17 +63,27 @@ def run(
     losses = Losses(lambda damage: log.warning("%s", damage))
     sampler = Sampler(plan, monotonic_ms())
     numbering = Numbering(boot_of_this_start())
+    calendar = Calendar()
+    bridge_time = BridgeTime(numbering.boot, monotonic_ms, calendar.offer)
     sources = sources_of(settings, losses)
     box = Box(vin, settings, plan, losses, monotonic_ms)
     asking = asking_of(vin, plan.profile, settings, sources, losses, monotonic_ms)
     with (
-        lifting(vin, settings, plan.manifest, live=True) as lift,
+        lifting(vin, settings, plan.manifest, live=True, bridge_time=bridge_time) as lift,
         Gathering([*sources, *box.sources, *(asking.askers if asking else ())], monotonic_ms) as live,
         ExitStack() as stack,
     ):
         enforcing = box.enforcing(sampler, lift)
         collector = Collector(
-            vin, plan.manifest, enforcing, numbering, lift.journal, box.losses, system_anchor, lift.uplink.wake
+            vin,
+            plan.manifest,
+            enforcing,
+            numbering,
+            lift.journal,
+            box.losses,
+            system_anchor,
+            lift.uplink.wake,
+            calendar,
         )
         box.attach(sampler, enforcing, collector, lift)
         log.info("running: vehicle %s, boot %s, buses %s", vin, numbering.boot.hex(), ", ".join(settings.buses))

@@ -7,18 +7,14 @@ with the error bound that it keeps.
 
 from __future__ import annotations
 
-import ctypes
-import struct
 import time
+from collections.abc import Callable
 
+from contract.kernel_time import synchronised_error_ms
 from contract.upload import Anchor, AnchorSource
 
 # CLOCK_BOOTTIME goes on while the box is suspended, which CLOCK_MONOTONIC does not: an anchor holds over a sleep.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-_TIME_ERROR = 5
-_TIMEX_BYTES = 256
-"""More than any kernel's `struct timex` has."""
-_MODES_OFFSET_FREQUENCY_MAXERROR = struct.Struct("@illl")
 
 
 def monotonic_ms() -> int:
@@ -26,21 +22,21 @@ def monotonic_ms() -> int:
     return time.clock_gettime_ns(_CLOCK) // 1_000_000
 
 
-def synchronised_error_ms() -> int | None:
-    """By how much the system's UTC may be wrong at most; None when nothing keeps it right."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    buffer = ctypes.create_string_buffer(_TIMEX_BYTES)
-    state = libc.adjtimex(buffer)
-    if state < 0 or state == _TIME_ERROR:
-        return None
-    *_, largest_error_us = _MODES_OFFSET_FREQUENCY_MAXERROR.unpack_from(buffer.raw)
-    return max(1, int(largest_error_us) // 1000)
+def utc_ms() -> int:
+    """Unix milliseconds by the system's clock, right or not."""
+    return time.time_ns() // 1_000_000
 
 
-def system_anchor() -> Anchor | None:
-    """Now, on both clocks; None while the system's time is not to be believed."""
-    error_ms = synchronised_error_ms()
-    if error_ms is None:
+def system_anchor(
+    error_ms: Callable[[], int | None] = synchronised_error_ms,
+    boot_ms: Callable[[], int] = monotonic_ms,
+    system_ms: Callable[[], int] = utc_ms,
+) -> Anchor | None:
+    """Now, on both clocks; None while the system's time is not to be believed, or somebody sets it just now."""
+    before_ms = boot_ms()
+    largest_ms = error_ms()
+    now_ms = system_ms()
+    at_ms = boot_ms()
+    if largest_ms is None or error_ms() is None:
         return None
-    at_ms = monotonic_ms()
-    return Anchor(at_ms, time.time_ns() // 1_000_000, error_ms, AnchorSource.SYSTEM)
+    return Anchor(at_ms, now_ms, largest_ms + at_ms - before_ms, AnchorSource.SYSTEM)

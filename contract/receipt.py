@@ -29,6 +29,8 @@ VERSIONS = (1, 2)
 MAXIMUM_BYTES = 64 * 1024
 MAXIMUM_ENTRIES = 8192
 """Of each list."""
+UTC_ERROR_MS = 500
+"""A bridge says the time only while it knows it to be right within this."""
 _DEPTH = 3
 _REQUIRED = frozenset((1, 2, 3))
 _ALLOWED = {1: frozenset((1, 2, 3, 4, 5)), 2: frozenset((1, 2, 3, 4, 5, 6))}

@@ -74,7 +74,7 @@ class Sampler:
     def __init__(self, plan: Plan, start_ms: int) -> None:
         """`start_ms` is when listening began; nothing before it is taken for what it is."""
         self.anchor: Anchor | None = None
-        """The surest time that the frames have told."""
+        """The surest time that the frames of this batch have told."""
         self._plan = plan
         self._newest = Newest(plan)
         self._recorder = Recorder(plan, self._newest)
@@ -481,6 +481,7 @@ class Sampler:
         if self._said_privacy is not None:
             self._said_privacy = None
             self._forget_positions()
+        self.anchor = None
         self._batch = Filling(end_ms)
         self._happened = False
         self._open = [each for each in self._open if each.until_ms >= end_ms]

@@ -38,6 +38,7 @@ from agent.journal.segments import Key
 from agent.settings.uplink import UplinkSettings
 from agent.uplink.aside import Aside, What
 from agent.uplink.asked import Asked
+from agent.uplink.bridge_time import BridgeTime
 from agent.uplink.connection import Connection, ConnectionLostError, Happened, password_in, tls_context
 from agent.uplink.flight import Flight
 from contract import topics
@@ -77,7 +78,13 @@ class Uplink:
     """Starts with `start` or as a context. `clock` gives monotonic seconds, the journal's."""
 
     def __init__(
-        self, vin: str, settings: UplinkSettings, journal: Journal, manifests: Manifests, clock: Callable[[], float]
+        self,
+        vin: str,
+        settings: UplinkSettings,
+        journal: Journal,
+        manifests: Manifests,
+        clock: Callable[[], float],
+        bridge_time: BridgeTime | None = None,
     ) -> None:
         """Raises CredentialsError when certificates or password cannot be used."""
         self.counters = Counters()
@@ -86,6 +93,7 @@ class Uplink:
         self._journal = journal
         self._manifests = manifests
         self._clock = clock
+        self._bridge_time = bridge_time
         self._receipt_timeout_s = settings.receipt_timeout / 1000
         self._patience_s = max(settings.receipt_timeout, settings.connect_timeout) / 1000
         self._tls = tls_context(settings.tls) if settings.tls is not None else None
@@ -304,6 +312,8 @@ class Uplink:
 
     def _publish(self, connection: Connection, key: Key, payload: bytes, now_s: float) -> None:
         size = connection.packet_bytes(topics.UP, payload)
+        if self._bridge_time is not None:
+            self._bridge_time.sent(key)
         self._last = self._unacknowledged[connection.publish(topics.UP, payload)] = key, size
         self._flight.sent(key, digest(payload), len(payload), now_s)
         self.counters.published += 1
@@ -354,6 +364,8 @@ class Uplink:
             self._take(receipt, now_s)
 
     def _take(self, receipt: Receipt, now_s: float) -> None:
+        if self._bridge_time is not None:
+            self._bridge_time.told(receipt)
         self._flight.spoken(now_s)
         self.counters.receipted += self._journal.acknowledge(receipt)
         for key in self._flight.now():
