@@ -24,7 +24,7 @@ from agent.power.power import Doings, Power
 from agent.power.supply import SupplyFile
 from agent.power.watch import Limits, Watch
 from agent.privacy.enforcing import Enforcing
-from agent.privacy.guard import Guard
+from agent.privacy.guard import Guard, Outcome
 from agent.privacy.guard import Source as Word
 from agent.privacy.pending import pending_remover
 from agent.privacy.switch import Switch
@@ -102,7 +102,7 @@ class Box:
         limits = Limits(run_on_ms, settings.low, settings.recovered_v, int(settings.low_for))
         doings = Doings(last_upload, lambda: lift.journal.depth)
         power = Power(Watch(limits), doings, settings.command, int(settings.drain))
-        self._attached = _Attached(sampler, enforcing, lift, power)
+        self._attached = _Attached(sampler, enforcing, collector, lift, power)
 
     def tick(self) -> None:
         """What is due; for the live loop, at each turn."""
@@ -121,6 +121,10 @@ class Box:
             self.supply_v = self._said_supply(attached.sampler, now_ms)
         asleep, driving = state is VehicleState.ASLEEP, state is VehicleState.DRIVING
         attached.power.tick(now_ms, asleep=asleep, driving=driving, supply_v=self.supply_v)
+
+    def obey(self, identity: str, word: Privacy, expires_utc_ms: int) -> Outcome:
+        """A command of the cloud's. `identity` is its id; it is executed once."""
+        return self.guard.command(identity, word, expires_utc_ms, self._utc_ms())
 
     def close(self) -> None:
         if self._attached is not None:
@@ -171,6 +175,11 @@ class Box:
 
     # Inside.
 
+    def _utc_ms(self) -> int | None:
+        """Now, by the surest anchor; None where there is none yet."""
+        anchor = None if self._attached is None else self._attached.collector.anchor
+        return None if anchor is None else anchor.utc_ms + self._monotonic_ms() - anchor.at_ms
+
     def _read_switch(self) -> None:
         word = None if self._switch is None else self._switch.read()
         if word is not None:
@@ -220,6 +229,7 @@ class Box:
 class _Attached(NamedTuple):
     sampler: Sampler
     enforcing: Enforcing
+    collector: Collector
     lift: Lifting
     power: Power
 

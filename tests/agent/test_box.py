@@ -17,6 +17,7 @@ from agent.box import Box
 from agent.bus.losses import Losses
 from agent.journal.segments import Key
 from agent.plan.plan import Plan
+from agent.privacy.guard import Outcome
 from agent.run import run
 from agent.settings.agent import Settings
 from agent.settings.bus import BusSettings
@@ -154,6 +155,15 @@ def test_when_the_vehicle_sleeps_the_box_says_so_and_goes_to_sleep(mosquitto: Mo
             assert eventually(off.exists)
             reasons = [read_header(payload).reason for _, payload in sorted(bridge.held.items())]
     assert reasons[-1] is Reason.SLEEP
+
+
+def test_a_command_is_obeyed_once_and_without_a_clock_only_if_it_is_stricter(tmp_path: Path) -> None:
+    plan = world.plan(tmp_path, PROFILE)
+    box = Box(VIN, Settings(state=tmp_path / "state"), plan, Losses(), monotonic_ms)
+    assert box.obey("a", Privacy.FULL, 1 << 40) is Outcome.DONE
+    assert box.obey("a", Privacy.FULL, 1 << 40) is Outcome.REPEATED
+    assert box.obey("b", Privacy.NONE, 1 << 40) is Outcome.TIMELESS
+    assert Box(VIN, Settings(state=tmp_path / "state"), plan, Losses(), monotonic_ms).privacy_health() == "Full"
 
 
 def test_the_box_says_how_its_parts_are_and_never_where(tmp_path: Path) -> None:
