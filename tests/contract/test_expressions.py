@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.expressions import DEEPEST, LONGEST, ExpressionError, Value, compile_expression
+from contract.expressions import DEEPEST, LONGEST, ExpressionError, Value, compile_condition, compile_expression
+from contract.windows import Look
 
 VALUES: dict[str, Value] = {
     "Key.State": "On",
@@ -223,3 +224,31 @@ def test_arithmetic_is_arithmetic(text: str) -> None:
 def test_no_text_makes_anything_but_a_value_or_an_error_of_ours(text: str) -> None:
     with contextlib.suppress(ExpressionError):
         compile_expression(text)(VALUES.get)
+
+
+def test_a_condition_of_an_event_reads_the_past_of_signals_by_the_keys_of_its_windows() -> None:
+    condition = compile_condition("rate(Car.Speed, 1.5) < -20 and maximum(Car.Speed, 10) > 50 or changed(Car.Gear)")
+    rate, greatest, changed = condition.windows
+    assert [(window.look, window.signal, window.length_ms) for window in condition.windows] == [
+        (Look.RATE, "Car.Speed", 1500), (Look.MAXIMUM, "Car.Speed", 10_000), (Look.CHANGED, "Car.Gear", 0)
+    ]  # fmt: skip
+    assert condition.names == ("Car.Speed", "Car.Gear")
+    past = {rate.key: -25.0, greatest.key: 80, changed.key: False}
+    assert condition(past.get) is True
+    assert condition({**past, greatest.key: 40}.get) is False
+    assert condition({rate.key: -25.0, changed.key: False}.get) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["rate(Car.Speed)", "rate(Car.Speed, 0)", "minimum(Car.Speed, 61)", "changed(Car.Gear, 1)", "mean(Car.Speed, 1)",
+     "rate(1, 1)", "rate(Car.Speed, Car.Gear)", "rate(Car.Speed, seconds=1)", "Car.Speed(1)"],
+)  # fmt: skip
+def test_what_looks_back_in_another_way_is_refused(text: str) -> None:
+    with pytest.raises(ExpressionError, match="not allowed"):
+        compile_condition(text)
+
+
+def test_an_expression_that_is_no_condition_of_an_event_does_not_look_back() -> None:
+    with pytest.raises(ExpressionError, match="only conditions of events look back"):
+        compile_expression("changed(Car.Gear)")
