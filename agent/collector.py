@@ -135,6 +135,10 @@ class Collector:
             lost[Count.UNREADABLE] += losses.unreadable
             lost[Count.ASKED] += losses.asked
             lost[Count.UNANSWERED] += losses.unanswered
+            lost[Count.ERROR_FRAMES] += losses.error
+            lost[Count.BUS_OFF] += losses.bus_off
+            lost[Count.OVERRUN] += losses.overrun
+            lost[Count.FRAMES] += losses.passed_over
         since, self._lost_at_sources = lost - self._lost_at_sources, lost
         return counts | {what: counts.get(what, 0) + count for what, count in since.items()}
 

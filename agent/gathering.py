@@ -1,8 +1,10 @@
-"""Live sources put together: each bus and the receiver is read by a thread of its own, and one stream comes out.
+"""Live sources put together: one stream comes out, in the order of time, as the sampler wants it.
 
-The stream is in the order of time, as the sampler wants it. Threads are not: so a frame is held back for `HOLD_MS`,
-which is longer than a source gathers before it hands on. What comes later still takes the time of the frame before it.
-Memory is bounded: when nobody takes the stream, the threads wait, and the kernel drops (and counts) frames.
+The thread that takes the stream reads SocketCAN itself (`agent.bus.socketcan`). Every other source, a bus of python-can
+or a device, is read by a thread of its own, and threads are not in order: so where there are any, frames are held back
+for `HOLD_MS`, which is longer than a source gathers before it hands on. What comes later still takes the time up to
+which all was given out. Memory is bounded: when nobody takes the stream, the threads wait, and the kernel drops (and
+counts) frames.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ _MOST_BATCHES = 256
 
 
 class Source(Protocol):
-    """A bus or a receiver."""
+    """A bus or a receiver that has a thread of its own."""
 
     def read(self, wait_s: float) -> list[Frame]:
         """What has come, in the order of time; waits for it up to `wait_s`. Raises InterfaceError if it never will."""
@@ -31,12 +33,28 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
+class Direct(Protocol):
+    """Buses that are read by the thread that takes the stream."""
+
+    settled_ms: int
+    """Everything that came up to here has been given out."""
+
+    def read(self, wait_s: float) -> list[Frame]:
+        """What has come; waits for it up to `wait_s`, or until `wake`."""
+
+    def wake(self) -> None:
+        """Something else has come. From any thread."""
+
+    def close(self) -> None: ...
+
+
 class Gathering:
     """Frames of several sources, until closed. `clock_ms` is the one that their frames' times are on."""
 
-    def __init__(self, sources: Sequence[Source], clock_ms: Callable[[], int]) -> None:
+    def __init__(self, sources: Sequence[Source], clock_ms: Callable[[], int], direct: Direct | None = None) -> None:
         self._sources = tuple(sources)
         self._clock_ms = clock_ms
+        self._direct = direct
         self._arrived: queue.Queue[list[Frame] | InterfaceError] = queue.Queue(_MOST_BATCHES)
         self._closed = threading.Event()
         self._held: list[Frame] = []
@@ -61,6 +79,8 @@ class Gathering:
             thread.join()
         for source in self._sources:
             source.close()
+        if self._direct is not None:
+            self._direct.close()
 
     def batches(self, wait_s: float) -> Iterator[list[Frame]]:
         """What has come and is old enough; an empty batch where nothing is, after `wait_s` at most.
@@ -68,35 +88,51 @@ class Gathering:
         Raises InterfaceError when a source can never be read.
         """
         while True:
-            try:
-                self._take(self._arrived.get(timeout=wait_s))
-                while True:
-                    self._take(self._arrived.get_nowait())
-            except queue.Empty:
-                yield self._released(self._clock_ms() - HOLD_MS)
+            if self._direct is not None:
+                self._held += self._direct.read(wait_s)
+            else:
+                self._wait(wait_s)
+            self._take_arrived()
+            yield self._released(self._settled())
 
     def rest(self) -> list[Frame]:
         """What is still held back: there is nothing more to wait for."""
+        if self._direct is not None:
+            self._held += self._direct.read(0)
+        self._take_arrived()
+        return self._released(max([self._clock_ms(), *(frame.at_ms for frame in self._held)]))
+
+    def _wait(self, wait_s: float) -> None:
+        try:
+            self._take(self._arrived.get(timeout=wait_s))
+        except queue.Empty:
+            return
+
+    def _take_arrived(self) -> None:
         try:
             while True:
                 self._take(self._arrived.get_nowait())
         except queue.Empty:
-            return self._released(self._clock_ms())
+            return
 
     def _take(self, arrived: list[Frame] | InterfaceError) -> None:
         if isinstance(arrived, InterfaceError):
             raise arrived
         self._held += arrived
 
+    def _settled(self) -> int:
+        """Nothing that came up to here is still on its way."""
+        direct_ms = self._clock_ms() if self._direct is None else self._direct.settled_ms
+        return min(direct_ms, self._clock_ms() - HOLD_MS) if self._sources else direct_ms
+
     def _released(self, until_ms: int) -> list[Frame]:
-        self.settled_ms = until_ms
+        self.settled_ms = until_ms = max(self.settled_ms, until_ms)
         self._held.sort(key=_at_ms)
         count = bisect_right(self._held, until_ms, key=_at_ms)
         released, self._held = self._held[:count], self._held[count:]
         late = bisect_right(released, self._last_ms, key=_at_ms)
         released[:late] = [frame._replace(at_ms=self._last_ms) for frame in released[:late]]
-        if released:
-            self._last_ms = released[-1].at_ms
+        self._last_ms = max(self._last_ms, until_ms)
         return released
 
     def _read(self, source: Source) -> None:
@@ -116,6 +152,8 @@ class Gathering:
                 self._arrived.put(frames, timeout=_WAIT_S)
             except queue.Full:
                 continue
+            if self._direct is not None:
+                self._direct.wake()
             return
 
 

@@ -17,6 +17,9 @@ from agent.asking.permission import asking_of
 from agent.box import Box
 from agent.bus.interface import Interface
 from agent.bus.losses import Losses
+from agent.bus.socketcan.bus import socket_bus
+from agent.bus.socketcan.buses import Buses
+from agent.bus.socketcan.stamps import Stamps
 from agent.calendar import Calendar
 from agent.collector import Collector
 from agent.gathering import Gathering, Source
@@ -25,6 +28,7 @@ from agent.health.snapshot import Identity, Parts
 from agent.health.watch import Watch, summary
 from agent.journal.numbering import Numbering, boot_of_this_start
 from agent.lifting import Progress, lifting
+from agent.plan.listening import listening
 from agent.plan.plan import Plan
 from agent.sampling.sampler import Sampler
 from agent.settings.agent import Settings
@@ -40,11 +44,22 @@ _SAY_EVERY_S = 60.0
 
 
 def sources_of(settings: Settings, losses: Losses) -> list[Source]:
-    """The buses of the settings; nothing is opened yet."""
+    """The buses of python-can; nothing is opened yet."""
     return [
         Interface(name, bus.interface, bus.channel, bus.options(), losses, monotonic_ms)
         for name, bus in settings.buses.items()
+        if not bus.direct
     ]
+
+
+def buses_of(settings: Settings, plan: Plan, losses: Losses) -> Buses | None:
+    """The SocketCAN buses of the settings; nothing is opened yet."""
+    wanted = {name: bus for name, bus in settings.buses.items() if bus.direct}
+    if not wanted:
+        return None
+    stamps = Stamps()
+    buses = [socket_bus(listening(plan, name), bus.channel, losses, stamps, fd=bus.fd) for name, bus in wanted.items()]
+    return Buses(buses, stamps)
 
 
 def run(
@@ -70,7 +85,11 @@ def run(
     asking = asking_of(vin, plan.profile, settings, sources, losses, monotonic_ms)
     with (
         lifting(vin, settings, plan.manifest, live=True, bridge_time=bridge_time) as lift,
-        Gathering([*sources, *box.sources, *(asking.askers if asking else ())], monotonic_ms) as live,
+        Gathering(
+            [*sources, *box.sources, *(asking.askers if asking else ())],
+            monotonic_ms,
+            buses_of(settings, plan, losses),
+        ) as live,
         ExitStack() as stack,
     ):
         enforcing = box.enforcing(sampler, lift)
@@ -112,8 +131,7 @@ def run(
             for frames in live.batches(_WAIT_S):
                 if frames:
                     collector.feed(frames)
-                else:
-                    collector.advance(live.settled_ms)
+                collector.advance(live.settled_ms)
                 lift.tick()
                 if asking is not None:
                     asking.tick()

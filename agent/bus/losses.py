@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -35,11 +35,19 @@ class Losses:
     """Remote frames: a request without data."""
     error: int = 0
     """Error frames of the controller."""
-    recovered: int = field(default=0)
-    """Times that a live interface failed and was opened again."""
-    asked: int = field(default=0)
+    bus_off: int = 0
+    """Times that a controller left the bus because of errors."""
+    recovered: int = 0
+    """Times that a live interface failed and was there again."""
+    overrun: int = 0
+    """Frames that the kernel dropped before they were read."""
+    passed_over: int = 0
+    """Frames that were read and not handed on, since a newer one came before any sample; less those handed on again."""
+    silent: int = 0
+    """Buses that say nothing at present."""
+    asked: int = 0
     """Questions put to the vehicle's computers."""
-    unanswered: int = field(default=0)
+    unanswered: int = 0
     """Those of them that got no answer in time, or were refused."""
 
     def damaged(self, file: str, place: str, what: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import msgspec
 
 
@@ -13,6 +15,11 @@ class BusSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bitrate: int | None = None
     """Bits per second, for adapters that set it; SocketCAN's is set by the system."""
     fd: bool = False
+
+    @property
+    def direct(self) -> bool:
+        """Whether the agent reads it itself: SocketCAN on a kernel whose structures are laid out as it expects."""
+        return self.interface == "socketcan" and sys.byteorder == "little" and sys.maxsize > 1 << 32
 
     def options(self) -> dict[str, int | bool]:
         """What python-can takes besides interface and channel."""

@@ -1,0 +1,173 @@
+"""One bus of SocketCAN: its socket, and what becomes of it while the interface comes and goes.
+
+    absent    no such interface: tried again, after half a second first and after longer waits up to 5 s
+    down      the interface is there and not up: the socket stays, and hears again once it is
+    up
+
+Each change is said once and counted (`Losses.recovered`). A bus from which nothing that is wanted comes for `SILENT_MS`
+is said to be silent, once, and counted (`Losses.silent`) until it speaks again.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections.abc import Callable
+
+from agent.bus.frame import Frame
+from agent.bus.losses import Losses
+from agent.bus.socketcan.errors import ErrorFrames
+from agent.bus.socketcan.packets import MOST, Packets
+from agent.bus.socketcan.reduction import Reduction
+from agent.bus.socketcan.sockets import filters, raw_socket
+from agent.bus.socketcan.stamps import Stamps
+from agent.plan.listening import Listening
+
+log = logging.getLogger(__name__)
+
+SILENT_MS = 30_000
+_FIRST_DELAY_MS = 500
+_LONGEST_DELAY_MS = 5_000
+_MOST_CALLS = 64
+"""Of one bus in one turn, so that the other buses have theirs."""
+CLASSIC_BYTES = 16
+FD_BYTES = 72
+
+
+def socket_bus(listening: Listening, channel: str, losses: Losses, stamps: Stamps, *, fd: bool) -> SocketBus:
+    """A bus with all that the plan wants of it; `fd`: hear CAN FD frames too."""
+
+    def open_socket() -> socket.socket:
+        return raw_socket(channel, filters(listening), fd=fd)
+
+    return SocketBus(listening, channel, open_socket, losses, stamps, fd=fd)
+
+
+class SocketBus:
+    """`open_socket` gives the bus's socket, ready to be read, or raises OSError. Nothing is opened before `open`."""
+
+    def __init__(
+        self,
+        listening: Listening,
+        channel: str,
+        open_socket: Callable[[], socket.socket],
+        losses: Losses,
+        stamps: Stamps,
+        *,
+        fd: bool = False,
+        every: bool = False,
+    ) -> None:
+        self.bus = listening.bus
+        self._channel = channel
+        self._open_socket = open_socket
+        self._losses = losses
+        self._stamps = stamps
+        self._size = FD_BYTES if fd else CLASSIC_BYTES
+        self._packets = Packets(self._size)
+        self._reduction = Reduction(
+            listening, losses, ErrorFrames(listening.bus, losses, lambda: stamps.now_ms), every=every
+        )
+        self._socket: socket.socket | None = None
+        self._failed = False
+        self._retry_at_ms = 0
+        self._delay_ms = _FIRST_DELAY_MS
+        self._last_ms = 0
+        """Time of the last frame."""
+        self._heard_ms: int | None = None
+        """When the bus was last heard, or began to be listened to."""
+        self._silent = False
+        self._drops = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._socket is not None
+
+    @property
+    def descriptor(self) -> int | None:
+        return None if self._socket is None else self._socket.fileno()
+
+    def try_to_open(self) -> bool:
+        """Whether there is a new socket now. Costs nothing while it is not yet time to try again."""
+        now_ms = self._stamps.now_ms
+        if self._socket is not None or now_ms < self._retry_at_ms:
+            return False
+        try:
+            self._socket = self._open_socket()
+        except OSError as failure:
+            self._fail(failure)
+            self._retry_at_ms = now_ms + self._delay_ms
+            self._delay_ms = min(2 * self._delay_ms, _LONGEST_DELAY_MS)
+            return False
+        self._delay_ms = _FIRST_DELAY_MS
+        self._drops = 0
+        if self._failed:
+            self._recover("is there again")
+        return True
+
+    def read(self) -> list[Frame]:
+        """What has come since the last time; does not wait. `Stamps.begin` has been called."""
+        frames: list[Frame] = []
+        if self._socket is None:
+            return frames
+        descriptor, packets = self._socket.fileno(), self._packets
+        count = MOST
+        try:
+            for _ in range(_MOST_CALLS):
+                count = packets.receive(descriptor)
+                if count:
+                    frames += self._taken(packets, count)
+                if count < MOST:
+                    break
+        except OSError as failure:
+            self._fail(failure)
+            if failure.errno != errno.ENETDOWN:
+                self._shut()
+        self._listen(heard=bool(frames))
+        return frames
+
+    def close(self) -> None:
+        self._shut()
+
+    def _taken(self, packets: Packets, count: int) -> list[Frame]:
+        if self._failed:
+            self._recover("is up again")
+        if packets.timed(count):
+            time_of = self._stamps.times(packets.times, count, self._last_ms)
+        else:
+            time_of = self._stamps.now_for_all(self._last_ms)
+        self._last_ms = time_of(count - 1)
+        drops = packets.drops(count)
+        if drops is not None:
+            self._losses.overrun += (drops - self._drops) & 0xFFFF_FFFF
+            self._drops = drops
+        return self._reduction.frames(packets, count, self._size, time_of)
+
+    def _listen(self, *, heard: bool) -> None:
+        now_ms = self._stamps.now_ms
+        if heard or self._heard_ms is None:
+            self._heard_ms = now_ms
+            if heard and self._silent:
+                self._silent = False
+                self._losses.silent -= 1
+                log.info("bus %s: %s speaks again", self.bus, self._channel)
+        elif not self._silent and now_ms - self._heard_ms > SILENT_MS:
+            self._silent = True
+            self._losses.silent += 1
+            seconds = SILENT_MS // 1000
+            log.warning("bus %s: %s is silent: nothing that is wanted for %d s", self.bus, self._channel, seconds)
+
+    def _fail(self, failure: OSError) -> None:
+        if not self._failed:
+            self._failed = True
+            log.warning("bus %s: %s: %s", self.bus, self._channel, failure.strerror or failure)
+
+    def _recover(self, how: str) -> None:
+        self._failed = False
+        self._losses.recovered += 1
+        log.info("bus %s: %s %s", self.bus, self._channel, how)
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None

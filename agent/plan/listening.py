@@ -1,0 +1,88 @@
+"""What the plan wants to hear of a bus: which frames, which of them one by one, and of the others how often.
+
+Most messages are merely sampled: of their frames only the newest counts when a sample is due. So whoever reads a bus
+may leave out those that no sample can see. Samples are due at multiples of `step_ms` only. *Each* frame is wanted of
+messages that are looked at when they come (`PlannedMessage.eager`), of the members of a group that follows a signal
+(they are sampled whenever that comes), and of what tells what the vehicle is doing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import gcd
+
+from agent.plan.plan import SILENCE_MS, Plan, PlannedMessage
+from contract.profile.profile import Profile
+
+TICK_MS = 1000
+"""On-change signals are looked at this often without a frame, and batches may end."""
+
+_CHARGING = "energies.Electric.charging.status"
+
+Ident = tuple[int, bool]
+"""Id and whether it has 29 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A message of which the newest frame is enough."""
+
+    bits: int
+    """The bits of its wanted signals: bit `8 * byte + n` for bit n of a byte."""
+    length: int
+    """Bytes of the payload that hold them."""
+    interval_ms: int
+    """How often it is sampled."""
+    fd: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What is wanted of one bus."""
+
+    bus: str
+    each: frozenset[Ident]
+    sampled: dict[Ident, Sampled]
+    step_ms: int
+    """Between two multiples of this, both on the boot's clock, no sample is due."""
+
+    def wanted(self, ident: Ident) -> bool:
+        return ident in self.each or ident in self.sampled
+
+
+def listening(plan: Plan, bus: str, watched: Iterable[Ident] = ()) -> Listening:
+    """What the plan wants of `bus`. `watched` are more ids of which each frame is wanted (answers to questions)."""
+    intervals = {number: group.interval_ms for group in plan.groups for number in group.signals}
+    followers = {number for group in plan.groups if group.follows is not None for number in group.signals}
+    telling = _state_names(plan.profile)
+    each = set(watched)
+    sampled: dict[Ident, Sampled] = {}
+    for message in plan.messages:
+        if message.bus != bus:
+            continue
+        idents = {(number, extended) for _, number, extended in message.keys}
+        names = {plan.signals[number].name for number in message.signals}
+        if message.eager or not followers.isdisjoint(message.signals) or not telling.isdisjoint(names):
+            each |= idents
+        else:
+            sampled |= dict.fromkeys(idents - each, _sampled(plan, message, intervals))
+    steps = [*intervals.values(), *plan.cadences_ms.values(), TICK_MS]
+    return Listening(bus, frozenset(each), sampled, gcd(*steps))
+
+
+def _sampled(plan: Plan, message: PlannedMessage, intervals: dict[int, int]) -> Sampled:
+    bits = 0
+    for number in message.signals:
+        bits |= plan.signals[number].layout.bits
+    often = [intervals[number] for number in message.signals if number in intervals]
+    return Sampled(bits, (bits.bit_length() + 7) // 8, min(often, default=SILENCE_MS), message.needed_bytes > 8)
+
+
+def _state_names(profile: Profile) -> set[str]:
+    """The signals that tell what the vehicle is doing (`agent.plan.state`)."""
+    data = [_CHARGING] if profile.trip is None else [profile.trip.datum, _CHARGING]
+    names = set() if profile.state.charging is None else set(profile.state.charging.names)
+    for mapping in (profile.data[key] for key in data if key in profile.data):
+        names |= set(mapping.expression.names) if mapping.expression is not None else {mapping.source or ""}
+    return names
