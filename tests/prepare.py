@@ -16,6 +16,7 @@ NEEDED = {
     "mosquitto": "mosquitto",
     "curl": "curl",
     "openssl": "openssl",
+    "gpsd": "gpsd",
     "user-mode-linux": "linux.uml",
     "can-utils": "candump",
     "iproute2": "ip",

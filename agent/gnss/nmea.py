@@ -112,6 +112,11 @@ class Assembler:
         self.damaged_in_a_row = 0
         """Lines since the last one that was an NMEA sentence."""
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is an instant that has not ended."""
+        return self._instant is not None
+
     def sentence(self, line: str, at_ms: int | None = None) -> Iterator[tuple[Instant, int | None]]:
         """Takes one line; yields the instant that it ends, if it does, with its UTC (Unix ms) where that is known.
 

@@ -24,6 +24,7 @@ from agent.gnss.nmea import Assembler, Instant
 log = logging.getLogger(__name__)
 
 _PAUSE_S = 0.05
+_GATHER_S = 0.03
 _LONGEST_LINE = 1024
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
@@ -66,9 +67,14 @@ class Receiver:
         deadline_ms = self._monotonic_ms() + round(wait_s * 1000)
         try:
             while True:
-                data: bytes = port.read(max(1, port.in_waiting))
+                left_s = max(0, deadline_ms - self._monotonic_ms()) / 1000
+                port.timeout = _PAUSE_S if self._assembler.begun else left_s
+                data: bytes = port.read(1)
+                at_ms = self._monotonic_ms()
                 if data:
-                    fixes += self._take(data)
+                    # What comes at some hundred bytes a second is not worth waking up for each of them.
+                    self._sleep(_GATHER_S)
+                    fixes += self._take(data + port.read(port.in_waiting), at_ms)
                 else:
                     fixes += self._fixes(self._assembler.flush())
                 if fixes or self._monotonic_ms() >= deadline_ms:
@@ -88,12 +94,11 @@ class Receiver:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _take(self, data: bytes) -> list[Fix]:
+    def _take(self, data: bytes, at_ms: int) -> list[Fix]:
         *whole, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > _LONGEST_LINE:  # Not a receiver, or the wrong baud rate.
             whole.append(self._rest)
             self._rest = b""
-        at_ms = self._monotonic_ms()
         fixes: list[Fix] = []
         for line in whole:
             text = line.decode("ascii", "replace").strip()
