@@ -1,8 +1,7 @@
 """From frames to the journal: samples become batches, batches become numbered uploads.
 
 The collector adds what the sampler cannot know: who the vehicle is, the upload's number, what the sources could not
-read, and which uploads were lost on the way out. The ledger of an upload names every stretch of this boot that was
-evicted so far whenever there is a new one: an earlier upload that named it may have been evicted itself.
+read, and which uploads were lost on the way out: the journal knows which of those the cloud has not been told of yet.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from agent.journal.numbering import Numbering
 from agent.journal.segments import Key, Priority
 from agent.sampling.batch import Batch
 from contract.manifest import Manifest, manifest_id
-from contract.upload import MAXIMUM_EVICTED, Anchor, Count, Evicted, Reason, Upload, encode_upload
+from contract.upload import Anchor, Count, Evicted, Reason, Upload, encode_upload
 from contract.wire import WireError
 
 log = logging.getLogger(__name__)
@@ -67,10 +66,6 @@ class Collector:
         self._anchor = anchor
         self._calendar = Calendar() if calendar is None else calendar
         self._added = added
-        self._evicted: list[Evicted] = []
-        """Named by an upload already."""
-        self._lost: list[Evicted] = []
-        """Not named yet."""
 
     @property
     def anchor(self) -> Anchor | None:
@@ -99,7 +94,7 @@ class Collector:
                 payload = encode_upload(upload, self._manifest)
             except WireError as error:
                 log.error("upload %d cannot be encoded and is lost: %s", upload.sequence, error)
-                self._lost.append(Evicted(upload.sequence, upload.sequence, error.reason.value))
+                self._journal.lose(Key(upload.boot, upload.sequence), error.reason.value)
                 continue
             self._journal.append(Key(upload.boot, upload.sequence), payload, _PRIORITIES[batch.reason])
             self.uploads += 1
@@ -107,16 +102,17 @@ class Collector:
             self._added()
 
     def _upload(self, batch: Batch) -> Upload:
+        key = Key(self._numbering.boot, self._numbering.next())
         return Upload(
-            boot=self._numbering.boot,
-            sequence=self._numbering.next(),
+            boot=key.boot,
+            sequence=key.sequence,
             vin=self._vin,
             manifest=self._manifest_id,
             reason=batch.reason,
             start_ms=batch.start_ms,
             end_ms=batch.end_ms,
             anchor=self._dated(batch.anchor),
-            ledger=replace(batch.ledger, counts=self._counts(batch.ledger.counts), evicted=self._newly_evicted()),
+            ledger=replace(batch.ledger, counts=self._counts(batch.ledger.counts), evicted=self._evicted(key)),
             grids=batch.grids,
             changes=batch.changes,
             events=batch.events,
@@ -142,27 +138,12 @@ class Collector:
         since, self._lost_at_sources = lost - self._lost_at_sources, lost
         return counts | {what: counts.get(what, 0) + count for what, count in since.items()}
 
-    def _newly_evicted(self) -> tuple[Evicted, ...]:
-        """All evicted stretches of this boot if there is a new one, else none."""
-        for boot, first, last, reason in self._journal.take_evicted():
-            if boot == self._numbering.boot:
-                self._lost.append(Evicted(first, last, reason))
-        if not self._lost:
-            return ()
-        self._evicted = merged([*self._evicted, *self._lost])
-        self._lost.clear()
-        return tuple(self._evicted[-MAXIMUM_EVICTED:])
-
-
-def merged(evicted: Iterable[Evicted]) -> list[Evicted]:
-    """Stretches in order, neighbours with one reason put together."""
-    found: list[Evicted] = []
-    for each in sorted(evicted, key=lambda stretch: stretch.first):
-        if found and found[-1].last + 1 == each.first and found[-1].reason == each.reason:
-            found[-1] = replace(found[-1], last=each.last)
-        else:
-            found.append(each)
-    return found
+    def _evicted(self, by: Key) -> tuple[Evicted, ...]:
+        """What upload `by` names: uploads of this boot and of earlier ones, whose last uploads had no room for it."""
+        return tuple(
+            Evicted(first, last, reason, None if boot == by.boot else boot)
+            for boot, first, last, reason in self._journal.take_evicted(by)
+        )
 
 
 _PRIORITIES = {Reason.EVENT: Priority.EVENT, Reason.SLEEP: Priority.STATE, Reason.CADENCE: Priority.HISTORY}

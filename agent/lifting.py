@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from agent.journal.inventory import JOURNAL, MANIFESTS
 from agent.journal.journal import Journal
 from agent.journal.manifests import Manifests
+from agent.journal.thinning import thinned_payload
 from agent.settings.agent import Settings
 from agent.uplink.bridge_time import BridgeTime
 from agent.uplink.uplink import Uplink
@@ -91,7 +93,8 @@ def lifting(
     """`live` when there is a now, which goes first after an outage; `bridge_time` is told what leaves and which
     receipts come.
 
-    Raises JournalError, CredentialsError, or OSError when the state folder cannot be written."""
+    Raises JournalError and CredentialsError. A state folder that cannot be written is logged, and memory used instead.
+    """
     folder = state_of(vin, settings)
     manifests = Manifests(folder / MANIFESTS)
     manifests.put(encode_manifest(manifest))
@@ -102,11 +105,18 @@ def lifting(
             time.monotonic,
             max_bytes=limits.max_bytes,
             segment_bytes=limits.segment_bytes,
+            memory_bytes=limits.memory_bytes,
+            disk_share=limits.max_disk_share,
+            reserve_bytes=limits.reserve_bytes,
             flush_every_s=limits.flush_every / 1000,
+            hold_s=limits.hold / 1000,
+            wear_bytes_per_day=limits.wear_bytes_per_day,
             newest_first=live,
+            thinner=lambda payload: thinned_payload(payload, manifests.get),
         ) as journal,
         Uplink(vin, settings.uplink, journal, manifests, time.monotonic, bridge_time) as uplink,
     ):
+        threading.Thread(target=journal.thin_ahead, name="thinning", daemon=True).start()
         if journal.depth:
             log.info("%d uploads from earlier are pending", journal.depth)
         yield Lifting(journal, manifests, uplink)

@@ -37,6 +37,10 @@ def journal_health(journal: Journal, most_bytes: int) -> JournalHealth:
         most_bytes=most_bytes,
         refused_writes=journal.refused_writes,
         damaged=len(journal.damage),
+        by_priority={priority.name.lower(): count for priority, count in journal.by_priority.items()},
+        evicted=journal.evicted,
+        thinned=journal.thinned_samples,
+        written_bytes=journal.wear.written_bytes,
     )
 
 

@@ -2,82 +2,61 @@
 
 A folder of segments (`agent.journal.segments` says how the bytes lie) and the newest uploads in memory.
 
-* `append` takes an upload into memory. It is written at the next flush, `flush_every_s` later, or at once when it is
-  an event or a state; a flush is one write and one fdatasync. What was flushed survives a kill and a power cut. What is
-  receipted before its flush is never written at all: while the uplink works, the disk rests.
+* `append` takes an upload into memory. Events and states are written at once, history `flush_every_s` later; while
+  receipts come in time it is held for `hold_s` instead. A flush is one write and one fdatasync. What was flushed
+  survives a kill and a power cut. What is receipted before its flush is never written at all: while the uplink works,
+  the disk rests. When the day's wear is spent (`agent.journal.wear`), history waits until a segment is full.
 * Acknowledged is deleted: a segment is unlinked once every record in it is acknowledged. Acknowledgements themselves
   are not stored, so after a crash those segments that still held something pending come back whole. When receipts come
   in order, that is one segment. The bridge ignores what it already holds.
-* Records on disk and in memory together never exceed `max_bytes`. When full, the oldest segment goes first, and each
-  upload so lost is named by `take_evicted` for the ledger of a coming upload.
-* Opening reads every segment. Damage costs what it hit and is listed in `damage`; the segments of earlier starts are
-  never written to again. Opening never fails because of what a file contains.
-* A disk that refuses writes (full, worn out) costs nothing while memory lasts, `segment_bytes * 2` of it; then the
-  oldest uploads in memory are evicted. Refusals are logged and counted in `refused_writes`.
+* Records on disk and in memory together never exceed `max_bytes`, nor those on disk their share of it; a reserve stays
+  free for others. While one segment is rewritten, its new copy stands beside it.
+* When full, history is thinned (`agent.journal.thinning`): the least thinned segment first, of those the oldest, so
+  that a longer outage is told more coarsely from end to end. Only when all is thinned as far as it goes are uploads
+  evicted: history, then states, then events, always the oldest first. Each is named (`agent.journal.evictions`).
+* Opening reads every segment. Damage costs what it hit and is listed in `damage`. Opening never fails because of what a
+  file contains, or because the disk is read-only or absent: then the journal works from memory, `memory_bytes` of it,
+  says so in `trouble`, and writes as soon as the disk takes writes again.
 
 One process at a time holds a journal (`lock`). All methods may be called from any thread.
 """
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import logging
-import os
 import threading
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from agent.journal.durable import append_durably, replace_durably
+from agent.journal.evictions import Eviction, Evictions
+from agent.journal.folder import Damage, Folder, HeldError, Rewritten
 from agent.journal.pending import Entry, Pending, Segment
-from agent.journal.segments import (
-    HEAD_BYTES,
-    Contents,
-    Key,
-    Priority,
-    Record,
-    Skipped,
-    encode_record,
-    read_record,
-    read_segment,
-    segment_files,
-    segment_number,
-    segment_path,
-)
+from agent.journal.segments import HEAD_BYTES, Key, Priority
+from agent.journal.thinning import MOST
+from agent.journal.wear import Wear
 from contract.receipt import Receipt
 
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 64 << 20
 SEGMENT_BYTES = 256 << 10
+MEMORY_BYTES = 2 << 20
 FLUSH_EVERY_S = 10.0
 FULL = "the journal was full"
 DAMAGED = "the journal was damaged"
 REFUSED = "the disk refused writes"
+_CROWDED = 7 / 8
+"""Thinning ahead begins at this part of the limit."""
+
+Thinner = Callable[[bytes], tuple[bytes, int] | None]
+"""A payload with less in it, and how many samples that cost; None when there is nothing to gain."""
 
 
 class JournalError(Exception):
     """The journal cannot be used; the text says what to do."""
-
-
-class Damage(NamedTuple):
-    file: Path
-    offset: int
-    size: int
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.size} bytes lost at offset {self.offset}: {self.what}"
-
-
-class Eviction(NamedTuple):
-    """Uploads of one boot that were deleted before a receipt came: first to last, both included."""
-
-    boot: bytes
-    first: int
-    last: int
-    reason: str
 
 
 class Stored(NamedTuple):
@@ -90,42 +69,56 @@ class Journal:
 
     def __init__(
         self,
-        folder: Path,
+        path: Path,
         clock: Callable[[], float],
         *,
         max_bytes: int = MAX_BYTES,
         segment_bytes: int = SEGMENT_BYTES,
+        memory_bytes: int = MEMORY_BYTES,
+        disk_share: float = 1.0,
+        reserve_bytes: int = 0,
         flush_every_s: float = FLUSH_EVERY_S,
+        hold_s: float = 0.0,
+        wear_bytes_per_day: int | None = None,
         newest_first: bool = False,
+        thinner: Thinner | None = None,
     ) -> None:
         """`newest_first` after an outage, as a live vehicle should: `agent.journal.pending` has the order.
 
-        Raises JournalError when the folder cannot be used or another process holds it."""
-        self.folder = folder
-        self.damage: list[Damage] = []
-        self.refused_writes = 0
-        self.newer = 0
-        """Uploads on disk that a newer version of canlift has written. They are left alone."""
+        `hold_s` holds only where it is more than `flush_every_s`. Raises JournalError when another process holds the
+        folder.
+        """
+        self.path = path
+        self.thinned_samples = 0
+        """Left out since the start."""
+        self.wear = Wear(clock, wear_bytes_per_day)
         self._clock = clock
         self._newest_first = newest_first
         self._max_bytes = max_bytes
         # Four segments at least, so that evicting one leaves most of what there is.
         self._segment_bytes = min(segment_bytes, max_bytes // 4)
+        self._memory_limit = min(max_bytes, max(memory_bytes, self._segment_bytes))
         self._flush_every_s = flush_every_s
+        self._hold_s = max(hold_s, flush_every_s)
+        self._in_time = False
+        """Whether receipts come before their uploads are written."""
+        self._thinner = thinner
         self._changed = threading.Condition(threading.RLock())
         self._pending = Pending()
-        self._segments: list[Segment] = []
-        self._active: Segment | None = None
+        self._folder = Folder(path, self._segment_bytes, reserve_bytes, disk_share, self.wear)
         self._memory: dict[Key, Entry] = {}
         self._memory_bytes = 0
         self._memory_since: float | None = None
-        self._evicted: list[Eviction] = []
+        self._evictions = Evictions()
+        self._closed = False
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = _lock(folder)
-            self._open()
-        except OSError as error:
-            raise JournalError(f"{folder}: the journal cannot be opened: {error.strerror}") from error
+            self._open_folder()
+        except HeldError as held:
+            raise JournalError(
+                f"{held}: another agent uses this journal; stop it or choose another state folder"
+            ) from held
+        if not self._folder.held:
+            log.error("%s: cannot be used: %s; uploads are kept in memory only", path, self._folder.trouble)
 
     def __enter__(self) -> Self:
         return self
@@ -143,9 +136,38 @@ class Journal:
         return self._pending.count
 
     @property
+    def by_priority(self) -> dict[Priority, int]:
+        """Uploads pending."""
+        with self._changed:
+            return self._pending.by_priority()
+
+    @property
     def size_bytes(self) -> int:
         """Bytes on disk and in memory."""
-        return sum(segment.size for segment in self._segments) + self._memory_bytes
+        return self._folder.size_bytes + self._memory_bytes
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be written at present; None when it can."""
+        return self._folder.trouble
+
+    @property
+    def refused_writes(self) -> int:
+        return self._folder.refused
+
+    @property
+    def damage(self) -> list[Damage]:
+        return self._folder.damage
+
+    @property
+    def newer(self) -> int:
+        """Uploads on disk that a newer version of canlift has written. They are left alone."""
+        return self._folder.newer
+
+    @property
+    def evicted(self) -> int:
+        """Uploads evicted since the start."""
+        return self._evictions.count
 
     def __contains__(self, key: Key) -> bool:
         with self._changed:
@@ -202,7 +224,7 @@ class Journal:
                 return
             entry = Entry(priority, len(payload), HEAD_BYTES + len(payload), payload)
             if entry.size > self._max_bytes:
-                self._note_evicted(key, "larger than the journal may be")
+                self._evictions.note(key, "larger than the journal may be")
                 return
             self._make_room(entry.size)
             self._pending.add(key, entry)
@@ -217,180 +239,204 @@ class Journal:
     def tick(self) -> None:
         """Flushes when a flush is due. Call it once a second or so."""
         with self._changed:
-            if self._memory_since is not None and self._clock() - self._memory_since >= self._flush_every_s:
+            if self._memory_since is None:
+                return
+            patience_s = self._hold_s if self._in_time else self._flush_every_s
+            if self._clock() - self._memory_since >= patience_s and not self.wear.spent:
+                self._in_time = False
                 self.flush()
 
     def flush(self) -> bool:
         """Writes what is in memory, durably. False when the disk refused: it stays in memory until the next flush."""
         with self._changed:
-            if not self._memory:
-                return True
-            self._memory_since = self._clock()
+            before = self._folder.trouble
             try:
-                self._write()
-            except OSError as error:
-                self.refused_writes += 1
-                kept = len(self._memory)
-                log.error("%s: cannot write: %s; %d uploads stay in memory", self.folder, error.strerror, kept)
+                if self._memory:
+                    self._memory_since = self._clock()
+                    self._open_folder()
+                    if not self._folder.held:
+                        raise OSError(errno.EROFS, self._folder.trouble)
+                    self._folder.write(self._memory)
+                    self._memory.clear()
+                    self._memory_bytes = 0
+                    self._memory_since = None
+                if not self._evictions.saved and self._folder.held:
+                    self._evictions.save(self.path)
+            except (OSError, HeldError) as error:
+                text = error.strerror if isinstance(error, OSError) else "another agent uses this journal"
+                if before is None or not self._folder.held:
+                    log.error("%s: cannot write: %s; uploads stay in memory", self.path, text)
                 return False
-            self._memory_since = None
+            if before is not None:
+                log.warning("%s: the disk takes writes again", self.path)
             return True
 
     def acknowledge(self, receipt: Receipt) -> int:
         """Deletes what a receipt covers; how many uploads that were."""
         with self._changed:
-            return self._delete(self._pending.held_by(receipt))
+            keys = self._pending.held_by(receipt)
+            self._in_time |= any(key in self._memory for key in keys)
+            self._evictions.receipted(keys)
+            return self._delete(keys)
 
     def discard(self, keys: Iterable[Key]) -> int:
         """Deletes uploads that the bridge refused, and therefore also holds; how many that were."""
         with self._changed:
             return self._delete(keys)
 
-    def rewrite(self, transform: Callable[[Key, bytes], bytes | None], reason: str) -> bool:
-        """Gives every pending upload another content; None evicts it for `reason`. False when the disk refused.
+    def lose(self, key: Key, reason: str) -> None:
+        """An upload that was given a number and will never be appended."""
+        with self._changed:
+            self._evictions.note(key, reason)
 
-        Each segment is replaced as a whole, by one without whatever else was still in it, before this returns: a power
-        cut leaves some of them with the old content and none with half of it. A segment that the disk refuses to
-        replace is deleted. Segments with uploads of a newer version are left alone.
+    def take_evicted(self, by: Key, most: int = 256) -> tuple[Eviction, ...]:
+        """What upload `by` is to name as evicted, of any boot; it is named again until `by` is receipted."""
+        with self._changed:
+            return self._evictions.take(by, most)
+
+    def thin(self) -> bool:
+        """Thins the history of one segment; False when there is none that could be. May take a second."""
+        with self._changed:
+            segment, level = self._least_thinned()
+            if self._thinner is None or segment is None or level >= MOST:
+                return False
+            held = self._records_of(segment)
+        shorter: dict[Key, tuple[bytes, int] | None] = {
+            key: self._thinner(payload)
+            for key, entry, payload in held
+            if entry.priority is Priority.HISTORY and entry.thinned == level
+        }
+        with self._changed:
+            if segment not in self._folder.segments:
+                return True  # Gone or rewritten meanwhile.
+            records = []
+            samples = 0
+            for key, entry, payload in held:
+                if entry.segment is not segment or key not in self._pending:
+                    continue
+                found = shorter.get(key)
+                if found is not None:
+                    samples += found[1]
+                    records.append(Rewritten(key, entry, found[0], level + 1))
+                else:
+                    records.append(Rewritten(key, entry, payload, MOST if key in shorter else entry.thinned))
+            if not self._replaced(segment, records):
+                return False
+            self.thinned_samples += samples
+            return True
+
+    def rewrite(self, transform: Callable[[Key, bytes], bytes | None], reason: str) -> bool:
+        """Gives each pending upload another payload, durably; None deletes it, and it is named as evicted for `reason`.
+
+        What else was still in its segment, receipted, goes from the disk too. A power cut leaves each segment wholly old or wholly new: call it again after a start. What the disk does not
+        let us rewrite is not sent any more, and named; then the answer is False, and it is on the disk still.
         """
         with self._changed:
-            gone: list[Key] = []
-            refused = self.refused_writes
-            for segment in [None, *self._segments]:
-                entries = [(key, entry) for key, entry in self._pending if entry.segment is segment]
-                contents: list[tuple[Key, Entry, bytes]] = []
-                for key, entry in entries:
-                    payload = self._payload(key, entry)
-                    changed = None if payload is None else transform(key, payload)
-                    if changed is None:
-                        gone.append(key)
-                    else:
-                        contents.append((key, entry, changed))
-                if segment is None:
-                    self._rewrite_memory(contents)
-                elif not segment.newer:
-                    gone += self._replace(segment, contents)
-            self._evict(gone, reason)
-            return self.refused_writes == refused
-
-    def take_evicted(self) -> tuple[Eviction, ...]:
-        """What was evicted since the last call, as ranges."""
-        with self._changed:
-            evicted, self._evicted = tuple(self._evicted), []
-            return evicted
+            for key, entry in list(self._memory.items()):
+                payload = transform(key, entry.payload or b"")
+                if payload is None:
+                    self._evict([key], reason)
+                else:
+                    self._set_in_memory(entry, payload)
+            last = self._folder.segments[-1] if self._folder.segments else None
+        done: set[Path] = set()
+        complete = True
+        while True:
+            with self._changed:
+                left = [each for each in self._folder.segments if each.path not in done and each.pending > 0]
+                if last is None or not left or left[0].path > last.path:
+                    return complete
+                segment = left[0]
+                done.add(segment.path)
+                complete &= self._rewrite(segment, transform, reason)
 
     def close(self) -> None:
         """Flushes and lets go of the folder."""
         with self._changed:
-            if self._lock >= 0:
+            if not self._closed:
                 self.flush()
-                os.close(self._lock)
-                self._lock = -1
+                self._folder.close()
+                self._closed = True
+                self._changed.notify_all()
+
+    def thin_ahead(self) -> None:
+        """Thins whenever the journal is nearly full, until it is closed: for a thread of its own."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._crowded())
+                if self._closed:
+                    return
+            if not self.thin():
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed, 60)
 
     # Inside
 
-    def _open(self) -> None:
-        for path in segment_files(self.folder):
-            segment = Segment(path, path.stat().st_size)
-            try:
-                contents = read_segment(path.read_bytes())
-            except OSError as error:  # A bad block: the file is lost, the others are not.
-                contents = Contents((), (Skipped(0, segment.size, f"cannot be read: {error.strerror}"),))
-            self.damage += [Damage(path, *skipped) for skipped in contents.skipped]
-            segment.newer = contents.newer
-            for record in contents.records:
-                if record.key not in self._pending:
-                    segment.pending += 1
-                    self._pending.add(record.key, _on_disk(record, segment))
-            self._segments.append(segment)
-        self._last_number = segment_number(self._segments[-1].path) if self._segments else 0
-        for damage in self.damage:
-            log.warning("%s", damage)
-        newer = [segment for segment in self._segments if segment.newer]
-        self.newer = sum(segment.newer for segment in newer)
-        if newer:
-            log.error(
-                "%s: %d uploads in %d segments were written by a newer version of canlift and are left alone: "
-                "install that version again to send them, or delete the segments to give them up: %s",
-                self.folder,
-                self.newer,
-                len(newer),
-                ", ".join(segment.path.name for segment in newer),
-            )
-        for segment in [segment for segment in self._segments if segment.pending == 0]:
-            self._unlink(segment)
+    def _open_folder(self) -> None:
+        newest = self._pending.newest
+        found = self._folder.open()
+        for key, entry in found:
+            if key not in self._pending:
+                self._pending.add(key, entry)
+            elif entry.segment is not None:
+                entry.segment.pending -= 1
+        if newest is not None:
+            self._pending.newest = newest
+        if not self._evictions.loaded and self.path.is_dir():
+            self._load_evictions()
+
+    def _load_evictions(self) -> None:
+        try:
+            damaged = self._evictions.load(self.path, (key for key, _ in self._pending))
+        except OSError as error:
+            log.error("%s: what was evicted cannot be read: %s", self.path, error.strerror)
+        else:
+            if damaged:
+                log.warning("%s: %d damaged lines of what was evicted", self.path, damaged)
 
     def _payload(self, key: Key, entry: Entry) -> bytes | None:
         """None when the record cannot be read any more."""
-        if entry.payload is not None or entry.segment is None:
-            return entry.payload
-        path = entry.segment.path
+        return entry.payload if entry.segment is None else self._folder.payload(key, entry, entry.segment)
+
+    def _set_in_memory(self, entry: Entry, payload: bytes) -> None:
+        self._memory_bytes += len(payload) - entry.payload_bytes
+        entry.payload, entry.payload_bytes, entry.size = payload, len(payload), HEAD_BYTES + len(payload)
+
+    def _records_of(self, segment: Segment) -> list[tuple[Key, Entry, bytes]]:
+        """What is pending in a segment; what cannot be read is evicted."""
+        held: list[tuple[Key, Entry, bytes]] = []
+        for key, entry in [(key, entry) for key, entry in self._pending if entry.segment is segment]:
+            payload = self._folder.payload(key, entry, segment)
+            if payload is None:
+                self._evict([key], DAMAGED)
+            else:
+                held.append((key, entry, payload))
+        return held
+
+    def _replaced(self, segment: Segment, records: list[Rewritten]) -> bool:
         try:
-            with path.open("rb") as file:
-                file.seek(entry.offset)
-                data = file.read(entry.size)
-            found = read_record(data, 0)
+            self._folder.replace(segment, records)
         except OSError as error:
-            found = f"cannot be read: {error.strerror}"
-        if isinstance(found, Record) and found.key == key:
-            return found.payload(data)
-        damage = Damage(path, entry.offset, entry.size, found if isinstance(found, str) else "another record is there")
-        self.damage.append(damage)
-        log.warning("%s", damage)
-        return None
+            log.error("%s: cannot rewrite it: %s", segment.path, error.strerror)
+            return False
+        return True
 
-    def _write(self) -> None:
-        """One write of all that is in memory to the active segment. Raises OSError; then nothing has changed."""
-        segment = self._active
-        if segment is None:
-            self._last_number += 1
-            segment = Segment(segment_path(self.folder, self._last_number))
-        try:
-            records = [
-                encode_record(key, entry.payload or b"", entry.priority, entry.thinned)
-                for key, entry in self._memory.items()
-            ]
-            append_durably(segment.path, segment.size, b"".join(records))
-        except OSError:
-            self._active = None  # Its tail is of no known state: the next flush begins a new one.
-            if segment not in self._segments:
-                segment.path.unlink(missing_ok=True)
-            raise
-        if segment not in self._segments:
-            self._segments.append(segment)
-        for entry in self._memory.values():
-            entry.segment, entry.offset, entry.payload = segment, segment.size, None
-            segment.size += entry.size
-            segment.pending += 1
-        self._memory.clear()
-        self._memory_bytes = 0
-        self._active = segment if segment.size < self._segment_bytes else None
-
-    def _rewrite_memory(self, contents: Iterable[tuple[Key, Entry, bytes]]) -> None:
-        for _, entry, payload in contents:
-            before = entry.size
-            entry.payload, entry.payload_bytes, entry.size = payload, len(payload), HEAD_BYTES + len(payload)
-            self._memory_bytes += entry.size - before
-
-    def _replace(self, segment: Segment, contents: Sequence[tuple[Key, Entry, bytes]]) -> list[Key]:
-        """Gives a segment these records and no others; the keys of those that the disk refused."""
-        if segment is self._active:
-            self._active = None
-        records = [encode_record(key, payload, entry.priority, entry.thinned) for key, entry, payload in contents]
-        try:
-            replace_durably(segment.path, b"".join(records))
-        except OSError as error:
-            self.refused_writes += 1
-            log.error("%s: cannot be replaced: %s; it is deleted", segment.path, error.strerror)
-            return [key for key, _, _ in contents]
-        segment.size = 0
-        for (_, entry, payload), record in zip(contents, records, strict=True):
-            entry.offset, entry.size, entry.payload_bytes = segment.size, len(record), len(payload)
-            segment.size += len(record)
-        return []
+    def _rewrite(self, segment: Segment, transform: Callable[[Key, bytes], bytes | None], reason: str) -> bool:
+        held = self._records_of(segment)
+        transformed = [(key, entry, transform(key, payload)) for key, entry, payload in held]
+        kept = [Rewritten(key, entry, new, entry.thinned) for key, entry, new in transformed if new is not None]
+        as_it_is = [each.payload for each in kept] == [payload for _, _, payload in held]
+        if as_it_is and segment.size == sum(entry.size for _, entry, _ in held):
+            return True
+        if segment.newer or (kept and not self._replaced(segment, kept)):
+            self._evict([key for key, _, _ in held], reason)
+            return False
+        self._evict([key for key, _, new in transformed if new is None], reason)
+        return True
 
     def _delete(self, keys: Iterable[Key]) -> int:
         deleted = 0
+        emptied = False
         for key in keys:
             entry = self._pending.pop(key)
             if entry is None:
@@ -403,56 +449,82 @@ class Journal:
                     self._memory_since = None
                 continue
             entry.segment.pending -= 1
-            if entry.segment.pending == 0:
-                self._unlink(entry.segment)
+            emptied |= entry.segment.pending == 0
+        if emptied:
+            self._folder.sweep()
         if deleted:
             self._changed.notify_all()
         return deleted
 
-    def _unlink(self, segment: Segment) -> None:
-        self._segments.remove(segment)
-        if segment.newer:
-            return
-        if segment is self._active:
-            self._active = None
-        try:
-            segment.path.unlink(missing_ok=True)
-        except OSError as error:
-            log.error("%s: cannot delete it: %s; its uploads will be sent again", segment.path, error.strerror)
-
-    def _make_room(self, size: int) -> None:
-        while self._segments and self.size_bytes + size > self._max_bytes:
-            oldest = self._segments[0]
-            self._evict([key for key, entry in self._pending if entry.segment is oldest], FULL)
-        memory_limit = min(self._max_bytes, 2 * self._segment_bytes)
-        while self._memory and self._memory_bytes + size > memory_limit:
-            if not self.flush():
-                self._evict([next(iter(self._memory))], REFUSED)
-
     def _evict(self, keys: list[Key], reason: str) -> None:
         for key in keys:
-            self._note_evicted(key, reason)
+            self._evictions.note(key, reason)
         self._delete(keys)
 
-    def _note_evicted(self, key: Key, reason: str) -> None:
-        last = self._evicted[-1] if self._evicted else None
-        if last is not None and (last.boot, last.last + 1, last.reason) == (key.boot, key.sequence, reason):
-            self._evicted[-1] = last._replace(last=key.sequence)
-        else:
-            self._evicted.append(Eviction(key.boot, key.sequence, key.sequence, reason))
-            log.warning("upload %d of boot %s is evicted: %s", key.sequence, key.boot.hex(), reason)
+    # Room
 
+    def _crowded(self) -> bool:
+        return self.size_bytes > self._folder.limit(self._max_bytes) * _CROWDED and self._least_thinned()[1] < MOST
 
-def _on_disk(record: Record, segment: Segment) -> Entry:
-    return Entry(record.priority, record.payload_bytes, record.size, None, segment, record.offset, record.thinned)
+    def _make_room(self, size: int) -> None:
+        while self.size_bytes + size > self._folder.limit(self._max_bytes):
+            if not (self.thin() or any(self._drop_oldest(priority) for priority in reversed(Priority))):
+                break
+        while self._memory and self._memory_bytes + size > self._memory_limit:
+            if not self.flush() and not self._thin_memory():
+                dearest = max(entry.priority for entry in self._memory.values())
+                self._evict([next(key for key, entry in self._memory.items() if entry.priority is dearest)], REFUSED)
 
+    def _least_thinned(self) -> tuple[Segment | None, int]:
+        """The segment to thin next, and how often its history was thinned at least."""
+        levels: dict[Segment, int] = {}
+        for _, entry in self._pending:
+            segment = entry.segment
+            if entry.priority is Priority.HISTORY and segment is not None and not segment.newer:
+                levels[segment] = min(levels.get(segment, MOST), entry.thinned)
+        if self._folder.active is not None:
+            levels.pop(self._folder.active, None)
+        found = min(levels, key=lambda segment: (levels[segment], segment.path), default=None)
+        return (None, MOST) if found is None else (found, levels[found])
 
-def _lock(folder: Path) -> int:
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        advice = "another agent uses this journal; stop it or choose another state folder"
-        raise JournalError(f"{folder}: {advice}") from error
-    return descriptor
+    def _drop_oldest(self, priority: Priority) -> bool:
+        """Evicts everything of this priority in the oldest segment that has some; False when there is none."""
+        segment = next(
+            (
+                entry.segment
+                for _, entry in self._pending
+                if entry.priority is priority and entry.segment is not None and not entry.segment.newer
+            ),
+            None,
+        )
+        if segment is None:
+            return False
+        held = self._records_of(segment)
+        dropped = [key for key, entry, _ in held if entry.priority is priority]
+        kept = [Rewritten(key, e, payload, e.thinned) for key, e, payload in held if e.priority is not priority]
+        # The file says it first: a power cut in between must not leave a loss without its name.
+        self._save_evictions([Eviction(key.boot, key.sequence, key.sequence, FULL) for key in dropped])
+        if kept and not self._replaced(segment, kept):
+            return False
+        before = self._folder.size_bytes
+        self._evict(dropped, FULL)
+        return bool(kept) or self._folder.size_bytes < before
+
+    def _save_evictions(self, also: Iterable[Eviction]) -> None:
+        try:
+            self._evictions.save(self.path, also)
+        except OSError as error:
+            log.warning("%s: what is evicted cannot be noted yet: %s", self.path, error.strerror)
+
+    def _thin_memory(self) -> bool:
+        """Thins the least thinned history in memory; False when there is none."""
+        history = [entry for entry in self._memory.values() if entry.priority is Priority.HISTORY]
+        entry = min(history, key=lambda each: each.thinned, default=None)
+        if self._thinner is None or entry is None or entry.thinned >= MOST:
+            return False
+        found = self._thinner(entry.payload or b"")
+        entry.thinned = MOST if found is None else entry.thinned + 1
+        if found is not None:
+            self._set_in_memory(entry, found[0])
+            self.thinned_samples += found[1]
+        return True

@@ -24,10 +24,20 @@ KEPT = 32
 class Manifests:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._unwritten: dict[bytes, bytes] = {}
+        """What the disk refused: kept in memory. The compile step makes it again at the next start."""
 
     def put(self, encoded: bytes) -> bytes:
-        """Keeps a manifest; its id. It counts as the newest from now on. Raises OSError when it cannot be written."""
+        """Keeps a manifest; its id. It counts as the newest from now on. A disk that refuses is logged."""
         manifest = digest(encoded)
+        try:
+            self._put(manifest, encoded)
+        except OSError as error:
+            log.error("%s: cannot be written: %s; it is kept in memory", self._path(manifest), error.strerror)
+            self._unwritten[manifest] = encoded
+        return manifest
+
+    def _put(self, manifest: bytes, encoded: bytes) -> None:
         path = self._path(manifest)
         if self.get(manifest) is None:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -40,12 +50,13 @@ class Manifests:
         else:
             os.utime(path)
         self._forget_the_oldest(path)
-        return manifest
 
     def get(self, manifest: bytes) -> bytes | None:
         """A manifest as encoded; None when it is absent or damaged."""
         if len(manifest) != DIGEST_BYTES:
             return None
+        if manifest in self._unwritten:
+            return self._unwritten[manifest]
         path = self._path(manifest)
         try:
             encoded = path.read_bytes()

@@ -76,6 +76,11 @@ class Pending:
             if entry.priority is Priority.HISTORY and entry is not newest:
                 yield key, entry
 
+    def by_priority(self) -> dict[Priority, int]:
+        """How many uploads."""
+        first = {priority: len(entries) for priority, entries in self._first.items()}
+        return {**first, Priority.HISTORY: self.count - sum(first.values())}
+
     def __contains__(self, key: Key) -> bool:
         return key.sequence in self.boots.get(key.boot, ())
 

@@ -10,11 +10,13 @@ import pytest
 
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
-from agent.collector import Collector, merged
+from agent.collector import Collector
 from agent.journal.journal import FULL, Journal
 from agent.journal.numbering import Numbering
+from agent.journal.segments import Key
 from agent.sampling.batch import Batch
 from contract.manifest import Group, Manifest, Sampling, Signal, manifest_id
+from contract.receipt import Receipt
 from contract.upload import Anchor, AnchorSource, Change, Count, Evicted, Grid, Ledger, Reason, Upload, decode_upload
 
 VIN = "VR3UPHNKSKT000001"
@@ -113,28 +115,39 @@ def test_what_the_sources_could_not_read_is_in_the_next_ledger_once(journal: Jou
     assert counts == [2, 0, 1]
 
 
-def test_evicted_uploads_are_named_in_the_ledger_of_those_that_follow(tmp_path: Path) -> None:
+def test_evicted_uploads_are_named_in_the_ledgers_of_those_that_follow(tmp_path: Path) -> None:
     with Journal(tmp_path, lambda: 0.0, max_bytes=1200, segment_bytes=300) as journal:
         collecting = collector(journal, *(batch(2000 * number) for number in range(40)))
         collecting.feed(frames(40))
         kept = uploads(journal)
         assert 0 < len(kept) < 40
-        lost_since = journal.take_evicted()  # By the newest upload itself: the next one would name it.
-        named = [upload.ledger.evicted for upload in kept if upload.ledger.evicted][-1]
-        first_kept = kept[0].sequence
-        last_named = first_kept - 1 - sum(each.last - each.first + 1 for each in lost_since)
-        assert named == (Evicted(0, last_named, FULL),)
+        lost_since = journal.take_evicted(Key(BOOT, 40))  # By the newest upload itself: the next one names it.
+        named = [stretch for upload in kept for stretch in upload.ledger.evicted]
+        stretches = [(each.first, each.last) for each in named] + [(each.first, each.last) for each in lost_since]
+        numbers = [number for first, last in stretches for number in range(first, last + 1)]
+        assert sorted(numbers) == list(range(kept[0].sequence))
+        assert {each.reason for each in named} == {FULL}
 
 
-def test_evicted_uploads_of_an_earlier_start_are_not_named_as_ours(tmp_path: Path) -> None:
+def test_what_was_evicted_of_an_earlier_start_is_named_with_its_boot_until_that_is_receipted(tmp_path: Path) -> None:
+    earlier = bytes(16)
     with Journal(tmp_path, lambda: 0.0, max_bytes=1200, segment_bytes=300) as journal:
-        collector(journal, *(batch(2000 * number) for number in range(6)), boot=bytes(16)).feed(frames(6))
-        journal.take_evicted()
-        collecting = collector(journal, *(batch(2000 * number) for number in range(5)))
-        collecting.feed(frames(5))
-        mine = [upload for upload in uploads(journal) if upload.boot == BOOT]
-        assert len(mine) == 5
-        assert all(upload.ledger.evicted == () for upload in mine)
+        collector(journal, *(batch(2000 * number) for number in range(20)), boot=earlier).feed(frames(20))
+        journal.acknowledge(Receipt(earlier, (range(20),)))
+        journal.lose(Key(earlier, 20), FULL)
+    for _ in range(2):
+        with Journal(tmp_path, lambda: 0.0) as journal:
+            collector(journal, batch(0)).feed(frames(1))
+            (upload,) = uploads(journal)
+            assert upload.ledger.evicted[-1] == Evicted(20, 20, FULL, earlier)
+        for segment in tmp_path.glob("*.segment"):
+            segment.unlink()
+    with Journal(tmp_path, lambda: 0.0) as journal:
+        collector(journal, batch(0)).feed(frames(1))
+        journal.acknowledge(Receipt(BOOT, (range(1),)))
+        journal.flush()
+        collector(journal, batch(0), boot=bytes(range(1, 17))).feed(frames(1))
+        assert [upload.ledger.evicted for upload in uploads(journal)] == [()]
 
 
 def test_an_upload_that_cannot_be_encoded_is_named_and_the_next_goes_on(journal: Journal) -> None:
@@ -154,10 +167,3 @@ def test_changes_to_absent_are_no_samples(journal: Journal) -> None:
     collecting = Collector(VIN, changing, script, Numbering(BOOT), journal)
     collecting.feed(frames(1))
     assert collecting.samples == 2
-
-
-def test_neighbouring_stretches_with_one_reason_become_one() -> None:
-    assert merged([Evicted(4, 5, "a"), Evicted(0, 1, "a"), Evicted(2, 3, "a"), Evicted(6, 6, "b")]) == [
-        Evicted(0, 5, "a"),
-        Evicted(6, 6, "b"),
-    ]

@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.journal.journal import FULL, MAX_BYTES, SEGMENT_BYTES, Eviction, Journal, JournalError, Stored
+from agent.journal.evictions import Eviction
+from agent.journal.journal import FULL, MAX_BYTES, MEMORY_BYTES, SEGMENT_BYTES, Journal, JournalError, Stored
 from agent.journal.pending import Entry, Pending
 from agent.journal.segments import HEAD_BYTES, MARKER, Key, Priority, encode_record, read_segment, segment_files
 from contract.receipt import Receipt
@@ -44,9 +45,20 @@ def payload(number: int, size: int = 20) -> bytes:
 
 
 def opened(
-    folder: Path, *, max_bytes: int = MAX_BYTES, segment_bytes: int = SEGMENT_BYTES, newest_first: bool = False
+    folder: Path,
+    *,
+    max_bytes: int = MAX_BYTES,
+    segment_bytes: int = SEGMENT_BYTES,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> Journal:
-    return Journal(folder, Clock(), max_bytes=max_bytes, segment_bytes=segment_bytes, newest_first=newest_first)
+    return Journal(folder, Clock(), max_bytes=max_bytes, segment_bytes=segment_bytes, memory_bytes=memory_bytes)
+
+
+_takers = count()
+
+
+def taken(journal: Journal) -> tuple[Eviction, ...]:
+    return journal.take_evicted(Key(bytes(16), next(_takers)))
 
 
 def fill(journal: Journal, sequences: range, boot: bytes = BOOT, size: int = 20) -> None:
@@ -193,7 +205,7 @@ def test_a_refused_upload_leaves_like_an_acknowledged_one(tmp_path: Path) -> Non
         journal.flush()
         assert journal.discard([Key(BOOT, 0), Key(BOOT, 7)]) == 1
         assert sequences(journal) == [1]
-        assert journal.take_evicted() == ()
+        assert taken(journal) == ()
 
 
 def test_a_journal_opens_with_everything_that_was_flushed_in_its_order(tmp_path: Path) -> None:
@@ -221,23 +233,33 @@ def test_two_agents_cannot_hold_one_journal(tmp_path: Path) -> None:
     opened(tmp_path).close()
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_said_and_written_as_soon_as_it_can_be(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "state").write_text("a file")
-    with pytest.raises(JournalError, match=r"state/journal: the journal cannot be opened: "):
-        opened(tmp_path / "state" / "journal")
+    with opened(tmp_path / "state" / "journal") as journal:
+        troubles = [journal.trouble]
+        assert "state/journal: cannot be used: Not a directory" in caplog.text
+        journal.append(Key(BOOT, 0), payload(0), Priority.EVENT)
+        assert sequences(journal) == [0]
+        (tmp_path / "state").unlink()
+        journal.append(Key(BOOT, 1), payload(1), Priority.EVENT)
+        assert [*troubles, journal.trouble] == ["Not a directory", None]
+    with opened(tmp_path / "state" / "journal") as journal:
+        assert sequences(journal) == [0, 1]
 
 
 def test_a_full_journal_evicts_its_oldest_uploads_and_names_them(tmp_path: Path) -> None:
     limit = 4000
     with opened(tmp_path, max_bytes=limit) as journal:
         fill(journal, range(100), size=100)
-        evicted = journal.take_evicted()
+        evicted = taken(journal)
         left = sequences(journal)
         assert left == list(range(left[0], 100))
         assert evicted == (Eviction(BOOT, 0, left[0] - 1, FULL),)
         assert limit / 2 < journal.size_bytes <= limit
         assert bytes_on_disk(tmp_path) <= limit
-        assert journal.take_evicted() == ()
+        assert taken(journal) == ()
 
 
 def test_an_upload_larger_than_the_journal_is_evicted_and_takes_nothing_with_it(tmp_path: Path) -> None:
@@ -245,7 +267,7 @@ def test_an_upload_larger_than_the_journal_is_evicted_and_takes_nothing_with_it(
         fill(journal, range(2))
         journal.append(Key(BOOT, 2), bytes(1000))
         assert sequences(journal) == [0, 1]
-        assert journal.take_evicted() == (Eviction(BOOT, 2, 2, "larger than the journal may be"),)
+        assert taken(journal) == (Eviction(BOOT, 2, 2, "larger than the journal may be"),)
 
 
 def test_a_disk_that_refuses_writes_costs_nothing_while_memory_lasts(tmp_path: Path) -> None:
@@ -264,13 +286,13 @@ def test_a_disk_that_refuses_writes_costs_nothing_while_memory_lasts(tmp_path: P
 
 
 def test_a_disk_that_never_accepts_a_write_leaves_the_newest_uploads_in_bounded_memory(tmp_path: Path) -> None:
-    with opened(tmp_path, segment_bytes=1000) as journal:
+    with opened(tmp_path, segment_bytes=1000, memory_bytes=2000) as journal:
         with largest_file(10):
             fill(journal, range(200))
             assert journal.size_bytes <= 2000
             left = sequences(journal)
             assert left == list(range(left[0], 200))
-            assert journal.take_evicted() == (Eviction(BOOT, 0, left[0] - 1, "the disk refused writes"),)
+            assert taken(journal) == (Eviction(BOOT, 0, left[0] - 1, "the disk refused writes"),)
         assert journal.flush()
 
 
@@ -342,7 +364,7 @@ def test_a_segment_that_is_damaged_while_the_agent_runs_is_named_as_evicted(tmp_
         data[HEAD_BYTES + 20 + HEAD_BYTES + 3] ^= 8
         path.write_bytes(data)
         assert sequences(journal) == [0, 2]
-        assert journal.take_evicted() == (Eviction(BOOT, 1, 1, "the journal was damaged"),)
+        assert taken(journal) == (Eviction(BOOT, 1, 1, "the journal was damaged"),)
         assert [str(path) in str(damage) for damage in journal.damage] == [True]
 
 
@@ -441,7 +463,7 @@ def test_any_sequence_of_actions_leaves_exactly_what_a_simple_model_says(
             assert all(payload(s, len(p)) == p for s, p in found.items())
             assert journal.damage == []
             pending = found
-        evicted = {s for e in journal.take_evicted() for s in range(e.first, e.last + 1)}
+        evicted = {s for e in taken(journal) for s in range(e.first, e.last + 1)}
         assert evicted <= set(pending)
         survivors = set(pending) - evicted
         assert not evicted or not survivors or max(evicted) < max(survivors)
