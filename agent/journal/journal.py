@@ -328,8 +328,9 @@ class Journal:
     def rewrite(self, transform: Callable[[Key, bytes], bytes | None], reason: str) -> bool:
         """Gives each pending upload another payload, durably; None deletes it, and it is named as evicted for `reason`.
 
-        What else was still in its segment, receipted, goes from the disk too. A power cut leaves each segment wholly old or wholly new: call it again after a start. What the disk does not
-        let us rewrite is not sent any more, and named; then the answer is False, and it is on the disk still.
+        What else was still in its segment, receipted, goes from the disk too. A power cut leaves each segment wholly
+        old or wholly new: call it again after a start. What the disk does not let us rewrite is not sent any more, and
+        named; then the answer is False, and it may be on the disk still.
         """
         with self._changed:
             for key, entry in list(self._memory.items()):
