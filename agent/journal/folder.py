@@ -260,11 +260,8 @@ def _on_disk(record: Record, segment: Segment) -> Entry:
 
 
 def _lock(folder: Path) -> int:
-    path = folder / "lock"
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # It is there, on a disk that is read-only.
+    # Open for reading only, which is enough to hold it, also on a disk that is read-only.
+    descriptor = os.open(folder / "lock", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
