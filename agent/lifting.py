@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,11 @@ from agent.journal.manifests import Manifests
 from agent.journal.thinning import thinned_payload
 from agent.settings.agent import Settings
 from agent.uplink.bridge_time import BridgeTime
+from agent.uplink.orders import Orders
 from agent.uplink.uplink import Uplink
 from contract.manifest import Manifest, encode_manifest
+
+BUDGET = "uplink-budget"
 
 log = logging.getLogger(__name__)
 
@@ -88,10 +91,16 @@ def state_of(vin: str, settings: Settings) -> Path:
 
 @contextmanager
 def lifting(
-    vin: str, settings: Settings, manifest: Manifest, *, live: bool, bridge_time: BridgeTime | None = None
+    vin: str,
+    settings: Settings,
+    manifest: Manifest,
+    *,
+    live: bool,
+    bridge_time: BridgeTime | None = None,
+    utc_ms: Callable[[], int | None] = lambda: None,
 ) -> Iterator[Lifting]:
     """`live` when there is a now, which goes first after an outage; `bridge_time` is told what leaves and which
-    receipts come.
+    receipts come; `utc_ms` is the best time that is known.
 
     Raises JournalError and CredentialsError. A state folder that cannot be written is logged, and memory used instead.
     """
@@ -114,7 +123,17 @@ def lifting(
             newest_first=live,
             thinner=lambda payload: thinned_payload(payload, manifests.get),
         ) as journal,
-        Uplink(vin, settings.uplink, journal, manifests, time.monotonic, bridge_time) as uplink,
+        Uplink(
+            vin,
+            settings.uplink,
+            journal,
+            manifests,
+            time.monotonic,
+            bridge_time,
+            utc_ms=utc_ms,
+            orders=Orders(vin, privacy=live and settings.commands.privacy),
+            budget_file=folder / BUDGET,
+        ) as uplink,
     ):
         threading.Thread(target=journal.thin_ahead, name="thinning", daemon=True).start()
         if journal.depth:

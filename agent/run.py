@@ -28,6 +28,7 @@ from agent.health.snapshot import Identity, Parts
 from agent.health.watch import Watch, summary
 from agent.journal.numbering import Numbering, boot_of_this_start
 from agent.lifting import Progress, lifting
+from agent.obeying import obey
 from agent.plan.listening import listening
 from agent.plan.plan import Plan
 from agent.sampling.sampler import Sampler
@@ -80,11 +81,16 @@ def run(
     numbering = Numbering(boot_of_this_start())
     calendar = Calendar()
     bridge_time = BridgeTime(numbering.boot, monotonic_ms, calendar.offer)
+
+    def utc_ms() -> int | None:
+        known = calendar.utc_ms(monotonic_ms())
+        return known[0] if known is not None else None
+
     sources = sources_of(settings, losses)
     box = Box(vin, settings, plan, losses, monotonic_ms)
     asking = asking_of(vin, plan.profile, settings, sources, losses, monotonic_ms)
     with (
-        lifting(vin, settings, plan.manifest, live=True, bridge_time=bridge_time) as lift,
+        lifting(vin, settings, plan.manifest, live=True, bridge_time=bridge_time, utc_ms=utc_ms) as lift,
         Gathering(
             [*sources, *box.sources, *(asking.askers if asking else ())],
             monotonic_ms,
@@ -136,6 +142,8 @@ def run(
                 if asking is not None:
                     asking.tick()
                 box.tick()
+                if obey(lift.uplink.orders, box.obey):
+                    lift.uplink.wake()
                 report(progress())
                 watch.turned(live.settled_ms, lift.uplink.alive)
                 if time.monotonic() - said_s >= _SAY_EVERY_S:

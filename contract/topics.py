@@ -3,6 +3,8 @@
 canlift/v1/<vin>/up          vehicle → bridge: uploads (`contract.upload`)
 canlift/v1/<vin>/manifest    vehicle → bridge: a manifest that the bridge asked for (`contract.manifest`)
 canlift/v1/<vin>/receipt     bridge → vehicle: what is committed, refused or missing (`contract.receipt`)
+canlift/v1/<vin>/command     bridge → vehicle: what it is to do (`contract.command`)
+canlift/v1/<vin>/command/result    vehicle → bridge: what came of it
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ PREFIX = "canlift/v1"
 UP = "up"
 MANIFEST = "manifest"
 RECEIPT = "receipt"
+COMMAND = "command"
+RESULT = "command/result"
 
 # ISO 3779: 17 characters, without I, O and Q.
 _VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")

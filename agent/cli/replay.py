@@ -24,7 +24,7 @@ from agent.profiles import find_profile, known_models
 from agent.replay import TIMEOUT_S, Ended, Outcome, Replay, replay
 from agent.settings.agent import Settings, load_settings, vin_problem
 from agent.show import ProgressDisplay
-from agent.uplink.connection import CredentialsError
+from agent.uplink.credentials import CredentialsError
 from contract.configuration import Duration
 
 FAILURES = (RecordingError, JournalError, CredentialsError, InterfaceError, UplinkEndedError)

@@ -18,7 +18,7 @@ from agent.plan.prepared import FOLDER as PLANS
 from agent.plan.prepared import prepared_plan
 from agent.run import run
 from agent.settings.agent import load_settings
-from agent.uplink.connection import CredentialsError
+from agent.uplink.credentials import CredentialsError
 
 FAILURES = (JournalError, CredentialsError, InterfaceError, UplinkEndedError, WrongVehicleError)
 

@@ -62,6 +62,8 @@ class JournalError(Exception):
 class Stored(NamedTuple):
     key: Key
     payload: bytes
+    priority: Priority = Priority.HISTORY
+    """With which it goes: the newest upload is a state, whatever it was stored as."""
 
 
 class Journal:
@@ -173,10 +175,18 @@ class Journal:
         with self._changed:
             return key in self._pending
 
-    def pending(self, count: int, *, max_bytes: int | None = None, skip: Container[Key] = ()) -> list[Stored]:
+    def pending(
+        self,
+        count: int,
+        *,
+        max_bytes: int | None = None,
+        skip: Container[Key] = (),
+        least: Priority = Priority.HISTORY,
+    ) -> list[Stored]:
         """What is to go next (`agent.journal.pending` has the order) but for those in `skip`.
 
-        At most `count` uploads, and at most `max_bytes` of payload: where the next one does not fit, the list ends.
+        At most `count` uploads of the priority `least` or a higher one, and at most `max_bytes` of payload: where the
+        next one does not fit, the list ends.
         """
         found: list[Stored] = []
         unreadable: list[Key] = []
@@ -186,6 +196,11 @@ class Journal:
                     break
                 if key in skip:
                     continue
+                priority = self._pending.goes_as(key, entry, newest_first=self._newest_first)
+                if priority > least:
+                    if self._newest_first or least is Priority.EVENT:
+                        break
+                    continue
                 if max_bytes is not None:
                     max_bytes -= entry.payload_bytes
                     if max_bytes < 0:
@@ -194,7 +209,7 @@ class Journal:
                 if payload is None:
                     unreadable.append(key)
                 else:
-                    found.append(Stored(key, payload))
+                    found.append(Stored(key, payload, priority))
             self._evict(unreadable, DAMAGED)
         return found
 

@@ -81,6 +81,12 @@ class Pending:
         first = {priority: len(entries) for priority, entries in self._first.items()}
         return {**first, Priority.HISTORY: self.count - sum(first.values())}
 
+    def goes_as(self, key: Key, entry: Entry, *, newest_first: bool) -> Priority:
+        """The priority of one that is pending, by its place in the order."""
+        if newest_first and entry.priority is Priority.HISTORY and key == self.newest:
+            return Priority.STATE
+        return entry.priority
+
     def __contains__(self, key: Key) -> bool:
         return key.sequence in self.boots.get(key.boot, ())
 

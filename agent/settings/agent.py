@@ -9,6 +9,7 @@
     [events]                   which of the profile's events are left out
     [journal] [uplink]         how much to keep, and where to send it
     [health]                   where the agent says how it is
+    [commands]                 what the cloud may ask of the vehicle
 
 Paths are relative to the file. `config/agent.toml` shows every key with its default. Each section is a module beside
 this one, with a `contradictions` of its own.
@@ -24,6 +25,7 @@ import msgspec
 
 from agent.settings.asking import AskingSettings
 from agent.settings.bus import BusSettings
+from agent.settings.commands import CommandsSettings
 from agent.settings.events import EventSettings
 from agent.settings.gnss import GnssSettings
 from agent.settings.health import HealthSettings
@@ -56,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     modem: ModemSettings | None = None
     power: PowerSettings = PowerSettings()
     privacy: PrivacySettings = PrivacySettings()
+    commands: CommandsSettings = CommandsSettings()
 
 
 def load_settings(path: Path) -> Settings:

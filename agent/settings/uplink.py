@@ -13,6 +13,8 @@ from contract.configuration import Duration, Keys
 
 _MQTT_PORT = 1883
 _MQTT_TLS_PORT = 8883
+LEAST_BUDGET_BYTES = 100_000
+"""Connections alone need some kilobytes each."""
 
 
 class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,6 +24,15 @@ class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who signed the brokers' certificates; the system's authorities when absent."""
     certificate: Path | None = None
     key: Path | None = None
+    minimum: Literal["1.2", "1.3"] = "1.3"
+    """The oldest version of TLS that is spoken."""
+
+
+class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may go over a metered line in a calendar day and month of UTC, up and down, in bytes of IP packets."""
+
+    day_bytes: int | None = None
+    month_bytes: int | None = None
 
 
 class UplinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +53,7 @@ class UplinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in_flight: int = 32
     """Uploads sent and not yet receipted."""
     in_flight_bytes: int = 1 << 20
+    budget: Budget = Budget()
 
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """Host and port of each broker."""
@@ -52,7 +64,8 @@ class UplinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """With its paths, which are relative to `folder`, absolute."""
         tls = self.tls
         if tls is not None:
-            tls = Tls(*(file and folder / file for file in (tls.ca, tls.certificate, tls.key)))
+            ca, certificate, key = (file and folder / file for file in (tls.ca, tls.certificate, tls.key))
+            tls = Tls(ca, certificate, key, tls.minimum)
         return msgspec.structs.replace(self, tls=tls, password_file=self.password_file and folder / self.password_file)
 
     def contradictions(self) -> Iterator[tuple[Keys, str]]:
@@ -71,6 +84,9 @@ class UplinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for name, value in (("in_flight", self.in_flight), ("in_flight_bytes", self.in_flight_bytes)):
             if value < 1:
                 yield (name,), f"expected 1 or more, found {value}"
+        for name, limit in (("day_bytes", self.budget.day_bytes), ("month_bytes", self.budget.month_bytes)):
+            if limit is not None and limit < LEAST_BUDGET_BYTES:
+                yield ("budget", name), f"expected {LEAST_BUDGET_BYTES} or more, found {limit}"
         # MQTT carries the keep-alive in whole seconds, 16 bits.
         if not 1000 <= self.keepalive <= 65_535_000:
             yield ("keepalive",), f"expected 1 s to 18 h, found {self.keepalive}"

@@ -6,6 +6,7 @@ callbacks only note what happened; `wait` hands that on, so that nothing of ours
 
 from __future__ import annotations
 
+import logging
 import select
 import socket
 import ssl
@@ -13,24 +14,31 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.exception import MQTTException
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.settings.uplink import Tls, UplinkSettings
+from agent.settings.uplink import UplinkSettings
+from agent.uplink import line
+from agent.uplink.credentials import dates_problem, explained, judges_dates
 from contract import topics
 from contract.receipt import MAXIMUM_BYTES
+
+log = logging.getLogger(__name__)
 
 _SESSION_S = 900
 """How long the broker is asked to keep receipts for us after the connection is gone."""
 _BROKEN_PACKET = (struct.error, ValueError, IndexError, KeyError, MQTTException)
 """What the MQTT client raises when the other side does not speak MQTT."""
 _MOST_UNACKNOWLEDGED = 65_535
+_ALIASES = {topics.UP: 1, topics.MANIFEST: 2}
+"""By what number MQTT 5 calls a topic once it has been named."""
+_HANDSHAKE = line.Traffic(up=1_400, down=2_900)
+"""About what a connection costs that TLS does not let come about."""
 _LARGEST_INCOMING = 2 * MAXIMUM_BYTES
 """Bytes of a packet that a broker of MQTT 5 may send us: a receipt and its topic are less."""
 
@@ -39,36 +47,18 @@ class ConnectionLostError(Exception):
     """There is no connection, or no more; the text says why."""
 
 
-class CredentialsError(Exception):
-    """Certificates or password cannot be used; the text says which file and why."""
-
-
 @dataclass(slots=True)
 class Happened:
     """What came from the broker."""
 
     receipts: list[bytes] = field(default_factory=list)
     """Payloads on the receipt topic."""
+    commands: list[bytes] = field(default_factory=list)
+    """Payloads on the command topic."""
     taken_over: list[int] = field(default_factory=list)
     """Publishes that the broker acknowledged."""
     not_taken: list[tuple[int, str]] = field(default_factory=list)
     """Publishes that the broker refused, and why."""
-
-
-def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Raises CredentialsError when a file is absent, unreadable or no certificate."""
-    try:
-        context = ssl.create_default_context(cafile=tls.ca)
-    except OSError as error:
-        what = f"{tls.ca}: cannot be used as certificate authority"
-        raise CredentialsError(f"{what}: {error.strerror or error}") from error
-    if tls.certificate is not None:
-        try:
-            context.load_cert_chain(tls.certificate, tls.key)
-        except OSError as error:
-            what = f"{tls.certificate} with the key {tls.key}"
-            raise CredentialsError(f"{what}: cannot be used as certificate: {error.strerror or error}") from error
-    return context
 
 
 def _session() -> Properties:
@@ -77,14 +67,6 @@ def _session() -> Properties:
     properties.SessionExpiryInterval = _SESSION_S
     properties.MaximumPacketSize = _LARGEST_INCOMING
     return properties
-
-
-def password_in(file: Path) -> str:
-    """Raises CredentialsError when the file cannot be read."""
-    try:
-        return file.read_text(encoding="utf-8").partition("\n")[0]
-    except (OSError, UnicodeDecodeError) as error:
-        raise CredentialsError(f"{file}: cannot be used as password file: {error}") from error
 
 
 class Connection:
@@ -98,14 +80,28 @@ class Connection:
         tls: ssl.SSLContext | None = None,
         password: str | None = None,
         clock: Callable[[], float] = time.monotonic,
+        utc_ms: Callable[[], int | None] = lambda: None,
+        *,
+        commands: bool = False,
     ) -> None:
-        """Opens nothing yet. `clock` gives monotonic seconds."""
+        """Opens nothing yet. `clock` gives monotonic seconds, `utc_ms` the best time known; `commands` are listened to
+        where they are wanted."""
         self.remembered = False
         """Whether the broker has kept our session, once open."""
         self.most_unacknowledged = _MOST_UNACKNOWLEDGED
         """How many publishes the broker lets us have unacknowledged, once open."""
         self.largest_packet: int | None = None
         """Bytes of a packet that the broker takes, once open; None where it does not say."""
+        self.traffic = line.Traffic()
+        """What went over the line so far, as of the last `wait`."""
+        self._tls = tls
+        self._utc_ms = utc_ms
+        self._commands = commands
+        self._failure: str | None = None
+        self._aliases = 0
+        """How many topics the broker lets us call by a number."""
+        self._named: set[str] = set()
+        """Topics that it knows by theirs."""
         self._vin = vin
         self._host, self._port = address
         self._settings = settings
@@ -129,6 +125,7 @@ class Connection:
             self._client.tls_set_context(tls)
         if settings.user is not None:
             self._client.username_pw_set(settings.user, password)
+        self._client.on_log = self._on_log
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
@@ -150,25 +147,47 @@ class Connection:
             )
         except UnicodeError as error:
             raise ConnectionLostError(f"cannot connect: {self._host!r} is no host name: {error}") from error
+        except ssl.SSLError as error:
+            self.traffic = _HANDSHAKE
+            raise ConnectionLostError(f"cannot connect: {explained(error)}") from error
         except OSError as error:
             raise ConnectionLostError(f"cannot connect: {error.strerror or error}") from error
+        connected = self._client.socket()
+        if isinstance(connected, socket.socket):
+            line.prepare(connected, self._settings.receipt_timeout / 1000)
+        if self._tls is not None and not judges_dates(self._tls) and isinstance(connected, ssl.SSLSocket):
+            problem = dates_problem(connected.getpeercert(), self._utc_ms())
+            if problem is not None:
+                raise ConnectionLostError(f"cannot connect: {problem}")
         self._await(lambda: self._connected, "CONNECT", wake)
-        self._client.subscribe(topics.topic(self._vin, topics.RECEIPT), qos=1)
+        leaves = [topics.RECEIPT, *([topics.COMMAND] if self._commands else [])]
+        self._client.subscribe([(topics.topic(self._vin, leaf), 1) for leaf in leaves])
         self._await(lambda: self._subscribed, "SUBSCRIBE", wake)
 
     def publish(self, leaf: str, payload: bytes) -> int:
         """Publishes with QoS 1. The number that `Happened` will name it by. Raises ConnectionLostError."""
+        topic, properties = topics.topic(self._vin, leaf), None
+        alias = _ALIASES.get(leaf, self._aliases + 1)
+        if alias <= self._aliases:
+            new: Callable[[int], Properties] = Properties
+            properties = new(PacketTypes.PUBLISH)
+            properties.TopicAlias = alias
+            if leaf in self._named:
+                topic = ""
+            self._named.add(leaf)
         try:
-            info = self._client.publish(topics.topic(self._vin, leaf), payload, qos=1)
+            info = self._client.publish(topic, payload, qos=1, properties=properties)
         except _BROKEN_PACKET as error:
             raise ConnectionLostError(f"cannot publish {len(payload)} bytes: {error}") from error
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            raise ConnectionLostError(self._ending)
+            raise ConnectionLostError(self._why())
         return info.mid
 
     def packet_bytes(self, leaf: str, payload: bytes) -> int:
-        """The size of a PUBLISH on the wire, of MQTT alone."""
-        rest = 2 + len(topics.topic(self._vin, leaf)) + 2 + (1 if self._is_5 else 0) + len(payload)
+        """The size of a PUBLISH on the wire, of MQTT alone, at most: a topic that the broker knows takes less."""
+        rest = (
+            2 + len(topics.topic(self._vin, leaf)) + 2 + (4 if self._aliases else 1 if self._is_5 else 0) + len(payload)
+        )
         return 1 + max(1, (rest.bit_length() + 6) // 7) + rest
 
     def wait(self, timeout_s: float, wake: socket.socket) -> Happened:
@@ -178,7 +197,7 @@ class Connection:
         """
         connected = self._client.socket()
         if connected is None:
-            raise ConnectionLostError(self._ending)
+            raise ConnectionLostError(self._why())
         buffered = isinstance(connected, ssl.SSLSocket) and connected.pending() > 0
         writing = [connected] if self._client.want_write() else []
         readable, writable, _ = select.select([connected, wake], writing, [], 0 if buffered else timeout_s)
@@ -190,10 +209,12 @@ class Connection:
             if connected in writable:
                 self._client.loop_write()
             self._client.loop_misc()
+            if isinstance(connected, socket.socket) and connected.fileno() >= 0:
+                self.traffic = line.traffic(connected)
         except _BROKEN_PACKET as error:
             raise ConnectionLostError(f"the broker does not speak MQTT: {error}") from error
-        if self._client.socket() is None and not self._happened.receipts:
-            raise ConnectionLostError(self._refusal or self._ending)
+        if self._client.socket() is None and not self._happened.receipts and not self._happened.commands:
+            raise ConnectionLostError(self._why())
         happened, self._happened = self._happened, Happened()
         return happened
 
@@ -204,6 +225,9 @@ class Connection:
         last = self._client.socket()
         if last is not None:
             last.close()
+
+    def _why(self) -> str:
+        return self._refusal or self._failure or self._ending
 
     def _await(self, reached: Callable[[], bool], what: str, wake: socket.socket) -> None:
         patience_s = self._settings.connect_timeout / 1000
@@ -232,6 +256,7 @@ class Connection:
         self.remembered = flags.session_present
         self.most_unacknowledged = getattr(properties, "ReceiveMaximum", _MOST_UNACKNOWLEDGED)
         self.largest_packet = getattr(properties, "MaximumPacketSize", None)
+        self._aliases = getattr(properties, "TopicAliasMaximum", 0)
 
     def _on_subscribe(
         self,
@@ -241,13 +266,21 @@ class Connection:
         reasons: list[ReasonCode],
         _properties: Properties | None,
     ) -> None:
-        if all(reason.is_failure for reason in reasons):
-            self._refusal = f"the broker lets us read no receipts: {', '.join(map(str, reasons))}"
-        else:
-            self._subscribed = True
+        if reasons[0].is_failure:
+            self._refusal = f"the broker lets us read no receipts: {reasons[0]}"
+            return
+        self._subscribed = True
+        if any(reason.is_failure for reason in reasons):
+            log.error("the broker lets %s read no commands: %s", self._vin, reasons[-1])
 
     def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
-        self._happened.receipts.append(bytes(message.payload))
+        # Under its own name: we have not offered to know topics by numbers.
+        kind = self._happened.commands if message.topic.endswith(topics.COMMAND) else self._happened.receipts
+        kind.append(bytes(message.payload))
+
+    def _on_log(self, _client: mqtt.Client, _userdata: object, level: int, text: str) -> None:
+        if level == LogLevel.MQTT_LOG_ERR and "socket" in text:
+            self._failure = f"the connection was lost: {explained(text)}"
 
     def _on_publish(
         self, _client: mqtt.Client, _userdata: object, mid: int, reason: ReasonCode, _properties: Properties | None

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.journal.segments import Key
+from agent.journal.segments import Key, Priority
 
 _LONGEST = 4
 """Waits grow to this many times the timeout."""
+_FOR_EVENTS = 4
+_FOR_EVENTS_BYTES = 256 << 10
+"""What may be in flight besides, for events alone: the largest upload there is fits."""
 
 
 @dataclass(slots=True)
@@ -23,6 +26,7 @@ class _Sent:
     digest: bytes
     size: int
     at_s: float
+    priority: Priority
     attempt: int = 1
     acknowledged_at_s: float | None = None
     """When the broker took it over."""
@@ -42,6 +46,7 @@ class Flight:
         self._used_bytes = 0
         self._spoken_at_s = float("-inf")
         self._acknowledged_at_s = float("-inf")
+        self._moved_at_s = float("-inf")
         self._probed_at_s = float("-inf")
         self._probes = 0
 
@@ -53,11 +58,11 @@ class Flight:
 
     # What happened
 
-    def sent(self, key: Key, digest: bytes, size: int, now_s: float) -> None:
+    def sent(self, key: Key, digest: bytes, size: int, now_s: float, priority: Priority = Priority.HISTORY) -> None:
         """An upload has left, for the first time or again."""
         before = self._sent.get(key)
         if before is None:
-            self._sent[key] = _Sent(digest, size, now_s)
+            self._sent[key] = _Sent(digest, size, now_s, priority)
             self._keys[digest] = key
             self._used_bytes += size
         else:
@@ -73,6 +78,10 @@ class Flight:
         sent = self._sent.get(key)
         if sent is not None and sent.acknowledged_at_s is None:
             sent.acknowledged_at_s = now_s
+
+    def moved(self, now_s: float) -> None:
+        """Something of what was sent got over the line."""
+        self._moved_at_s = now_s
 
     def spoken(self, now_s: float) -> None:
         """The bridge has sent a receipt, of whatever."""
@@ -119,13 +128,24 @@ class Flight:
                 self._probed_at_s = float("-inf")
                 return
 
-    def room(self, now_s: float, unacknowledged_limit: int) -> tuple[int, int | None]:
-        """How many uploads, and how many bytes of them, may be sent now. A lone upload may have any size."""
+    def priority_of(self, key: Key) -> Priority:
+        """Of one that is in flight."""
+        sent = self._sent.get(key)
+        return Priority.HISTORY if sent is None else sent.priority
+
+    def room(self, now_s: float, unacknowledged_limit: int, *, events: bool = False) -> tuple[int, int | None]:
+        """How many uploads, and how many bytes of them, may be sent now. A lone upload may have any size.
+
+        For `events` there is some more room than for others, so that these are never in their way.
+        """
         if self.silent:
             return (1, None) if self._probe_is_due(now_s) and len(self._sent) < self._count else (0, 0)
         unacknowledged = sum(sent.acknowledged_at_s is None for sent in self._sent.values())
-        count = min(self._count - len(self._sent), unacknowledged_limit - unacknowledged)
-        return (max(count, 0), max(self._size_bytes - self._used_bytes, 0)) if self._sent else (min(count, 1), None)
+        most, most_bytes = self._count, self._size_bytes
+        if events:
+            most, most_bytes = most + _FOR_EVENTS, most_bytes + _FOR_EVENTS_BYTES
+        count = min(most - len(self._sent), unacknowledged_limit - unacknowledged)
+        return (max(count, 0), max(most_bytes - self._used_bytes, 0)) if self._sent else (min(count, 1), None)
 
     def lost(self, now_s: float) -> list[Key]:
         """What the bridge has not receipted although it has spoken since."""
@@ -144,9 +164,9 @@ class Flight:
         return min(taken_over)[1] if taken_over else None
 
     def stalled(self, now_s: float, patience_s: float) -> bool:
-        """Whether the broker has taken nothing over for `patience_s` although it could have."""
+        """Whether for `patience_s` the broker has taken nothing over that it could have, and nothing moved."""
         waiting = [sent.at_s for sent in self._sent.values() if sent.acknowledged_at_s is None]
-        return bool(waiting) and now_s - max(min(waiting), self._acknowledged_at_s) >= patience_s
+        return bool(waiting) and now_s - max(min(waiting), self._acknowledged_at_s, self._moved_at_s) >= patience_s
 
     def _probe_is_due(self, now_s: float) -> bool:
         wait_s: float = self._timeout_s * min(2**self._probes, _LONGEST)

@@ -10,6 +10,9 @@ in the journal too, so a lost connection loses nothing, and memory is bounded by
   not relied upon: when the broker has forgotten us, all that was in flight is sent again at once.
 * What does not get through is put aside (`agent.uplink.aside`): what is larger than the broker says it takes, where
   the connection ends time and again, or what the bridge does not receipt although it receipts others. The rest goes on.
+* Events go before anything else, and have room of their own. Of the rest no more is on its way than the link carries in
+  a second (`agent.uplink.window`), so that an event waits for that second at most.
+* Where the line is metered, what is short goes to events and the newest state (`agent.uplink.budget`).
 * A receipt may ask for manifests: they are published, as often as asked. It may refuse uploads: they leave the journal,
   counted and logged, because the bridge has quarantined them.
 """
@@ -19,10 +22,12 @@ from __future__ import annotations
 import logging
 import random
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -34,14 +39,20 @@ from tenacity.wait import wait_random_exponential
 
 from agent.journal.journal import Journal, Stored
 from agent.journal.manifests import Manifests
-from agent.journal.segments import Key
+from agent.journal.segments import Key, Priority
 from agent.settings.uplink import UplinkSettings
 from agent.uplink.aside import Aside, What
 from agent.uplink.asked import Asked
 from agent.uplink.bridge_time import BridgeTime
-from agent.uplink.connection import Connection, ConnectionLostError, Happened, password_in, tls_context
+from agent.uplink.budget import Budget
+from agent.uplink.connection import Connection, ConnectionLostError, Happened
+from agent.uplink.credentials import WARN_DAYS, CredentialsError, Validity, password_in, tls_context, validity
 from agent.uplink.flight import Flight
+from agent.uplink.line import Traffic
+from agent.uplink.orders import Orders
+from agent.uplink.window import Window
 from contract import topics
+from contract.command import Result, encode_result
 from contract.receipt import Receipt, decode_receipt
 from contract.wire import WireError, digest
 
@@ -49,6 +60,9 @@ log = logging.getLogger(__name__)
 
 _LONGEST_WAIT_S = 1.0
 """The MQTT client wants to look at its keep-alive this often."""
+_DAY_S = 86_400.0
+_BUDGET_LOOK_S = 30.0
+"""So often it is looked whether a used-up budget has begun anew."""
 _MOST_ATTEMPTS = 4
 """After so many without a receipt, while others get theirs, an upload is put aside."""
 _REMEDY = "raise the broker's limit (mosquitto: max_packet_size, message_size_limit; rumqttd: max_payload_size)"
@@ -72,6 +86,13 @@ class Counters:
     unreadable_receipts: int = 0
     wire_bytes: int = 0
     """Of MQTT PUBLISH packets, repeats included; without TLS and TCP."""
+    bytes_up: int = 0
+    """Of IP packets, all that there is in them: TLS, what TCP repeats, connections."""
+    bytes_down: int = 0
+    failures: int = 0
+    """Connections that ended otherwise than by `stop`, and tries that none came of."""
+    events: int = 0
+    """Uploads of events sent, repeats included."""
 
 
 class Uplink:
@@ -85,8 +106,15 @@ class Uplink:
         manifests: Manifests,
         clock: Callable[[], float],
         bridge_time: BridgeTime | None = None,
+        *,
+        utc_ms: Callable[[], int | None] = lambda: None,
+        orders: Orders | None = None,
+        budget_file: Path | None = None,
     ) -> None:
-        """Raises CredentialsError when certificates or password cannot be used."""
+        """`utc_ms` is the best time that is known; in `budget_file` the budget survives restarts.
+
+        Raises CredentialsError when certificates or password cannot be used.
+        """
         self.counters = Counters()
         self._vin = vin
         self._settings = settings
@@ -96,8 +124,20 @@ class Uplink:
         self._bridge_time = bridge_time
         self._receipt_timeout_s = settings.receipt_timeout / 1000
         self._patience_s = max(settings.receipt_timeout, settings.connect_timeout) / 1000
-        self._tls = tls_context(settings.tls) if settings.tls is not None else None
-        self._password = password_in(settings.password_file) if settings.password_file is not None else None
+        self.orders = orders if orders is not None else Orders(vin)
+        self._utc_ms = utc_ms
+        self.budget = Budget(settings.budget, budget_file, clock, self._utc_ms)
+        self.certificate: Validity | None = None
+        """Of the vehicle's certificate; None where there is none."""
+        self.failure = ""
+        """Why the last connection ended or did not come about; empty while there is one."""
+        self._certificate_warned_s = float("-inf")
+        self._credentials()
+        self._window = Window(settings.in_flight_bytes)
+        self._traffic = Traffic()
+        """Of this connection, what is in the counters already."""
+        self._answers: dict[int, Result] = {}
+        """By packet number, results of commands that the broker has not taken over."""
         self._brokers = cycle(settings.addresses())
         self._flight = Flight(self._receipt_timeout_s, settings.in_flight, settings.in_flight_bytes)
         self._aside = Aside(settings.longest_backoff / 1000)
@@ -177,6 +217,9 @@ class Uplink:
         )
         jitter = random.SystemRandom()
         while not self._stopping.is_set():
+            if self.budget.allows() is None:
+                self._stopping.wait(_BUDGET_LOOK_S)
+                continue
             try:
                 retrying(self._one_connection)
             except RetryError:
@@ -185,29 +228,104 @@ class Uplink:
 
     def _one_connection(self) -> None:
         """Serves one connection until it ends; raises ConnectionLostError when it ended without having been of use."""
-        connection = Connection(self._vin, next(self._brokers), self._settings, self._tls, self._password, self._clock)
+        address = next(self._brokers)
         receipted_before = self.counters.receipted
         began_s = self._clock()
         try:
+            tls, password = self._credentials()
+        except CredentialsError as wrong:
+            self._failed(str(wrong))
+            raise ConnectionLostError(str(wrong)) from wrong
+        connection = Connection(
+            self._vin,
+            address,
+            self._settings,
+            tls,
+            password,
+            self._clock,
+            self._utc_ms,
+            commands=self.orders.wanted,
+        )
+        self._window = Window(self._settings.in_flight_bytes)
+        self._traffic = Traffic()
+        try:
             connection.open(self._woken)
             self.counters.connections += 1
+            self.failure = ""
             log.info("connected to %s", connection)
             self._forget_connection(remembered=connection.remembered)
             self._aside.largest_packet = connection.largest_packet
             self._connected = True
             while not self._stopping.is_set():
+                if self.budget.allows() is None:
+                    log.warning("the budget is used up: %d uploads wait for the next period", self._journal.depth)
+                    return
                 self._send(connection)
                 wait_s = min(_LONGEST_WAIT_S, self._receipt_timeout_s / 4)
                 self._note(connection.wait(wait_s, self._woken))
+                self._account(connection)
         except ConnectionLostError as lost:
             self._blame()
+            why = self._with_certificate(str(lost))
+            self._failed(f"{connection}: {why}")
             lasted_s = self._clock() - began_s
             if self.counters.receipted == receipted_before and lasted_s < self._settings.longest_backoff / 1000:
-                raise ConnectionLostError(f"{connection}: {lost}") from lost
-            log.warning("%s: %s; %d uploads are pending", connection, lost, self._journal.depth)
+                raise ConnectionLostError(f"{connection}: {why}") from lost
+            log.warning("%s: %s; %d uploads are pending", connection, why, self._journal.depth)
         finally:
             self._connected = False
+            self._account(connection)
             connection.close()
+            if self._stopping.is_set():
+                self.budget.keep()
+
+    def _credentials(self) -> tuple[ssl.SSLContext | None, str | None]:
+        """As the files are now. Raises CredentialsError."""
+        tls, password_file = self._settings.tls, self._settings.password_file
+        self.certificate = validity(tls.certificate) if tls is not None and tls.certificate is not None else None
+        self._warn_of_certificate()
+        return (
+            tls_context(tls) if tls is not None else None,
+            password_in(password_file) if password_file is not None else None,
+        )
+
+    def certificate_days(self) -> float | None:
+        """How long the vehicle's certificate still holds, negative when it has ended; None where nobody knows."""
+        utc_ms = self._utc_ms()
+        if self.certificate is None or utc_ms is None:
+            return None
+        return (self.certificate.ends_s - utc_ms / 1000) / _DAY_S
+
+    def _warn_of_certificate(self) -> None:
+        days = self.certificate_days()
+        if days is not None and days < WARN_DAYS and self._clock() - self._certificate_warned_s >= _DAY_S:
+            self._certificate_warned_s = self._clock()
+            log.warning("%s; replace it: it is read again at every connection", self._certificate_words())
+
+    def _certificate_words(self) -> str:
+        tls, held = self._settings.tls, self.certificate
+        return f"the vehicle's certificate {tls.certificate if tls else ''} {held.words() if held else ''}"
+
+    def _with_certificate(self, why: str) -> str:
+        """A broker that does not want an old certificate often just hangs up."""
+        days = self.certificate_days()
+        return f"{why}; {self._certificate_words()}" if days is not None and days < 0 else why
+
+    def _failed(self, why: str) -> None:
+        self.counters.failures += 1
+        self.failure = why
+
+    def _account(self, connection: Connection) -> None:
+        """Notes what went over the line."""
+        now, before = connection.traffic, self._traffic
+        up, down = max(now.up - before.up, 0), max(now.down - before.down, 0)
+        if now.arrived > before.arrived:
+            self._flight.moved(self._clock())
+        if up or down:
+            self._traffic = now
+            self.counters.bytes_up += up
+            self.counters.bytes_down += down
+            self.budget.use(up + down)
 
     def _log_failure(self, state: RetryCallState) -> None:
         failure = state.outcome.exception() if state.outcome is not None else None
@@ -215,6 +333,9 @@ class Uplink:
         log.warning("%s; next try in %.1f s; %d uploads are pending", failure, wait_s, self._journal.depth)
 
     def _forget_connection(self, *, remembered: bool) -> None:
+        for result in self._answers.values():
+            self.orders.answer(result)
+        self._answers.clear()
         self._flight.reconnected(remembered=remembered)
         self._asked.reconnected(remembered=remembered)
 
@@ -248,28 +369,55 @@ class Uplink:
         self._flight.observe(now_s)
         if self._flight.silent and not was_silent:
             log.warning("no receipt for %g s: the bridge seems absent; sending probes", self._receipt_timeout_s)
+        self._warn_of_certificate()
+        allowed = self.budget.allows()
+        self._answer(connection)
+        if allowed is None or allowed is Priority.EVENT:
+            self._send_fresh(connection, now_s, Priority.EVENT)
+            return
         self._send_manifests(connection, now_s)
         # What is new goes first, also as a probe: when nobody listens, that repeats less.
-        while fresh := self._fresh(connection, now_s):
-            for key, payload in fresh:
-                self._publish(connection, key, payload, now_s)
+        self._send_fresh(connection, now_s, Priority.EVENT)
+        self._send_fresh(connection, now_s, allowed)
         probe = self._flight.probe(now_s)
         for key in self._flight.lost(now_s) if probe is None else [probe]:
-            self._repeat(connection, key, now_s)
+            if self._flight.priority_of(key) <= allowed:
+                self._repeat(connection, key, now_s)
         room, _ = self._flight.room(now_s, connection.most_unacknowledged)
-        if room and not self._flight and not self._unacknowledged:
+        if room and not self._flight and not self._unacknowledged and allowed is Priority.HISTORY:
             self._send_alone(connection, now_s)
 
-    def _fresh(self, connection: Connection, now_s: float) -> list[Stored]:
-        """What may be sent for the first time now."""
+    def _send_fresh(self, connection: Connection, now_s: float, least: Priority) -> None:
+        while fresh := self._fresh(connection, now_s, least):
+            for stored in fresh:
+                self._publish(connection, stored.key, stored.payload, now_s, stored.priority)
+
+    def _fresh(self, connection: Connection, now_s: float, least: Priority) -> list[Stored]:
+        """What may be sent for the first time now: events at once, the rest as the window lets it."""
+        events = least is Priority.EVENT
         while True:
-            count, size = self._flight.room(now_s, connection.most_unacknowledged - self._manifests_under_way())
-            found = (
-                self._journal.pending(count, max_bytes=size, skip=_Either(self._flight, self._aside)) if count else []
-            )
+            limit = connection.most_unacknowledged - self._others_under_way()
+            count, size = self._flight.room(now_s, limit, events=events)
+            if not events and self._window.used_bytes:
+                size = min(self._window.room_bytes, self._window.room_bytes if size is None else size)
+            skip = _Either(self._flight, self._aside)
+            found = self._journal.pending(count, max_bytes=size, skip=skip, least=least) if count else []
+            if not events and not self._window.used_bytes and found:
+                found = self._within_window(found)
             fitting = [stored for stored in found if self._fits(connection, topics.UP, stored.key, stored.payload)]
             if fitting or not found:
                 return fitting
+
+    def _within_window(self, found: list[Stored]) -> list[Stored]:
+        """The first, of whatever size, and as many after it as there is room for."""
+        room, kept = self._window.room_bytes, found[:1]
+        room -= len(found[0].payload)
+        for stored in found[1:]:
+            room -= len(stored.payload)
+            if room < 0:
+                break
+            kept.append(stored)
+        return kept
 
     def _repeat(self, connection: Connection, key: Key, now_s: float) -> None:
         payload = self._journal.get(key)
@@ -281,7 +429,7 @@ class Uplink:
             self._fail(key, connection.packet_bytes(topics.UP, payload), how, alone=True)
             return
         self.counters.repeated += 1
-        self._publish(connection, key, payload, now_s)
+        self._publish(connection, key, payload, now_s, self._flight.priority_of(key))
 
     def _send_alone(self, connection: Connection, now_s: float) -> None:
         """One of those that were put aside: nothing else is pending or in flight."""
@@ -290,7 +438,7 @@ class Uplink:
                 payload = self._journal.get(what)
                 if payload is not None:
                     self.counters.repeated += 1
-                    self._publish(connection, what, payload, now_s)
+                    self._publish(connection, what, payload, now_s, Priority.HISTORY)
             else:
                 self._send_manifest(connection, what, now_s)
 
@@ -307,17 +455,31 @@ class Uplink:
     def _is_pending(self, what: What) -> bool:
         return what in self._journal if isinstance(what, Key) else self._asked.owes(what)
 
-    def _manifests_under_way(self) -> int:
-        return sum(not isinstance(what, Key) for what, _ in self._unacknowledged.values())
+    def _others_under_way(self) -> int:
+        """Manifests and results that the broker has not taken over."""
+        return len(self._answers) + sum(not isinstance(what, Key) for what, _ in self._unacknowledged.values())
 
-    def _publish(self, connection: Connection, key: Key, payload: bytes, now_s: float) -> None:
-        size = connection.packet_bytes(topics.UP, payload)
+    def _publish(self, connection: Connection, key: Key, payload: bytes, now_s: float, priority: Priority) -> None:
         if self._bridge_time is not None:
             self._bridge_time.sent(key)
-        self._last = self._unacknowledged[connection.publish(topics.UP, payload)] = key, size
-        self._flight.sent(key, digest(payload), len(payload), now_s)
+        packet, size = self._put(connection, topics.UP, payload, now_s)
+        self._last = self._unacknowledged[packet] = key, size
+        self._flight.sent(key, digest(payload), len(payload), now_s, priority)
         self.counters.published += 1
+        self.counters.events += priority is Priority.EVENT
+
+    def _put(self, connection: Connection, leaf: str, payload: bytes, now_s: float) -> tuple[int, int]:
+        """The packet's number, and its size in bytes."""
+        size, packet = connection.packet_bytes(leaf, payload), connection.publish(leaf, payload)
+        self._window.sent(packet, size, now_s)
         self.counters.wire_bytes += size
+        return packet, size
+
+    def _answer(self, connection: Connection) -> None:
+        """What came of commands."""
+        for result in self.orders.results():
+            packet, _ = self._put(connection, topics.RESULT, encode_result(result), self._clock())
+            self._answers[packet] = result
 
     def _send_manifests(self, connection: Connection, now_s: float) -> None:
         for manifest in self._asked.due(now_s):
@@ -331,17 +493,18 @@ class Uplink:
             self._asked.unknown(manifest)
             log.error("the bridge asks for the manifest %s, which is not kept here", manifest.hex())
         elif self._fits(connection, topics.MANIFEST, manifest, encoded):
-            size = connection.packet_bytes(topics.MANIFEST, encoded)
-            self._last = self._unacknowledged[connection.publish(topics.MANIFEST, encoded)] = manifest, size
+            packet, size = self._put(connection, topics.MANIFEST, encoded, now_s)
+            self._last = self._unacknowledged[packet] = manifest, size
             self._asked.sent(manifest, now_s)
             self.counters.manifests += 1
-            self.counters.wire_bytes += size
 
     # In
 
     def _note(self, happened: Happened) -> None:
         now_s = self._clock()
         for mid in happened.taken_over:
+            self._window.acknowledged(mid, now_s)
+            self._answers.pop(mid, None)
             what, _ = self._unacknowledged.pop(mid, (None, 0))
             if isinstance(what, Key):
                 self._flight.acknowledged(what, now_s)
@@ -351,9 +514,13 @@ class Uplink:
         for mid, reason in happened.not_taken:
             # Sent again like any upload that gets no receipt: a broker's refusal is a matter of its settings.
             log.error("the broker refuses what we publish: %s; is %s allowed to?", reason, self._vin)
+            self._window.acknowledged(mid, now_s)
+            self._answers.pop(mid, None)
             what, _ = self._unacknowledged.pop(mid, (None, 0))
             if isinstance(what, Key):
                 self._flight.acknowledged(what, now_s)
+        for payload in happened.commands:
+            self.orders.receive(payload)
         for payload in happened.receipts:
             try:
                 receipt = decode_receipt(payload)

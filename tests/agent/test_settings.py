@@ -16,7 +16,7 @@ from agent.settings.journal import JournalSettings
 from agent.settings.modem import ModemSettings
 from agent.settings.power import PowerSettings
 from agent.settings.privacy import PrivacySettings
-from agent.settings.uplink import UplinkSettings
+from agent.settings.uplink import Budget, UplinkSettings
 from contract.configuration import ConfigurationError
 from contract.profile.profile import load_profile
 from tests.conftest import ROOT
@@ -41,7 +41,10 @@ def test_the_lines_commented_out_in_the_example_show_every_default(tmp_path: Pat
     text = re.sub(r"^# (?=\[|[a-z_]+ = )", "", SHIPPED.read_text(), flags=re.MULTILINE)
     shown = loaded(tmp_path, text)
     assert shown.journal == Settings().journal
-    assert msgspec.structs.replace(shown.uplink, tls=None, user=None, password_file=None) == Settings().uplink
+    assert (
+        msgspec.structs.replace(shown.uplink, tls=None, budget=Budget(), user=None, password_file=None)
+        == Settings().uplink
+    )
     assert shown.state == Settings().state
     assert shown.gnss == GnssSettings(port="/dev/ttyACM0")
     assert shown.modem == ModemSettings(port="/dev/ttyUSB2", power_cycle=("/usr/local/bin/modem-power",))

@@ -54,4 +54,4 @@ def collect(
                 last_ms = batch[-1].at_ms
         collector.close(last_ms + 1, Reason.SLEEP)
         stored = kept.pending(1_000_000, max_bytes=1 << 30)
-    return Sent(vin, model, encode_manifest(plan.manifest), tuple(payload for _, payload in stored), profiles)
+    return Sent(vin, model, encode_manifest(plan.manifest), tuple(each.payload for each in stored), profiles)

@@ -48,7 +48,7 @@ def test_a_journal_of_version_1_goes_out_unchanged_and_leaves_when_it_is_receipt
         assert (tmp_path / "00000007.segment").read_bytes() == VERSION_1
         journal.append(Key(BOOT, 7), b"of today", Priority.EVENT)
     with opened(tmp_path) as journal:
-        assert journal.pending(9) == [Stored(Key(BOOT, 7), b"of today"), *OF_VERSION_1]
+        assert journal.pending(9) == [Stored(Key(BOOT, 7), b"of today", Priority.EVENT), *OF_VERSION_1]
         journal.acknowledge(Receipt(BOOT, (range(5, 8),)))
         journal.acknowledge(Receipt(bytes(16), (range(2**41),)))
         assert segment_files(tmp_path) == []

@@ -1,0 +1,54 @@
+"""The TCP connection below MQTT: what it is asked for, and what went over it.
+
+A line that is dead is noticed by what is not acknowledged (TCP_USER_TIMEOUT), not after the quarter of an hour that the
+kernel would try. Probes of an idle line (SO_KEEPALIVE) are not asked for: MQTT has its own.
+
+BBR is asked for because it goes by what arrives: loss, which is the weather of a radio link, does not slow it down as
+it does CUBIC. Where the kernel has no BBR, or does not let us, it stays as it is.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from contextlib import suppress
+from typing import NamedTuple
+
+_CONGESTION = b"bbr"
+_INFO_BYTES = 256
+# `struct tcp_info` of linux/tcp.h, since Linux 4.19.
+_RECEIVED_SEGMENTS = struct.Struct("=QQII")
+_RECEIVED_SEGMENTS_AT = 120
+_SENT = struct.Struct("=Q")
+_SENT_AT = 200
+_HEADERS = {socket.AF_INET: 20 + 32, socket.AF_INET6: 40 + 32}
+"""IP and TCP with timestamps, of each segment."""
+
+
+class Traffic(NamedTuple):
+    """Bytes of IP packets since the connection began, as the kernel counts them."""
+
+    up: int = 0
+    down: int = 0
+    arrived: int = 0
+    """Of what was sent, payload of TCP that the other side has acknowledged."""
+
+
+def prepare(line: socket.socket, dead_after_s: float) -> None:
+    """Of a connection that is up."""
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(dead_after_s * 1000))
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with suppress(OSError):
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, _CONGESTION)
+
+
+def traffic(line: socket.socket) -> Traffic:
+    """What went over it so far; repeats and acknowledgements are in it."""
+    try:
+        info = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
+        acknowledged, received, segments_out, segments_in = _RECEIVED_SEGMENTS.unpack_from(info, _RECEIVED_SEGMENTS_AT)
+        (sent,) = _SENT.unpack_from(info, _SENT_AT)
+    except (OSError, struct.error):  # Closed, or a kernel that counts less.
+        return Traffic()
+    header = _HEADERS.get(line.family, 0)
+    return Traffic(sent + segments_out * header, received + segments_in * header, acknowledged)

@@ -1,0 +1,87 @@
+"""What the cloud asks of the vehicle, between the uplink's thread and who carries it out.
+
+Commands wait here to be taken, results to be published; both are few, and bounded. Nothing of it is kept through a
+restart: a command that was not carried out comes again from the broker or from who sent it, and who carries it out
+knows the ids of those that were.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+
+from contract.command import Command, Outcome, Result, decode_command
+from contract.wire import WireError
+
+log = logging.getLogger(__name__)
+
+_MOST = 16
+
+
+class Orders:
+    """All methods may be called from any thread."""
+
+    def __init__(self, vin: str, *, privacy: bool = False) -> None:
+        """`privacy`: whether such commands are obeyed."""
+        self.wanted = privacy
+        """Whether there is any use in listening."""
+        self.received = 0
+        self.unreadable = 0
+        """Commands that were none, or for another vehicle."""
+        self.dropped = 0
+        """Commands and results that there was no room for."""
+        self._vin = vin
+        self._privacy = privacy
+        self._lock = threading.Lock()
+        self._commands: deque[Command] = deque()
+        self._results: deque[Result] = deque()
+
+    def receive(self, payload: bytes) -> None:
+        """A message on the command topic."""
+        if not payload:
+            return  # A retained command was taken back.
+        try:
+            command = decode_command(payload)
+        except WireError as wrong:
+            self.unreadable += 1
+            log.warning("a command of %d bytes cannot be read: %s", len(payload), wrong)
+            return
+        if command.vin != self._vin:
+            self.unreadable += 1
+            log.warning("a command is for %s, and came to %s", command.vin, self._vin)
+            return
+        self.received += 1
+        if not self._privacy:
+            self.answer(Result(command.id, Outcome.REFUSED, "[commands] privacy is off"))
+            return
+        with self._lock:
+            # One that comes again before it was carried out is one command.
+            if command in self._commands:
+                return
+            if len(self._commands) >= _MOST:
+                self.dropped += 1
+                return
+            self._commands.append(command)
+
+    def take(self) -> list[Command]:
+        """What is to be carried out, oldest first; each is to be answered."""
+        with self._lock:
+            taken = list(self._commands)
+            self._commands.clear()
+            return taken
+
+    def answer(self, result: Result) -> None:
+        """What came of a command. Goes out when there is a connection."""
+        with self._lock:
+            if len(self._results) >= _MOST:
+                self._results.popleft()
+                self.dropped += 1
+            self._results.append(result)
+
+    def results(self) -> list[Result]:
+        """What is to be published, oldest first; no longer here."""
+        with self._lock:
+            taken = list(self._results)
+            self._results.clear()
+            return taken
