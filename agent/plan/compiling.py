@@ -113,6 +113,7 @@ class _Compiler:
             VehicleState.PARKED: int(cadence_ms or cadence.parked),
             VehicleState.ASLEEP: int(cadence.asleep),
         }
+        self._first_ms = int(cadence.first) if cadence_ms is None else 0
         self._receiver = [signal.name for signal in RECEIVER_SIGNALS] if profile.gnss.source == "receiver" else []
 
     @property
@@ -228,6 +229,7 @@ class _Compiler:
             groups=tuple(planned_groups),
             known=self._known(messages),
             cadences_ms=self._cadences_ms,
+            first_ms=self._first_ms,
             state_of=state_of(self._profile),
             clock=self._planned_clock(numbers),
             findings={path: loaded.findings for path, loaded in self._databases.items()},

@@ -170,4 +170,6 @@ class Plan:
     privacy: PlannedPrivacy
     events: tuple[PlannedEvent, ...] = ()
     crash: PlannedCrash | None = None
+    first_ms: int = 0
+    """How soon after waking the first upload ends; 0: with the cadence."""
     silence_ms: int = SILENCE_MS

@@ -23,8 +23,9 @@ What makes a value count is said in `agent.plan.plan`. A value that does not is 
 with a change to None, and is counted (`Count.INVALID`) unless it is merely missing or stale.
 
 **Batches** end at multiples of the cadence of the vehicle's state, or at once when they are full, and each sample is
-in exactly one. Where very many frames bear one and the same time, of each signal only the last change in a full batch's
-last millisecond is kept; the others are counted (`Count.INVALID`). When no bus has said anything for `silence_ms` the
+in exactly one; the first after waking ends sooner (`Plan.first_ms`). Where very many frames bear one and the same time,
+of each signal only the last change in a full batch's last millisecond is kept; the others are counted
+(`Count.INVALID`). When no bus has said anything for `silence_ms` the
 vehicle is asleep: a last batch (`Reason.SLEEP`) ends with the last frame, and the next one begins with the next frame
 of a bus, with nothing known from before (between the two: `agent.sampling.dozing`). The last batch before a sleep, and
 the last of all, also hold the newest value of each signal that came after its last grid sample, as changes, on-change
@@ -257,6 +258,8 @@ class Sampler:
             for rows in self._rows:
                 rows.wake(at_ms)
             self._end_ms = self._next_end(at_ms)
+            if self._plan.first_ms:
+                self._end_ms = min(self._end_ms, at_ms + self._plan.first_ms)
             return index
         return len(frames)
 

@@ -38,3 +38,6 @@ class Cadence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parked: Duration = Duration(60_000)
     asleep: Span = Span(0)
     """How often a box that stays on sends what it says itself while the buses are silent."""
+    first: Span = Span(2_000)
+    """How soon after its buses wake the first upload is made, so that who waits for the vehicle sees it at once; never:
+    with the cadence."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from agent.bus.frame import Frame
@@ -98,10 +99,15 @@ def write(folder: Path, profile: str = PROFILE, database: str = DATABASE) -> Pat
 
 
 def plan(
-    folder: Path, profile: str = PROFILE, cadence_ms: int | None = None, without: Iterable[str] = BUILT_IN
+    folder: Path,
+    profile: str = PROFILE,
+    cadence_ms: int | None = None,
+    without: Iterable[str] = BUILT_IN,
+    first_ms: int = 0,
 ) -> Plan:
-    """Without the built-in events, which end batches at moments of their own."""
-    return without_events(compile_plan(write(folder, profile), cadence_ms=cadence_ms), without)
+    """Without the built-in events and an early first upload, which end batches at moments of their own."""
+    compiled = compile_plan(write(folder, profile), cadence_ms=cadence_ms)
+    return replace(without_events(compiled, without), first_ms=first_ms)
 
 
 def number(of: Plan, name: str) -> int:

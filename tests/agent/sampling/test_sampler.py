@@ -245,6 +245,15 @@ def test_frames_too_short_for_their_signals_and_of_unknown_ids_are_counted(plan:
     assert grid(plan, batches, "Motion.Speed") == {0: None, 1000: 5}
 
 
+def test_the_first_batch_after_waking_ends_soon_and_the_next_with_the_cadence(tmp_path: Path) -> None:
+    plan = model.plan(tmp_path, first_ms=2000)
+    frames = [*awake(70_000, since_ms=500), *awake(210_000, since_ms=205_250)]
+    batches = sampled(plan, frames)
+    assert [batch.end_ms for batch in batches if batch.reason is Reason.CADENCE] == [2500, 60_000, 207_250]
+    seconds = grid(plan, batches, "Motion.Speed")
+    assert len(seconds) == len(set(seconds))
+
+
 def test_silent_buses_are_asleep_and_the_batch_ends_with_the_last_frame(plan: Plan) -> None:
     frames = [*awake(3000), motion(2950, 700, level=61), *awake(205_000, since_ms=200_000)]
     first, second = sampled(plan, frames)
