@@ -72,6 +72,7 @@ class Folder:
         self._reserve_bytes = reserve_bytes
         self._disk_share = disk_share
         self._wear = wear
+        self._is_full = False
         self._lock: int | None = None
         self._read = False
         self._last_number = 0
@@ -81,14 +82,17 @@ class Folder:
         return sum(segment.size for segment in self.segments)
 
     def limit(self, max_bytes: int) -> int:
-        """How many bytes all segments may have now: no more than `max_bytes`, than their share of the disk, and than
-        leaves the reserve free."""
+        """How many bytes all segments may have: no more than `max_bytes`, nor than their share of the disk."""
         try:
             disk = os.statvfs(self.path)
         except OSError:
             return max_bytes
-        free = max(0, disk.f_bavail * disk.f_frsize - self._reserve_bytes)
-        return min(max_bytes, int(disk.f_blocks * disk.f_frsize * self._disk_share), self.size_bytes + free)
+        return min(max_bytes, int(disk.f_blocks * disk.f_frsize * self._disk_share))
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether deleting is any use: not while the disk refuses writes for another reason than being full."""
+        return self.trouble is None or self._is_full
 
     def open(self) -> list[tuple[Key, Entry]]:
         """Takes hold of the folder and reads what is in it, unless that was done; the records.
@@ -243,6 +247,7 @@ class Folder:
     def _refused(self, error: OSError) -> None:
         self.refused += 1
         self.trouble = error.strerror or str(error)
+        self._is_full = error.errno == errno.ENOSPC
 
     def _try_unlink(self, path: Path) -> bool:
         try:

@@ -487,7 +487,7 @@ class Journal:
             if not (self.thin() or any(self._drop_oldest(priority) for priority in reversed(Priority))):
                 break
         while self._memory and self._memory_bytes + size > self._memory_limit:
-            if not self.flush() and not self._thin_memory():
+            if not (self.flush() or self._thin_memory() or self._drop_oldest(Priority.HISTORY)):
                 dearest = max(entry.priority for entry in self._memory.values())
                 self._evict([next(key for key, entry in self._memory.items() if entry.priority is dearest)], REFUSED)
 
@@ -513,7 +513,7 @@ class Journal:
             ),
             None,
         )
-        if segment is None:
+        if segment is None or not self._folder.lets_go:
             return False
         held = self._records_of(segment)
         dropped = [key for key, entry, _ in held if entry.priority is priority]
