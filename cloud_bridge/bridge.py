@@ -15,10 +15,11 @@ from starlette.applications import Starlette
 
 from cloud_bridge.access.secrets import Verifier
 from cloud_bridge.api.app import create_app
+from cloud_bridge.clock import clock_ms, told_ms
 from cloud_bridge.ingest.ingest import Ingest, Receipts
 from cloud_bridge.ingest.subscription import Subscription
 from cloud_bridge.settings import Settings
-from cloud_bridge.storage import Storage, clock_ms
+from cloud_bridge.storage import Storage
 from cloud_bridge.store.port import StoreError
 from contract.configuration import ConfigurationError
 
@@ -40,9 +41,8 @@ class Bridge:
         self.storage = Storage(settings)
         try:
             self._name_missing_profiles()
-            self.subscription = Subscription(
-                settings.mqtt, Ingest(self.storage.receiving, clock_ms), self._committed, on_failure
-            )
+            ingest = Ingest(self.storage.receiving, clock_ms, lambda: told_ms(settings.clock.trusted))
+            self.subscription = Subscription(settings.mqtt, ingest, self._committed, on_failure)
             self.app = self._make_app(settings)
         except BaseException:
             self.storage.close()

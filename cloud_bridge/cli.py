@@ -15,9 +15,10 @@ from rich.logging import RichHandler
 
 from cloud_bridge import lists
 from cloud_bridge.access.secrets import hash_secret, new_secret
+from cloud_bridge.clock import clock_ms
 from cloud_bridge.ids import EXPECTED, is_id
 from cloud_bridge.settings import Database, Settings, read_settings
-from cloud_bridge.storage import Storage, clock_ms
+from cloud_bridge.storage import Storage
 from cloud_bridge.store.port import Client, Fleet, RegistryError, StoreError, Vehicle
 from contract.configuration import ConfigurationError
 from contract.topics import is_vin

@@ -4,9 +4,9 @@ What is derived for a vehicle is a function of the *set* of its stored uploads a
 which order they came, how often, and how they were cut into batches makes no difference. Two steps, each left off and
 taken up again at any point:
 
-1. *Look* at uploads not derived yet, in batches. Each is decoded with its manifest, unified, and dated by the best
-   anchor of its kernel boot (`records.timeline`); it becomes one chunk. An upload of a boot without an anchor waits; no
-   datum without a date is published. A better anchor makes the boot's uploads pending again, to be dated anew. What has
+1. *Look* at uploads not derived yet, in batches. Each is decoded with its manifest, unified, and dated by the anchors
+   of its kernel boot (`records.timeline`); it becomes one chunk. An upload of a boot without an anchor waits; no datum
+   without a date is published. Another anchor makes those uploads pending again that it dates differently. What has
    other columns than its manifest, or covers more than `LONGEST_MS`, goes to quarantine and is passed over.
 2. *Fold* the chunks in order of time into records (`records.fold`), from the newest checkpoint before whatever changed:
    normally the state of the last fold; an earlier one when chunks came late or moved. Chunks that overlap are merged.
@@ -31,11 +31,12 @@ from cloud_bridge.records.identity import record_id
 from cloud_bridge.records.messages import messages
 from cloud_bridge.records.model import Alert, Trip
 from cloud_bridge.records.rules import Rules, rules
-from cloud_bridge.records.timeline import Timeline, best
+from cloud_bridge.records.timeline import Timeline, believed, changed, thinned, timeline
 from cloud_bridge.records.trips import record
 from cloud_bridge.store.port import (
     Checkpoint,
     Chunk,
+    Dating,
     Derived,
     DerivingError,
     Extent,
@@ -156,15 +157,13 @@ class Deriver:
             self._fold(vin, known, extent, extent.dirty_from_ms)
 
     def _look(self, vin: str, known: Known, ready: list[Pending]) -> Step:
-        anchors = self._store.anchors(vin)
-        better = _better(anchors, ready)
-        anchors |= better
+        datings, timelines = self._date(vin, ready)
         chunks: list[Chunk] = []
         undecodable: list[Undecodable] = []
         undated: list[Pending] = []
         for pending in ready:
-            anchor = anchors.get(pending.kernel)
-            if anchor is None:
+            line = timelines[pending.kernel]
+            if line is None:
                 undated.append(pending)
                 continue
             manifest, unifier = self._unifier(vin, pending.manifest, known)
@@ -178,8 +177,24 @@ class Deriver:
                 text = f"it covers {days} days, at most {LONGEST_MS // DAY_MS} are taken"
                 undecodable.append(Undecodable(pending, Refusal.OUT_OF_RANGE, text))
                 continue
-            chunks.append(Chunk(pending.boot, pending.sequence, _stretch(upload, unifier, Timeline(anchor))))
-        return Step(better, chunks, undecodable, undated)
+            chunks.append(Chunk(pending.boot, pending.sequence, _stretch(upload, unifier, line)))
+        return Step(datings, chunks, undecodable, undated)
+
+    def _date(self, vin: str, ready: Iterable[Pending]) -> tuple[dict[bytes, Dating], dict[bytes, Timeline | None]]:
+        """How the kernel boots of `ready` are dated with its anchors, where that is new, and their timelines."""
+        found: defaultdict[bytes, set[Anchor]] = defaultdict(set)
+        for pending in ready:
+            found[pending.kernel].update(() if pending.anchor is None else (pending.anchor,))
+        known = self._store.anchors(vin, found.keys())
+        datings: dict[bytes, Dating] = {}
+        timelines: dict[bytes, Timeline | None] = {}
+        for kernel, new in found.items():
+            before = known.get(kernel, ())
+            anchors = thinned([*before, *new])
+            timelines[kernel] = after = timeline(anchors)
+            if anchors != before:
+                datings[kernel] = Dating(anchors, frozenset(believed(anchors)), _redated(timeline(before), after))
+        return datings, timelines
 
     def _unifier(self, vin: str, manifest_id: bytes, known: Known) -> tuple[Manifest, Unifier]:
         # Vehicles of one model and one version of the agent have one manifest: its name is its content.
@@ -253,20 +268,22 @@ def laid_out(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
         yield from lay_out(together)
 
 
-def _better(known: dict[bytes, Anchor], ready: Iterable[Pending]) -> dict[bytes, Anchor]:
-    """The anchors among `ready` that are better than the known ones, by kernel boot."""
-    better: dict[bytes, Anchor] = {}
-    for pending in ready:
-        kernel = pending.kernel
-        found = best((better.get(kernel, known.get(kernel)), pending.anchor))
-        if found is not None and found != known.get(kernel):
-            better[kernel] = found
-    return better
+def _redated(before: Timeline | None, after: Timeline | None) -> list[tuple[int, int | None]]:
+    """What is dated differently, as it was dated before."""
+    if before is None or after is None:
+        return []
+    return [
+        (before.utc_ms(start_ms), None if end_ms is None else before.utc_ms(end_ms))
+        for start_ms, end_ms in changed(before, after)
+    ]
 
 
 def _stretch(upload: Upload, unifier: Unifier, timeline: Timeline) -> Stretch:
     said = messages(unifier.unify(upload), timeline)
-    from_ms, to_ms = timeline.utc_ms(upload.start_ms), timeline.utc_ms(upload.end_ms)
+    from_ms = timeline.utc_ms(upload.start_ms)
+    # A clock that ran fast: the last milliseconds of an upload can be one.
+    last_ms = said[-1].at_ms if said else from_ms
+    to_ms = max(timeline.utc_ms(upload.end_ms), last_ms + 1)
     return Stretch(from_ms, to_ms, said, upload.reason is Reason.SLEEP)
 
 

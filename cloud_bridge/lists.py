@@ -47,6 +47,7 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
                 "evicted": intake.evicted,
                 "waitingForManifest": intake.waiting_for_manifest,
                 "waitingForTime": intake.waiting_for_time,
+                "contradictingAnchors": intake.contradicting_anchors,
                 "refusals": intake.refusals,
                 "ledger": intake.ledger,
             }

@@ -53,6 +53,11 @@ class Vehicles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Folder of vehicle profiles, one `<model>.toml` each. Models that it does not describe are those of canlift."""
 
 
+class Clock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    trusted: bool = False
+    """Tell vehicles the time although the kernel does not know its clock to be synchronised."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Relative paths in the file are relative to the file's folder."""
 
@@ -60,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     database: Database = Database()
     api: Api = Api()
     vehicles: Vehicles = Vehicles()
+    clock: Clock = Clock()
 
 
 def read_settings(path: Path) -> Settings:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from cloud_bridge.clock import clock_ms
 from cloud_bridge.derive import Deriver
 from cloud_bridge.profiles import Profiles
 from cloud_bridge.settings import Settings
@@ -13,11 +12,6 @@ from cloud_bridge.store.sqlite.reader import SqliteReader
 from cloud_bridge.store.sqlite.received import SqliteReceiving
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
 from contract import shipped
-
-
-def clock_ms() -> int:
-    """Unix milliseconds (UTC)."""
-    return time.time_ns() // 1_000_000
 
 
 class Storage:

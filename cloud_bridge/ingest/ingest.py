@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -52,9 +53,13 @@ class Receipts(NamedTuple):
 
 
 class Ingest:
-    def __init__(self, store: Receiving, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, store: Receiving, clock_ms: Callable[[], int], told_ms: Callable[[], int | None] = lambda: None
+    ) -> None:
+        """`told_ms`: the time as receipts may say it, None while our own clock is not known to be right."""
         self._store = store
         self._clock_ms = clock_ms
+        self._told_ms = told_ms
 
     def commit(self, batch: Sequence[Delivery]) -> Receipts:
         """Takes the batch in: all of it is on disk when this returns. Raises StoreError when it is not."""
@@ -62,16 +67,19 @@ class Ingest:
         for delivery in batch:
             sorted_out.take(delivery)
         committed = self._store.commit(sorted_out.uploads, sorted_out.manifests, sorted_out.refused, self._clock_ms())
+        utc_ms = self._told_ms()
         held: defaultdict[str, list[Receipt]] = defaultdict(list)
         for (vin, boot), spans in committed.held.items():
-            held[vin].append(Receipt(boot, held=tuple(range(first, last + 1) for first, last in spans)))
+            ranges = tuple(range(first, last + 1) for first, last in spans)
+            # A vehicle that writes version 1 reads no other, and that has no time.
+            held[vin].append(Receipt(boot, ranges, utc_ms=None if vin in sorted_out.older else utc_ms))
         receipts: dict[str, list[Receipt]] = {}
         for vin in held.keys() | committed.wanted.keys() | sorted_out.refusals.keys():
             refused = tuple(dict.fromkeys(sorted_out.refusals.get(vin, ())))
             wanted = tuple(committed.wanted.get(vin, ())[:ASKED])
             of_vin = held.get(vin) or [Receipt(_NO_BOOT)]
             # Refusals and wishes are the vehicle's, not a boot's: they go along with the first.
-            receipts[vin] = [Receipt(of_vin[0].boot, of_vin[0].held, refused, wanted), *of_vin[1:]]
+            receipts[vin] = [replace(of_vin[0], refused=refused, wanted=wanted), *of_vin[1:]]
         duplicates, conflicts = committed.duplicates, committed.conflicts
         new = len(sorted_out.uploads) - duplicates - conflicts
         return Receipts(receipts, new, duplicates, len(sorted_out.refused) + conflicts)
@@ -87,6 +95,8 @@ class _Batch:
     def __init__(self, store: Receiving) -> None:
         self._store = store
         self.uploads: list[Received] = []
+        self.older: set[str] = set()
+        """Vehicles that have sent an upload of version 1."""
         self.manifests: list[tuple[str, bytes, bytes]] = []
         self.refused: list[Refused] = []
         self.refusals: defaultdict[str, list[bytes]] = defaultdict(list)
@@ -105,7 +115,10 @@ class _Batch:
             return
         try:
             if leaf == UP:
-                self.uploads.append(_received(vin, delivery))
+                received, version = _received(vin, delivery)
+                self.uploads.append(received)
+                if version == 1:
+                    self.older.add(vin)
             elif leaf == MANIFEST:
                 decode_manifest(payload)
                 self.manifests.append((vin, digest(payload), payload))
@@ -125,11 +138,12 @@ def _place(topic: str) -> tuple[str | None, str]:
     return vin_of(topic), topic.rpartition("/")[2]
 
 
-def _received(vin: str, delivery: Delivery) -> Received:
+def _received(vin: str, delivery: Delivery) -> tuple[Received, int]:
+    """The upload, and the version that it is written in."""
     header = read_header(delivery.payload)
     if header.vin != vin:
         raise WireError(Refusal.VIN_MISMATCH, f"the topic names {vin}, the upload {header.vin}")
-    return Received(
+    received = Received(
         vin,
         header.boot,
         header.sequence,
@@ -139,3 +153,4 @@ def _received(vin: str, delivery: Delivery) -> Received:
         delivery.topic,
         delivery.payload,
     )
+    return received, header.version

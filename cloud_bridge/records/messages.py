@@ -28,7 +28,7 @@ _FIX: dict[Value, Literal["2D", "3D"]] = {"2D": "2D", "3D": "3D"}
 
 def messages(samples: Iterable[Sample], timeline: Timeline) -> list[Message]:
     """One message per instant, in ascending time, from samples in ascending time (as `Unifier.unify` gives them)."""
-    made = []
+    made: list[Message] = []
     for at_ms, instant in groupby(samples, key=attrgetter("at_ms")):
         utc_ms = timeline.utc_ms(at_ms)
         values: dict[str, Value] = {}
@@ -39,6 +39,10 @@ def messages(samples: Iterable[Sample], timeline: Timeline) -> list[Message]:
             else:
                 values[datum] = value
         where = _position(utc_ms, fix) if fix else None
+        if made and made[-1].at_ms == utc_ms:
+            # A clock that ran fast: two of its milliseconds are one. The later outweighs the earlier.
+            earlier = made.pop()
+            values, where = dict(sorted((earlier.values | values).items())), where or earlier.position
         if values or where is not None:
             made.append(Message(utc_ms, values, where))
     return made

@@ -9,7 +9,7 @@ API). Every method is one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
@@ -159,6 +159,8 @@ class Intake(msgspec.Struct, frozen=True):
     """(boot in hex, first, last) of what is missing."""
     waiting_for_manifest: int = 0
     waiting_for_time: int = 0
+    contradicting_anchors: int = 0
+    """Anchors that date nothing because surer ones, or more, say otherwise."""
     refusals: dict[str, int] = {}
     """How often each reason to quarantine was met."""
     ledger: dict[str, int] = {}
@@ -226,11 +228,22 @@ class Undecodable(NamedTuple):
     detail: str
 
 
+class Dating(NamedTuple):
+    """How a kernel boot is dated from now on."""
+
+    anchors: Sequence[Anchor]
+    """All that are remembered of it."""
+    believed: Collection[Anchor]
+    """Those of them that date."""
+    changed: Sequence[tuple[int, int | None]]
+    """Ranges in Unix milliseconds, ends included, None without end: chunks that touch one are dated differently now."""
+
+
 class Step(NamedTuple):
     """What looking at some pending uploads gave. Each is in one of the three."""
 
-    anchors: Mapping[bytes, Anchor]
-    """Of each kernel boot that got a better one. What was dated by an older one becomes pending again, and so does what
+    datings: Mapping[bytes, Dating]
+    """Of each kernel boot that got another anchor. What is dated differently becomes pending again, and so does what
     waited for one."""
     chunks: Sequence[Chunk]
     undecodable: Sequence[Undecodable]
@@ -295,8 +308,8 @@ class Derived(Protocol):
         ...
 
     def manifest(self, vin: str, manifest_id: bytes) -> bytes: ...
-    def anchors(self, vin: str) -> dict[bytes, Anchor]:
-        """The best known anchor by kernel boot."""
+    def anchors(self, vin: str, kernels: Collection[bytes]) -> dict[bytes, tuple[Anchor, ...]]:
+        """What is remembered of the anchors of these kernel boots; nothing of those that have none."""
         ...
 
     def put_step(self, vin: str, extent: Extent, step: Step, now_ms: int) -> Extent: ...

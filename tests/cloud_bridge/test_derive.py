@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from cloud_bridge.derive import HOUR_MS
 from cloud_bridge.records.model import Message
-from cloud_bridge.store.port import DerivingError, StaleError, Step
+from cloud_bridge.store.port import Dating, DerivingError, Extent, StaleError, Step
+from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from contract.catalog import TELEMETRY_KINDS
@@ -125,6 +126,58 @@ def test_a_better_anchor_dates_the_whole_boot_anew(cloud: Cloud) -> None:
     (trip,) = cloud.reader.trips(VIN, ALWAYS)
     assert (trip.started_at_ms, rough_trip.started_at_ms - trip.started_at_ms) == (EPOCH_MS + 100, 900_000)
     assert cloud.reader.status(VIN) == fresh(tuple(range(6))).status
+
+
+def test_an_anchor_of_the_future_dates_nothing_and_is_counted(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    years_ms = 12 * 365 * 24 * HOUR_MS
+    cloud.send(Boot(anchor=anchor(error_ms=years_ms, uncertainty_ms=1)).payload(0))
+    assert cloud.reader.status(VIN) is None
+    intake = cloud.receiving.intake(VIN)
+    assert (intake.waiting_for_time, intake.ledger["future_anchor"]) == (1, 1)
+    cloud.send(BOOT.payload(1))
+    assert all_messages(cloud)[0].at_ms == EPOCH_MS
+
+
+def test_one_upload_that_is_an_hour_off_dates_nothing_and_is_counted(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    off = Boot(anchor=anchor(5000, error_ms=-HOUR_MS, uncertainty_ms=1))
+    cloud.send(BOOT.payload(0), off.payload(1), Boot(anchor=anchor(10_000_000)).payload(2))
+    assert all_messages(cloud)[0].at_ms == EPOCH_MS - HOUR_MS
+    cloud.send(Boot(anchor=anchor(20_000_000)).payload(3))
+    cloud.now_ms += 30_000_000
+    cloud.send(Boot(anchor=anchor(20_000_000)).payload(4), Boot(anchor=anchor(10_000_000)).payload(5))
+    assert all_messages(cloud)[0].at_ms == EPOCH_MS
+    assert cloud.receiving.intake(VIN).contradicting_anchors == 1
+
+
+class Counting(SqliteDerived):
+    """Counts the uploads that are derived, again or for the first time."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.derived = 0
+
+    def put_step(self, vin: str, extent: Extent, step: Step, now_ms: int) -> Extent:
+        self.derived += len(step.chunks)
+        return super().put_step(vin, extent, step, now_ms)
+
+
+def test_an_anchor_each_hour_dates_the_hour_before_anew_and_not_the_whole_boot(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    cloud.now_ms += 30 * HOUR_MS
+    counting = Counting(cloud.database)
+    cloud.deriver._store = counting
+    for number in range(24 * 60):
+        hour_ms = number // 60 * HOUR_MS
+        drifted = Boot(length_s=60, anchor=anchor(hour_ms, hour_ms * 50 // 1_000_000, 20))
+        cloud.send(encode(replace(drifted.upload(number), grids=(), changes=())))
+        if number % 10 == 9:
+            cloud.deriver.derive(VIN)
+    assert 24 * 60 < counting.derived <= 2 * 24 * 60 + 24
+    dates = {int(str(row[2])): int(str(row[3])) for row in cloud.rows("chunk")}
+    for number in range(0, 23 * 60, 60):
+        assert dates[number] == EPOCH_MS + number * 60_000 + number * 3
 
 
 def test_an_upload_whose_columns_lie_is_quarantined_and_holds_up_nothing(cloud: Cloud) -> None:
@@ -421,7 +474,9 @@ def test_a_reader_that_finds_records_half_derived_by_another_process_derives_aga
             cloud.deriver.derive(vin)
             return
         # The other process is between its two steps: the chunk is dropped, the records still tell of it.
-        store.put_step(vin, store.extent(vin), Step({BOOT.id[:8]: anchor(error_ms=1000)}, [], [], []), 0)
+        off = anchor(error_ms=1000)
+        datings = {BOOT.id[:8]: Dating((off,), (off,), [(0, None)])}
+        store.put_step(vin, store.extent(vin), Step(datings, [], [], []), 0)
 
     assert SqliteReader(cloud.database, derive).positions(VIN, ALWAYS) != []
     assert len(calls) == 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -17,6 +17,7 @@ from cloud_bridge.records.model import Alert, Trip
 from cloud_bridge.store.port import (
     Checkpoint,
     Chunk,
+    Dating,
     Extent,
     Fold,
     Pending,
@@ -51,17 +52,23 @@ FROM pending JOIN upload USING (vin, boot, sequence)
 WHERE vin = ? AND waits = 0 ORDER BY boot, sequence LIMIT ?
 """
 _MANIFEST = "SELECT body FROM manifest WHERE vin = ? AND id = ?"
-_ANCHORS = "SELECT kernel, at_ms, utc_ms, uncertainty_ms, source FROM anchor WHERE vin = ?"
-_PUT_ANCHOR = """
-INSERT OR REPLACE INTO anchor (vin, kernel, at_ms, utc_ms, uncertainty_ms, source) VALUES (?, ?, ?, ?, ?, ?)
+_ANCHORS = """
+SELECT at_ms, utc_ms, uncertainty_ms, source FROM anchor WHERE vin = ? AND kernel = ?
+ORDER BY at_ms, utc_ms, uncertainty_ms, source
 """
-_DATED_SINCE = "SELECT min(from_ms) FROM chunk WHERE vin = ? AND boot BETWEEN ? AND ?"
+_DROP_ANCHORS = "DELETE FROM anchor WHERE vin = ? AND kernel = ?"
+_PUT_ANCHOR = """
+INSERT INTO anchor (vin, kernel, at_ms, utc_ms, uncertainty_ms, source, believed) VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+_DATED_SINCE = """
+SELECT min(from_ms) FROM chunk WHERE vin = ? AND boot BETWEEN ? AND ? AND to_ms >= ? AND from_ms <= ?
+"""
 _PENDING_AGAIN = """
 INSERT INTO pending (vin, waits, boot, sequence, manifest)
 SELECT vin, 0, boot, sequence, upload.manifest FROM chunk JOIN upload USING (vin, boot, sequence)
-WHERE vin = ? AND boot BETWEEN ? AND ?
+WHERE vin = ? AND boot BETWEEN ? AND ? AND to_ms >= ? AND from_ms <= ?
 """
-_DROP_DATED = "DELETE FROM chunk WHERE vin = ? AND boot BETWEEN ? AND ?"
+_DROP_DATED = "DELETE FROM chunk WHERE vin = ? AND boot BETWEEN ? AND ? AND to_ms >= ? AND from_ms <= ?"
 _STOP_WAITING = "UPDATE pending SET waits = 0 WHERE vin = ? AND waits = 2 AND boot BETWEEN ? AND ?"
 _NOT_PENDING = "DELETE FROM pending WHERE vin = ? AND waits = 0 AND boot = ? AND sequence = ?"
 _WAIT_FOR_ANCHOR = "UPDATE pending SET waits = 2 WHERE vin = ? AND waits = 0 AND boot = ? AND sequence = ?"
@@ -108,6 +115,7 @@ FROM upload WHERE vin = ?
 
 _WANT_ALL = "INSERT OR IGNORE INTO wanted (vin, manifest) SELECT vin, manifest FROM pending WHERE vin = ? AND waits = 1"
 
+_END_MS = 2**62
 _BEGINNING_MS = -(2**62)
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -141,15 +149,21 @@ class SqliteDerived:
             (body,) = connection.execute(_MANIFEST, (vin, manifest_id)).fetchone()
             return bytes(body)
 
-    def anchors(self, vin: str) -> dict[bytes, Anchor]:
+    def anchors(self, vin: str, kernels: Collection[bytes]) -> dict[bytes, tuple[Anchor, ...]]:
         with self._database.read() as connection:
-            rows = connection.execute(_ANCHORS, (vin,))
-            return {kernel: anchor for kernel, *row in rows if (anchor := _anchor(*row)) is not None}
+            found = {kernel: connection.execute(_ANCHORS, (vin, kernel)).fetchall() for kernel in kernels}
+        return {
+            kernel: tuple(
+                Anchor(at_ms, utc_ms, error_ms, AnchorSource(source)) for at_ms, utc_ms, error_ms, source in rows
+            )
+            for kernel, rows in found.items()
+            if rows
+        }
 
     def put_step(self, vin: str, extent: Extent, step: Step, now_ms: int) -> Extent:
         with self._database.write() as connection:
             _expect(connection, vin, extent)
-            touched = [_put_anchor(connection, vin, kernel, anchor) for kernel, anchor in step.anchors.items()]
+            touched = [since for one in step.datings.items() for since in _date(connection, vin, *one)]
             touched += [chunk.stretch.from_ms for chunk in step.chunks]
             done = [(vin, one.boot, one.sequence) for one in step.chunks]
             done += [(vin, one.upload.boot, one.upload.sequence) for one in step.undecodable]
@@ -225,16 +239,26 @@ def _earliest(*times: int | None) -> int | None:
     return min((time for time in times if time is not None), default=None)
 
 
-def _put_anchor(connection: sqlite3.Connection, vin: str, kernel: bytes, anchor: Anchor) -> int | None:
-    """Makes it the kernel boot's anchor; the time from which chunks had another, which are pending now."""
+def _date(connection: sqlite3.Connection, vin: str, kernel: bytes, dating: Dating) -> Iterator[int]:
+    """Dates the kernel boot; gives the times from which chunks were dated differently, which are pending now."""
     boots = (vin, kernel + bytes(8), kernel + b"\xff" * 8)
-    (dated_since,) = connection.execute(_DATED_SINCE, boots).fetchone()
-    connection.execute(_PENDING_AGAIN, boots)
-    connection.execute(_DROP_DATED, boots)
-    connection.execute(_STOP_WAITING, boots)
-    row = (anchor.at_ms, anchor.utc_ms, anchor.uncertainty_ms, anchor.source.value)
-    connection.execute(_PUT_ANCHOR, (vin, kernel, *row))
-    return None if dated_since is None else int(dated_since)
+    for from_ms, to_ms in dating.changed:
+        within = (*boots, from_ms, _END_MS if to_ms is None else to_ms)
+        (dated_since,) = connection.execute(_DATED_SINCE, within).fetchone()
+        if dated_since is not None:
+            connection.execute(_PENDING_AGAIN, within)
+            connection.execute(_DROP_DATED, within)
+            yield int(dated_since)
+    if dating.believed:
+        connection.execute(_STOP_WAITING, boots)
+    connection.execute(_DROP_ANCHORS, (vin, kernel))
+    connection.executemany(
+        _PUT_ANCHOR,
+        [
+            (vin, kernel, one.at_ms, one.utc_ms, one.uncertainty_ms, one.source.value, int(one in dating.believed))
+            for one in dating.anchors
+        ],
+    )
 
 
 def _anchor(at_ms: int | None, utc_ms: int | None, uncertainty_ms: int | None, source: str | None) -> Anchor | None:

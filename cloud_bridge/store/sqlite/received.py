@@ -17,7 +17,7 @@ from hashlib import sha256
 from cloud_bridge.store.port import Committed, Intake, Received, Refused, Waits
 from cloud_bridge.store.ranges import Span, count, gaps, merged, without
 from cloud_bridge.store.sqlite.database import Database
-from contract.upload import MAXIMUM_COUNT
+from contract.upload import MAXIMUM_COUNT, Anchor
 
 QUARANTINE_ROWS = 10_000
 QUARANTINE_BYTES = 64 << 20
@@ -27,6 +27,10 @@ NEWEST = 16
 """Ranges looked at first, as in the query: a vehicle that sends in order has one."""
 LISTED = 64
 """Ranges in a receipt beyond those that it is about."""
+FUTURE = "future_anchor"
+"""Counts uploads whose anchor lies after the moment at which they came: it is not believed."""
+MARGIN_MS = 600_000
+"""By how much our own clock may be late for that."""
 DROPPED = "dropped"
 """Counts quarantined payloads that were deleted to keep the quarantine within its limits."""
 
@@ -75,6 +79,7 @@ _PUT_LEDGER = """
 INSERT INTO ledger (vin, name, total) VALUES (?, ?, ?)
 ON CONFLICT (vin, name) DO UPDATE SET total = min(total + excluded.total, 9007199254740991)
 """
+_CONTRADICTING = "SELECT count(*) FROM anchor WHERE vin = ? AND NOT believed"
 _LEDGER = "SELECT name, total FROM ledger WHERE vin = ? ORDER BY name"
 
 _QUARANTINE = """
@@ -181,6 +186,7 @@ class SqliteReceiving:
             waiting = dict(connection.execute(_WAITING, (vin,)).fetchall())
             counts = dict(connection.execute(_LEDGER, (vin,)).fetchall())
             refusals = dict(connection.execute(_REFUSALS, (vin,)).fetchall())
+            (contradicting,) = connection.execute(_CONTRADICTING, (vin,)).fetchone()
             held: defaultdict[bytes, list[Span]] = defaultdict(list)
             evicted: defaultdict[bytes, list[Span]] = defaultdict(list)
             for spans, query in ((held, _ALL_HELD), (evicted, _ALL_EVICTED)):
@@ -197,6 +203,7 @@ class SqliteReceiving:
             gaps=tuple((boot.hex(), first, last) for boot in sorted(missing) for first, last in missing[boot]),
             waiting_for_manifest=waiting.get(Waits.MANIFEST, 0),
             waiting_for_time=waiting.get(Waits.ANCHOR, 0),
+            contradicting_anchors=contradicting,
             refusals=refusals,
             ledger=counts,
         )
@@ -256,9 +263,13 @@ def _insert(
 
 
 def _row(one: Received, now_ms: int) -> tuple[object, ...]:
-    anchor = one.anchor
+    anchor = None if _is_of_the_future(one.anchor, now_ms) else one.anchor
     dated = (None,) * 4 if anchor is None else (anchor.at_ms, anchor.utc_ms, anchor.uncertainty_ms, anchor.source.value)
     return one.vin, one.boot, one.sequence, now_ms, one.manifest, *dated, one.payload
+
+
+def _is_of_the_future(anchor: Anchor | None, now_ms: int) -> bool:
+    return anchor is not None and anchor.utc_ms > now_ms + MARGIN_MS
 
 
 def _merge_held(connection: sqlite3.Connection, uploads: Sequence[Received]) -> dict[tuple[str, bytes], list[Span]]:
@@ -306,6 +317,8 @@ def _count_intake(
     for one in new:
         for name, number in one.ledger.counts.items():
             counted[one.vin, name.value] += number
+        if _is_of_the_future(one.anchor, now_ms):
+            counted[one.vin, FUTURE] += 1
     connection.executemany(
         _PUT_LEDGER, [(*key, min(number, MAXIMUM_COUNT)) for key, number in counted.items() if number]
     )

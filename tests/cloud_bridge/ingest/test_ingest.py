@@ -8,11 +8,12 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import cbor2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud_bridge.ingest.ingest import Delivery
+from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.store.port import StoreError
 from cloud_bridge.store.sqlite.received import SqliteReceiving
 from contract.manifest import Manifest, encode_manifest
@@ -44,6 +45,20 @@ def test_a_manifest_is_not_asked_for_again_once_it_came(cloud: Cloud) -> None:
 def test_a_manifest_that_came_before_its_uploads_is_not_asked_for(cloud: Cloud) -> None:
     cloud.send_manifest()
     assert cloud.send(BOOT.payload(0)).by_vin[VIN] == [Receipt(BOOT.id, (range(1),))]
+
+
+def test_a_receipt_tells_the_time_to_vehicles_that_read_it(cloud: Cloud) -> None:
+    ingest = Ingest(cloud.receiving, lambda: cloud.now_ms, lambda: cloud.now_ms + 5)
+    newer, older = BOOT.payload(0), cbor2.dumps({**cbor2.loads(BOOT.payload(1)), 1: 1}, canonical=True)
+
+    def receipt(payload: bytes) -> Receipt:
+        (one,) = ingest.commit([Delivery(topic(VIN, UP), payload)]).by_vin[VIN]
+        assert decode_receipt(encode_receipt(one)) == one
+        return one
+
+    assert receipt(newer).utc_ms == cloud.now_ms + 5
+    assert receipt(older).utc_ms is None
+    assert cloud.send(newer).by_vin[VIN][0].utc_ms is None
 
 
 def test_each_boot_of_each_vehicle_gets_its_own_receipt(cloud: Cloud) -> None:

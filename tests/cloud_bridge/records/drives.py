@@ -18,7 +18,7 @@ from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.messages import messages
 from cloud_bridge.records.model import Message, Value
 from cloud_bridge.records.rules import Rules, rules
-from cloud_bridge.records.timeline import timeline
+from cloud_bridge.records.timeline import thinned, timeline
 from cloud_bridge.unify.unifier import Unifier
 from contract.manifest import manifest_id
 from contract.profile.profile import load_profile
@@ -61,7 +61,7 @@ def drive(model: str, log: Path, nmea: Path | None = None) -> Drive:
     start_utc_ms = recording.start_utc_ms
     written = None if start_utc_ms is None else Anchor(0, start_utc_ms, 5000, AnchorSource.RECORDING)
     batches = list(_batches(Sampler(plan, 0), frames))
-    dated = timeline([written, *[batch.anchor for batch in batches]])
+    dated = timeline(thinned(filter(None, [written, *[batch.anchor for batch in batches]])))
     assert dated is not None
     stretches = []
     for sequence, batch in enumerate(batches):

@@ -13,7 +13,7 @@ from cloud_bridge.records.timeline import Timeline
 from cloud_bridge.unify.sample import Sample
 from contract.upload import Anchor, AnchorSource
 
-EPOCH = Timeline(Anchor(0, 1_000_000, 0, AnchorSource.GNSS))
+EPOCH = Timeline((Anchor(0, 1_000_000, 0, AnchorSource.GNSS),))
 
 
 def test_samples_of_one_instant_are_one_message() -> None:
