@@ -23,7 +23,7 @@ class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much a power cut may cost while receipts are late. Events are written at once."""
     hold: Duration = Duration(30_000)
     """How long an upload waits for its receipt before it is written, while receipts come in time."""
-    wear_bytes_per_day: int = 100_000_000
+    wear_bytes_per_day: int = 250_000_000
     """Bytes that the disk may be made to write in a day; when they are spent, history is written more seldom."""
 
     def contradictions(self) -> Iterator[tuple[Keys, str]]:
