@@ -32,7 +32,7 @@ class Enforcing:
         sampler: Sampler,
         plan: Plan,
         guard: Guard,
-        remove_pending: Callable[[Privacy], None] | None = None,
+        remove_pending: Callable[[Privacy], bool] | None = None,
     ) -> None:
         """`remove_pending` takes out of the journal what a state does not allow; None: what is pending is sent as it
         is, and so is what is being collected at a change."""
@@ -44,6 +44,8 @@ class Enforcing:
         self._state = guard.state
         """What holds for what is being collected."""
         self._told = guard.told
+        self._clean = True
+        """Whether what is pending is in line with the state."""
         self._now_ms = 0
         self._early: list[Batch | None] = []
         sampler.privacy = guard.words.get(Source.BUS)
@@ -65,8 +67,9 @@ class Enforcing:
         return allowed
 
     def confirm(self) -> None:
-        """What was given so far is in the journal."""
-        if self._told and not self._guard.told:
+        """What was given so far is in the journal. Where the disk did not let all of it be brought in line, the state
+        is not noted as told: the next start tries again."""
+        if self._told and self._clean and not self._guard.told:
             self._guard.tell()
 
     def _changed(self) -> list[Batch]:
@@ -104,7 +107,7 @@ class Enforcing:
         start where the power went between the change and this."""
         self._state = self._guard.state
         if self._remove_pending is not None and self._state is not Privacy.NONE:
-            self._remove_pending(self._state)
+            self._clean = self._remove_pending(self._state)
         self._told = True
         return [
             Batch(

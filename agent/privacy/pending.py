@@ -33,16 +33,17 @@ class Manifests(Protocol):
     def get(self, manifest: bytes) -> bytes | None: ...
 
 
-def pending_remover(lift: Lifting, plan: Plan) -> Callable[[Privacy], None]:
+def pending_remover(lift: Lifting, plan: Plan) -> Callable[[Privacy], bool]:
     """For `agent.privacy.enforcing.Enforcing`."""
     redaction = Redaction(plan.privacy.positional, plan.privacy.events)
 
-    def remove(state: Privacy) -> None:
+    def remove(state: Privacy) -> bool:
         whole = lift.journal.rewrite(
             lambda key, payload: held_to(state, key, payload, redaction, lift.manifests), REASON
         )
         if not whole:
             log.error("privacy: the disk does not let all of the journal be held to %s", state.value)
+        return whole
 
     return remove
 

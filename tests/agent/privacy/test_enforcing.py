@@ -56,9 +56,10 @@ class Vehicle:
             Sampler(self.plan, self.now_ms), self.plan, self.guard, None if self.send_pending else self._remove
         )
 
-    def _remove(self, now: Privacy) -> None:
+    def _remove(self, now: Privacy) -> bool:
         without = self.redaction.without_positions
         self.pending = [] if now is FULL else [without(batch, self.plan.manifest) for batch in self.pending]
+        return True
 
     def _keep(self, batches: list[Batch]) -> None:
         self.pending += batches

@@ -50,10 +50,13 @@ class Agent:
         redaction = Redaction(self.plan.privacy.positional, self.plan.privacy.events)
         self.evicted = 0
 
-        def remove(now: Privacy) -> None:
+        def remove(now: Privacy) -> bool:
             depth = self.journal.depth
-            self.journal.rewrite(lambda key, payload: held_to(now, key, payload, redaction, self.manifests), REASON)
+            whole = self.journal.rewrite(
+                lambda key, payload: held_to(now, key, payload, redaction, self.manifests), REASON
+            )
             self.evicted += depth - self.journal.depth
+            return whole
 
         self.enforcing = Enforcing(Sampler(self.plan, 0), self.plan, self.guard, remove)
         self.collector = Collector(VIN, self.plan.manifest, self.enforcing, Numbering(BOOT), self.journal)
@@ -190,3 +193,5 @@ def test_segments_that_the_disk_refuses_to_replace_are_deleted(agent: Agent) -> 
     assert positions(agent.plan, agent.uploads()) == []
     assert agent.evicted > 0
     assert agent.journal.refused_writes > 0
+    # What may still be on the disk is looked at again at the next start.
+    assert not Guard(agent.folder / "privacy").told
