@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from agent.bus.frame import Frame
 from agent.plan.plan import Plan
 from agent.privacy.enforcing import Enforcing
-from agent.privacy.guard import Guard, Outcome, Source
+from agent.privacy.guard import Guard, Outcome, Source, strictest
 from agent.privacy.redaction import Redaction
 from agent.sampling.batch import Batch
 from agent.sampling.sampler import Sampler
@@ -57,9 +58,12 @@ class Vehicle:
         )
 
     def _remove(self, now: Privacy) -> bool:
-        without = self.redaction.without_positions
-        self.pending = [] if now is FULL else [without(batch, self.plan.manifest) for batch in self.pending]
+        self.pending = [] if now is FULL else [self._held_to(batch, now) for batch in self.pending]
         return True
+
+    def _held_to(self, batch: Batch, now: Privacy) -> Batch:
+        cut = self.redaction.without_positions(batch, self.plan.manifest)
+        return replace(cut, privacy=strictest(batch.privacy, now))
 
     def _keep(self, batches: list[Batch]) -> None:
         self.pending += batches
@@ -133,7 +137,7 @@ def test_without_privacy_everything_is_said(vehicle: Vehicle) -> None:
     found = {raw for raw, _ in vehicle.positions()}
     assert found & vehicle.said.keys()
     assert all(batch.privacy is NONE for batch in vehicle.pending)
-    assert len(vehicle.pending) == 1  # Nothing has changed: no batch was ended for it.
+    assert vehicle.told() == []  # Nothing has changed.
 
 
 @pytest.mark.parametrize("who", ["bus", "command"])
@@ -200,9 +204,8 @@ def test_one_upload_has_one_state_and_samples_only_of_its_time(vehicle: Vehicle)
     vehicle.drive(10, word=NONE)
     vehicle.end()
     samples = [batch for batch in vehicle.pending if batch.grids]
-    assert [batch.privacy for batch in samples] == [NONE, GEOLOCATION, NONE]
-    assert samples[0].end_ms <= samples[1].start_ms
-    assert samples[1].end_ms <= samples[2].start_ms
+    assert [state for state, _ in groupby(batch.privacy for batch in samples)] == [NONE, GEOLOCATION, NONE]
+    assert all(before.end_ms <= after.start_ms for before, after in pairwise(samples))
     assert {batch.privacy for _, batch in vehicle.positions()} == {NONE}
 
 
