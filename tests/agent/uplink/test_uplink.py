@@ -6,7 +6,6 @@ import random
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -22,44 +21,12 @@ from contract.configuration import Duration
 from contract.receipt import Receipt
 from contract.wire import digest
 from tests.agent.bridge import Bridge, Mute, Wire, eventually, plain_payload
+from tests.agent.uplink.quick import BOOT, VIN, fill, settings
 from tests.conftest import Mosquitto, free_port, needed
-
-VIN = "VR3UPHNKSKT000001"
-BOOT = bytes(range(16))
-
-
-def settings(*ports: int, **changes: object) -> UplinkSettings:
-    quick = UplinkSettings(
-        brokers=tuple(f"127.0.0.1:{port}" for port in ports),
-        receipt_timeout=Duration(400),
-        connect_timeout=Duration(1000),
-        first_backoff=Duration(50),
-        longest_backoff=Duration(400),
-        in_flight=8,
-    )
-    return msgspec.structs.replace(quick, **changes)
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal(tmp_path / "journal", time.monotonic) as opened:
-        yield opened
-
-
-@pytest.fixture
-def manifests(tmp_path: Path) -> Manifests:
-    return Manifests(tmp_path / "manifests")
 
 
 def lift(journal: Journal, manifests: Manifests, chosen: UplinkSettings) -> Uplink:
     return Uplink(VIN, chosen, journal, manifests, time.monotonic)
-
-
-def fill(journal: Journal, sequences: range) -> set[Key]:
-    keys = {Key(BOOT, sequence) for sequence in sequences}
-    for key in sorted(keys):
-        journal.append(key, plain_payload(key))
-    return keys
 
 
 @pytest.mark.parametrize("protocol", [4, 5])
