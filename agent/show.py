@@ -78,11 +78,16 @@ def inventory_table(inventory: Inventory) -> Table:
     """The boots of a journal, and what is damaged in it."""
     held = f"{inventory.uploads:,} uploads in {inventory.segments} segments, {size(inventory.bytes)}"
     table = Table(title=f"{inventory.folder}: {held}", title_justify="left")
-    for column in ("boot", "uploads", "numbers", "payload"):
+    for column in ("boot", "uploads", "numbers", "payload", "events, states, history", "thinned"):
         table.add_column(column, overflow="fold")
     for boot in inventory.boots:
         numbers = ", ".join(f"{first}-{last}" if first < last else str(first) for first, last in boot.sequences)
-        table.add_row(boot.boot, f"{boot.uploads:,}", numbers, size(boot.bytes))
+        priorities = ", ".join(f"{count:,}" for count in boot.priorities.values())
+        table.add_row(boot.boot, f"{boot.uploads:,}", numbers, size(boot.bytes), priorities, f"{boot.thinned:,}")
+    for gone in inventory.evicted:
+        table.add_row(Text(gone.boot, "yellow"), "deleted", f"{gone.first}-{gone.last}", gone.reason)
+    if inventory.newer:
+        table.add_row(Text("of a newer version", "yellow"), f"{inventory.newer:,}")
     for damaged in inventory.damage:
         where = f"{damaged.file}, {damaged.bytes} bytes from offset {damaged.offset}"
         table.add_row(Text("damaged", "red"), "", where, damaged.what)

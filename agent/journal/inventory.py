@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from agent.journal.segments import read_segment, segment_files
+from agent.journal.evictions import read_evictions
+from agent.journal.segments import Priority, Record, read_segment, segment_files
 
 JOURNAL = "journal"
 MANIFESTS = "manifests"
@@ -23,6 +25,10 @@ class Pending(msgspec.Struct, frozen=True):
     """Of payload."""
     sequences: list[tuple[int, int]]
     """First and last of each stretch."""
+    priorities: dict[str, int] = {}
+    """Uploads: `event`, `state`, `history`."""
+    thinned: int = 0
+    """Uploads that have lost rows to make room."""
 
 
 class Damaged(msgspec.Struct, frozen=True):
@@ -30,6 +36,15 @@ class Damaged(msgspec.Struct, frozen=True):
     offset: int
     bytes: int
     what: str
+
+
+class Evicted(msgspec.Struct, frozen=True):
+    """Uploads that were deleted, and the cloud does not know of it yet."""
+
+    boot: str
+    first: int
+    last: int
+    reason: str
 
 
 class Inventory(msgspec.Struct, frozen=True):
@@ -40,6 +55,9 @@ class Inventory(msgspec.Struct, frozen=True):
     uploads: int
     boots: list[Pending]
     damage: list[Damaged]
+    evicted: list[Evicted] = []
+    newer: int = 0
+    """Uploads that a newer version of canlift has written."""
 
 
 def journals_in(folder: Path) -> list[Path]:
@@ -51,9 +69,9 @@ def journals_in(folder: Path) -> list[Path]:
 
 def take_inventory(folder: Path) -> Inventory:
     """What the journal in `folder` holds. Raises OSError when it cannot be read."""
-    sequences: dict[bytes, dict[int, int]] = {}
+    held: dict[bytes, dict[int, Record]] = {}
     damage: list[Damaged] = []
-    size = 0
+    size = newer = 0
     files = segment_files(folder)
     for path in files:
         try:
@@ -62,14 +80,26 @@ def take_inventory(folder: Path) -> Inventory:
             continue  # Receipted while we looked.
         size += len(data)
         contents = read_segment(data)
+        newer += contents.newer
         damage += [Damaged(path.name, *skipped) for skipped in contents.skipped]
         for record in contents.records:
-            sequences.setdefault(record.key.boot, {})[record.key.sequence] = record.payload_bytes
-    boots = [
-        Pending(boot.hex(), len(sizes), sum(sizes.values()), list(stretches(sizes)))
-        for boot, sizes in sequences.items()
-    ]
-    return Inventory(str(folder), len(files), size, sum(boot.uploads for boot in boots), boots, damage)
+            held.setdefault(record.key.boot, {}).setdefault(record.key.sequence, record)
+    boots = [_boot(boot, records) for boot, records in held.items()]
+    evicted = [Evicted(each.boot.hex(), each.first, each.last, each.reason) for each in read_evictions(folder)]
+    uploads = sum(boot.uploads for boot in boots)
+    return Inventory(str(folder), len(files), size, uploads, boots, damage, evicted, newer)
+
+
+def _boot(boot: bytes, records: Mapping[int, Record]) -> Pending:
+    counted = Counter(record.priority.name.lower() for record in records.values())
+    return Pending(
+        boot.hex(),
+        len(records),
+        sum(record.payload_bytes for record in records.values()),
+        list(stretches(records)),
+        {priority.name.lower(): counted[priority.name.lower()] for priority in Priority},
+        sum(record.thinned > 0 for record in records.values()),
+    )
 
 
 def stretches(numbers: Iterable[int]) -> list[tuple[int, int]]:

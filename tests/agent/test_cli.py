@@ -263,7 +263,16 @@ def test_journal_shows_boots_numbers_and_damage_for_programs(
     assert main(["journal", str(damaged_journal), "--json"]) == OK
     (inventory,) = json.loads(capsys.readouterr().out)
     assert inventory["uploads"] == 4
-    assert inventory["boots"] == [{"boot": BOOT.hex(), "uploads": 4, "bytes": 400, "sequences": [[0, 2], [5, 5]]}]
+    (boot,) = inventory["boots"]
+    assert boot == {
+        "boot": BOOT.hex(),
+        "uploads": 4,
+        "bytes": 400,
+        "sequences": [[0, 2], [5, 5]],
+        "priorities": {"event": 0, "state": 0, "history": 4},
+        "thinned": 0,
+    }
+    assert (inventory["evicted"], inventory["newer"]) == ([], 0)
     assert [(damage["bytes"], damage["offset"]) for damage in inventory["damage"]] == [(4, 552)]
 
 

@@ -1,0 +1,90 @@
+"""How often the disk is written: not at all while receipts come in time, and no more than the budget allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.journal.journal import Journal
+from agent.journal.segments import Key, Priority, segment_files
+from agent.journal.wear import OVERHEAD, PAGE, Wear
+from contract.receipt import Receipt
+
+BOOT = bytes(range(16))
+
+
+@dataclass
+class Clock:
+    now_s: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def on_disk(folder: Path) -> int:
+    return sum(path.stat().st_size for path in segment_files(folder))
+
+
+def test_nothing_is_written_for_as_long_as_a_receipt_may_take_while_they_come_in_time(tmp_path: Path) -> None:
+    clock = Clock()
+    with Journal(tmp_path, clock, flush_every_s=10, hold_s=30) as journal:
+        for sequence in range(20):
+            journal.append(Key(BOOT, sequence), bytes(100))
+            if sequence:
+                for _ in range(25):
+                    clock.now_s += 1
+                    journal.tick()
+            journal.acknowledge(Receipt(BOOT, (range(sequence + 1),)))
+            assert segment_files(tmp_path) == []
+        assert journal.wear.written_bytes == 0
+
+
+def test_once_a_receipt_is_late_uploads_are_written_each_flush(tmp_path: Path) -> None:
+    clock = Clock()
+    with Journal(tmp_path, clock, flush_every_s=10, hold_s=30) as journal:
+        journal.append(Key(BOOT, 0), bytes(100))
+        journal.acknowledge(Receipt(BOOT, (range(1),)))
+        written = []
+        for second in range(60):
+            clock.now_s = float(second)
+            journal.append(Key(BOOT, second + 1), bytes(100))
+            before = on_disk(tmp_path)
+            journal.tick()
+            written += [second] if on_disk(tmp_path) > before else []
+        assert written == [30, 41, 52]
+
+
+def test_the_first_upload_of_a_start_is_not_held(tmp_path: Path) -> None:
+    clock = Clock()
+    with Journal(tmp_path, clock, flush_every_s=10, hold_s=30) as journal:
+        journal.append(Key(BOOT, 0), bytes(100))
+        clock.now_s = 10
+        journal.tick()
+        assert on_disk(tmp_path) > 0
+
+
+def test_when_the_wear_is_spent_history_waits_and_events_do_not(tmp_path: Path) -> None:
+    clock = Clock()
+    with Journal(tmp_path, clock, wear_bytes_per_day=24 * 2 * (PAGE + OVERHEAD)) as journal:
+        flushes = 0
+        for second in range(3600):
+            clock.now_s = float(second)
+            journal.append(Key(BOOT, second), bytes(10))
+            before = on_disk(tmp_path)
+            journal.tick()
+            flushes += on_disk(tmp_path) > before
+        assert 2 <= flushes <= 6  # An hour's budget to begin with, and what came in meanwhile.
+        assert journal.wear.spent
+        before = on_disk(tmp_path)
+        journal.append(Key(BOOT, 3600), bytes(10), Priority.EVENT)
+        assert on_disk(tmp_path) > before
+        assert journal.depth == 3601
+
+
+def test_wear_counts_whole_pages_and_what_the_file_system_adds() -> None:
+    wear = Wear(Clock())
+    wear.wrote(1)
+    assert wear.written_bytes == PAGE + OVERHEAD
+    wear.wrote(2, PAGE - 1)
+    assert wear.written_bytes == 3 * PAGE + 2 * OVERHEAD
+    assert not wear.spent
