@@ -96,7 +96,7 @@ class Bridge:
             profile = self.storage.profiles.of(model).profile
         except ConfigurationError:
             return frozenset()
-        return frozenset(profile.data) | {f"alert.{alert}" for alert in profile.alerts}
+        return frozenset(profile.data) | {"privacy.state"} | {f"alert.{alert}" for alert in profile.alerts}
 
     def _label(self, model: str) -> str:
         try:

@@ -47,6 +47,8 @@ from cloud_bridge.store.port import (
     Undecodable,
 )
 from cloud_bridge.store.ranges import overlapping
+from cloud_bridge.unify.privacy import with_privacy
+from cloud_bridge.unify.sample import Sample
 from cloud_bridge.unify.unifier import Unifier
 from contract.configuration import ConfigurationError
 from contract.manifest import Manifest, decode_manifest
@@ -177,7 +179,13 @@ class Deriver:
                 text = f"it covers {days} days, at most {LONGEST_MS // DAY_MS} are taken"
                 undecodable.append(Undecodable(pending, Refusal.OUT_OF_RANGE, text))
                 continue
-            chunks.append(Chunk(pending.boot, pending.sequence, _stretch(upload, unifier, line)))
+            chunks.append(
+                Chunk(
+                    pending.boot,
+                    pending.sequence,
+                    _stretch(upload, with_privacy(unifier.unify(upload), upload, known.profile.data), line),
+                )
+            )
         return Step(datings, chunks, undecodable, undated)
 
     def _date(self, vin: str, ready: Iterable[Pending]) -> tuple[dict[bytes, Dating], dict[bytes, Timeline | None]]:
@@ -278,8 +286,8 @@ def _redated(before: Timeline | None, after: Timeline | None) -> list[tuple[int,
     ]
 
 
-def _stretch(upload: Upload, unifier: Unifier, timeline: Timeline) -> Stretch:
-    said = messages(unifier.unify(upload), timeline)
+def _stretch(upload: Upload, samples: list[Sample], timeline: Timeline) -> Stretch:
+    said = messages(samples, timeline)
     from_ms = timeline.utc_ms(upload.start_ms)
     # A clock that ran fast: the last milliseconds of an upload can be one.
     last_ms = said[-1].at_ms if said else from_ms

@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud_bridge.derive import HOUR_MS
-from cloud_bridge.records.model import Message
+from cloud_bridge.records.model import Fault, Message
 from cloud_bridge.store.port import Dating, DerivingError, Extent, StaleError, Step
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from contract.catalog import TELEMETRY_KINDS
-from contract.upload import Anchor, AnchorSource, Reason, Upload
+from contract.upload import Anchor, AnchorSource, Privacy, Reason, Upload
 from tests.cloud_bridge.conftest import Cloud
 from tests.cloud_bridge.vehicle import (
     EPOCH_MS,
@@ -178,6 +178,28 @@ def test_an_anchor_each_hour_dates_the_hour_before_anew_and_not_the_whole_boot(c
     dates = {int(str(row[2])): int(str(row[3])) for row in cloud.rows("chunk")}
     for number in range(0, 23 * 60, 60):
         assert dates[number] == EPOCH_MS + number * 60_000 + number * 3
+
+
+def test_a_trip_across_a_change_of_privacy_says_why_data_are_lacking_whenever_it_comes(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    private = [
+        encode(
+            replace(
+                BOOT.upload(number, ignition=number > 0, speed_kmh=36.0 if number else 0.0),
+                privacy=Privacy.GEOLOCATION if number in (3, 4) else Privacy.NONE,
+            )
+        )
+        for number in range(8)
+    ]
+    cloud.send(*private[:3])
+    assert [trip.faults for trip in cloud.reader.trips(VIN, ALWAYS)] == [()]
+    cloud.send(*private[5:])
+    assert [trip.faults for trip in cloud.reader.trips(VIN, ALWAYS)] == [()]
+    cloud.send(*reversed(private[3:5]))
+    assert [trip.faults for trip in cloud.reader.trips(VIN, ALWAYS)] == [(Fault("DataLacking", "GeoPrivacy"),)]
+    status = cloud.reader.status(VIN)
+    assert status is not None
+    assert status.known["privacy.state"].value == "None"
 
 
 def test_an_upload_whose_columns_lie_is_quarantined_and_holds_up_nothing(cloud: Cloud) -> None:
