@@ -104,6 +104,13 @@ class UplinkHealth(msgspec.Struct, frozen=True, kw_only=True):
     refused: Annotated[Count, "uploads that the bridge put into quarantine"] = 0
     put_aside: Annotated[int, "uploads and manifests that do not get through"] = 0
     wire_bytes: Annotated[Count, "bytes of MQTT PUBLISH packets, repeats included"] = 0
+    bytes_up: Annotated[Count, "bytes of IP packets sent: TLS, repeats of TCP and connections included"] = 0
+    bytes_down: Annotated[Count, "bytes of IP packets received"] = 0
+    failures: Annotated[Count, "connections that were lost or did not come about"] = 0
+    failure: str | None = None
+    """Why the last one was."""
+    certificate_days: Annotated[float | None, "days that the vehicle's certificate still holds"] = None
+    commands: Annotated[Count, "commands received"] = 0
     bridge_silent: bool = False
     """Uploads reach a broker and nobody receipts them."""
     day_bytes: Annotated[int | None, "bytes of today's budget that are used"] = None

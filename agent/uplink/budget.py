@@ -53,7 +53,7 @@ class Budget:
     ) -> None:
         self.unwritten = 0
         """Times that what was used could not be kept."""
-        self._limits = limits
+        self.limits = limits
         self._file = file if self.limited else None
         self._clock = clock
         self._utc_ms = utc_ms
@@ -65,7 +65,7 @@ class Budget:
 
     @property
     def limited(self) -> bool:
-        return self._limits.day_bytes is not None or self._limits.month_bytes is not None
+        return self.limits.day_bytes is not None or self.limits.month_bytes is not None
 
     @property
     def day_used(self) -> int:
@@ -92,8 +92,8 @@ class Budget:
         spent = max(
             used / limit
             for used, limit in (
-                (self._used.day_used, self._limits.day_bytes),
-                (self._used.month_used, self._limits.month_bytes),
+                (self._used.day_used, self.limits.day_bytes),
+                (self._used.month_used, self.limits.month_bytes),
             )
             if limit is not None
         )
