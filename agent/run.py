@@ -15,21 +15,17 @@ from contextlib import ExitStack
 
 from agent.asking.permission import asking_of
 from agent.box import Box
-from agent.bus.interface import Interface
-from agent.bus.losses import Losses
-from agent.bus.socketcan.bus import socket_bus
-from agent.bus.socketcan.buses import Buses
-from agent.bus.socketcan.stamps import Stamps
+from agent.bus.live import LiveBuses
+from agent.bus.losses import Damage, Losses
 from agent.calendar import Calendar
 from agent.collector import Collector
-from agent.gathering import Gathering, Source
+from agent.gathering import Gathering
 from agent.health.parts import clock_health, journal_health, sampling_health, uplink_health
 from agent.health.snapshot import Identity, Parts
 from agent.health.watch import Watch, summary
 from agent.journal.numbering import Numbering, boot_of_this_start
 from agent.lifting import Progress, lifting
 from agent.obeying import obey
-from agent.plan.listening import listening
 from agent.plan.plan import Plan
 from agent.sampling.sampler import Sampler
 from agent.settings.agent import Settings
@@ -42,25 +38,6 @@ log = logging.getLogger(__name__)
 DRAIN_S = 5.0
 _WAIT_S = 0.25
 _SAY_EVERY_S = 60.0
-
-
-def sources_of(settings: Settings, losses: Losses) -> list[Source]:
-    """The buses of python-can; nothing is opened yet."""
-    return [
-        Interface(name, bus.interface, bus.channel, bus.options(), losses, monotonic_ms)
-        for name, bus in settings.buses.items()
-        if not bus.direct
-    ]
-
-
-def buses_of(settings: Settings, plan: Plan, losses: Losses) -> Buses | None:
-    """The SocketCAN buses of the settings; nothing is opened yet."""
-    wanted = {name: bus for name, bus in settings.buses.items() if bus.direct}
-    if not wanted:
-        return None
-    stamps = Stamps()
-    buses = [socket_bus(listening(plan, name), bus.channel, losses, stamps, fd=bus.fd) for name, bus in wanted.items()]
-    return Buses(buses, stamps)
 
 
 def run(
@@ -76,7 +53,11 @@ def run(
     Raises InterfaceError (the settings name an interface that does not exist), JournalError, CredentialsError,
     UplinkEndedError, WrongVehicleError, OSError when the state folder cannot be written.
     """
-    losses = Losses(lambda damage: log.warning("%s", damage))
+
+    def damaged(damage: Damage) -> None:
+        log.warning("%s", damage)
+
+    losses = Losses(damaged)
     sampler = Sampler(plan, monotonic_ms())
     numbering = Numbering(boot_of_this_start())
     calendar = Calendar()
@@ -86,15 +67,15 @@ def run(
         known = calendar.utc_ms(monotonic_ms())
         return known[0] if known is not None else None
 
-    sources = sources_of(settings, losses)
+    buses = LiveBuses(settings.buses, plan, damaged, monotonic_ms)
     box = Box(vin, settings, plan, losses, monotonic_ms)
-    asking = asking_of(vin, plan.profile, settings, sources, losses, monotonic_ms)
+    asking = asking_of(vin, plan.profile, settings, buses.sources, losses, monotonic_ms)
     with (
         lifting(vin, settings, plan.manifest, live=True, bridge_time=bridge_time, utc_ms=utc_ms) as lift,
         Gathering(
-            [*sources, *box.sources, *(asking.askers if asking else ())],
+            [*buses.sources, *box.sources, *(asking.askers if asking else ())],
             monotonic_ms,
-            buses_of(settings, plan, losses),
+            buses.direct,
         ) as live,
         ExitStack() as stack,
     ):
@@ -105,7 +86,7 @@ def run(
             enforcing,
             numbering,
             lift.journal,
-            box.losses,
+            [*buses.losses, *box.losses],
             system_anchor,
             lift.uplink.wake,
             calendar,
@@ -114,6 +95,7 @@ def run(
         log.info("running: vehicle %s, boot %s, buses %s", vin, numbering.boot.hex(), ", ".join(settings.buses))
 
         parts = Parts(
+            buses=buses.health,
             sampling=lambda: sampling_health(collector, sampler, box.unreadable, monotonic_ms() - live.settled_ms),
             clock=lambda: clock_health(collector),
             journal=lambda: journal_health(lift.journal, settings.journal.max_bytes),

@@ -54,6 +54,10 @@ class Interface:
         self._what = f"{interface} {channel}".strip()
         self._monotonic_ms = monotonic_ms
         self._sleep = sleep
+        self.frames = 0
+        """Read so far."""
+        self.heard_ms: int | None = None
+        """When the newest was read; None: none yet."""
         self._open: can.BusABC | None = None
         self._failures: tuple[type[Exception], ...] = (OSError,)
         """What a failing interface raises; python-can's own as well, once it is loaded."""
@@ -62,6 +66,10 @@ class Interface:
         self._failed = False
         self._retry_at_ms = 0
         self._delay_s = _FIRST_DELAY_S
+
+    @property
+    def is_open(self) -> bool:
+        return self._open is not None
 
     def batches(self, wait_s: float = 0.2) -> Iterator[list[Frame]]:
         """What comes, until closed. An empty batch where nothing came for `wait_s`: time passes on a silent bus too."""
@@ -86,6 +94,9 @@ class Interface:
                     self._take(message, frames)
         except self._failures as failure:
             self._fail(failure)
+        if frames:
+            self.frames += len(frames)
+            self.heard_ms = frames[-1].at_ms
         return frames
 
     def listen(self, hear: Callable[[Frame], None] | None) -> None:

@@ -68,6 +68,10 @@ class SocketBus:
         self._reduction = Reduction(
             listening, losses, ErrorFrames(listening.bus, losses, lambda: stamps.now_ms), every=every
         )
+        self.frames = 0
+        """Read so far, error frames included."""
+        self.heard_ms: int | None = None
+        """When the newest was read; None: none yet."""
         self._socket: socket.socket | None = None
         self._failed = False
         self._retry_at_ms = 0
@@ -136,7 +140,8 @@ class SocketBus:
             time_of = self._stamps.times(packets.times, count, self._last_ms)
         else:
             time_of = self._stamps.now_for_all(self._last_ms)
-        self._last_ms = time_of(count - 1)
+        self._last_ms = self.heard_ms = time_of(count - 1)
+        self.frames += count
         drops = packets.drops(count)
         if drops is not None:
             self._losses.overrun += (drops - self._drops) & 0xFFFF_FFFF
