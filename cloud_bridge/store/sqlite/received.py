@@ -1,8 +1,9 @@
 """What vehicles sent, on SQLite: uploads, manifests, quarantine.
 
 A batch is one transaction. Its usual case, every key new, is a handful of `executemany`; only when a key is there
-already are the uploads looked at one by one, to tell a duplicate (same payload: nothing to do) from a conflict (another
-payload: the first stays, the other goes to quarantine).
+already are the uploads looked at one by one, to tell a duplicate (same payload, or the same upload after a full journal
+thinned it: the first stays, nothing to do) from a conflict (another payload: the first stays, the other goes to
+quarantine).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from hashlib import sha256
 from cloud_bridge.store.port import Committed, Intake, Received, Refused, Waits
 from cloud_bridge.store.ranges import Span, count, gaps, merged, without
 from cloud_bridge.store.sqlite.database import Database
-from contract.upload import MAXIMUM_COUNT, Anchor
+from contract.upload import MAXIMUM_COUNT, Anchor, Count, read_header
 
 QUARANTINE_ROWS = 10_000
 QUARANTINE_BYTES = 64 << 20
@@ -257,9 +258,14 @@ def _insert(
             new.append(upload)
             continue
         (payload,) = connection.execute(_PAYLOAD, (upload.vin, upload.boot, upload.sequence)).fetchone()
-        if payload != upload.payload:
+        if payload != upload.payload and not _thinned_apart(upload, payload):
             conflicts.append(upload)
     return new, conflicts
+
+
+def _thinned_apart(upload: Received, held: bytes) -> bool:
+    """Whether two payloads are one upload, which a full journal has thinned between sending the one and the other."""
+    return upload.ledger.counts.get(Count.THINNED, 0) != read_header(held).ledger.counts.get(Count.THINNED, 0)
 
 
 def _row(one: Received, now_ms: int) -> tuple[object, ...]:

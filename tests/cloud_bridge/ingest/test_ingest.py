@@ -96,6 +96,22 @@ def test_the_first_payload_under_a_key_stays_and_another_is_quarantined(cloud: C
     assert [(row[4], row[-1]) for row in cloud.rows("quarantine")] == [("conflict", other)]
 
 
+@pytest.mark.parametrize("fuller_first", [True, False])
+def test_an_upload_that_comes_again_thinned_is_a_duplicate_and_what_came_first_stays(
+    cloud: Cloud, fuller_first: bool
+) -> None:
+    upload = BOOT.upload(0)
+    grids = tuple(replace(each, stride=2, columns=tuple(c[::2] for c in each.columns)) for each in upload.grids)
+    thinned = encode(replace(upload, grids=grids, ledger=Ledger({Count.THINNED: 9})))
+    first, second = (BOOT.payload(0), thinned) if fuller_first else (thinned, BOOT.payload(0))
+    cloud.send(first)
+    receipts = cloud.send(second)
+    assert receipts.by_vin[VIN][0].held == (range(1),)
+    assert (receipts.refused, cloud.receiving.intake(VIN).duplicates) == (0, 1)
+    assert [row[-1] for row in cloud.rows("upload")] == [first]
+    assert cloud.rows("quarantine") == []
+
+
 def test_what_cannot_be_read_is_quarantined_and_refused_and_holds_up_nothing(cloud: Cloud) -> None:
     torn = BOOT.payload(1)[:-7]
     receipts = cloud.send(BOOT.payload(0), torn, b"", BOOT.payload(2))
