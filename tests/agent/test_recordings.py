@@ -232,11 +232,10 @@ def test_a_commute_says_the_speed_that_its_gnss_measured(commute: Drive) -> None
 def test_a_commute_has_no_position_in_its_first_15_seconds_and_is_dated_by_satellites(commute: Drive) -> None:
     first = next(at_ms for at_ms, raw in commute.raws("GnssPosition.Latitude") if raw is not None)
     assert first > 15_000
-    anchors = {batch.anchor for batch in commute.batches} - {None}
-    (anchor,) = anchors
-    assert anchor is not None
+    anchors = [batch.anchor for batch in commute.batches if batch.anchor is not None]
+    assert anchors
     # The logger's clock was 4.5 s ahead.
-    assert 4000 < commute.start_utc_ms + anchor.at_ms - anchor.utc_ms < 5000
+    assert all(4000 < commute.start_utc_ms + anchor.at_ms - anchor.utc_ms < 5000 for anchor in anchors)
 
 
 def test_frames_that_the_imu_marks_invalid_are_left_out(commute: Drive) -> None:

@@ -30,6 +30,7 @@ VEHICLE = "0123456789abcdef0123456789abcdef01234567"
 BASE = f"/connectedcar/v3/fleets/f1/vehicles/{VEHICLE}"
 CLIENT = Client("c1", "partner", "not hashed here", ("f1",))
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
+NOW_MS = int(NOW.timestamp() * 1000)
 DEMO = ROOT / "demo"
 
 
@@ -43,7 +44,7 @@ class Bridge:
         registry.add_vehicle(Vehicle(VEHICLE, sent.vin, sent.model, "Brand", "Thermic", 1, 1), ["f1"])
         registry.add_client(CLIENT, 1)
         self.sent = sent
-        self.ingest = Ingest(self.storage.receiving, lambda: 1)
+        self.ingest = Ingest(self.storage.receiving, lambda: NOW_MS)
         self.app = create_app(
             self.storage.reader,
             "https://api.example.org",
