@@ -33,7 +33,7 @@ Frames = list[tuple[int, bytes]]
 
 def run(shared: Path) -> list[Measure]:
     path = shared / "data/dbc/toyota_rav4_merged.dbc"
-    frames = _frames(shared / "data/logs/toyota_rav4_2018_comma2k19_60s.log.gz")
+    frames = frames_of(shared / "data/logs/toyota_rav4_2018_comma2k19_60s.log.gz")
     wanted = _wanted(shared / "data/bench/rav4_wanted.json")
     layouts = load(path).layouts
     names = {layout.name: [signal.name for signal in layout.signals] for layout in layouts}
@@ -64,7 +64,7 @@ def run(shared: Path) -> list[Measure]:
     return measures
 
 
-def _frames(log: Path) -> Frames:
+def frames_of(log: Path) -> Frames:
     frames = []
     with gzip.open(log, "rt") as lines:
         for line in lines:
