@@ -14,6 +14,7 @@ frame had been handed on:
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
@@ -56,6 +57,11 @@ class _Form:
         self.last_ms = 0
 
 
+_Taken = tuple[int, int, _Form]
+"""Where the payload of a packet that counts begins, its time, and its form."""
+_START = itemgetter(0)
+
+
 class Reduction:
     """The packets of one bus, as frames."""
 
@@ -79,35 +85,28 @@ class Reduction:
                 for form, length in zip(forms, lengths, strict=True)
             ]
         step_ms = self._listening.step_ms
-        taken: list[int] = []
+        taken: list[_Taken] = []
         begin = 0
         while begin < count:
             # A sample at a multiple of the step sees the frames of that millisecond too.
             until_ms = -(-time_of(begin) // step_ms) * step_ms
             end = count if time_of(count - 1) <= until_ms else _first_after(until_ms, begin, count, time_of)
-            taken += self._part(forms, begin, end, time_of)
+            taken += self._part(forms, begin, end, size, time_of)
             begin = end
-        frames: list[Frame] = []
-        make, form_of, data = tuple.__new__, self._form, packets.data
-        bus = self._listening.bus
-        for index in taken:
-            form = form_of(forms[index])
-            start = index * size + 8
-            frames.append(
-                make(
-                    Frame,
-                    (time_of(index), bus, form.id, form.extended, bytes(data[start : start + form.length]), form.fd),
-                )
-            )
+        make, data, bus = tuple.__new__, packets.data, self._listening.bus
+        frames = [
+            make(Frame, (at_ms, bus, form.id, form.extended, bytes(data[start : start + form.length]), form.fd))
+            for start, at_ms, form in taken
+        ]
         dataless, self._dataless = self._dataless, 0
         self._losses.passed_over += count - dataless - len(frames)
         return frames
 
-    def _part(self, forms: list[int], begin: int, end: int, time_of: Callable[[int], int]) -> list[int]:
+    def _part(self, forms: list[int], begin: int, end: int, size: int, time_of: Callable[[int], int]) -> list[_Taken]:
         """The places of the packets that count, between two samples."""
         newest = dict(zip(forms[begin:end], range(begin, end), strict=True))
-        taken: list[int] = []
-        each: set[int] = set()
+        taken: list[_Taken] = []
+        each: dict[int, _Form] = {}
         known = self._forms
         for number, index in newest.items():
             form = known.get(number)
@@ -119,7 +118,7 @@ class Reduction:
             if not form.wanted:
                 continue
             if form.each:
-                each.add(number)
+                each[number] = form
                 continue
             at_ms = time_of(index)
             if at_ms - form.last_ms > _GAP_MS:
@@ -127,12 +126,16 @@ class Reduction:
             form.last_ms = at_ms
             if form.learning:
                 form.learning -= 1
-                each.add(number)
+                each[number] = form
             else:
-                taken.append(index)
+                taken.append((index * size + 8, at_ms, form))
         if each:
-            taken += [index for index in range(begin, end) if forms[index] in each]
-        taken.sort()
+            taken += [
+                (index * size + 8, time_of(index), each[forms[index]])
+                for index in range(begin, end)
+                if forms[index] in each
+            ]
+        taken.sort(key=_START)
         return taken
 
     def _form(self, number: int) -> _Form:
