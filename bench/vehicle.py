@@ -1,12 +1,12 @@
 """The whole vehicle path: read, decode, sample, encode, make durable, against the obvious way to do the same.
 
-Four buses of 4,000 frames a second each, the frames of a minute of a real drive sent by another process in bursts of
-20 ms, 70 signals wanted of each bus: 10 at 10 Hz, 60 at 1 Hz. This machine's kernel has no CAN, so a bus is a datagram
-socket on loopback that carries `struct can_frame`: the kernel stamps, queues and drops as it does for a CAN socket, and
-it filters nothing, so both sides read every frame.
+Four buses of 4,000 frames a second each, the frames of a minute of a real drive sent by another process, four on each
+bus each millisecond, 70 signals wanted of each bus: 10 at 10 Hz, 60 at 1 Hz. Machines that build and test have no CAN,
+so a bus is a datagram socket on loopback that carries `struct can_frame`: the kernel stamps, queues and drops as it
+does for a CAN socket, and it filters nothing, so both sides read every frame.
 
 * canlift: its reader, gathering, sampler, collector and journal, as `canlift-agent run` puts them together.
-* obvious: python-can's Notifier over the four buses, cantools, the newest values as JSON, SQLite (WAL, FULL) each second.
+* obvious: python-can's Notifier over the four buses, cantools, the newest values as JSON, SQLite each second.
 
 What is compared is the CPU time of the process, kernel included; what is counted are wake-ups (voluntary context
 switches) and frames.
@@ -25,9 +25,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 import can
@@ -36,9 +38,9 @@ from can.interfaces.socketcan.socketcan import capture_message
 from cantools.database.can import Database, Message
 
 from agent.bus.losses import Losses
-from agent.bus.socketcan.bus import SocketBus
+from agent.bus.socketcan.bus import CLASSIC_BYTES, SocketBus
 from agent.bus.socketcan.buses import Buses
-from agent.bus.socketcan.packets import SO_TIMESTAMPNS, ask_for_times
+from agent.bus.socketcan.packets import SO_TIMESTAMPNS, Packets, ask_for_times
 from agent.bus.socketcan.sockets import make_roomy
 from agent.bus.socketcan.stamps import Stamps
 from agent.collector import Collector
@@ -55,8 +57,9 @@ from contract.upload import Reason
 
 BUSES = 4
 FRAMES_A_SECOND = 4_000
-SECONDS = 8
-BURST_S = 0.02
+ROUNDS = 3
+SECONDS = 5
+BURST_S = 0.001
 CPU_BUDGET = 9.0
 WAKE_UPS_BUDGET = 60
 VIN = "VR3CANL1FT0000001"
@@ -69,6 +72,7 @@ class Cost(NamedTuple):
     cpu_s: float
     wake_ups: int
     frames: int
+    sent: int = 0
 
 
 def run(shared: Path) -> list[Measure]:
@@ -76,22 +80,26 @@ def run(shared: Path) -> list[Measure]:
         KEY_AND_PAYLOAD.pack(can_id | len(data) << 32, data.ljust(8, b"\0"))
         for can_id, data in frames_of(shared / "data/logs/toyota_rav4_2018_comma2k19_60s.log.gz")
     ]
-    obvious, sent = _measured(_obvious, shared, packets)
-    ours, _ = _measured(_canlift, shared, packets)
-    us = {name: 1e6 * cost.cpu_s / sent for name, cost in (("canlift", ours), ("obvious", obvious))}
+    sides: dict[str, list[Cost]] = {"obvious": [], "canlift": []}
+    for _ in range(ROUNDS):
+        # In turn, so that a busy machine slows both.
+        sides["obvious"].append(_measured(_obvious, shared, packets))
+        sides["canlift"].append(_measured(_canlift, shared, packets))
+    us = {name: median(1e6 * cost.cpu_s / cost.sent for cost in costs) for name, costs in sides.items()}
+    lost = {name: sum(cost.sent - cost.frames for cost in costs) for name, costs in sides.items()}
+    rate = {name: max(cost.wake_ups for cost in costs) / SECONDS for name, costs in sides.items()}
     baseline = f"python-can, cantools, JSON, SQLite {us['obvious']:.1f} µs a frame, canlift {us['canlift']:.2f} µs"
-    rate = obvious.wake_ups / SECONDS
     return [
         Measure("vehicle: CPU, times less", us["obvious"] / us["canlift"], "×", CPU_BUDGET, False, baseline),
-        Measure("vehicle: wake-ups", ours.wake_ups / SECONDS, "/s", WAKE_UPS_BUDGET, True, f"obvious {rate:,.0f}/s"),
-        Measure("vehicle: frames lost", sent - ours.frames, "frames", 0, True, f"obvious {sent - obvious.frames}"),
+        Measure("vehicle: wake-ups", rate["canlift"], "/s", WAKE_UPS_BUDGET, True, f"obvious {rate['obvious']:,.0f}/s"),
+        Measure("vehicle: frames lost", lost["canlift"], "frames", 0, True, f"obvious {lost['obvious']}"),
     ]
 
 
 def _measured(
     agent: Callable[[Path, Sequence[socket.socket], Event, Connection], None], shared: Path, packets: Sequence[bytes]
-) -> tuple[Cost, int]:
-    """What an agent costs in a process of its own, and how many frames it was sent."""
+) -> Cost:
+    """What an agent costs in a process of its own."""
     context = multiprocessing.get_context("fork")
     receivers, senders = [], []
     for _ in range(BUSES):
@@ -118,7 +126,7 @@ def _measured(
             process.kill()
         for each in (*receivers, *senders):
             each.close()
-    return cost, sent
+    return cost._replace(sent=sent)
 
 
 def _talk(senders: Sequence[socket.socket], packets: Sequence[bytes]) -> int:
@@ -172,25 +180,27 @@ def _profile(shared: Path, folder: Path) -> Path:
     return folder / "bench.toml"
 
 
+def _itself(sock: socket.socket) -> socket.socket:
+    return sock
+
+
 def _canlift(shared: Path, receivers: Sequence[socket.socket], stop: Event, parent: Connection) -> None:
     with tempfile.TemporaryDirectory(prefix="bench.") as name:
         folder = Path(name)
         plan = compile_plan(_profile(shared, folder), cadence_ms=10_000)
-        losses, stamps = Losses(), Stamps()
-        for receiver in receivers:
+        losses, stamps, shared_packets = Losses(), Stamps(), Packets(CLASSIC_BYTES)
+        buses = []
+        for bus, receiver in enumerate(receivers):
             ask_for_times(receiver)
-        buses = [
-            SocketBus(listening(plan, f"can{bus}"), "loopback", lambda receiver=receiver: receiver, losses, stamps)
-            for bus, receiver in enumerate(receivers)
-        ]
+            wanted = listening(plan, f"can{bus}")
+            opened = partial(_itself, receiver)
+            buses.append(SocketBus(wanted, "loopback", opened, losses, stamps, packets=shared_packets))
         sampler = Sampler(plan, monotonic_ms())
         with (
             Journal(folder / "journal", time.monotonic, flush_every_s=10) as journal,
             Gathering([], monotonic_ms, Buses(buses, stamps)) as live,
         ):
-            collector = Collector(
-                VIN, plan.manifest, sampler, Numbering(boot_of_this_start()), journal, [losses]
-            )
+            collector = Collector(VIN, plan.manifest, sampler, Numbering(boot_of_this_start()), journal, [losses])
             parent.send(None)
             meter = _Meter()
             for frames in live.batches(0.25):
@@ -222,7 +232,8 @@ class _Loopback(can.BusABC):
         if not select.select([self._sock], [], [], timeout)[0]:
             return None, False
         message = capture_message(self._sock)
-        message.channel = self.channel
+        if message is not None:
+            message.channel = self.channel
         return message, False
 
     def fileno(self) -> int:
@@ -254,7 +265,7 @@ def _obvious(shared: Path, receivers: Sequence[socket.socket], stop: Event, pare
         store.execute("PRAGMA journal_mode=WAL")
         store.execute("PRAGMA synchronous=FULL")
         store.execute("CREATE TABLE samples (at REAL, body TEXT)")
-        buses = [_Loopback(f"can{number}", receiver) for number, receiver in enumerate(receivers)]
+        buses: list[can.BusABC] = [_Loopback(f"can{number}", receiver) for number, receiver in enumerate(receivers)]
         kinds = {kind: [f"can{bus}.{name}" for bus in range(BUSES) for name in group] for kind, group in wanted.items()}
         parent.send(None)
         meter = _Meter()

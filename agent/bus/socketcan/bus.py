@@ -35,17 +35,22 @@ CLASSIC_BYTES = 16
 FD_BYTES = 72
 
 
-def socket_bus(listening: Listening, channel: str, losses: Losses, stamps: Stamps, *, fd: bool) -> SocketBus:
+def socket_bus(
+    listening: Listening, channel: str, losses: Losses, stamps: Stamps, *, fd: bool, packets: Packets | None = None
+) -> SocketBus:
     """A bus with all that the plan wants of it; `fd`: hear CAN FD frames too."""
 
     def open_socket() -> socket.socket:
         return raw_socket(channel, filters(listening), fd=fd)
 
-    return SocketBus(listening, channel, open_socket, losses, stamps, fd=fd)
+    return SocketBus(listening, channel, open_socket, losses, stamps, fd=fd, packets=packets)
 
 
 class SocketBus:
-    """`open_socket` gives the bus's socket, ready to be read, or raises OSError. Nothing is opened before `open`."""
+    """`open_socket` gives the bus's socket, ready to be read, or raises OSError; it is first called by `try_to_open`.
+
+    Buses that are read by one thread may share `packets` of their size: less memory has to be fetched at each turn.
+    """
 
     def __init__(
         self,
@@ -57,6 +62,7 @@ class SocketBus:
         *,
         fd: bool = False,
         every: bool = False,
+        packets: Packets | None = None,
     ) -> None:
         self.bus = listening.bus
         self._channel = channel
@@ -64,7 +70,7 @@ class SocketBus:
         self._losses = losses
         self._stamps = stamps
         self._size = FD_BYTES if fd else CLASSIC_BYTES
-        self._packets = Packets(self._size)
+        self._packets = Packets(self._size) if packets is None else packets
         self._reduction = Reduction(
             listening, losses, ErrorFrames(listening.bus, losses, lambda: stamps.now_ms), every=every
         )
