@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from agent.bus.interface import Interface
 from agent.bus.losses import Damage, Losses
-from agent.bus.socketcan.bus import SocketBus, socket_bus
+from agent.bus.socketcan.bus import CLASSIC_BYTES, FD_BYTES, SocketBus, socket_bus
 from agent.bus.socketcan.buses import Buses
+from agent.bus.socketcan.packets import Packets
 from agent.bus.socketcan.stamps import Stamps
 from agent.health.snapshot import BusHealth
 from agent.plan.listening import listening
@@ -39,6 +40,7 @@ class LiveBuses:
     ) -> None:
         self._monotonic_ms = monotonic_ms
         self._stamps = Stamps()
+        self._packets = {bus.fd: Packets(FD_BYTES if bus.fd else CLASSIC_BYTES) for bus in settings.values()}
         self._buses = {name: self._bus(name, bus, plan, Losses(report)) for name, bus in settings.items()}
         readers = [bus.reader for bus in self._buses.values()]
         self.losses = [bus.losses for bus in self._buses.values()]
@@ -54,7 +56,9 @@ class LiveBuses:
     def _bus(self, name: str, given: BusSettings, plan: Plan, losses: Losses) -> _Bus:
         what = f"{given.interface} {given.channel}"
         if given.direct:
-            reader = socket_bus(listening(plan, name), given.channel, losses, self._stamps, fd=given.fd)
+            packets = self._packets[given.fd]
+            wanted = listening(plan, name)
+            reader = socket_bus(wanted, given.channel, losses, self._stamps, fd=given.fd, packets=packets)
             return _Bus(what, reader, losses)
         interface = Interface(name, given.interface, given.channel, given.options(), losses, self._monotonic_ms)
         return _Bus(what, interface, losses)
