@@ -275,8 +275,10 @@ class Sampler:
         self._asleep = True
 
     def _told_ms(self) -> int:
-        """The latest time of anything in the batch: a row that came early in its step is dated after its frame."""
-        return max(self._now_ms, *(rows.until_ms for rows in self._rows))
+        """The latest time of anything in the batch: a row that came early in its step is dated after its frame, and
+        what ceased to count while an event had yet to last came without one."""
+        changes = self._batch.changes[-1:]
+        return max(self._now_ms, *(rows.until_ms for rows in self._rows), *(change.at_ms for change in changes))
 
     def _next_end(self, at_ms: int) -> int:
         self._state = self._plan.state_of(lambda name: self._newest.value(name, at_ms))

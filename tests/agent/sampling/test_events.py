@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agent.bus.frame import Frame
@@ -380,6 +380,7 @@ def test_events_and_uploads_do_not_depend_on_how_frames_are_handed_over(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(frames=frames_of_the_model)
+@example(frames=[state(119_001), motion(58_000, oil=1)])
 def test_batches_with_events_can_be_sent_and_say_nothing_twice(mixed: Plan, frames: list[Frame]) -> None:
     batches = sampled(mixed, [*frames, *(state(at_ms) for at_ms in range(40_000, 60_000, 1000))])
     for sequence, batch in enumerate(batches):
