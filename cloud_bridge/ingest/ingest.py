@@ -7,6 +7,7 @@ check goes to quarantine with its reason and never holds up the rest of the batc
 Receipts are made after the commit and say what the database holds. Per kind of message:
 
 * an upload under a new key, or the same payload again: held;
+* the same upload before or after a full journal thinned it: the one with fewer samples left out stays; held;
 * another payload under a key that is held: the first stays, this one is quarantined; held;
 * an upload or manifest that cannot be read, or of a lying vehicle: quarantined, and refused by digest, so that the
   vehicle does not send it for ever;

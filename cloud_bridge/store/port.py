@@ -178,7 +178,10 @@ class Receiving(Protocol):
         refused: Sequence[Refused],
         now_ms: int,
     ) -> Committed:
-        """Everything or nothing, on disk when it returns. `manifests` are (vin, id, body)."""
+        """Everything or nothing, on disk when it returns. `manifests` are (vin, id, body).
+
+        An upload held in a copy of which more was thinned (`Count.THINNED`) is replaced, and derived anew; it counts as
+        a duplicate."""
         ...
 
     def wanted(self) -> dict[str, list[bytes]]:

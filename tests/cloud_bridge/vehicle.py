@@ -156,6 +156,15 @@ def encode(upload: Upload) -> bytes:
     return encode_upload(upload, MANIFEST)
 
 
+def thinned(upload: Upload, stride: int = 2) -> bytes:
+    """As a full journal leaves it: of the grid only each so many rows."""
+    grid = upload.grids[0]
+    columns = tuple(column[::stride] for column in grid.columns)
+    lost = len(grid.columns) * (len(grid.columns[0]) - len(columns[0]))
+    ledger = replace(upload.ledger, counts={**upload.ledger.counts, Count.THINNED: lost})
+    return encode(replace(upload, grids=(replace(grid, stride=stride, columns=columns),), ledger=ledger))
+
+
 def undecodable(upload: Upload) -> bytes:
     """Its header reads; its columns are of another manifest than the one it names."""
     other = Manifest(MODEL, (replace(MANIFEST.groups[0], signals=MANIFEST.groups[0].signals[:1]),))

@@ -87,6 +87,7 @@ _DROP_NEWEST = "DELETE FROM checkpoint WHERE vin = ? AND span = 0"
 _THIN_CHECKPOINTS = "DELETE FROM checkpoint WHERE vin = ? AND span < 2 AND until_ms < ?"
 _PUT_CHECKPOINT = "INSERT OR REPLACE INTO checkpoint (vin, until_ms, span, history) VALUES (?, ?, ?, ?)"
 _PUT_STATUS = "INSERT OR REPLACE INTO status (vin, body) VALUES (?, ?)"
+_DROP_STATUS = "DELETE FROM status WHERE vin = ?"
 _DROP_TRIPS = "DELETE FROM trip WHERE vin = ? AND started_at_ms >= ?"
 _DROP_TRIP = "DELETE FROM trip WHERE vin = ? AND id = ?"
 _PUT_TRIP = """
@@ -195,7 +196,9 @@ class SqliteDerived:
                 connection.executemany(statement, [(vin, one) for one in fold.opened])
             connection.executemany(_PUT_TRIP, _trip_rows(vin, fold.trips))
             connection.executemany(_PUT_ALERT, _alert_rows(vin, fold.alerts))
-            if fold.status is not None:
+            if fold.status is None:
+                connection.execute(_DROP_STATUS, (vin,))
+            else:
                 connection.execute(_PUT_STATUS, (vin, _encode(fold.status)))
             connection.execute(_DROP_NEWEST, (vin,))
             connection.executemany(_PUT_CHECKPOINT, [(vin, *checkpoint) for checkpoint in fold.checkpoints])

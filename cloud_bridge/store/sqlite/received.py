@@ -1,9 +1,7 @@
 """What vehicles sent, on SQLite: uploads, manifests, quarantine.
 
 A batch is one transaction. Its usual case, every key new, is a handful of `executemany`; only when a key is there
-already are the uploads looked at one by one, to tell a duplicate (same payload, or the same upload after a full journal
-thinned it: the first stays, nothing to do) from a conflict (another payload: the first stays, the other goes to
-quarantine).
+already are the uploads looked at one by one (`cloud_bridge.store.sqlite.uploads`).
 """
 
 from __future__ import annotations
@@ -18,7 +16,8 @@ from hashlib import sha256
 from cloud_bridge.store.port import Committed, Intake, Received, Refused, Waits
 from cloud_bridge.store.ranges import Span, count, gaps, merged, without
 from cloud_bridge.store.sqlite.database import Database
-from contract.upload import MAXIMUM_COUNT, Anchor, Count, read_header
+from cloud_bridge.store.sqlite.uploads import Inserted, insert, is_of_the_future
+from contract.upload import MAXIMUM_COUNT
 
 QUARANTINE_ROWS = 10_000
 QUARANTINE_BYTES = 64 << 20
@@ -30,8 +29,6 @@ LISTED = 64
 """Ranges in a receipt beyond those that it is about."""
 FUTURE = "future_anchor"
 """Counts uploads whose anchor lies after the moment at which they came: it is not believed."""
-MARGIN_MS = 600_000
-"""By how much our own clock may be late for that."""
 DROPPED = "dropped"
 """Counts quarantined payloads that were deleted to keep the quarantine within its limits."""
 
@@ -45,13 +42,6 @@ _STOP_WANTING = "DELETE FROM wanted WHERE vin = ? AND manifest = ?"
 _WANTED = "SELECT vin, manifest FROM wanted WHERE vin IN (SELECT value FROM json_each(?)) ORDER BY vin, manifest"
 _ALL_WANTED = "SELECT vin, manifest FROM wanted ORDER BY vin, manifest"
 
-_ADD_UPLOAD = """
-INSERT INTO upload (vin, boot, sequence, received_at_ms, manifest, anchor_at_ms, anchor_utc_ms, anchor_uncertainty_ms,
-                    anchor_source, payload)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-_ADD_UPLOAD_ONCE = f"{_ADD_UPLOAD} ON CONFLICT DO NOTHING"
-_PAYLOAD = "SELECT payload FROM upload WHERE vin = ? AND boot = ? AND sequence = ?"
 _ADD_PENDING = "INSERT INTO pending (vin, waits, boot, sequence, manifest) VALUES (?, ?, ?, ?, ?)"
 _ADD_EVICTED = "INSERT INTO evicted (vin, boot, first, last, reason) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
@@ -78,7 +68,7 @@ _ALL_REFUSALS = "SELECT vin, reason, count FROM refusal ORDER BY vin, reason"
 # What a vehicle counts is its word: a lying one must not make a sum that no integer holds.
 _PUT_LEDGER = """
 INSERT INTO ledger (vin, name, total) VALUES (?, ?, ?)
-ON CONFLICT (vin, name) DO UPDATE SET total = min(total + excluded.total, 9007199254740991)
+ON CONFLICT (vin, name) DO UPDATE SET total = max(0, min(total + excluded.total, 9007199254740991))
 """
 _CONTRADICTING = "SELECT count(*) FROM anchor WHERE vin = ? AND NOT believed"
 _LEDGER = "SELECT name, total FROM ledger WHERE vin = ? ORDER BY name"
@@ -134,35 +124,40 @@ class SqliteReceiving:
                 connection.execute(_ADD_MANIFEST, (vin, manifest_id, body, now_ms))
                 connection.execute(_STOP_WAITING, (vin, manifest_id))
                 connection.execute(_STOP_WANTING, (vin, manifest_id))
-            new, conflicts = _insert(connection, uploads, now_ms)
-            self._add_pending(connection, new)
+            inserted = insert(connection, uploads, now_ms)
+            stand = [*inserted.new, *(one.upload for one in inserted.replaced)]
+            self._add_pending(connection, stand)
             connection.executemany(
                 _ADD_EVICTED,
                 [
                     (one.vin, gap.boot or one.boot, gap.first, gap.last, gap.reason)
-                    for one in new
+                    for one in stand
                     for gap in one.ledger.evicted
                 ],
             )
             held = _merge_held(connection, uploads)
-            _count_intake(connection, uploads, new, now_ms)
+            _count_intake(connection, uploads, inserted, now_ms)
+            conflicts = inserted.conflicts
             everything_refused = [*refused, *(_conflict(one) for one in conflicts)]
             if everything_refused:
                 quarantine(connection, everything_refused, now_ms, self._quarantine_limits)
             wanted = _wanted(connection, {one.vin for one in uploads} | {vin for vin, _, _ in manifests})
         # What a transaction that was undone had found must not be remembered.
         self._manifests.update((vin, manifest_id) for vin, manifest_id, _ in manifests)
-        return Committed(held, wanted, len(uploads) - len(new) - len(conflicts), len(conflicts))
+        return Committed(held, wanted, len(uploads) - len(inserted.new) - len(conflicts), len(conflicts))
 
-    def _add_pending(self, connection: sqlite3.Connection, new: Sequence[Received]) -> None:
+    def _add_pending(self, connection: sqlite3.Connection, uploads: Sequence[Received]) -> None:
         lacking = {
             key
-            for key in {(one.vin, one.manifest) for one in new} - self._manifests
+            for key in {(one.vin, one.manifest) for one in uploads} - self._manifests
             if connection.execute(_HAS_MANIFEST, key).fetchone() is None
         }
         connection.executemany(
             _ADD_PENDING,
-            [(one.vin, int((one.vin, one.manifest) in lacking), one.boot, one.sequence, one.manifest) for one in new],
+            [
+                (one.vin, int((one.vin, one.manifest) in lacking), one.boot, one.sequence, one.manifest)
+                for one in uploads
+            ],
         )
         connection.executemany(_WANT, lacking)
 
@@ -238,46 +233,6 @@ def _conflict(upload: Received) -> Refused:
     return Refused(upload.vin, upload.topic, "conflict", detail, upload.payload)
 
 
-def _insert(
-    connection: sqlite3.Connection, uploads: Sequence[Received], now_ms: int
-) -> tuple[Sequence[Received], list[Received]]:
-    """Inserts what is new; returns it, and what conflicts with an upload held."""
-    rows = [_row(one, now_ms) for one in uploads]
-    connection.execute("SAVEPOINT uploads")
-    try:
-        connection.executemany(_ADD_UPLOAD, rows)
-        connection.execute("RELEASE uploads")
-        return uploads, []
-    except sqlite3.IntegrityError:
-        connection.execute("ROLLBACK TO uploads")
-        connection.execute("RELEASE uploads")
-    new: list[Received] = []
-    conflicts: list[Received] = []
-    for upload, row in zip(uploads, rows, strict=True):
-        if connection.execute(_ADD_UPLOAD_ONCE, row).rowcount:
-            new.append(upload)
-            continue
-        (payload,) = connection.execute(_PAYLOAD, (upload.vin, upload.boot, upload.sequence)).fetchone()
-        if payload != upload.payload and not _thinned_apart(upload, payload):
-            conflicts.append(upload)
-    return new, conflicts
-
-
-def _thinned_apart(upload: Received, held: bytes) -> bool:
-    """Whether two payloads are one upload, which a full journal has thinned between sending the one and the other."""
-    return upload.ledger.counts.get(Count.THINNED, 0) != read_header(held).ledger.counts.get(Count.THINNED, 0)
-
-
-def _row(one: Received, now_ms: int) -> tuple[object, ...]:
-    anchor = None if _is_of_the_future(one.anchor, now_ms) else one.anchor
-    dated = (None,) * 4 if anchor is None else (anchor.at_ms, anchor.utc_ms, anchor.uncertainty_ms, anchor.source.value)
-    return one.vin, one.boot, one.sequence, now_ms, one.manifest, *dated, one.payload
-
-
-def _is_of_the_future(anchor: Anchor | None, now_ms: int) -> bool:
-    return anchor is not None and anchor.utc_ms > now_ms + MARGIN_MS
-
-
 def _merge_held(connection: sqlite3.Connection, uploads: Sequence[Received]) -> dict[tuple[str, bytes], list[Span]]:
     touched: defaultdict[tuple[str, bytes], list[int]] = defaultdict(list)
     for one in uploads:
@@ -311,20 +266,21 @@ def _listed(spans: list[Span], sequences: Sequence[int]) -> list[Span]:
     ]
 
 
-def _count_intake(
-    connection: sqlite3.Connection, uploads: Sequence[Received], new: Sequence[Received], now_ms: int
-) -> None:
+def _count_intake(connection: sqlite3.Connection, uploads: Sequence[Received], inserted: Inserted, now_ms: int) -> None:
     came = Counter(one.vin for one in uploads)
-    fresh = Counter(one.vin for one in new)
+    fresh = Counter(one.vin for one in inserted.new)
     connection.executemany(
         _PUT_INTAKE, [(vin, fresh[vin], number - fresh[vin], now_ms) for vin, number in came.items()]
     )
     counted: Counter[tuple[str, str]] = Counter()
-    for one in new:
+    for one in inserted.new:
         for name, number in one.ledger.counts.items():
             counted[one.vin, name.value] += number
-        if _is_of_the_future(one.anchor, now_ms):
+        if is_of_the_future(one.anchor, now_ms):
             counted[one.vin, FUTURE] += 1
+    for one, before in inserted.replaced:
+        for name in one.ledger.counts.keys() | before.counts.keys():
+            counted[one.vin, name.value] += one.ledger.counts.get(name, 0) - before.counts.get(name, 0)
     connection.executemany(
         _PUT_LEDGER, [(*key, min(number, MAXIMUM_COUNT)) for key, number in counted.items() if number]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 
 import cbor2
@@ -22,7 +22,7 @@ from contract.topics import RECEIPT, UP, topic
 from contract.upload import MAXIMUM_COUNT, Count, Evicted, Ledger
 from contract.wire import digest
 from tests.cloud_bridge.conftest import Cloud
-from tests.cloud_bridge.vehicle import MANIFEST_ID, MODEL, OTHER_VIN, VIN, Boot, encode
+from tests.cloud_bridge.vehicle import MANIFEST_ID, MODEL, OTHER_VIN, VIN, Boot, encode, thinned
 
 NO_BOOT = bytes(16)
 BOOT = Boot()
@@ -96,20 +96,23 @@ def test_the_first_payload_under_a_key_stays_and_another_is_quarantined(cloud: C
     assert [(row[4], row[-1]) for row in cloud.rows("quarantine")] == [("conflict", other)]
 
 
-@pytest.mark.parametrize("fuller_first", [True, False])
-def test_an_upload_that_comes_again_thinned_is_a_duplicate_and_what_came_first_stays(
-    cloud: Cloud, fuller_first: bool
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("at_once", [True, False])
+def test_of_an_upload_and_its_thinned_copies_the_fullest_stays_whichever_came_first(
+    cloud: Cloud, order: tuple[int, ...], at_once: bool
 ) -> None:
     upload = BOOT.upload(0)
-    grids = tuple(replace(each, stride=2, columns=tuple(c[::2] for c in each.columns)) for each in upload.grids)
-    thinned = encode(replace(upload, grids=grids, ledger=Ledger({Count.THINNED: 9})))
-    first, second = (BOOT.payload(0), thinned) if fuller_first else (thinned, BOOT.payload(0))
-    cloud.send(first)
-    receipts = cloud.send(second)
-    assert receipts.by_vin[VIN][0].held == (range(1),)
-    assert (receipts.refused, cloud.receiving.intake(VIN).duplicates) == (0, 1)
-    assert [row[-1] for row in cloud.rows("upload")] == [first]
+    copies = [BOOT.payload(0), thinned(upload, 2), thinned(upload, 4)]
+    for batch in [order] if at_once else [(each,) for each in order]:
+        receipts = cloud.send(*[copies[each] for each in batch])
+        assert receipts.by_vin[VIN][0].held == (range(1),)
+        assert receipts.refused == 0
+    assert [row[-1] for row in cloud.rows("upload")] == [copies[0]]
+    assert len(cloud.rows("pending")) == 1
     assert cloud.rows("quarantine") == []
+    intake = cloud.receiving.intake(VIN)
+    assert (intake.uploads, intake.duplicates) == (1, 2)
+    assert {name: total for name, total in intake.ledger.items() if total} == {"frames": 1000}
 
 
 def test_what_cannot_be_read_is_quarantined_and_refused_and_holds_up_nothing(cloud: Cloud) -> None:

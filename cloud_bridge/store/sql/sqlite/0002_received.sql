@@ -1,5 +1,6 @@
 -- What vehicles sent: the truth, from which everything in 0003 is derived.
--- A vehicle numbers its uploads per boot; (vin, boot, sequence) is the key, and the first payload that comes under it stays.
+-- A vehicle numbers its uploads per boot; (vin, boot, sequence) is the key, and the first payload that comes under it stays;
+-- of an upload that a full journal thinned, the fullest.
 
 CREATE TABLE manifest (
     vin            TEXT NOT NULL,
