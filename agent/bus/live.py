@@ -58,7 +58,9 @@ class LiveBuses:
         if given.direct:
             packets = self._packets[given.fd]
             wanted = listening(plan, name)
-            reader = socket_bus(wanted, given.channel, losses, self._stamps, fd=given.fd, packets=packets)
+            reader = socket_bus(
+                wanted, given.channel, losses, self._stamps, fd=given.fd, throttle=given.throttle, packets=packets
+            )
             return _Bus(what, reader, losses)
         interface = Interface(name, given.interface, given.channel, given.options(), losses, self._monotonic_ms)
         return _Bus(what, interface, losses)

@@ -16,6 +16,9 @@ class BusSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bits per second, for adapters that set it; SocketCAN's is set by the system."""
     fd: bool = False
 
+    throttle: bool = False
+    """Have the kernel hand over only what changed, and no oftener than it is sampled (SocketCAN)."""
+
     @property
     def direct(self) -> bool:
         """Whether the agent reads it itself: SocketCAN on a kernel whose structures are laid out as it expects."""

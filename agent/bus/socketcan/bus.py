@@ -14,6 +14,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
@@ -22,6 +23,7 @@ from agent.bus.socketcan.packets import MOST, Packets
 from agent.bus.socketcan.reduction import Reduction
 from agent.bus.socketcan.sockets import filters, raw_socket
 from agent.bus.socketcan.stamps import Stamps
+from agent.bus.socketcan.throttle import Throttle, exact
 from agent.plan.listening import Listening
 
 log = logging.getLogger(__name__)
@@ -36,14 +38,24 @@ FD_BYTES = 72
 
 
 def socket_bus(
-    listening: Listening, channel: str, losses: Losses, stamps: Stamps, *, fd: bool, packets: Packets | None = None
+    listening: Listening,
+    channel: str,
+    losses: Losses,
+    stamps: Stamps,
+    *,
+    fd: bool,
+    throttle: bool = False,
+    packets: Packets | None = None,
 ) -> SocketBus:
-    """A bus with all that the plan wants of it; `fd`: hear CAN FD frames too."""
+    """A bus with all that the plan wants of it; `fd`: hear CAN FD frames too; `throttle`: by the broadcast manager."""
+    wanted = exact(listening) if throttle else {}
+    rest = replace(listening, sampled={key: one for key, one in listening.sampled.items() if key not in wanted})
+    throttled = Throttle(listening.bus, channel, wanted, losses, stamps) if wanted else None
 
     def open_socket() -> socket.socket:
-        return raw_socket(channel, filters(listening), fd=fd)
+        return raw_socket(channel, filters(rest), fd=fd)
 
-    return SocketBus(listening, channel, open_socket, losses, stamps, fd=fd, packets=packets)
+    return SocketBus(rest, channel, open_socket, losses, stamps, fd=fd, packets=packets, throttled=throttled)
 
 
 class SocketBus:
@@ -63,6 +75,7 @@ class SocketBus:
         fd: bool = False,
         every: bool = False,
         packets: Packets | None = None,
+        throttled: Throttle | None = None,
     ) -> None:
         self.bus = listening.bus
         self._channel = channel
@@ -78,6 +91,7 @@ class SocketBus:
         """Read so far, error frames included."""
         self.heard_ms: int | None = None
         """When the newest was read; None: none yet."""
+        self._throttled = throttled
         self._socket: socket.socket | None = None
         self._failed = False
         self._retry_at_ms = 0
@@ -94,8 +108,11 @@ class SocketBus:
         return self._socket is not None
 
     @property
-    def descriptor(self) -> int | None:
-        return None if self._socket is None else self._socket.fileno()
+    def descriptors(self) -> list[int]:
+        """Those of its sockets."""
+        own = None if self._socket is None else self._socket.fileno()
+        other = None if self._throttled is None else self._throttled.descriptor
+        return [descriptor for descriptor in (own, other) if descriptor is not None]
 
     def try_to_open(self) -> bool:
         """Whether there is a new socket now. Costs nothing while it is not yet time to try again."""
@@ -104,7 +121,10 @@ class SocketBus:
             return False
         try:
             self._socket = self._open_socket()
+            if self._throttled is not None:
+                self._throttled.open()
         except OSError as failure:
+            self._shut()
             self._fail(failure)
             self._retry_at_ms = now_ms + self._delay_ms
             self._delay_ms = min(2 * self._delay_ms, _LONGEST_DELAY_MS)
@@ -129,6 +149,8 @@ class SocketBus:
                     frames += self._taken(packets, count)
                 if count < MOST:
                     break
+            if self._throttled is not None:
+                frames += self._by_throttle(self._throttled)
         except OSError as failure:
             self._fail(failure)
             if failure.errno != errno.ENETDOWN:
@@ -153,6 +175,16 @@ class SocketBus:
             self._losses.overrun += (drops - self._drops) & 0xFFFF_FFFF
             self._drops = drops
         return self._reduction.frames(packets, count, self._size, time_of)
+
+    def _by_throttle(self, throttled: Throttle) -> list[Frame]:
+        before = throttled.reads
+        frames = throttled.read()
+        if throttled.reads > before:
+            if self._failed:
+                self._recover("is up again")
+            self.frames += throttled.reads - before
+            self.heard_ms = self._stamps.now_ms
+        return frames
 
     def _listen(self, *, heard: bool) -> None:
         now_ms = self._stamps.now_ms
@@ -182,3 +214,5 @@ class SocketBus:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+        if self._throttled is not None:
+            self._throttled.close()

@@ -43,9 +43,10 @@ class Buses:
         self.settled_ms = self._stamps.begin() - 1
         frames: list[Frame] = []
         for bus in self.buses:
-            if bus.try_to_open() and bus.descriptor is not None:
-                # A socket that is closed leaves by itself.
-                self._epoll.register(bus.descriptor, select.EPOLLIN)
+            if bus.try_to_open():
+                for descriptor in bus.descriptors:
+                    # A socket that is closed leaves by itself.
+                    self._epoll.register(descriptor, select.EPOLLIN)
             frames += bus.read()
         self._idle = 0 if frames else self._idle + 1
         return frames

@@ -6,8 +6,6 @@ frame once for both. Then the log goes the way of files, and what was sampled mu
 
 from __future__ import annotations
 
-import gzip
-import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -30,11 +28,10 @@ from agent.plan.plan import Plan
 from agent.sampling.batch import Batch
 from agent.sampling.sampler import Sampler
 from contract.upload import Reason
+from tests.beds.can.recordings import part, rav4
 from tests.conftest import ROOT
 
 QUIET_S = 2.0
-ON_CHANGE = 12
-"""Of the RAV4's signals that are sampled each second, so many are sampled on change instead."""
 
 
 def real_ms() -> int:
@@ -45,34 +42,6 @@ def real_clocks() -> tuple[int, int]:
     """For once the boot's clock is the real one: the log has only that."""
     now_ns = time.time_ns()
     return now_ns, now_ns
-
-
-def rav4(shared: Path, folder: Path) -> Path:
-    wanted = json.loads((shared / "data/bench/rav4_wanted.json").read_text("utf-8"))
-    fast, slow = wanted["every_100_ms"], wanted["every_1000_ms"]
-    classes = {"fast": fast, "slow": slow[ON_CHANGE:], "state": slow[:ON_CHANGE]}
-    lines = ['model = "rav4"', 'label = "RAV4"', 'brand = "Toyota"', 'motorization = "Thermic"', "[buses.can0]"]
-    lines += [f'databases = ["{shared / "data/dbc/toyota_rav4_merged.dbc"}"]', "[classes]"]
-    lines += ['fast = { every = "100ms" }', 'slow = { every = "1s" }', 'state = { on_change = true, every = "60s" }']
-    lines.append("[signals]")
-    lines += [f'"{name}" = {{ class = "{kind}" }}' for kind, names in classes.items() for name in names]
-    (folder / "rav4.toml").write_text("\n".join(lines), "utf-8")
-    return folder / "rav4.toml"
-
-
-def part(log: Path, seconds: float, to: Path) -> Path:
-    """The beginning of a recording's first bus, on the bed's."""
-    with gzip.open(log, "rt") as lines, to.open("w") as file:
-        began_s = None
-        for line in lines:
-            at, bus, frame = line.split()[:3]
-            at_s = float(at.strip("()"))
-            began_s = at_s if began_s is None else began_s
-            if at_s - began_s > seconds:
-                break
-            if bus == "can0":
-                file.write(f"{at} vcan0 {frame}\n")
-    return to
 
 
 @contextmanager
@@ -132,7 +101,7 @@ def test_a_drive_on_the_bus_gives_the_samples_of_its_file(car: str, shared: Path
         profile = ROOT / "config" / "vehicles" / "alfa-giulia.toml"
         recording, seconds = shared / "data/logs/alfa_giulia_recan_exp3_12s_hard_brake.log.gz", 60.0
     else:
-        profile = rav4(shared, tmp_path)
+        profile = rav4(shared, tmp_path, on_change=12)
         recording, seconds = shared / "data/logs/toyota_rav4_2018_comma2k19_60s.log.gz", 12.0
     plan = compile_plan(profile, cadence_ms=4_000)
     (bus,) = plan.buses
