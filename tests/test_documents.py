@@ -164,6 +164,7 @@ def test_the_programs_of_the_readme_work_as_they_are_written(
         text = text.replace('"vehicles', f'"{ROOT}/config/vehicles').replace(
             "/var/lib/canlift", str(tmp_path / "state")
         )
+        text = text.replace('# status_socket = "/run/canlift/status.sock"', f'status_socket = "{tmp_path}/status.sock"')
         (tmp_path / name).write_text(text.replace('# interface = "socketcan"', 'interface = "virtual"'))
     recording = shared / "data" / "logs" / "peugeot_partner_conf_bus_static.log.gz"
     replaced = {"localhost:1883": f"localhost:{mosquitto.port}", "drive.log": str(recording)}
@@ -177,24 +178,34 @@ def test_the_programs_of_the_readme_work_as_they_are_written(
         if words[1:3] == ["fleet", "add"]:
             replaced["FLEET_ID"] = said
     assert cloud[-1][1] == "serve"
-    assert {words[1] for words in vehicle} == {"check", "replay", "run", "journal"}
+    assert [words[1] for words in vehicle] == ["check", "replay", "run", "status", "journal"]
     serving = place.start(cloud[-1])
+    running = None
     try:
         for words in vehicle:
             if words[1] == "run":
-                _runs_until_told_to_end(place, words)
+                running = place.start(words)
+                _await(tmp_path / "status.sock", running)
             else:
                 place.type(words)
+        assert running is not None
+        assert running.poll() is None
+        running.terminate()
+        _, err = running.communicate(timeout=60)
+        assert running.returncode == 0, err
     finally:
+        if running is not None:
+            running.kill()
+            running.communicate()
         serving.send_signal(signal.SIGTERM)
         out, err = serving.communicate(timeout=60)
     assert serving.returncode == 0, out + err
 
 
-def _runs_until_told_to_end(place: Place, words: list[str]) -> None:
-    running = place.start(words)
-    time.sleep(3)
-    assert running.poll() is None, running.communicate()
-    running.terminate()
-    _, err = running.communicate(timeout=60)
-    assert running.returncode == 0, err
+def _await(socket: Path, running: subprocess.Popen[str]) -> None:
+    """Waits until the agent can be asked how it is."""
+    deadline = time.monotonic() + 60
+    while not socket.exists():
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
