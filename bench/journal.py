@@ -67,7 +67,7 @@ def _wear() -> list[Measure]:
         ours, theirs = _written(journal, block_bytes) / payload, _written(sqlite, block_bytes) / payload
         name = f"journal, uplink dead: bytes written per payload byte, ext4 of {block_bytes // 1024} kB blocks"
         baseline = (
-            f"{theirs:.1f} SQLite WAL FULL, a row a second; {estimated[0] / payload:.1f} by the journal's own count"
+            f"{theirs:.1f} SQLite WAL FULL, a row a second; {estimated[-1] / payload:.1f} by the journal's own count"
         )
         measures.append(Measure(name, ours, "x", budget, True, baseline))
     return measures

@@ -103,6 +103,7 @@ class Folder:
         if self._lock is None:
             try:
                 self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._wear.look_at(self.path)
                 self._lock = _lock(self.path)
             except OSError as failure:
                 refused = failure

@@ -15,11 +15,11 @@ CAN_MOUNT = os.geteuid() == 0 and shutil.which("mkfs.ext4") is not None and Path
 needs_disks = pytest.mark.skipif(not CAN_MOUNT and "CI" not in os.environ, reason="only root may mount a disk")
 
 
-def made(image: Path, size: int) -> Path:
+def made(image: Path, size: int, block_bytes: int = 4096) -> Path:
     """An empty ext4 disk in a file."""
     with image.open("wb") as file:
         file.truncate(size)
-    subprocess.run(["mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "nodiscard", str(image)], check=True)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-b", str(block_bytes), "-E", "nodiscard", str(image)], check=True)
     return image
 
 

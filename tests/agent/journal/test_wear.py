@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from agent.journal.journal import Journal
 from agent.journal.segments import Key, Priority, segment_files
-from agent.journal.wear import OVERHEAD, PAGE, Wear
+from agent.journal.wear import OVERHEAD_BLOCKS, PAGE, Wear
 from contract.receipt import Receipt
+from tests.agent.journal.disks import bytes_written, device_of, made, mounted, needs_disks
 
 BOOT = bytes(range(16))
 
@@ -65,7 +69,7 @@ def test_the_first_upload_of_a_start_is_not_held(tmp_path: Path) -> None:
 
 def test_when_the_wear_is_spent_history_waits_and_events_do_not(tmp_path: Path) -> None:
     clock = Clock()
-    with Journal(tmp_path, clock, wear_bytes_per_day=24 * 2 * (PAGE + OVERHEAD)) as journal:
+    with Journal(tmp_path, clock, wear_bytes_per_day=24 * 2 * (1 + OVERHEAD_BLOCKS) * PAGE) as journal:
         flushes = 0
         for second in range(3600):
             clock.now_s = float(second)
@@ -81,10 +85,35 @@ def test_when_the_wear_is_spent_history_waits_and_events_do_not(tmp_path: Path) 
         assert journal.depth == 3601
 
 
-def test_wear_counts_whole_pages_and_what_the_file_system_adds() -> None:
+@pytest.mark.parametrize("block_bytes", [1024, 4096])
+def test_wear_counts_whole_blocks_and_what_the_file_system_adds(block_bytes: int) -> None:
     wear = Wear(Clock())
+    wear.block_bytes = block_bytes
+    once = OVERHEAD_BLOCKS * block_bytes
     wear.wrote(1)
-    assert wear.written_bytes == PAGE + OVERHEAD
-    wear.wrote(2, PAGE - 1)
-    assert wear.written_bytes == 3 * PAGE + 2 * OVERHEAD
+    assert wear.written_bytes == block_bytes + once
+    wear.wrote(2, block_bytes - 1)
+    assert wear.written_bytes == 3 * block_bytes + 2 * once
     assert not wear.spent
+
+
+@needs_disks
+@pytest.mark.parametrize("block_bytes", [1024, 4096])
+def test_the_estimate_is_of_the_disks_own_blocks_and_near_what_it_is_made_to_write(
+    tmp_path: Path, block_bytes: int
+) -> None:
+    disk = made(tmp_path / "disk", 16 << 20, block_bytes)
+    with mounted(disk, tmp_path / "mnt", "loop,noatime") as folder, Journal(folder / "journal", Clock()) as journal:
+        assert journal.wear.block_bytes == block_bytes
+        os.sync()
+        before = bytes_written(device_of(folder))
+        for sequence in range(100):
+            journal.append(Key(BOOT, sequence), os.urandom(2000), Priority.EVENT)
+        written = bytes_written(device_of(folder)) - before
+        assert written / 2 < journal.wear.written_bytes < written * 2
+
+
+def test_where_a_block_is_larger_than_what_is_written_at_once_that_counts(tmp_path: Path) -> None:
+    wear = Wear(Clock())
+    wear.look_at(tmp_path)
+    assert wear.block_bytes == min(PAGE, os.statvfs(tmp_path).f_bsize)
