@@ -9,6 +9,7 @@ counts) frames.
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from bisect import bisect_right
@@ -19,8 +20,11 @@ from typing import Protocol, Self
 from agent.bus.failures import InterfaceError
 from agent.bus.frame import Frame
 
+log = logging.getLogger(__name__)
+
 HOLD_MS = 150
 _WAIT_S = 0.2
+_AFTER_FAILURE_S = 1.0
 _MOST_BATCHES = 256
 
 
@@ -141,6 +145,11 @@ class Gathering:
                 frames: list[Frame] | InterfaceError = source.read(_WAIT_S)
             except InterfaceError as error:
                 frames = error
+            except Exception:
+                # What no source should raise: it must end neither this one for good, unsaid, nor the others.
+                log.exception("a source failed unexpectedly; it is read again in %g s", _AFTER_FAILURE_S)
+                self._closed.wait(_AFTER_FAILURE_S)
+                continue
             if frames:
                 self._hand_on(frames)
             if isinstance(frames, InterfaceError):

@@ -104,7 +104,7 @@ def answered_pids(answer: bytes) -> frozenset[int]:
 
 def supported_pids(answer: bytes) -> frozenset[int]:
     """From the answer to PID 00, 20, 40 …: which of the 32 that follow there are."""
-    base, bits = answer[1], int.from_bytes(answer[2:6], "big")
+    base, bits = answer[1], int.from_bytes(answer[2:6].ljust(4, b"\0"), "big")
     return frozenset(base + number for number in range(1, 33) if bits >> (32 - number) & 1)
 
 

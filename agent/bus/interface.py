@@ -32,6 +32,10 @@ _LONGEST_DELAY_S = 30
 _SEND_S = 0.1
 
 
+_UNREADABLE = (ValueError, IndexError, KeyError)
+"""What python-can raises at what it cannot read."""
+
+
 class Interface:
     """One bus, read until closed. `bus` is its name in the vehicle profile."""
 
@@ -86,11 +90,11 @@ class Interface:
             return []
         frames: list[Frame] = []
         try:
-            message = bus.recv(wait_s)
+            message = self._received(bus, wait_s)
             if message is not None:
                 self._take(message, frames)
                 self._sleep(_GATHER_S)
-                while len(frames) < _LARGEST_BATCH and (message := bus.recv(0)) is not None:
+                while len(frames) < _LARGEST_BATCH and (message := self._received(bus, 0)) is not None:
                     self._take(message, frames)
         except self._failures as failure:
             self._fail(failure)
@@ -125,6 +129,14 @@ class Interface:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def _received(self, bus: can.BusABC, wait_s: float) -> can.Message | None:
+        try:
+            return bus.recv(wait_s)
+        except _UNREADABLE as wrong:
+            # Serial adapters (slcan) speak lines, and python-can takes what came for a line: also half of one.
+            self.losses.damaged(f"bus {self.bus}", self._what, f"what came is no frame: {type(wrong).__name__}")
+            return None
 
     def _take(self, message: can.Message, frames: list[Frame]) -> None:
         if message.is_error_frame:

@@ -32,7 +32,7 @@ _LONGEST_DELAY_S = 30.0
 _LONGEST_LINE = 16_384
 """gpsd's own limit is 10,240."""
 _WATCH = b'?WATCH={"enable":true,"json":true};\n'
-_NOT_MEASURED = frozenset({5, 8})
+_NOT_MEASURED = (5, 8)
 """TPV's `status`: dead reckoning, simulated."""
 _KMH_PER_MS = 3.6
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)

@@ -12,6 +12,7 @@ simulated positions are none. There is an altitude only in three dimensions.
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections.abc import Iterator
 from typing import Literal
@@ -23,6 +24,13 @@ from agent.bus.losses import Losses
 from agent.gnss.fix import Fix
 
 _SENTENCE = re.compile(r"\$(([A-Z]{2})(RMC|GGA|GSA|VTG)|[A-Z][A-Z0-9]{2,}),[ -~]*\*[0-9A-Fa-f]{2}")
+_FIELDS = {
+    "RMC": ("time", "status", "lat", "lon", "spd", "cog", "date"),
+    "GGA": ("time", "lat", "lon", "quality", "numSV", "alt"),
+    "GSA": ("navMode",),
+    "VTG": ("cogt", "sogk"),
+}
+"""What is read of each sentence: a shorter one is damaged, its checksum right or not."""
 _KMH_PER_KNOT = 1.852
 # GGA's quality: 1 GPS, 2 differential, 3 PPS, 4 and 5 RTK; 0 none, 6 estimated, 7 manual, 8 simulated.
 _MEASURED = frozenset({1, 2, 3, 4, 5})
@@ -76,15 +84,15 @@ class Instant:
             return Fix(at_ms, None, satellites=satellites)
         if not (-90 <= place.lat <= 90 and -180 <= place.lon <= 180):
             return Fix(at_ms, None, satellites=satellites)
-        altitude = _number(gga.alt) if gga is not None else None
+        altitude = _number(gga, "alt")
         three = self._three if self._three is not None else altitude is not None
         dimensions: Literal[2, 3] = 3 if three else 2
-        speed_kmh = _number(vtg.sogk) if vtg is not None else None
-        if speed_kmh is None and rmc is not None and (knots := _number(rmc.spd)) is not None:
+        speed_kmh = _number(vtg, "sogk")
+        if speed_kmh is None and (knots := _number(rmc, "spd")) is not None:
             speed_kmh = knots * _KMH_PER_KNOT
-        heading = _number(rmc.cog) if rmc is not None else None
-        if heading is None and vtg is not None:
-            heading = _number(vtg.cogt)
+        heading = _number(rmc, "cog")
+        if heading is None:
+            heading = _number(vtg, "cogt")
         return Fix(
             at_ms,
             utc_ms,
@@ -150,13 +158,16 @@ class Assembler:
             self._damaged("wrong checksum", text)
             return None
         self.damaged_in_a_row = 0
-        kind = match[3]
+        kind: str | None = match[3]
         if kind is None:
             return None
         try:
             message = NMEAReader.parse(text)
         except (NMEAMessageError, NMEAParseError, NMEATypeError, ValueError, TypeError, IndexError, KeyError) as wrong:
             self._damaged(type(wrong).__name__, text)
+            return None
+        if not all(hasattr(message, field) for field in _FIELDS[kind]):
+            self._damaged("too few fields", text)
             return None
         return kind, message
 
@@ -195,6 +206,7 @@ def _seconds(time: datetime.time) -> int:
     return time.hour * 3600 + time.minute * 60 + time.second
 
 
-def _number(value: object) -> float | None:
-    """A field of a sentence; pynmeagps gives an empty one as an empty text."""
-    return float(value) if isinstance(value, int | float) else None
+def _number(message: NMEAMessage | None, field: str) -> float | None:
+    """A field of a sentence. pynmeagps gives an empty one as an empty text, and takes `inf` for a number."""
+    value = getattr(message, field, None)
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

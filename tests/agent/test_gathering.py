@@ -101,6 +101,23 @@ def test_an_interface_that_can_never_be_opened_is_reported() -> None:
         taken(live.batches(0.05), 1)
 
 
+def test_a_source_that_fails_unexpectedly_is_said_and_read_again(caplog: pytest.LogCaptureFixture) -> None:
+    class Faulty(Recorded):
+        def __init__(self) -> None:
+            super().__init__("a", 0.001, 3)
+            self.faults = 1
+
+        def read(self, wait_s: float) -> list[Frame]:
+            if self.faults:
+                self.faults -= 1
+                raise TypeError("not what it should be")
+            return super().read(wait_s)
+
+    with Gathering([Faulty()], monotonic_ms) as live:
+        assert len(taken(live.batches(0.05), 3)) == 3
+    assert "not what it should be" in caplog.text
+
+
 def test_a_real_bus_of_python_can_is_read() -> None:
     channel = "canlift-gathering"
     with Gathering([Interface("can0", "virtual", channel, None, None, monotonic_ms)], monotonic_ms) as live:

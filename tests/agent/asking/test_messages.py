@@ -92,3 +92,7 @@ def test_the_codes_of_all_computers_travel_in_one_message() -> None:
     raws = decoder("Diagnosis", ["Stored", "Pending", "Permanent", "Code1", "Code2", "Code3", "Code4", "Code5"])
     assert (frame.at_ms, frame.bus) == (4711, "Diagnosis")
     assert raws(frame.data) == (3, 1, None, 0x013300, 0xC10000, 0x070000, 0x042000, None)
+
+
+def test_an_answer_that_is_cut_short_tells_of_no_pids_but_those_in_it() -> None:
+    assert messages.supported_pids(hexadecimal("41 00 80")) == {0x01}

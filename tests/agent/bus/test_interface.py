@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
+import pty
 import time
+import tty
 import uuid
 from collections.abc import Callable
 
@@ -80,3 +83,19 @@ def test_an_unknown_interface_is_an_error_that_names_it() -> None:
         pytest.raises(InterfaceError, match="no-such-interface"),
     ):
         reader.read(0)
+
+
+def test_a_garbled_line_of_a_serial_adapter_costs_only_itself() -> None:
+    ours, theirs = pty.openpty()
+    try:
+        tty.setraw(ours)
+        with Interface("can0", "slcan", os.ttyname(theirs)) as reader:
+            while not reader.is_open:
+                reader.read(0.05)
+            os.write(ours, b"t1G32011223\rt12\rT0000\rt1232xx\rtt1232\r\rt12320102\r")
+            (frame,) = gather(reader, bool)
+        assert (frame.id, frame.data) == (0x123, b"\x01\x02")
+        assert reader.losses.unreadable > 0
+    finally:
+        os.close(ours)
+        os.close(theirs)

@@ -114,6 +114,8 @@ def test_a_report_is_a_fix_in_our_units(server: Server, gpsd: Gpsd) -> None:
         ({"mode": 3, "status": 8}, (None, None, None)),
         ({"mode": 3, "status": 5}, (None, None, None)),
         ({"mode": 2}, (2, 55.95926, None)),
+        ({"status": [8], "mode": [3]}, (None, None, None)),
+        ({"status": {}, "altMSL": None}, (3, 55.95926, None)),
         ({"lat": 91.0}, (None, None, None)),
         ({"lat": "55"}, (None, None, None)),
         ({"lon": float("nan")}, (None, None, None)),

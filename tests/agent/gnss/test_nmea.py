@@ -171,3 +171,23 @@ def test_the_derived_trip_has_no_fix_before_the_first_and_then_one_a_second(shar
     assert [fix.at_ms for fix in found] == sorted(fix.at_ms for fix in found)
     first = datetime.datetime.fromtimestamp((placed[0].at_ms + (recording.start_utc_ms or 0)) / 1000, datetime.UTC)
     assert first.strftime("%H%M%S") == timed[0][:6]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        sentence("GNRMC,050001.50,A,5557.5556,N,00959.2832,E,inf,inf,260721,,,A"),
+        sentence("GNVTG,inf,T,,M,43.23,N,inf,K,A"),
+        sentence("GNVTG,229.5,T,,M,43.23,N"),
+        gga("050001.50", altitude="inf"),
+        gga("050001.50", altitude="nan"),
+        sentence("GNGGA,050001.50,5557.5556,N,00959.2832,E,1,inf,1.0,115.4,M,0.0,M,,"),
+        sentence("GNGSA,A"),
+    ],
+)
+def test_what_is_no_number_is_left_out_even_under_a_right_checksum(tmp_path: Path, odd: str) -> None:
+    found, _ = read(tmp_path, rmc("050001.50"), odd, rmc("050002.50"))
+    assert len(found) == 2
+    for fix in found:
+        raw_values(to_frame(fix).data)
+        assert fix.latitude == pytest.approx(55 + 57.5556 / 60)
