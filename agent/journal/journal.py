@@ -448,7 +448,8 @@ class Journal:
             self._evict([key for key, _, _ in held], reason)
             return False
         self._evict([key for key, _, new in transformed if new is None], reason)
-        return True
+        # Where nothing is kept it is unlinked: the disk may refuse that too.
+        return segment not in self._folder.segments
 
     def _delete(self, keys: Iterable[Key]) -> int:
         deleted = 0

@@ -18,7 +18,7 @@ from dataclasses import replace
 from agent.bus.frame import Frame
 from agent.plan.plan import Plan
 from agent.privacy.guard import Guard, Source, strictest
-from agent.privacy.redaction import Redaction
+from agent.privacy.redaction import redaction_of
 from agent.sampling.batch import Batch
 from agent.sampling.sampler import Sampler
 from contract.upload import Ledger, Privacy, Reason
@@ -38,7 +38,7 @@ class Enforcing:
         is, and so is what is being collected at a change."""
         self._sampler = sampler
         self._manifest = plan.manifest
-        self._redaction = Redaction(plan.privacy.positional, plan.privacy.events)
+        self._redaction = redaction_of(plan)
         self._guard = guard
         self._remove_pending = remove_pending
         self._state = guard.state

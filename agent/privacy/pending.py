@@ -3,7 +3,8 @@
     GEOLOCATION  every pending upload is written anew without its positions, and says so (key 14)
     FULL         every pending upload is deleted, and named in the ledger with the reason `privacy`
 
-An upload that cannot be read without its manifest, or at all, is deleted too: nobody knows what it says. The segments
+Of an upload that was collected under another profile only those signals and events stay that the profile of now knows.
+One that cannot be read without its manifest, or at all, is deleted too: nobody knows what it says. The segments
 are replaced as wholes, so nothing of the old content is in the journal's files afterwards; what a flash disk keeps of
 deleted blocks is out of reach. What a broker was handed before the change is as well.
 """
@@ -19,7 +20,7 @@ from agent.journal.segments import Key
 from agent.lifting import Lifting
 from agent.plan.plan import Plan
 from agent.privacy.guard import strictest
-from agent.privacy.redaction import Redaction
+from agent.privacy.redaction import Redaction, redaction_of
 from contract.manifest import decode_manifest
 from contract.upload import Privacy, decode_upload, encode_upload, read_header
 from contract.wire import WireError
@@ -35,7 +36,7 @@ class Manifests(Protocol):
 
 def pending_remover(lift: Lifting, plan: Plan) -> Callable[[Privacy], bool]:
     """For `agent.privacy.enforcing.Enforcing`."""
-    redaction = Redaction(plan.privacy.positional, plan.privacy.events)
+    redaction = redaction_of(plan)
 
     def remove(state: Privacy) -> bool:
         whole = lift.journal.rewrite(

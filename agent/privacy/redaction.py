@@ -4,6 +4,8 @@ Whatever makes a batch (the grid, a change, the window of an event, the last wor
 its way to the journal (`agent.privacy.enforcing`).
 
 What goes is every value of a signal that tells where the vehicle is, and the name of an event that such signals make.
+What is pending may have been collected under another profile: what the plan of now does not know is not known to be
+harmless either, and goes as well.
 """
 
 from __future__ import annotations
@@ -13,23 +15,33 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import TypeVar
 
+from agent.plan.plan import Plan
 from agent.sampling.batch import Batch
 from contract.manifest import Manifest
+from contract.profile.events import CRASH
 from contract.upload import Grid, Reason, Upload
 
 Samples = TypeVar("Samples", Batch, Upload)
 
 
-class Redaction:
-    """`signals` are the names of those that tell the position, `events` those that are made of them."""
+def redaction_of(plan: Plan) -> Redaction:
+    """By what the profile says of its signals."""
+    privacy = plan.privacy
+    signals = {signal.name for group in plan.manifest.groups for signal in group.signals}
+    events = {CRASH, *(event.name for event in plan.events)}
+    return Redaction(signals - privacy.positional, events - privacy.events)
 
-    def __init__(self, signals: Collection[str], events: Collection[str] = ()) -> None:
+
+class Redaction:
+    """`signals` and `events` are the names of those that tell nothing of the position: others are left out."""
+
+    def __init__(self, signals: Collection[str], events: Collection[str]) -> None:
         self._signals = frozenset(signals)
         self._events = frozenset(events)
 
     def without_positions(self, samples: Samples, manifest: Manifest) -> Samples:
         """`samples` without what tells the position; `manifest` says what their signals are."""
-        shown = [[signal.name not in self._signals for signal in group.signals] for group in manifest.groups]
+        shown = [[signal.name in self._signals for signal in group.signals] for group in manifest.groups]
         begins = list(accumulate((len(each) for each in shown), initial=0))
         hidden = {
             begin + place
@@ -37,7 +49,7 @@ class Redaction:
             for place, is_shown in enumerate(each)
             if not is_shown
         }
-        events = tuple(event for event in samples.events if event[1] not in self._events)
+        events = tuple(event for event in samples.events if event[1] in self._events)
         nameless = samples.events and not events
         return replace(
             samples,

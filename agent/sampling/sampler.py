@@ -157,7 +157,8 @@ class Sampler:
         else:
             self._pass(self._now_ms + 1)
             self._finish(Reason.CADENCE, max(self._told_ms(), self._batch.start_ms) + 1)
-        self._forget_positions()
+        self._forget_what_was()
+        self._batch.events.clear()
         done, self._done = self._done, []
         return done
 
@@ -459,9 +460,10 @@ class Sampler:
             self._end_ms = at_ms + 1
             self._happened = True
 
-    def _forget_positions(self) -> None:
-        """Where the vehicle was before is nothing that a later batch may say."""
+    def _forget_what_was(self) -> None:
+        """Where the vehicle was before, and what happened then, is nothing that a later batch may say."""
         self._recorder.forget_before()
+        self._open = []
         positional = self._plan.privacy.positional
         for message in self._newest.messages:
             if any(self._plan.signals[number].name in positional for number in message.plan.signals):
@@ -485,7 +487,7 @@ class Sampler:
         self._done += self._batch.ended(reason, end_ms, self.anchor, grids, self._said_privacy)
         if self._said_privacy is not None:
             self._said_privacy = None
-            self._forget_positions()
+            self._forget_what_was()
         self.anchor = None
         self._batch = Filling(end_ms)
         self._happened = False

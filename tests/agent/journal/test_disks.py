@@ -70,6 +70,16 @@ def test_a_disk_that_is_read_only_from_the_start_is_read_and_what_memory_cannot_
             remounted(folder, "rw")
 
 
+def test_what_a_read_only_disk_does_not_let_go_is_not_said_to_be_gone(tmp_path: Path) -> None:
+    with mounted(made(tmp_path / "disk", 8 << 20), tmp_path / "mnt") as folder, opened(folder) as journal:
+        journal.append(Key(BOOT, 0), bytes(100), Priority.EVENT)
+        remounted(folder, "ro")
+        assert not journal.rewrite(lambda _key, _payload: None, "privacy")
+        assert numbers(journal) == []
+        assert segment_files(folder / "journal")
+        remounted(folder, "rw")
+
+
 def test_a_full_disk_costs_nothing_while_memory_lasts(tmp_path: Path) -> None:
     with mounted(made(tmp_path / "disk", 8 << 20), tmp_path / "mnt") as folder:
         with opened(folder) as journal:

@@ -15,7 +15,7 @@ from agent.bus.frame import Frame
 from agent.plan.plan import Plan
 from agent.privacy.enforcing import Enforcing
 from agent.privacy.guard import Guard, Outcome, Source, strictest
-from agent.privacy.redaction import Redaction
+from agent.privacy.redaction import redaction_of
 from agent.sampling.batch import Batch
 from agent.sampling.sampler import Sampler
 from contract.configuration import ConfigurationError
@@ -47,7 +47,7 @@ class Vehicle:
 
     def __post_init__(self) -> None:
         self.guard = Guard(self.file, [Source.BUS], unknown=NONE)
-        self.redaction = Redaction(self.plan.privacy.positional, self.plan.privacy.events)
+        self.redaction = redaction_of(self.plan)
         self.start()
 
     def start(self) -> None:
@@ -352,3 +352,26 @@ def test_the_signals_that_make_the_position_are_positional_without_being_listed(
     )
     positional = world.plan(tmp_path, mapped.replace('positional = ["Place.Longitude"]', "")).privacy.positional
     assert positional & {"Place.Longitude", "Motion.Level", "Place.Street"} == {"Place.Longitude", "Motion.Level"}
+
+
+@pytest.mark.parametrize("by_bus", [False, True])
+def test_an_event_that_nothing_was_to_be_said_of_is_not_named_afterwards(vehicle: Vehicle, by_bus: bool) -> None:
+    def say(word: Privacy) -> None:
+        if by_bus:
+            vehicle.drive(speed=21000, word=word)
+        else:
+            vehicle.command(word)
+
+    vehicle.drive(3)
+    say(FULL)
+    vehicle.drive(30)
+    vehicle.drive(speed=21000)
+    say(NONE)
+    changed_ms = vehicle.now_ms + (3 if by_bus else 600)
+    vehicle.drive(5, speed=21000)
+    vehicle.drive(30)
+    vehicle.drive(2, speed=21000)
+    vehicle.end()
+    events = {event for batch in vehicle.pending for event in batch.events}
+    assert events
+    assert min(event.at_ms for event in events) >= changed_ms

@@ -17,7 +17,7 @@ from agent.plan.plan import Plan
 from agent.privacy.enforcing import Enforcing
 from agent.privacy.guard import Guard
 from agent.privacy.pending import REASON, held_to
-from agent.privacy.redaction import Redaction
+from agent.privacy.redaction import redaction_of
 from agent.sampling.sampler import Sampler
 from contract.manifest import encode_manifest
 from contract.upload import Privacy, Reason, Upload, decode_upload
@@ -47,7 +47,7 @@ class Agent:
         self.manifests.put(encode_manifest(self.plan.manifest))
         self.journal = Journal(self.folder / "journal", lambda: 0.0, max_bytes=1 << 20, segment_bytes=2048)
         self.guard = Guard(self.folder / "privacy")
-        redaction = Redaction(self.plan.privacy.positional, self.plan.privacy.events)
+        redaction = redaction_of(self.plan)
         self.evicted = 0
 
         def remove(now: Privacy) -> bool:
@@ -195,3 +195,20 @@ def test_segments_that_the_disk_refuses_to_replace_are_deleted(agent: Agent) -> 
     assert agent.journal.refused_writes > 0
     # What may still be on the disk is looked at again at the next start.
     assert not Guard(agent.folder / "privacy").told
+
+
+def test_what_was_collected_under_another_profile_says_only_what_the_one_of_now_knows(
+    agent: Agent, tmp_path: Path
+) -> None:
+    agent.drive(1, 200)
+    positionless = world.PROFILE.replace('"Place.Longitude" = { class = "fast" }\n', "").replace(
+        '"Place.Longitude", ', ""
+    )
+    now = world.plan(tmp_path, positionless)
+    assert "Place.Longitude" not in now.privacy.positional
+    redaction = redaction_of(now)
+    assert positions(agent.plan, agent.uploads())
+    agent.journal.rewrite(lambda key, payload: held_to(GEOLOCATION, key, payload, redaction, agent.manifests), REASON)
+    left = agent.uploads()
+    assert not positions(agent.plan, left)
+    assert any(raw is not None for upload in left for grid in upload.grids for column in grid.columns for raw in column)
