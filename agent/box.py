@@ -147,6 +147,7 @@ class Box:
             satellites=None if newest is None else newest.satellites,
             fixes=gnss.count,
             unreadable=gnss.losses.unreadable,
+            stale=gnss.stale,
             recovered=gnss.losses.recovered,
             silent_s=None if newest is None else (self._monotonic_ms() - newest.at_ms) / 1000,
         )

@@ -97,10 +97,11 @@ def run(
         parts = Parts(
             buses=buses.health,
             sampling=lambda: sampling_health(collector, sampler, box.unreadable, monotonic_ms() - live.settled_ms),
-            clock=lambda: clock_health(collector),
+            clock=lambda: clock_health(calendar),
             journal=lambda: journal_health(lift.journal, settings.journal.max_bytes),
             uplink=lambda: uplink_health(lift.uplink),
             privacy=box.privacy_health,
+            privacy_unwritten=lambda: box.guard.unwritten,
             gnss=box.gnss_health,
             modem=box.modem_health,
             power=box.power_health,

@@ -17,6 +17,12 @@ _DOUBTFUL = "yellow"
 _BYTES = "_bytes"
 _UNITS = {"_s": "s", "_ms": "ms", "_v": "V", "_dbm": "dBm"}
 _BESIDE = frozenset(("vin", "model", "boot", "pid", "uptime_s", "state", "privacy", "buses", "version", "format"))
+_STYLES = {
+    ("journal", "trouble"): _BAD,
+    ("journal", "wear_spent"): _DOUBTFUL,
+    ("journal", "newer"): _DOUBTFUL,
+    ("clock", "refused"): _DOUBTFUL,
+}
 Row = tuple[str, Text]
 
 
@@ -39,7 +45,10 @@ def _identity(health: Health) -> Iterator[Row]:
     yield "boot", Text(health.boot)
     yield "state", Text(health.state or "not known yet")
     if health.privacy is not None:
-        yield "privacy", Text(health.privacy, "" if health.privacy == "None" else _DOUBTFUL)
+        privacy = Text(health.privacy, "" if health.privacy == "None" else _DOUBTFUL)
+        if health.privacy_unwritten:
+            privacy.append(f"  {health.privacy_unwritten:,} writes refused by the disk", _BAD)
+        yield "privacy", privacy
 
 
 def _buses(health: Health, before: Health | None) -> Iterator[Row]:
@@ -83,7 +92,7 @@ def _sections(health: Health) -> Iterator[Row]:
         for field in value.__struct_fields__:
             shown = _shown(field, getattr(value, field))
             if shown is not None:
-                text.append(("  " if text else "") + shown)
+                text.append(("  " if text else "") + shown, _STYLES.get((section, field), ""))
         if section == "uplink" and health.uplink is not None:
             _judge(text, connected=health.uplink.connected, silent=health.uplink.bridge_silent)
         yield section, text or Text("nothing yet", "dim")
@@ -102,7 +111,8 @@ def _shown(field: str, value: object) -> str | None:
     if value is True:
         return field.replace("_", " ")
     if isinstance(value, dict):
-        return ", ".join(f"{name} {number:,}" for name, number in value.items())
+        what = "" if field.startswith("by_") else f"{field.replace('_', ' ')} "
+        return what + ", ".join(f"{name} {number:,}" for name, number in value.items())
     if isinstance(value, str):
         return f"{field.replace('_', ' ')} {value}"
     if not isinstance(value, int | float):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.calendar import Calendar
 from agent.collector import Collector
 from agent.health.snapshot import ClockHealth, JournalHealth, SamplingHealth, UplinkHealth
 from agent.journal.journal import Journal
@@ -23,11 +24,12 @@ def sampling_health(collector: Collector, sampler: Sampler, unreadable: int, lag
     )
 
 
-def clock_health(collector: Collector) -> ClockHealth:
-    anchor = collector.anchor
+def clock_health(calendar: Calendar) -> ClockHealth:
+    refused = {source.name.lower(): count for source, count in calendar.refused.items()}
+    anchor = calendar.anchor
     if anchor is None:
-        return ClockHealth()
-    return ClockHealth(source=anchor.source.name.lower(), uncertainty_ms=anchor.uncertainty_ms)
+        return ClockHealth(refused=refused)
+    return ClockHealth(source=anchor.source.name.lower(), uncertainty_ms=anchor.uncertainty_ms, refused=refused)
 
 
 def journal_health(journal: Journal, most_bytes: int) -> JournalHealth:
@@ -41,6 +43,11 @@ def journal_health(journal: Journal, most_bytes: int) -> JournalHealth:
         evicted=journal.evicted,
         thinned=journal.thinned_samples,
         written_bytes=journal.wear.written_bytes,
+        day_bytes=journal.wear.day_bytes,
+        most_day_bytes=journal.wear.bytes_per_day,
+        wear_spent=journal.wear.spent,
+        trouble=journal.trouble,
+        newer=journal.newer,
     )
 
 

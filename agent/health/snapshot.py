@@ -23,6 +23,8 @@ FORMAT = 1
 """Goes up when a reader of the format before could misread this one."""
 
 Count = Annotated[int, msgspec.Meta(extra={"counter": True})]
+Counts = Annotated[dict[str, int], msgspec.Meta(extra={"counter": True})]
+"""A `Count` each, by name."""
 
 
 class BusHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,7 @@ class GnssHealth(msgspec.Struct, frozen=True, kw_only=True):
     satellites: Annotated[int | None, "satellites used"] = None
     fixes: Annotated[Count, "fixes received"] = 0
     unreadable: Annotated[Count, "sentences that were damaged"] = 0
+    stale: Annotated[Count, "fixes passed over because the receiver said an old one again"] = 0
     recovered: Annotated[Count, "times that the port failed and was opened again"] = 0
     silent_s: Annotated[float | None, "time since the newest fix"] = None
 
@@ -66,6 +69,7 @@ class ClockHealth(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None
     """Of the anchor that dates what is collected: `gnss`, `system`, `bridge`; None: nothing is dated yet."""
     uncertainty_ms: Annotated[int | None, "how wrong the dates may be"] = None
+    refused: Annotated[Counts, "times that were not believed, by who said them"] = {}
 
 
 class SamplingHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +95,13 @@ class JournalHealth(msgspec.Struct, frozen=True, kw_only=True):
     evicted: Annotated[Count, "uploads deleted without a receipt"] = 0
     thinned: Annotated[Count, "samples left out to make room"] = 0
     written_bytes: Annotated[Count, "bytes written to the disk"] = 0
+    day_bytes: Annotated[int, "bytes written to the disk today; days begin with the start of the agent"] = 0
+    most_day_bytes: Annotated[int | None, "bytes that may be written in a day"] = None
+    wear_spent: bool = False
+    """What the disk may be made to write is spent: history waits in memory."""
+    trouble: str | None = None
+    """Why nothing can be written at present; what is collected is held in memory."""
+    newer: Annotated[int, "uploads that a newer version has written; they are left alone"] = 0
 
 
 class UplinkHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +167,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     state: str | None = None
     """Of the vehicle: `driving`, `charging`, `parked`, `asleep`."""
     privacy: str | None = None
+    privacy_unwritten: Annotated[Count, "times that the privacy could not be kept through a power cut"] = 0
     buses: dict[str, BusHealth] = {}
     sampling: SamplingHealth | None = None
     gnss: GnssHealth | None = None
@@ -181,6 +193,7 @@ class Parts:
     buses: Callable[[], dict[str, BusHealth]] = dict
     state: Callable[[], str | None] = _nothing
     privacy: Callable[[], str | None] = _nothing
+    privacy_unwritten: Callable[[], int] = int
     sampling: Callable[[], SamplingHealth | None] = _nothing
     gnss: Callable[[], GnssHealth | None] = _nothing
     modem: Callable[[], ModemHealth | None] = _nothing

@@ -72,6 +72,8 @@ def summary(health: Health) -> str:
         words.append(f"bus {', '.join(silent)} not open")
     if health.journal is not None:
         words.append(f"{health.journal.depth} pending")
+        if health.journal.trouble is not None:
+            words.append(f"in memory only: {health.journal.trouble}")
     if health.uplink is not None:
         words.append(
             "no broker"

@@ -30,10 +30,20 @@ PARTS = Parts(
     },
     state=lambda: "driving",
     privacy=lambda: "None",
+    privacy_unwritten=lambda: 1,
     sampling=lambda: SamplingHealth(frames=897, samples=165, uploads=3, lag_s=0.15),
-    gnss=lambda: GnssHealth(source="/dev/ttyACM1", open=True, fix="3D", satellites=9, fixes=60),
-    clock=lambda: ClockHealth(source="gnss", uncertainty_ms=300),
-    journal=lambda: JournalHealth(depth=2, size_bytes=4096, most_bytes=64 << 20, by_priority={"event": 1, "state": 1}),
+    gnss=lambda: GnssHealth(source="/dev/ttyACM1", open=True, fix="3D", satellites=9, fixes=60, stale=4),
+    clock=lambda: ClockHealth(source="gnss", uncertainty_ms=300, refused={"system": 7}),
+    journal=lambda: JournalHealth(
+        depth=2,
+        size_bytes=4096,
+        most_bytes=64 << 20,
+        by_priority={"event": 1, "state": 1},
+        day_bytes=3000,
+        wear_spent=True,
+        trouble="Read-only file system",
+        newer=5,
+    ),
     uplink=lambda: UplinkHealth(connected=True, broker="broker:8883", connections=1, published=3, receipted=1),
 )
 

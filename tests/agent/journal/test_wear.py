@@ -10,7 +10,7 @@ import pytest
 
 from agent.journal.journal import Journal
 from agent.journal.segments import Key, Priority, segment_files
-from agent.journal.wear import OVERHEAD_BLOCKS, PAGE, Wear
+from agent.journal.wear import DAY_S, OVERHEAD_BLOCKS, PAGE, Wear
 from contract.receipt import Receipt
 from tests.agent.journal.disks import bytes_written, device_of, made, mounted, needs_disks
 
@@ -95,6 +95,19 @@ def test_wear_counts_whole_blocks_and_what_the_file_system_adds(block_bytes: int
     wear.wrote(2, block_bytes - 1)
     assert wear.written_bytes == 3 * block_bytes + 2 * once
     assert not wear.spent
+
+
+def test_what_is_written_is_counted_by_day_and_the_budget_is_told() -> None:
+    clock = Clock()
+    wear = Wear(clock, 10 * PAGE)
+    wear.wrote(1)
+    clock.now_s = DAY_S - 1
+    wear.wrote(1)
+    assert wear.day_bytes == wear.written_bytes == 2 * (1 + OVERHEAD_BLOCKS) * PAGE
+    clock.now_s = 1.5 * DAY_S
+    assert wear.day_bytes == 0
+    wear.wrote(1)
+    assert (wear.day_bytes, wear.bytes_per_day) == ((1 + OVERHEAD_BLOCKS) * PAGE, 10 * PAGE)
 
 
 @needs_disks
