@@ -23,6 +23,7 @@ from cloud_bridge.records.messages import merge
 from cloud_bridge.records.model import Alert, Known, Message, Position, Status, Trip
 from cloud_bridge.records.rules import Rules
 from cloud_bridge.records.trips import OpenTrip
+from cloud_bridge.records.veil import drawn
 
 
 class History(msgspec.Struct):
@@ -37,6 +38,8 @@ class History(msgspec.Struct):
     """Everything before is told: the end of the last stretch."""
     at_rest: bool = False
     """The trip rule's datum was heard inactive, and nothing was missed since."""
+    hidden: bool = False
+    """Full privacy was on, and the trip rule's datum was not heard since."""
     trip: OpenTrip | None = None
     alerts: dict[str, Alert] = {}
     """Open alerts by type."""
@@ -149,12 +152,15 @@ class _Fold:
         if rule is None:
             return
         said = message.values.get(rule.datum)
+        known, hidden = history.known, history.hidden
         if history.trip is not None:
-            trips.follow(history.trip, message, rule)
+            trips.follow(history.trip, message, known, rule, hidden=hidden)
         elif said is not None and said in rule.active:
-            history.trip = trips.begin(message, history.known, rule, announced=history.at_rest)
+            history.trip = trips.begin(message, known, rule, announced=history.at_rest, hidden=hidden)
         if said is not None:
-            history.at_rest = said not in rule.active
+            history.at_rest, history.hidden = said not in rule.active, False
+        elif drawn(message, known) == "FullPrivacy":
+            history.at_rest, history.hidden = False, True
 
     def _settle(self, by_ms: int, *, asleep: bool) -> None:
         """Draw what follows from everything before `by_ms` being told."""
@@ -166,6 +172,8 @@ class _Fold:
             history.trip = None
         if asleep or (history.last_ms is not None and by_ms - history.last_ms > min(rule.silence_ms, trips.GAP_MS)):
             history.at_rest = False
+        if asleep:
+            history.hidden = False
 
     def _keep(self, trip: OpenTrip, *, done: bool) -> None:
         made = trips.record(trip, self.rules.vin, done=done)

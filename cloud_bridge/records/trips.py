@@ -20,9 +20,9 @@ A trip in which nothing moved is not a trip, and there is no record of it. What 
   last in the trip, up to ten minutes before its end. Positions: first and last fix in the trip.
 * consumption: the difference of the vehicle's own counter, where it serves one, it was said within 60 s of start and
   end, and not reset on the way.
-* faults: *Unstarted* when it was moving already when first heard of; *Unfinished* when it was moving still when last
-  heard of and nobody said that it ended; *DataLacking* when nothing was said for more than two minutes in between. The
-  cause is given where the vehicle's privacy state is one.
+* faults, by the place where data lack: *Unstarted* when it was moving already when first heard of; *Unfinished* when it
+  was moving still when last heard of and nobody said that it ended; *DataLacking* when nothing was said for more than
+  two minutes in between. Privacy has the same places, and is then the cause (`records.veil`).
 
 Everything is computed message by message with a small state, so that where the flow is cut makes no difference.
 """
@@ -35,8 +35,10 @@ from typing import Literal
 import msgspec
 
 from cloud_bridge.records.identity import record_id
-from cloud_bridge.records.model import EnergyConsumption, EnergyLevel, Fault, Known, Message, Position, Trip, Value
+from cloud_bridge.records.model import EnergyConsumption, EnergyLevel, Fault, Known, Message, Position, Trip
 from cloud_bridge.records.positions import distance_km
+from cloud_bridge.records.veil import Veil, drawn
+from cloud_bridge.unify.privacy import STATE
 
 GAP_MS = 120_000
 """A longer gap between messages is lacking data."""
@@ -67,7 +69,6 @@ _FUEL_USED = "energies.Fuel.consumption.total"
 _AT_ENDS = frozenset(
     {_MILEAGE, _FUEL_USED, *(f"energies.{energy}.{what}" for energy in _ENERGIES for what in ("level", "autonomy"))}
 )
-_PRIVACY: dict[Value, Literal["GeoPrivacy", "FullPrivacy"]] = {"Geolocation": "GeoPrivacy", "Full": "FullPrivacy"}
 
 
 class TripRule(msgspec.Struct, frozen=True):
@@ -106,7 +107,7 @@ class Progress(msgspec.Struct):
     path_end: Position | None = None
     unstarted: bool = False
     lacking: bool = False
-    privacy: tuple[Literal["GeoPrivacy", "FullPrivacy"], ...] = ()
+    veil: Veil = Veil()
 
 
 class OpenTrip(msgspec.Struct):
@@ -126,8 +127,9 @@ class OpenTrip(msgspec.Struct):
     """Since when the datum is inactive."""
 
 
-def begin(message: Message, known: dict[str, Known], rule: TripRule, *, announced: bool) -> OpenTrip:
-    """A trip that starts with `message`; `known` is what was known before it."""
+def begin(message: Message, known: dict[str, Known], rule: TripRule, *, announced: bool, hidden: bool) -> OpenTrip:
+    """A trip that starts with `message`; `known` is what was known before it. `hidden`: full privacy was on since the
+    rule's datum was last heard."""
     now = Progress(
         message.at_ms,
         start={
@@ -136,18 +138,25 @@ def begin(message: Message, known: dict[str, Known], rule: TripRule, *, announce
             if (value := known.get(datum)) is not None and message.at_ms - value.at_ms <= NEAR_START_MS
         },
     )
-    if (said := known.get("privacy.state")) is not None and said.value in _PRIVACY:
-        now.privacy = (_PRIVACY[said.value],)
+    now.veil = Veil.at_start(drawn(message, known), hidden=hidden)
     trip = OpenTrip(message.at_ms, announced, rule.holds_ms, message.at_ms, now, now)
     _absorb(trip, message)
     trip.sure = copy(trip.now)
     return trip
 
 
-def follow(trip: OpenTrip, message: Message, rule: TripRule) -> None:
-    """Take `message`, of a time at which the trip has not ended by silence, into the trip (changed in place)."""
+def follow(trip: OpenTrip, message: Message, known: dict[str, Known], rule: TripRule, *, hidden: bool) -> None:
+    """Take `message`, of a time at which the trip has not ended by silence, into the trip (changed in place); the rest
+    as `begin` has it."""
     said = message.values.get(rule.datum)
+    cause = drawn(message, known)
+    if cause is None and hidden and said not in rule.active:
+        cause = "FullPrivacy"
+    if cause == "FullPrivacy" and message.position is None and message.values.keys() <= {STATE}:
+        trip.now.veil = trip.now.veil.then(cause)  # That nothing may be said is nothing of the trip.
+        return
     _absorb(trip, message)
+    trip.now.veil = trip.now.veil.then(cause)
     if said is None:
         return
     trip.said_ms = message.at_ms
@@ -191,14 +200,14 @@ def record(trip: OpenTrip, vin: str, *, done: bool) -> Trip | None:
         consumptions=_consumptions(shown, trip.started_ms, distance),
         average_speed_kmh=None if distance is None or not duration_ms else round(distance / duration_ms * 3.6e6, 2),
         maximum_speed_kmh=shown.maximum_kmh,
-        faults=_faults(shown, unfinished=done and not told),
+        faults=_faults(shown, trip.sure.veil if told else trip.now.veil, done=done, told=told),
         updated_at_ms=shown.last_ms,
     )
 
 
 def _absorb(trip: OpenTrip, message: Message) -> None:
     now, at_ms, values = trip.now, message.at_ms, message.values
-    if at_ms - now.last_ms > GAP_MS:
+    if at_ms - now.last_ms > GAP_MS and now.veil.now != "FullPrivacy":
         now.lacking = True
     now.last_ms = at_ms
     if not _AT_ENDS.isdisjoint(values):
@@ -209,9 +218,6 @@ def _absorb(trip: OpenTrip, message: Message) -> None:
         _absorb_speed(trip, float(speed), at_ms)
     if values.get("kinetic.moving") is True:
         now.moved = True
-    cause = _PRIVACY.get(values.get("privacy.state", ""))
-    if cause is not None and cause not in now.privacy:
-        now.privacy = tuple(sorted((*now.privacy, cause)))
     if message.position is not None:
         _absorb_position(now, message.position)
 
@@ -312,14 +318,16 @@ def _consumptions(shown: Progress, started_ms: int, distance: float | None) -> t
     return (EnergyConsumption("Fuel", used_cl, round(used_cl / distance * 100, 2) if distance else None),)
 
 
-def _faults(shown: Progress, unfinished: bool) -> tuple[Fault, ...]:
-    speed = shown.speed
+def _faults(shown: Progress, last: Veil, *, done: bool, told: bool) -> tuple[Fault, ...]:
+    """`last`: the veil over the end. Where privacy was on, that is the cause."""
+    speed, veil = shown.speed, shown.veil
     moving = speed is not None and float(speed.value) > MOVING_KMH and shown.last_ms - speed.at_ms <= BRIDGED_MS
-    faults = [Fault("Unstarted")] if shown.unstarted else []
-    if shown.privacy:
-        faults += [Fault("DataLacking", cause) for cause in shown.privacy]
-    elif shown.lacking:
+    start = veil.over_start or ("FullPrivacy" if veil.hid_start and shown.unstarted else None)
+    faults = [Fault("Unstarted", start)] if start or shown.unstarted else []
+    between = {*veil.between, last.now} if done and last.over_all else set(veil.between)
+    faults += [Fault("DataLacking", cause) for cause in ("FullPrivacy", "GeoPrivacy") if cause in between]
+    if shown.lacking and not between:
         faults.append(Fault("DataLacking"))
-    if unfinished and moving:
-        faults.append(Fault("Unfinished"))
+    if done and (last.now or (moving and not told)):
+        faults.append(Fault("Unfinished", last.now))
     return tuple(faults)

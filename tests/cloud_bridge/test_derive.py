@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud_bridge.derive import HOUR_MS
-from cloud_bridge.records.model import Fault, Message
+from cloud_bridge.records.model import Message
 from cloud_bridge.store.port import Dating, DerivingError, Extent, StaleError, Step
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
@@ -234,26 +234,52 @@ def test_an_anchor_each_hour_dates_the_hour_before_anew_and_not_the_whole_boot(c
         assert dates[number] == EPOCH_MS + number * 60_000 + number * 3
 
 
-def test_a_trip_across_a_change_of_privacy_says_why_data_are_lacking_whenever_it_comes(cloud: Cloud) -> None:
-    cloud.send_manifest()
-    private = [
-        encode(
-            replace(
-                BOOT.upload(number, ignition=number > 0, speed_kmh=36.0 if number else 0.0),
-                privacy=Privacy.GEOLOCATION if number in (3, 4) else Privacy.NONE,
-            )
-        )
-        for number in range(8)
-    ]
-    cloud.send(*private[:3])
-    assert [trip.faults for trip in cloud.reader.trips(VIN, ALWAYS)] == [()]
-    cloud.send(*private[5:])
-    assert [trip.faults for trip in cloud.reader.trips(VIN, ALWAYS)] == [()]
-    cloud.send(*reversed(private[3:5]))
-    assert [trip.faults for trip in cloud.reader.trips(VIN, ALWAYS)] == [(Fault("DataLacking", "GeoPrivacy"),)]
-    status = cloud.reader.status(VIN)
-    assert status is not None
-    assert status.known["privacy.state"].value == "None"
+def private_drive(private: range, privacy: Privacy) -> list[bytes]:
+    """Eight uploads, one standing at either end, `private` of them under `privacy`; of `Full` ones the first says that
+    it is so, once."""
+    made = []
+    for number in range(8):
+        moves = 0 < number < 7
+        upload = BOOT.upload(number, ignition=moves, speed_kmh=36.0 if moves else 0.0)
+        if number in private:
+            upload = replace(upload, privacy=privacy)
+            if privacy is Privacy.FULL:
+                upload = replace(upload, grids=(), changes=())
+        if number not in private[1:] or privacy is not Privacy.FULL:
+            made.append(encode(upload))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("privacy", "cause"), [(Privacy.GEOLOCATION, "GeoPrivacy"), (Privacy.FULL, "FullPrivacy")], ids=["geo", "full"]
+)
+@pytest.mark.parametrize(
+    ("private", "fault"),
+    [(range(3), "Unstarted"), (range(3, 5), "DataLacking"), (range(5, 8), "Unfinished")],
+    ids=["start", "between", "end"],
+)
+def test_where_in_a_trip_privacy_hides_data_is_its_fault_in_whatever_order_uploads_come(
+    tmp_path: Path, private: range, privacy: Privacy, fault: str, cause: str
+) -> None:
+    uploads = private_drive(private, privacy)
+    answered = set()
+    for order in (uploads, uploads[::-1], uploads[::2] + uploads[1::2], uploads[3:] + uploads[:3] + uploads[2:5]):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        cloud = Cloud(folder)
+        cloud.register_both()
+        cloud.send_manifest()
+        for upload in order:
+            cloud.send(upload)
+            cloud.deriver.derive(VIN)
+        # Parked ten minutes later: the trip is over, whether its end was told or not.
+        parked = replace(BOOT.upload(67, ignition=False, speed_kmh=0.0), privacy=Privacy.NONE)
+        cloud.send(encode(parked))
+        (trip,) = cloud.reader.trips(VIN, ALWAYS)
+        assert [(one.fault, one.cause) for one in trip.faults] == [(fault, cause)]
+        answered.add(answers(cloud))
+        cloud.database.close()
+    assert len(answered) == 1
 
 
 def test_an_upload_whose_columns_lie_is_quarantined_and_holds_up_nothing(cloud: Cloud) -> None:

@@ -315,17 +315,6 @@ def test_two_minutes_without_a_message_are_lacking_data() -> None:
     assert with_gap(120.001) == (Fault("DataLacking"),)
 
 
-@pytest.mark.parametrize(("state", "cause"), [("Geolocation", "GeoPrivacy"), ("Full", "FullPrivacy")])
-def test_privacy_during_a_trip_is_the_cause_of_lacking_data(state: str, cause: str) -> None:
-    messages = [at(0, STOP), *drive(1, 60, START), at(61, privacy__state=state), at(300, STOP)]
-    assert [(fault.fault, fault.cause) for fault in fold([stretch(messages)]).trip.faults] == [("DataLacking", cause)]
-
-
-def test_privacy_chosen_before_a_trip_holds_in_it() -> None:
-    messages = [at(0, STOP, privacy__state="Geolocation"), *drive(1, 60, START), at(61, STOP)]
-    assert fold([stretch(messages)]).trip.faults == (Fault("DataLacking", "GeoPrivacy"),)
-
-
 def test_the_id_of_a_trip_is_of_its_vehicle_and_start() -> None:
     messages = [*drive(0, 60, START), at(60, STOP)]
     trip = fold([stretch(messages)]).trip
