@@ -56,7 +56,13 @@ def accelerations(profile: Profile) -> Iterator[tuple[Keys, str]]:
 
 
 def problems(profile: Profile, find: Find) -> Iterator[tuple[Keys, str]]:
-    """Accelerations that are none."""
+    """Conditions that would never hold, and accelerations that are none."""
+    for keys, expression in conditions(profile):
+        on_change = keys[0] == "events" and keys[-1] == "when" and profile.events[str(keys[1])].on == "change"
+        signal = find(expression.text)
+        if signal is not None and signal.choices and not on_change:
+            compared = f"{signal.name} != {signal.choices[min(signal.choices)]!r}"
+            yield keys, f"{signal.name} is a text, which never holds by itself: compare it, as {compared}"
     for keys, name in accelerations(profile):
         signal = find(name)
         if signal is not None:

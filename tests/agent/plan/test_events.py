@@ -23,6 +23,8 @@ def refused(folder: Path, text: str) -> str:
         ('when = "Motion.Sped > 100"', "when: message Motion has no signal Sped; did you mean Speed?"),
         ('when = "rate(Moton.Speed, 2) < -20"', "when: no message Moton in car.dbc; did you mean Motion?"),
         ('when = "Motion.Speed > 1"\nclear = "Motion.Spee < 1"', "clear: message Motion has no signal Spee; did you"),
+        ('when = "State.Ignition"', "when: State.Ignition is a text, which never holds by itself: compare"),
+        ('when = "Motion.Test"\nclear = "Motion.Oil"', "clear: Motion.Oil is a text, which never holds by itself"),
         ("when = \"State.Ignition == 'Onn'\"", "when: State.Ignition is never 'Onn'; did you mean On?"),
         ('when = "rate(Motion.Speed) < -20"', "'rate(Motion.Speed)' at character 1 is not allowed"),
         ('when = "minimum(Motion.Speed, 61) > 1"', "at most 60 seconds"),
@@ -55,11 +57,26 @@ def test_a_name_of_a_built_in_event_is_taken(tmp_path: Path) -> None:
         ('acceleration = ["Motion.Lvl"]', "crash.acceleration[0]: message Motion has no signal Lvl"),
         ("", "crash: needs a message or accelerations"),
         ("message = \"Motion.Oil == 'Lit'\"", "crash.message: Motion.Oil is never 'Lit'"),
+        ('message = "Motion.Oil"', "crash.message: Motion.Oil is a text, which never holds by itself: compare it, as"),
+        ('message = "Motion.Oil"\nacceleration = ["Motion.Speed"]', "as Motion.Oil != 'Off'"),
         ('message = "Motion.Oil"\nvelocity_change = 0', "crash.velocity_change: expected km/h above 0, found 0"),
     ],
 )
 def test_a_wrong_crash_rule_is_refused(tmp_path: Path, text: str, said: str) -> None:
     assert said in refused(tmp_path, f"\n[crash]\n{text}\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[crash]\nmessage = "Motion.Test"',
+        '[crash]\nmessage = "Motion.Oil != \'Off\'"',
+        '[events.oil]\nwhen = "Motion.Oil"\non = "change"',
+        '[events.test]\nwhen = "Motion.Test"',
+    ],
+)
+def test_a_number_and_a_comparison_can_hold_and_any_value_can_change(tmp_path: Path, text: str) -> None:
+    compile_plan(model.write(tmp_path, f"{model.PROFILE}\n{text}\n"))
 
 
 def test_conditions_that_are_no_events_do_not_look_back(tmp_path: Path) -> None:
