@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.bus.j1939 import group_of, largest_valid
 from agent.databases.layouts import MessageLayout
 from agent.databases.loaded import DatabaseError, Loaded
 from agent.decode.checksums import Checker, checksum_checker
@@ -42,6 +43,7 @@ from contract.profile.profile import Profile, profile_in
 from contract.profile.signals import SamplingClass
 from contract.wire import WireError
 
+_LAST_ADDRESS = 253
 
 class Compiled(NamedTuple):
     plan: Plan
@@ -267,9 +269,39 @@ class _Compiler:
             clock=self._profile.clock is not None and self._profile.clock.source in names,
             leads=_led([numbers[name] for name in names], groups),
             device=device,
+            j1939=not device and self._profile.buses[place.bus].protocol == "j1939",
+            source=self._source(place),
+            refused_fd=None if device else self._refused_fd(place),
+            claimed=not device and self._claimed(place),
             says_privacy=self._profile.privacy.source in names,
         )
         return as_answer(planned, place.message.length, self._profile)
+
+    def _source(self, place: Place) -> int | None:
+        rules = self._profile.messages.get(place.message.name)
+        if rules is None or rules.source is None:
+            return None
+        keys = ("messages", place.message.name, "source")
+        if place.bus in DEVICES or self._profile.buses[place.bus].protocol != "j1939":
+            self._places.report(keys, f"bus {place.bus} is not one of J1939: its messages have no source address")
+        elif not 0 <= rules.source <= _LAST_ADDRESS:
+            self._places.report(keys, f"expected an address, 0 to {_LAST_ADDRESS}, found {rules.source}")
+        return rules.source
+
+    def _layouts(self, bus: str) -> Iterable[MessageLayout]:
+        return (layout for path in self._profile.buses[bus].databases for layout in self._databases[path].layouts)
+
+    def _refused_fd(self, place: Place) -> bool | None:
+        """Databases that describe no message as one of CAN FD say nothing about it."""
+        speaks_of_it = any(layout.fd for layout in self._layouts(place.bus))
+        return not place.message.fd if speaks_of_it else None
+
+    def _claimed(self, place: Place) -> bool:
+        own = place.message
+        return any(
+            layout.id == own.id and layout.extended == own.extended and layout.name != own.name
+            for layout in self._layouts(place.bus)
+        )
 
     def _integrity(self, place: Place) -> tuple[Checker | None, Callable[[bytes], int | None] | None]:
         message = self._profile.messages.get(place.message.name)
@@ -301,6 +333,9 @@ class _Compiler:
         minimum = layout.minimum if settings.minimum is None else settings.minimum
         maximum = layout.maximum if settings.maximum is None else settings.maximum
         low, high = bounds(sent.scale, sent.offset, minimum, maximum)
+        bus = self._places.found[name].bus
+        if bus not in DEVICES and self._profile.buses[bus].protocol == "j1939" and not layout.signed:
+            high = min(high, largest_valid(layout.length) or high)
         invalid = frozenset(settings.invalid)
         return PlannedSignal(
             name=name,
@@ -325,7 +360,7 @@ class _Compiler:
     def _double_ids(self, messages: Iterable[PlannedMessage]) -> None:
         by_key: dict[FrameKey, str] = {}
         for message in messages:
-            for key in message.keys:
+            for key in _claims(message):
                 other = by_key.setdefault(key, message.name)
                 if other != message.name:
                     text = f"{other} and {message.name} have the same id {key[1]:X}: collect signals of one of them"
@@ -358,6 +393,13 @@ class _Compiler:
         except WireError as wrong:
             self._places.report(("signals",), f"the signals cannot be sent: {wrong}")
         return manifest
+
+
+def _claims(message: PlannedMessage) -> Iterable[FrameKey]:
+    """What no other message may be read from. On a J1939 bus a source makes two messages of a parameter group."""
+    if not message.j1939:
+        return message.keys
+    return ((message.bus, group_of(message.id) | (0xFF if message.source is None else message.source), True),)
 
 
 def _counter(message: MessageLayout, signal: str) -> Callable[[bytes], int | None]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import gcd
 
+from agent.bus.j1939 import group_of
 from agent.plan.plan import SILENCE_MS, Plan, PlannedMessage
 from contract.profile.profile import Profile
 
@@ -44,11 +45,15 @@ class Listening:
     bus: str
     each: frozenset[Ident]
     sampled: dict[Ident, Sampled]
+    groups: frozenset[int]
+    """J1939 parameter groups of which each frame is wanted, as `agent.bus.j1939.group_of` gives them."""
     step_ms: int
     """Between two multiples of this, both on the boot's clock, no sample is due."""
 
     def wanted(self, ident: Ident) -> bool:
-        return ident in self.each or ident in self.sampled
+        if ident in self.each or ident in self.sampled:
+            return True
+        return ident[1] and group_of(ident[0]) in self.groups
 
 
 def listening(plan: Plan, bus: str, watched: Iterable[Ident] = ()) -> Listening:
@@ -58,17 +63,22 @@ def listening(plan: Plan, bus: str, watched: Iterable[Ident] = ()) -> Listening:
     telling = _state_names(plan.profile)
     each = set(watched)
     sampled: dict[Ident, Sampled] = {}
+    groups: set[int] = set()
     for message in plan.messages:
         if message.bus != bus:
+            continue
+        if message.j1939:
+            groups.add(group_of(message.id))
             continue
         idents = {(number, extended) for _, number, extended in message.keys}
         names = {plan.signals[number].name for number in message.signals}
         if message.eager or not followers.isdisjoint(message.signals) or not telling.isdisjoint(names):
             each |= idents
         else:
-            sampled |= dict.fromkeys(idents - each, _sampled(plan, message, intervals))
+            sampled |= dict.fromkeys(idents, _sampled(plan, message, intervals))
     steps = [*intervals.values(), *plan.cadences_ms.values(), TICK_MS]
-    return Listening(bus, frozenset(each), sampled, gcd(*steps))
+    merely = {ident: one for ident, one in sampled.items() if ident not in each}
+    return Listening(bus, frozenset(each), merely, frozenset(groups), gcd(*steps))
 
 
 def _sampled(plan: Plan, message: PlannedMessage, intervals: dict[int, int]) -> Sampled:

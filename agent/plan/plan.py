@@ -111,6 +111,14 @@ class PlannedMessage:
     """The database counts a byte of length before the ISO-TP message."""
     also: tuple[tuple[int, bool], ...] = ()
     """Other ids, each with whether it has 29 bits, of which it describes the ISO-TP messages as well."""
+    j1939: bool = False
+    """Every frame of its parameter group is one of it (`agent.sampling.aliases`)."""
+    source: int | None = None
+    """On a J1939 bus, the address of who sends it; None: whoever is heard first."""
+    refused_fd: bool | None = None
+    """Frames that are of CAN FD (True) or are not (False) are none of it, by its database."""
+    claimed: bool = False
+    """Another database of its bus has a message with the same id."""
     graces_ms: tuple[int, ...] = ()
     """By slot, how old a value may be in any case; where nothing else is known, `OBSERVED_GRACE_MS`."""
 

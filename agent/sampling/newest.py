@@ -20,6 +20,7 @@ from agent.plan.plan import (
     PlannedMessage,
     PlannedSignal,
 )
+from agent.sampling.aliases import Aliases
 from contract.expressions import Value
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class NewestMessage:
         "raws",
         "read_slots",
         "silent",
+        "suspect",
         "tape",
         "ticked_in",
         "times_ms",
@@ -73,6 +75,8 @@ class NewestMessage:
         """By the frames that carry its ISO-TP messages; none for a message that is a frame."""
         self.needed_bytes = 0 if plan.transport else plan.needed_bytes
         self.is_device = plan.device
+        self.suspect = plan.claimed or plan.refused_fd is not None
+        """A frame with its id may be one of another message."""
         self.eager = plan.eager
         self.multiplexed = plan.multiplexed
         self.on_change = tuple((plan.signals.index(number), number) for number in plan.on_change)
@@ -129,8 +133,9 @@ class Newest:
     def __init__(self, plan: Plan) -> None:
         self.messages = [NewestMessage(message) for message in plan.messages]
         self.by_key: dict[FrameKey, NewestMessage] = {
-            key: message for message in self.messages for key in message.plan.keys
+            key: message for message in self.messages if not message.plan.j1939 for key in message.plan.keys
         }
+        self.aliases = Aliases(self.messages, self.by_key)
         self.version = 0
         """Goes up whenever a condition begins or ceases to hold."""
         self.refused = 0

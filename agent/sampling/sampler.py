@@ -361,18 +361,23 @@ class Sampler:
     def _take(self, frames: Sequence[Frame], begin: int, end: int) -> int:
         """Takes frames until the batch is full; gives the position of the next one."""
         by_key, known, counts = self._newest.by_key, self._plan.known, self._batch.counts
+        aliases = self._newest.aliases
         part = frames[begin:end]
         taking = iter(part)
         short = unknown = devices = 0
         for frame in taking:
             key = frame[1:4]
             message = by_key.get(key)
+            if message is None and key[0] in aliases.buses:
+                message = aliases.find(key, frame[0])
             if message is None:
                 if key[0] in DEVICES:
                     devices += 1
                     self._receiver_time(frame)
-                elif key not in known:
+                elif key not in known and not aliases.described(key):
                     unknown += 1
+                continue
+            if message.suspect and self._refused(message, frame):
                 continue
             data = frame[4]
             if len(data) < message.needed_bytes:
@@ -407,6 +412,12 @@ class Sampler:
         if self._happened:
             self._pass(self._now_ms + 1)
         return begin + taken
+
+    def _refused(self, message: NewestMessage, frame: Frame) -> bool:
+        """Whether a frame has the id of the message and is none of it; counts that, and ids that two messages have."""
+        refused = frame.fd is message.plan.refused_fd
+        self._batch.counts[Count.COLLISION] += refused or message.plan.claimed
+        return refused
 
     def _take_apart(self, message: NewestMessage, frame: Frame) -> None:
         """Takes a frame of an ISO-TP message, and the answers that it completes."""

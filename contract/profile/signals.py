@@ -69,6 +69,8 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """isotp: the database describes whole ISO-TP messages (answers of a diagnostic service, without the bytes by which
     they are cut into frames), up to 4095 bytes, in place of single frames. Some databases begin with the byte of their
     length: isotp-with-length."""
+    source: int | None = None
+    """On a J1939 bus, the address of who sends it, 0 to 253; whoever is heard first when absent."""
     also: tuple[int, ...] = ()
     """Other ids, of which it describes the ISO-TP messages too; above 0x7FF they have 29 bits."""
 

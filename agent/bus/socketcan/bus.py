@@ -73,7 +73,6 @@ class SocketBus:
         stamps: Stamps,
         *,
         fd: bool = False,
-        every: bool = False,
         packets: Packets | None = None,
         throttled: Throttle | None = None,
     ) -> None:
@@ -85,7 +84,7 @@ class SocketBus:
         self._size = FD_BYTES if fd else CLASSIC_BYTES
         self._packets = Packets(self._size) if packets is None else packets
         self._reduction = Reduction(
-            listening, losses, ErrorFrames(listening.bus, losses, lambda: stamps.now_ms), every=every
+            listening, losses, ErrorFrames(listening.bus, losses, lambda: stamps.now_ms)
         )
         self.frames = 0
         """Read so far, error frames included."""

@@ -43,7 +43,7 @@ class _Form:
 
     __slots__ = ("each", "extended", "fd", "id", "last_ms", "learning", "length", "wanted")
 
-    def __init__(self, form: int, listening: Listening, *, every: bool) -> None:
+    def __init__(self, form: int, listening: Listening) -> None:
         ident = form & 0xFFFF_FFFF
         self.extended = bool(ident & EXTENDED_FLAG)
         self.id = ident & (EXTENDED_MASK if self.extended else STANDARD_MASK)
@@ -51,7 +51,7 @@ class _Form:
         self.length = min(form >> 32 & 0xFF, 64 if self.fd else 8)
         key = (self.id, self.extended)
         sampled = listening.sampled.get(key)
-        self.wanted = every or listening.wanted(key)
+        self.wanted = listening.wanted(key)
         self.each = sampled is None or sampled.fd != self.fd or self.length < sampled.length
         self.learning = _LEARNING
         self.last_ms = 0
@@ -65,12 +65,10 @@ _START = itemgetter(0)
 class Reduction:
     """The packets of one bus, as frames."""
 
-    def __init__(self, listening: Listening, losses: Losses, errors: ErrorFrames, *, every: bool = False) -> None:
-        """`every`: unknown ids are handed on too (an id may be that of a message by a rule, as J1939's are)."""
+    def __init__(self, listening: Listening, losses: Losses, errors: ErrorFrames) -> None:
         self._listening = listening
         self._losses = losses
         self._errors = errors
-        self._every = every
         self._forms: dict[int, _Form] = {}
         self._dataless = 0
 
@@ -141,7 +139,7 @@ class Reduction:
     def _form(self, number: int) -> _Form:
         form = self._forms.get(number)
         if form is None:
-            form = _Form(number, self._listening, every=self._every)
+            form = _Form(number, self._listening)
             if len(self._forms) < _MOST_FORMS:
                 self._forms[number] = form
         return form

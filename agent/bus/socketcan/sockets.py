@@ -8,6 +8,7 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from agent.bus.j1939 import group_mask
 from agent.bus.socketcan.errors import ALL
 from agent.bus.socketcan.packets import ask_for_times
 from agent.bus.socketcan.reduction import EXTENDED_FLAG, EXTENDED_MASK, REMOTE_FLAG, STANDARD_MASK
@@ -32,12 +33,13 @@ REMOTE = Filter(REMOTE_FLAG, REMOTE_FLAG)
 
 
 def filters(listening: Listening) -> list[Filter]:
-    """One for each id that is wanted, and one for remote frames, which are counted.
+    """One for each id or parameter group that is wanted, and one for remote frames, which are counted.
 
     The kernel finds an exact filter by its id, at the same cost however many there are.
     """
     exact = [_exact(number, extended) for number, extended in sorted({*listening.each, *listening.sampled})]
-    return [*exact, REMOTE]
+    groups = [Filter(group | EXTENDED_FLAG, group_mask(group) | EXTENDED_FLAG) for group in sorted(listening.groups)]
+    return [*exact, *groups, REMOTE]
 
 
 def _exact(number: int, extended: bool) -> Filter:

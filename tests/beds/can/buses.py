@@ -49,7 +49,7 @@ class Hearing:
         self.stamps = Stamps()
         self.frames: list[Frame] = []
         plain = {
-            channel: Listening(channel, frozenset({(0x100, False), (0x18FEDF00, True)}), {}, 100)
+            channel: Listening(channel, frozenset({(0x100, False), (0x18FEDF00, True)}), {}, frozenset(), 100)
             for channel in channels
         }
         self.buses = Buses(

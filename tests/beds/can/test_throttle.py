@@ -70,7 +70,7 @@ def test_of_a_real_drive_seven_in_a_hundred_frames_are_read_and_every_newest_val
 
 
 def test_what_keeps_saying_the_same_is_fresh_for_as_long_as_it_is_said() -> None:
-    wanted = Listening("can0", frozenset(), {(0x123, False): WANTED}, 100)
+    wanted = Listening("can0", frozenset(), {(0x123, False): WANTED}, frozenset(), 100)
     stamps = Stamps()
     bus, _ = bus_of(wanted, stamps)
     buses = Buses([bus], stamps)
@@ -94,7 +94,7 @@ def test_what_keeps_saying_the_same_is_fresh_for_as_long_as_it_is_said() -> None
 
 
 def test_a_throttled_bus_recovers_when_its_interface_was_down() -> None:
-    wanted = Listening("can0", frozenset(), {(0x123, False): WANTED}, 100)
+    wanted = Listening("can0", frozenset(), {(0x123, False): WANTED}, frozenset(), 100)
     stamps = Stamps()
     bus, losses = bus_of(wanted, stamps)
     buses = Buses([bus], stamps)
@@ -118,7 +118,7 @@ def test_a_throttled_bus_recovers_when_its_interface_was_down() -> None:
 
 
 def test_events_and_changes_are_not_throttled() -> None:
-    wanted = Listening("can0", frozenset({(0x200, False)}), {(0x123, False): WANTED}, 100)
+    wanted = Listening("can0", frozenset({(0x200, False)}), {(0x123, False): WANTED}, frozenset(), 100)
     stamps = Stamps()
     bus, _ = bus_of(wanted, stamps)
     buses = Buses([bus], stamps)

@@ -16,7 +16,7 @@ EACH = 0x100
 NEWEST = 0x200
 LONG = 0x18FEDF00
 LISTENING = Listening(
-    "can0", frozenset({(EACH, False), (LONG, True)}), {(NEWEST, False): sampled()}, step_ms=1 << 40
+    "can0", frozenset({(EACH, False), (LONG, True)}), {(NEWEST, False): sampled()}, frozenset(), step_ms=1 << 40
 )  # No sample is due in a test.
 REMOTE, ERROR = 0x4000_0000, 0x2000_0000
 
@@ -46,7 +46,7 @@ def test_of_a_message_that_is_sampled_only_the_newest_comes_out_and_the_others_a
 
 
 def test_a_sample_that_is_due_within_a_burst_finds_the_newest_before_it() -> None:
-    listening = Listening("can0", frozenset(), {(NEWEST, False): sampled()}, step_ms=100)
+    listening = Listening("can0", frozenset(), {(NEWEST, False): sampled()}, frozenset(), step_ms=100)
     with Wire(listening) as wire:
         taught(wire)
         for number in range(60):
