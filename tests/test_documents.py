@@ -19,7 +19,7 @@ from tests.conftest import ROOT, Mosquitto, free_port
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 SIDES = {"agent", "cloud_bridge"}
 PLACES = "agent|bench|cloud_bridge|config|contract|dbc|demo|docs|systemd|tests"
 BESIDE = {"docs/wire.md": ROOT / "contract"}
