@@ -1,9 +1,9 @@
 """`canlift-agent check`: what a profile makes of a vehicle, before anything runs.
 
 It compiles the profile as the agent does and shows the plan: what healing did to the databases, which frames of which
-bus are wanted, each signal with its cadence and when it counts, which of the published data vehicles of the model will
-serve and why not the others, and what a month of it weighs. Anything wrong is shown with file and line, and the exit
-status is 1.
+bus are wanted, each signal with its cadence and when it counts, what privacy keeps back, which of the published data
+vehicles of the model will serve and why not the others, and what a month of it weighs. Anything wrong is shown with
+file and line, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from contract.profile.cadence import VehicleState
 from contract.profile.devices import RECEIVER
 from contract.profile.events import CRASH
 from contract.served import served_by
+from contract.upload import Privacy
 
 HOURS_A_DAY = 2
 DAYS_A_MONTH = 30
@@ -74,6 +75,7 @@ def check(file: Path, console: Console) -> int:
     if plan.profile.ask:
         console.print(_asked(plan))
     console.print(_events(plan))
+    console.print(_privacy(plan))
     console.print(_published(plan))
     console.print(Text(_estimate_text(plan)))
     return 0
@@ -260,6 +262,20 @@ def _recorded(plan: Plan, recording: Recording) -> str:
         return ""
     names = ", ".join(plan.signals[number].name for number in recording.signals)
     return f"{Span(recording.before_ms)} before, {Span(recording.after_ms)} after: {names}"
+
+
+def _privacy(plan: Plan) -> Table:
+    """Of the states that keep something back (`agent.privacy.enforcing`)."""
+    table = _table("Privacy", "state", "said by the vehicle", "keeps back")
+    rules = plan.privacy
+    sent = [signal.name for group in plan.manifest.groups for signal in group.signals]
+    telling = [name for name in sent if name in rules.positional]
+    telling += [f"event {name}" for name in sorted(rules.events)]
+    kept_back = {Privacy.GEOLOCATION: ", ".join(telling) or "nothing: no signal tells the place"}
+    for state in (Privacy.GEOLOCATION, Privacy.FULL):
+        words = [f"{rules.source} == {value!r}" for value, word in rules.words.items() if word is state]
+        _row(table, state.value, ", ".join(words) or "never", kept_back.get(state, "everything"))
+    return table
 
 
 def _published(plan: Plan) -> Table:

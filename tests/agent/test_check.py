@@ -104,3 +104,27 @@ def test_the_events_are_shown_with_what_goes_with_them(tmp_path: Path) -> None:
     line = next(line for line in text.splitlines() if "Motion.Speed > 100: rise for 2 s" in line)
     assert "10 s before, 10 s after: Motion.Speed" in line
     assert any("ignition.type: change" in line for line in text.splitlines())
+
+
+def test_it_is_shown_what_privacy_keeps_back_and_by_which_words_of_the_vehicle(tmp_path: Path) -> None:
+    more = """
+[privacy]
+from = "Motion.Oil"
+values = { Off = "None", On = "Geolocation" }
+positional = ["Motion.Level"]
+[events.hot]
+when = "Motion.Level > 100"
+"""
+    status, text = shown(model.write(tmp_path, model.PROFILE + more))
+    assert status == 0
+    rows = [line for line in text[text.index("Privacy") :].splitlines() if "Geolocation" in line or "Full" in line]
+    place = ", ".join(f"GNSS.{name}" for name in ("Longitude", "Latitude", "Altitude", "Heading", "Satellites", "Fix"))
+    assert f"Motion.Level, {place}, event hot" in rows[0]
+    assert "Motion.Oil == 'On'" in rows[0]
+    assert "never" in rows[1]
+    assert "everything" in rows[1]
+
+
+def test_where_nothing_tells_the_place_that_is_said(tmp_path: Path) -> None:
+    _, text = shown(model.write(tmp_path, model.PROFILE + '\n[gnss]\nsource = "none"\n'))
+    assert "nothing: no signal tells the place" in text
