@@ -13,7 +13,6 @@ import ssl
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
@@ -25,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from agent.settings.uplink import UplinkSettings
 from agent.uplink import line
 from agent.uplink.credentials import dates_problem, explained, judges_dates
+from agent.uplink.happened import ConnectionLostError, Happened
 from contract import topics
 from contract.receipt import MAXIMUM_BYTES
 
@@ -41,24 +41,6 @@ _HANDSHAKE = line.Traffic(up=1_400, down=2_900)
 """About what a connection costs that TLS does not let come about."""
 _LARGEST_INCOMING = 2 * MAXIMUM_BYTES
 """Bytes of a packet that a broker of MQTT 5 may send us: a receipt and its topic are less."""
-
-
-class ConnectionLostError(Exception):
-    """There is no connection, or no more; the text says why."""
-
-
-@dataclass(slots=True)
-class Happened:
-    """What came from the broker."""
-
-    receipts: list[bytes] = field(default_factory=list)
-    """Payloads on the receipt topic."""
-    commands: list[bytes] = field(default_factory=list)
-    """Payloads on the command topic."""
-    taken_over: list[int] = field(default_factory=list)
-    """Publishes that the broker acknowledged."""
-    not_taken: list[tuple[int, str]] = field(default_factory=list)
-    """Publishes that the broker refused, and why."""
 
 
 def _session() -> Properties:

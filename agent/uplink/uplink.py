@@ -29,13 +29,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-
-from tenacity import RetryCallState, RetryError, Retrying
-from tenacity.nap import sleep_using_event
-from tenacity.retry import retry_if_exception_type
-from tenacity.stop import stop_when_event_set
-from tenacity.wait import wait_random_exponential
+from typing import TYPE_CHECKING, Self
 
 from agent.journal.journal import Journal, Stored
 from agent.journal.manifests import Manifests
@@ -45,9 +39,9 @@ from agent.uplink.aside import Aside, What
 from agent.uplink.asked import Asked
 from agent.uplink.bridge_time import BridgeTime
 from agent.uplink.budget import Budget
-from agent.uplink.connection import Connection, ConnectionLostError, Happened
 from agent.uplink.credentials import WARN_DAYS, CredentialsError, Validity, password_in, tls_context, validity
 from agent.uplink.flight import Flight
+from agent.uplink.happened import ConnectionLostError, Happened
 from agent.uplink.line import Traffic
 from agent.uplink.orders import Orders
 from agent.uplink.window import Window
@@ -55,6 +49,11 @@ from contract import topics
 from contract.command import Result, encode_result
 from contract.receipt import Receipt, decode_receipt
 from contract.wire import WireError, digest
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+    from agent.uplink.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -207,6 +206,13 @@ class Uplink:
     # The connection
 
     def _run(self) -> None:
+        # Here, in the uplink's own thread: the vehicle is not to wait until all that MQTT needs is loaded.
+        from tenacity import RetryError, Retrying
+        from tenacity.nap import sleep_using_event
+        from tenacity.retry import retry_if_exception_type
+        from tenacity.stop import stop_when_event_set
+        from tenacity.wait import wait_random_exponential
+
         first_s = self._settings.first_backoff / 1000
         retrying = Retrying(
             retry=retry_if_exception_type(ConnectionLostError),
@@ -228,6 +234,8 @@ class Uplink:
 
     def _one_connection(self) -> None:
         """Serves one connection until it ends; raises ConnectionLostError when it ended without having been of use."""
+        from agent.uplink.connection import Connection
+
         address = next(self._brokers)
         receipted_before = self.counters.receipted
         began_s = self._clock()
