@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 HOLD_MS = 150
 _WAIT_S = 0.2
 _AFTER_FAILURE_S = 1.0
+_PATIENCE_S = 5.0
 _MOST_BATCHES = 256
 
 
@@ -55,10 +57,18 @@ class Direct(Protocol):
 class Gathering:
     """Frames of several sources, until closed. `clock_ms` is the one that their frames' times are on."""
 
-    def __init__(self, sources: Sequence[Source], clock_ms: Callable[[], int], direct: Direct | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        clock_ms: Callable[[], int],
+        direct: Direct | None = None,
+        patience_s: float = _PATIENCE_S,
+    ) -> None:
+        """`patience_s`: how long all sources together may take to stop."""
         self._sources = tuple(sources)
         self._clock_ms = clock_ms
         self._direct = direct
+        self._patience_s = patience_s
         self._arrived: queue.Queue[list[Frame] | InterfaceError] = queue.Queue(_MOST_BATCHES)
         self._closed = threading.Event()
         self._held: list[Frame] = []
@@ -79,10 +89,14 @@ class Gathering:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed.set()
-        for thread in self._threads:
-            thread.join()
-        for source in self._sources:
-            source.close()
+        until_s = time.monotonic() + self._patience_s
+        for thread, source in zip(self._threads, self._sources, strict=True):
+            thread.join(max(0.0, until_s - time.monotonic()))
+            if thread.is_alive():
+                # A modem that is being reset, say, takes minutes: the service is not to be killed for that.
+                log.warning("%s is still busy and is left", thread.name)
+            else:
+                source.close()
         if self._direct is not None:
             self._direct.close()
 

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 _FIRST_DELAY_MS = 500
 _LONGEST_DELAY_MS = 30_000
+_SOON_MS = 1_000
 _SLOW_S = 60.0
 """How long a modem may take to search for networks or to switch its radio."""
 _COMMAND_S = 60.0
@@ -168,7 +169,8 @@ class Modem:
 
     def _unsolicited(self, text: str) -> None:
         if text.startswith(_REGISTRATIONS):
-            self._due_ms = 0  # Its registration has changed: ask at once.
+            # Its registration has changed: ask soon. Not at once, for some say so in answer to each question.
+            self._due_ms = min(self._due_ms, self._monotonic_ms() + _SOON_MS)
 
     # The port.
 

@@ -118,6 +118,29 @@ def test_a_source_that_fails_unexpectedly_is_said_and_read_again(caplog: pytest.
     assert "not what it should be" in caplog.text
 
 
+def test_a_source_that_is_busy_does_not_keep_the_others_from_stopping() -> None:
+    class Busy:
+        def __init__(self) -> None:
+            self.free = threading.Event()
+            self.closed = False
+
+        def read(self, wait_s: float) -> list[Frame]:
+            self.free.wait(300 * wait_s)
+            return []
+
+        def close(self) -> None:
+            self.closed = True
+
+    busy, other = Busy(), Recorded("a", 0.001, 1)
+    with Gathering([busy, other], monotonic_ms, patience_s=2) as live:
+        taken(live.batches(0.05), 1)
+        busy_thread = next(thread for thread in threading.enumerate() if thread.name == "source 0")
+    assert busy_thread.is_alive()
+    assert (busy.closed, other.closed) == (False, True)
+    busy.free.set()
+    busy_thread.join(20)
+
+
 def test_a_real_bus_of_python_can_is_read() -> None:
     channel = "canlift-gathering"
     with Gathering([Interface("can0", "virtual", channel, None, None, monotonic_ms)], monotonic_ms) as live:

@@ -137,6 +137,17 @@ def test_what_it_says_of_itself_is_a_device_message(there: responder.Modem) -> N
     modem.close()
 
 
+def test_one_that_says_its_registration_at_each_question_is_not_asked_without_end(there: responder.Modem) -> None:
+    there.chatter = ["+CREG: 1"]
+    modem = Modem(str(there.link), 115_200, lambda: 1_000_000)
+    until(modem, lambda: modem.reading is not None)
+    asked = len(there.heard)
+    for _ in range(5):
+        assert modem.read(0.01) == []
+    assert len(there.heard) == asked
+    modem.close()
+
+
 def test_an_older_modem_without_the_newer_commands_says_what_it_can(there: responder.Modem) -> None:
     there.unknown = {"+C5GREG?", "+CEREG?"}
     there.cesq = None
