@@ -13,6 +13,7 @@ import logging
 import queue
 import threading
 import time
+import traceback
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -159,9 +160,17 @@ class Gathering:
                 frames: list[Frame] | InterfaceError = source.read(_WAIT_S)
             except InterfaceError as error:
                 frames = error
-            except Exception:
-                # What no source should raise: it must end neither this one for good, unsaid, nor the others.
-                log.exception("a source failed unexpectedly; it is read again in %g s", _AFTER_FAILURE_S)
+            except Exception as failure:  # noqa: BLE001 (log.exception would say what it says in words)
+                # What no source should raise: it must end neither this one for good, unsaid, nor the others. What it
+                # says in words is not logged: that may be a position.
+                at = traceback.extract_tb(failure.__traceback__)[-1]
+                log.error(
+                    "a source failed unexpectedly: %s in %s, line %s; it is read again in %g s",
+                    type(failure).__name__,
+                    at.filename,
+                    at.lineno,
+                    _AFTER_FAILURE_S,
+                )
                 self._closed.wait(_AFTER_FAILURE_S)
                 continue
             if frames:
