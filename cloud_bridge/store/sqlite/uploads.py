@@ -4,7 +4,8 @@ Under one key there may come
 
 * the same payload again: a duplicate, nothing to do;
 * the same upload before and after a full journal thinned it (`Count.THINNED` in its ledger): a duplicate too, and the
-  one with fewer samples left out stays, whichever came first. What was derived of the other is taken back in the same
+  one with fewer samples left out stays, whichever came first; but what privacy has taken out of one copy since
+  (`privacy` in its header) another does not bring back. What was derived of the other is taken back in the same
   transaction, and the upload is to be derived anew;
 * something else: a conflict. The first stays.
 """
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cloud_bridge.store.port import Received
-from contract.upload import Anchor, Count, Ledger, read_header
+from contract.upload import Anchor, Count, Ledger, Privacy, read_header
 from contract.wire import digest
 
 MARGIN_MS = 600_000
@@ -44,6 +45,8 @@ ON CONFLICT (vin) DO UPDATE SET
     dirty_from_ms = min(coalesce(dirty_from_ms, :from_ms), coalesce(:from_ms, dirty_from_ms)),
     profile = CASE WHEN :dated_anew THEN x'' ELSE profile END
 """
+
+_STATES = (Privacy.NONE, Privacy.GEOLOCATION, Privacy.FULL)
 
 _Key = tuple[str, bytes, int]
 
@@ -88,7 +91,7 @@ def insert(connection: sqlite3.Connection, uploads: Sequence[Received], now_ms: 
         held = read_header(payload).ledger
         if not (_thinned(held) or _thinned(upload.ledger)):
             conflicts.append(upload)
-        elif (_thinned(upload.ledger), digest(upload.payload)) < (_thinned(held), digest(payload)):
+        elif _rank(upload.payload) < _rank(payload):
             connection.execute(_DROP, key)
             connection.execute(_ADD, row)
             _take_back(connection, key, dated_anew=anchor != _anchor_columns(upload, now_ms))
@@ -109,6 +112,12 @@ def _take_back(connection: sqlite3.Connection, key: _Key, *, dated_anew: bool) -
     chunk = connection.execute(_DROP_CHUNK, key).fetchone()
     values = {"vin": key[0], "from_ms": None if chunk is None else chunk[0], "dated_anew": dated_anew}
     connection.execute(_DERIVED_ANEW, values)
+
+
+def _rank(payload: bytes) -> tuple[int, int, bytes]:
+    """The least one of two copies stays."""
+    header = read_header(payload)
+    return -_STATES.index(header.privacy), _thinned(header.ledger), digest(payload)
 
 
 def _thinned(ledger: Ledger) -> int:
