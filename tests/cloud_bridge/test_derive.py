@@ -234,22 +234,6 @@ def test_an_anchor_each_hour_dates_the_hour_before_anew_and_not_the_whole_boot(c
         assert dates[number] == EPOCH_MS + number * 60_000 + number * 3
 
 
-def private_drive(private: range, privacy: Privacy) -> list[bytes]:
-    """Eight uploads, one standing at either end, `private` of them under `privacy`; of `Full` ones the first says that
-    it is so, once."""
-    made = []
-    for number in range(8):
-        moves = 0 < number < 7
-        upload = BOOT.upload(number, ignition=moves, speed_kmh=36.0 if moves else 0.0)
-        if number in private:
-            upload = replace(upload, privacy=privacy)
-            if privacy is Privacy.FULL:
-                upload = replace(upload, grids=(), changes=())
-        if number not in private[1:] or privacy is not Privacy.FULL:
-            made.append(encode(upload))
-    return made
-
-
 @pytest.mark.parametrize(
     ("privacy", "cause"), [(Privacy.GEOLOCATION, "GeoPrivacy"), (Privacy.FULL, "FullPrivacy")], ids=["geo", "full"]
 )
@@ -261,7 +245,7 @@ def private_drive(private: range, privacy: Privacy) -> list[bytes]:
 def test_where_in_a_trip_privacy_hides_data_is_its_fault_in_whatever_order_uploads_come(
     tmp_path: Path, private: range, privacy: Privacy, fault: str, cause: str
 ) -> None:
-    uploads = private_drive(private, privacy)
+    uploads = BOOT.private_drive(0, private, privacy)
     answered = set()
     for order in (uploads, uploads[::-1], uploads[::2] + uploads[1::2], uploads[3:] + uploads[:3] + uploads[2:5]):
         folder = tmp_path / str(len(list(tmp_path.iterdir())))

@@ -15,6 +15,7 @@ from contract.upload import (
     Evicted,
     Grid,
     Ledger,
+    Privacy,
     Reason,
     Upload,
     encode_upload,
@@ -150,6 +151,21 @@ class Boot:
 
     def payload(self, sequence: int, **said: Unpack[Said]) -> bytes:
         return encode(self.upload(sequence, **said))
+
+    def private_drive(self, first: int, private: range, privacy: Privacy) -> list[bytes]:
+        """Eight uploads from number `first`, one standing at either end, `private` of the eight under `privacy`; of
+        those under `Full` the first says that it is so, and there are no others."""
+        made = []
+        for place in range(8):
+            moves = 0 < place < 7
+            upload = self.upload(first + place, ignition=moves, speed_kmh=36.0 if moves else 0.0)
+            if place in private:
+                upload = replace(upload, privacy=privacy)
+                if privacy is Privacy.FULL:
+                    upload = replace(upload, grids=(), changes=())
+            if place not in private[1:] or privacy is not Privacy.FULL:
+                made.append(encode(upload))
+        return made
 
 
 def encode(upload: Upload) -> bytes:

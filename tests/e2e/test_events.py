@@ -16,7 +16,8 @@ from agent.bus.recording import Recording
 from contract.manifest import decode_manifest
 from contract.upload import Reason, decode_upload
 from tests.conftest import ROOT
-from tests.e2e.test_order import DEMO, Bridge
+from tests.e2e.bridge import Bridge
+from tests.e2e.test_order import DEMO
 from tests.e2e.uploads import PROFILES, Sent, collect
 
 pytestmark = pytest.mark.slow
