@@ -77,7 +77,7 @@ class Rows:
         stride = self.group.strides.get(state, 1)
         if stride == self._stride:
             return
-        self._close()
+        self._close(at_ms + 1)
         self._stride = stride
         self.step_ms = stride * self.group.interval_ms
         if not self.follows:
@@ -107,9 +107,10 @@ class Rows:
         self._last_ms = at_ms
         return self._add(at_ms, row)
 
-    def take(self) -> list[Grid]:
-        """The grids so far, without those in which there is nothing; the next one is empty."""
-        self._close()
+    def take(self, end_ms: int) -> list[Grid]:
+        """The grids so far, in a batch that ends at `end_ms`, without those in which there is nothing; the next one is
+        empty."""
+        self._close(end_ms)
         grids, self._grids = self._grids, []
         return grids
 
@@ -121,7 +122,13 @@ class Rows:
         self._rows.append(row)
         return bits
 
-    def _close(self) -> None:
+    def _close(self, end_ms: int = NEVER_MS) -> None:
+        """Ends the grid. A row that came early in its step may be dated at or after `end_ms`, which was not foreseen
+        (an event, say): it takes the time at which it came, in a grid of its own."""
+        if self.follows and self.until_ms >= end_ms:
+            early = self._rows.pop()
+            self._close()
+            self._start_ms, self._rows = self._last_ms, [early]
         rows, self._rows = self._rows, []
         if any(raw is not None for row in rows for raw in row):
             self._grids.append(Grid(self._number, self._start_ms, tuple(zip(*rows, strict=True)), self._stride))

@@ -494,7 +494,7 @@ class Sampler:
     # Batches.
 
     def _finish(self, reason: Reason, end_ms: int) -> None:
-        grids = tuple(grid for rows in self._rows for grid in rows.take())
+        grids = tuple(grid for rows in self._rows for grid in rows.take(end_ms))
         self._done += self._batch.ended(reason, end_ms, self.anchor, grids, self._said_privacy)
         if self._said_privacy is not None:
             self._said_privacy = None

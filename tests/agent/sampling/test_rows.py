@@ -12,14 +12,15 @@ from contract.upload import Grid
 END_MS = 60_000
 
 
-def following(*times_ms: int, end_ms: int = END_MS) -> list[Grid]:
-    """What comes of a signal that came at these times; each row says its own time."""
+def following(*times_ms: int, end_ms: int = END_MS, ended_ms: int | None = None) -> list[Grid]:
+    """What comes of a signal that came at these times; each row says its own time. The batch was to end at `end_ms`,
+    and ended at `ended_ms`."""
     rows = Rows(0, PlannedGroup(1000, on_change=False, signals=range(1), follows=0), 32)
     rows.wake(0)
     for at_ms in times_ms:
         if rows.wants(at_ms):
             rows.follow(at_ms, end_ms, (at_ms,))
-    return rows.take()
+    return rows.take(end_ms if ended_ms is None else ended_ms)
 
 
 def test_what_comes_in_step_is_one_grid_that_begins_with_the_first() -> None:
@@ -46,6 +47,11 @@ def test_what_comes_oftener_is_taken_once_an_interval() -> None:
 
 def test_no_row_is_dated_at_or_after_the_end_of_its_batch() -> None:
     assert following(1000, 1990, end_ms=2000) == [Grid(0, 1000, ((1000,),)), Grid(0, 1990, ((1990,),))]
+
+
+def test_no_row_is_dated_at_or_after_the_end_of_a_batch_that_an_event_ends() -> None:
+    grids = [Grid(0, 1000, ((1000, 2000),)), Grid(0, 2950, ((2950,),))]
+    assert following(1000, 2000, 2950, ended_ms=2961) == grids
 
 
 @given(st.lists(st.integers(0, 3000), max_size=60))
