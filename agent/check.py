@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -47,8 +47,7 @@ CHANGE_BYTES = 4
 """Of a change: which signal, when, and its value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(msgspec.Struct, frozen=True):
     """Bytes of one upload, transport included, and of a month."""
 
     uploads_an_hour: float

@@ -7,8 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from agent.journal.inventory import JOURNAL, MANIFESTS
 from agent.journal.journal import Journal
@@ -29,8 +30,7 @@ class UplinkEndedError(Exception):
     """The uplink's thread is gone, which only a defect can cause: the process should be started anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """How far it is. Counts are since the start."""
 
     at_ms: int

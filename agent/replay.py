@@ -17,9 +17,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+
+import msgspec
 
 from agent.bus.frame import Frame
 from agent.bus.losses import Damage, Losses
@@ -52,16 +53,14 @@ class Ended(Enum):
     STOPPED = "interrupted"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     ended: Ended
     progress: Progress
     damage: tuple[Damage, ...]
     """The first of what could not be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(msgspec.Struct, frozen=True):
     """What to play, and how."""
 
     logs: tuple[Path, ...]
@@ -73,7 +72,7 @@ class Replay:
     """Recorded seconds a second; None: as fast as the uplink takes it."""
     timeout_s: float = TIMEOUT_S
     """How long to wait for a receipt, any receipt, before giving up."""
-    mapping: Mapping[str, str] = field(default_factory=dict)
+    mapping: Mapping[str, str] = msgspec.field(default_factory=dict)
     """The profile's bus for an interface of the recording."""
 
 

@@ -17,8 +17,9 @@ latest.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from contract import wire
 from contract.samples import MAXIMUM_AT_MS
@@ -44,8 +45,7 @@ class AnchorSource(StrEnum):
     """The time that a receipt was made (`contract.receipt`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(msgspec.Struct, frozen=True):
     """One moment on both clocks: `utc_ms` (Unix epoch) was `at_ms` of the boot's monotonic clock."""
 
     at_ms: int

@@ -18,10 +18,12 @@ in percent and not a voltage. Which of the 139 data of the published catalogue a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import isfinite
 from types import MappingProxyType
+
+import msgspec
+from msgspec.structs import replace
 
 
 class Kind(StrEnum):
@@ -36,8 +38,7 @@ class Kind(StrEnum):
     """Seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Datum:
+class Datum(msgspec.Struct, frozen=True):
     key: str
     kind: Kind
     unit: str = ""

@@ -17,8 +17,9 @@ trusts the broker to let only the cloud publish on the topic.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+import msgspec
 
 from contract import wire
 from contract.anchor import MAXIMUM_UTC_MS
@@ -36,8 +37,7 @@ _RESULT = frozenset((1, 2, 3))
 _STATES = (Privacy.NONE, Privacy.GEOLOCATION, Privacy.FULL)
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """`privacy` is what the vehicle is to keep to itself from now on."""
 
     id: bytes
@@ -57,8 +57,7 @@ class Outcome(IntEnum):
     """The vehicle's settings do not allow it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     id: bytes
     outcome: Outcome
     why: str = ""

@@ -16,7 +16,6 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -66,8 +65,7 @@ class Span(Duration):
         return super().__str__() if self else "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One thing wrong with a file."""
 
     file: Path

@@ -9,8 +9,9 @@ Version 2 (`contract.upload`) added the counts from `error_frames` on, and the b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from contract import wire
 from contract.wire import Item, Refusal, WireError
@@ -53,8 +54,7 @@ class Count(StrEnum):
     """Diagnostic questions without an answer in time, or with one that says no."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evicted:
+class Evicted(msgspec.Struct, frozen=True):
     """Uploads that were deleted before they could be sent."""
 
     first: int
@@ -64,11 +64,10 @@ class Evicted:
     """Of which boot the numbers are, 16 bytes; None: of the upload's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(msgspec.Struct, frozen=True):
     """What came in and what is missing since the previous upload of this boot."""
 
-    counts: dict[Count, int] = field(default_factory=dict)
+    counts: dict[Count, int] = msgspec.field(default_factory=dict)
     evicted: tuple[Evicted, ...] = ()
 
 

@@ -18,9 +18,10 @@ the manifest's id.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
 from math import isfinite
+
+import msgspec
 
 from contract import wire
 from contract.wire import INTEGER_MAXIMUM, INTEGER_MINIMUM, Item, Refusal, WireError
@@ -49,8 +50,7 @@ class Sampling(IntEnum):
     """Each change at its own time, and the newest value once per interval."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(msgspec.Struct, frozen=True):
     """One collected signal. `physical = raw * scale + offset`, in `unit` as the database spells it."""
 
     name: str
@@ -58,19 +58,17 @@ class Signal:
     scale: float = 1
     offset: float = 0
     unit: str = ""
-    choices: dict[int, str] = field(default_factory=dict)
+    choices: dict[int, str] = msgspec.field(default_factory=dict)
     """Value names by raw value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     sampling: Sampling
     interval_ms: int
     signals: tuple[Signal, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True):
     model: str
     """The vehicle profile it was compiled from."""
     groups: tuple[Group, ...]

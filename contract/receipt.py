@@ -18,7 +18,7 @@ read it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from contract import wire
 from contract.anchor import MAXIMUM_UTC_MS
@@ -36,8 +36,7 @@ _REQUIRED = frozenset((1, 2, 3))
 _ALLOWED = {1: frozenset((1, 2, 3, 4, 5)), 2: frozenset((1, 2, 3, 4, 5, 6))}
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     boot: bytes
     """16 bytes; all zero in a receipt that only refuses or asks."""
     held: tuple[range, ...] = ()

@@ -16,7 +16,8 @@ a block is read, every time is within the upload's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from contract import wire
 from contract.columns import Column, pack, unpack
@@ -33,8 +34,7 @@ MAXIMUM_AT_MS = 2**42 - 1
 _CHANGES_COLUMNS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(msgspec.Struct, frozen=True):
     """Samples of one group: row i is of `start_ms + i * interval_ms * stride`, the interval as in the manifest.
 
     `columns` holds one tuple per signal of the group, in its order; all have the same length; None where the
@@ -48,8 +48,7 @@ class Grid:
     """From 1 to `MAXIMUM_ROWS`; above 1 where rows were left out afterwards, to make room."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A new raw value of a signal, or its last one before a sleep; None when it stopped being available."""
 
     at_ms: int
@@ -87,8 +86,7 @@ def grids_of(item: Item, start_ms: int, end_ms: int, manifest: Manifest, version
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """A grid before its block is read."""
 
     group: int

@@ -10,8 +10,9 @@ The catalogue (version 2.4.1) lists data by name. Each is one of:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from contract.catalog import ENERGIES, ENGINES, LOCKED_STATES, OPENINGS
 from contract.profile.profile import Profile
@@ -23,8 +24,7 @@ TRIP = "[trip]"
 """Stands for the profile's trip rule, among data keys."""
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(msgspec.Struct, frozen=True):
     """One datum of the published catalogue."""
 
     name: str

@@ -7,9 +7,10 @@ guess when data flow. A mile is the international one, a gallon the US one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
+
+import msgspec
 
 from contract.configuration import nearest
 
@@ -34,8 +35,7 @@ class Conversion(NamedTuple):
 UNCHANGED = Conversion(1, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
+class _Unit(msgspec.Struct, frozen=True):
     quantity: str
     factor: float
     """One of it in the quantity's first unit below."""

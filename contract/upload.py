@@ -28,9 +28,10 @@ here and in `contract.samples`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+import msgspec
 
 from contract import wire
 from contract.anchor import Anchor, AnchorSource, anchor_item, anchor_of
@@ -113,8 +114,7 @@ class Event(NamedTuple):
     """At most 64 bytes of UTF-8."""
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(msgspec.Struct, frozen=True):
     """Everything a vehicle collected between two uploads. Times are milliseconds on the boot's monotonic clock."""
 
     boot: bytes

@@ -13,8 +13,9 @@ An expression reads a window as if it were a signal, by its `key`; who evaluates
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 LONGEST_S = 60
 
@@ -26,8 +27,7 @@ class Look(StrEnum):
     CHANGED = "changed"
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     look: Look
     signal: str
     length_ms: int

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from agent.asking import messages
 from agent.asking.address import Address
@@ -40,19 +41,17 @@ _ONCE_AGAIN_MS = 60_000
 """When to ask again for what is asked for once, and did not come."""
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(msgspec.Struct):
     """What became of the questions."""
 
     asked: int = 0
     answered: int = 0
     unanswered: int = 0
-    refused: Counter[int] = field(default_factory=Counter)
+    refused: Counter[int] = msgspec.field(default_factory=Counter)
     """By reason (`Refusal`)."""
 
 
-@dataclass(slots=True, eq=False)
-class _Item:
+class _Item(msgspec.Struct, eq=False):
     """Something to ask for."""
 
     question: bytes
@@ -81,8 +80,7 @@ class _Item:
         self.due_ms = now_ms + max(later_ms, self.every_ms or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
+class _Open(msgspec.Struct, frozen=True):
     """A question that waits for its answer."""
 
     items: tuple[_Item, ...]

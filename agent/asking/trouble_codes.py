@@ -9,7 +9,8 @@ A code is three bytes here: two for the code itself, one for the type of the fai
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from agent.asking.messages import STATUS_CONFIRMED, STATUS_PENDING, Service
 from agent.bus.frame import Frame
@@ -27,8 +28,7 @@ def name_of(code: int) -> str:
     return f"{name}-{failure:02X}" if failure else name
 
 
-@dataclass(slots=True)
-class TroubleCodes:
+class TroubleCodes(msgspec.Struct):
     """Of one computer; None for what it did not tell."""
 
     stored: frozenset[int] | None = None
@@ -60,11 +60,10 @@ class TroubleCodes:
         return True
 
 
-@dataclass(slots=True)
-class Diagnosis:
+class Diagnosis(msgspec.Struct):
     """What all computers tell together."""
 
-    by_computer: dict[str, TroubleCodes] = field(default_factory=dict)
+    by_computer: dict[str, TroubleCodes] = msgspec.field(default_factory=dict)
 
     def of(self, computer: str) -> TroubleCodes:
         return self.by_computer.setdefault(computer, TroubleCodes())

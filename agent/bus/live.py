@@ -6,7 +6,8 @@ Each bus counts what it loses for itself, so that health can say which one it is
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from agent.bus.interface import Interface
 from agent.bus.losses import Damage, Losses
@@ -20,8 +21,7 @@ from agent.plan.plan import Plan
 from agent.settings.bus import BusSettings
 
 
-@dataclass(frozen=True, slots=True)
-class _Bus:
+class _Bus(msgspec.Struct, frozen=True):
     what: str
     """Its interface, as people write it."""
     reader: Interface | SocketBus

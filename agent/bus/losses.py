@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 
 class Damage(NamedTuple):
@@ -24,8 +25,7 @@ def _ignore(_: Damage) -> None:
     return
 
 
-@dataclass(slots=True)
-class Losses:
+class Losses(msgspec.Struct):
     """Counts of one source. `report` is called for each damage as it is met."""
 
     report: Callable[[Damage], None] = _ignore

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Action = Literal["repaired", "quarantined", "kept"]
 """kept: doubtful, but used as it is written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """Something in a database that is not as it should be."""
 
     file: str

@@ -14,7 +14,9 @@ What no rule foresees is found by trying: `quarantine` halves a refused file unt
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from agent.databases.finding import Action, Finding
 from agent.databases.messages import Block, Messages, shown
@@ -27,8 +29,7 @@ Refuses = Callable[[str], str | None]
 """Why a reader refuses a DBC text; None: it takes it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Healed:
+class Healed(msgspec.Struct, frozen=True):
     """A database after healing, still as statements."""
 
     file: str
@@ -104,25 +105,23 @@ def _without_refused(healed: Healed, refuses: Refuses) -> Healed:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(msgspec.Struct, frozen=True):
     """What must be read together: the messages of one id (each with its own line first) and what is said of them."""
 
     messages: list[list[Statement]]
-    about: list[Statement] = field(default_factory=list)
+    about: list[Statement] = msgspec.field(default_factory=list)
 
     @property
     def lines(self) -> list[Statement]:
         return [*(line for message in self.messages for line in message), *self.about]
 
 
-@dataclass(slots=True)
-class _Trial:
+class _Trial(msgspec.Struct):
     """Finds the statements that a reader takes, and reports the others with its reason."""
 
     messages: Messages
     refuses: Refuses
-    definitions: list[Statement] = field(default_factory=list)
+    definitions: list[Statement] = msgspec.field(default_factory=list)
     """Read before every group."""
 
     def readable_groups(self, groups: Sequence[_Group]) -> list[Statement]:

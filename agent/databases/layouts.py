@@ -7,7 +7,7 @@ significant bit of a little-endian (Intel) signal and the most significant bit o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 UNSENT_ID = 0x4000_0000
 """The id of the message in which Vector's tools park signals that no frame carries; ids on a bus end at 29 bits."""
@@ -16,8 +16,7 @@ Multiplexer = tuple[tuple[str, tuple[int, ...]], ...]
 """The selectors that must hold one of their values for a signal to be there, outermost first."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignalLayout:
+class SignalLayout(msgspec.Struct, frozen=True):
     """One signal. `physical = raw * scale + offset`, in `unit` as the database spells it."""
 
     name: str
@@ -34,7 +33,7 @@ class SignalLayout:
     """Physical, as is `maximum`. None: the database does not say."""
     maximum: int | float | None = None
     unit: str = ""
-    choices: dict[int, str] = field(default_factory=dict)
+    choices: dict[int, str] = msgspec.field(default_factory=dict)
     """Value names by raw value."""
     multiplexer: Multiplexer | None = None
     """None: in every frame of the message."""
@@ -56,8 +55,7 @@ class SignalLayout:
         return sum(1 << (bit // 8 * 8 + 7 - bit % 8) for bit in range(position, position + self.length))
 
 
-@dataclass(frozen=True, slots=True)
-class MessageLayout:
+class MessageLayout(msgspec.Struct, frozen=True):
     """One message. Signals keep the order of the database reader (by position in the payload)."""
 
     name: str

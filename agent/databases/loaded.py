@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from agent.databases.finding import Finding
 from agent.databases.layouts import MessageLayout
@@ -12,8 +12,7 @@ class DatabaseError(Exception):
     """A database that cannot be read at all; the text says which file and line, why, and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     layouts: tuple[MessageLayout, ...]
     findings: tuple[Finding, ...]
     """What healing repaired or left out, in the order of the lines. Empty: the file is clean."""

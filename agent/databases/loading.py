@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import cantools
 from cantools.database.can import Database, Message, Signal
 from cantools.database.errors import UnsupportedDatabaseFormatError
+from msgspec.structs import replace
 
 from agent.databases.finding import Finding
 from agent.databases.healing import Healed, heal, quarantine

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from math import isfinite
+
+import msgspec
 
 from agent.databases.finding import Action, Finding
 from agent.databases.statements import Statement
@@ -35,18 +36,17 @@ SELECTOR_MARK = re.compile(r"\bm?\d*M\s*:", re.ASCII)
 LOOSE_NUMBER = re.compile(r"([-+]?)\s*(\d+\.?\d*|\.\d+)((?:[eE][-+]?\d+)?)", re.ASCII)
 
 
-@dataclass(slots=True)
-class Block:
+class Block(msgspec.Struct):
     """A message and its signals, as they will be read."""
 
     statement: Statement
     id: int
     """As DBC files write it: with the extended flag."""
     name: str
-    signals: dict[str, Statement] = field(default_factory=dict)
-    marks: dict[str, str] = field(default_factory=dict)
+    signals: dict[str, Statement] = msgspec.field(default_factory=dict)
+    marks: dict[str, str] = msgspec.field(default_factory=dict)
     """Multiplexer marks (M, m<id>, m<id>M) by signal name."""
-    renamed: dict[str, str] = field(default_factory=dict)
+    renamed: dict[str, str] = msgspec.field(default_factory=dict)
     """New signal names by the ones in the file."""
     selector_lost: bool = False
     """A multiplexer of the message could not be read."""
@@ -200,8 +200,7 @@ class Messages:
                 self.leave_out(block, name, f"signal {name} may be on a page of {selector}, which is left out")
 
 
-@dataclass(frozen=True, slots=True)
-class _Fixed:
+class _Fixed(msgspec.Struct, frozen=True):
     written: str
     """The name in the file."""
     name: str

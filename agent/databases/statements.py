@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 LINE_KEYWORDS = frozenset({"VERSION", "NS_", "BS_", "BU_", "BO_", "SG_"})
 TERMINATED_KEYWORDS = frozenset(
@@ -34,8 +35,7 @@ QUOTE_OR_END = re.compile(r'\\"|"|;')
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
-@dataclass(slots=True)
-class Statement:
+class Statement(msgspec.Struct):
     line: int
     """Where it starts, from 1."""
     keyword: str

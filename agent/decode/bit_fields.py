@@ -8,8 +8,9 @@ neighbouring cells are joined to a word. What a field then needs is at most a sh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from struct import Struct
+
+import msgspec
 
 from agent.databases.layouts import SignalLayout
 
@@ -19,8 +20,7 @@ INDEXED_FIELDS = 3
 CELL_CODES = {8: "Q", 4: "I", 2: "H", 1: "B"}
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     lines: list[str]
     """Statements to run first, on a local `data`."""
     values: dict[str, str]
@@ -29,8 +29,7 @@ class Reading:
     """The globals that the text uses."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(msgspec.Struct, frozen=True):
     """The bits of a signal: the bytes it touches, and the bits of these above and below it in its byte order."""
 
     signal: SignalLayout
@@ -49,8 +48,7 @@ class _Field:
         return not self.above and not self.below and self.signal.signed and not self.signal.is_float
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(msgspec.Struct, frozen=True):
     """Neighbouring bytes that are read together for the fields in them."""
 
     first: int

@@ -19,9 +19,10 @@ of a sum are covered too: initial - sum = ~(sum + ~initial), so `final_xor` is a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import reduce
 from operator import xor
+
+import msgspec
 
 from agent.databases.layouts import SignalLayout
 
@@ -101,8 +102,7 @@ def checksum_checker(
     return part_of_a_byte
 
 
-@dataclass(slots=True)
-class Counter:
+class Counter(msgspec.Struct):
     """A counter that goes up by one with each frame and wraps at its width."""
 
     bits: int

@@ -12,7 +12,6 @@ secret and no payload is ever in it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -186,8 +185,7 @@ def _nothing() -> None:
     return None
 
 
-@dataclass(slots=True)
-class Parts:
+class Parts(msgspec.Struct):
     """Who says what. A part that runs puts its own function here; the others say nothing."""
 
     buses: Callable[[], dict[str, BusHealth]] = dict
@@ -205,8 +203,7 @@ class Parts:
     asking: Callable[[], AskingHealth | None] = _nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """What does not change while the agent runs."""
 
     vin: str
@@ -223,5 +220,5 @@ def take(identity: Identity, parts: Parts, uptime_s: float) -> Health:
         boot=identity.boot.hex(),
         pid=identity.pid,
         uptime_s=uptime_s,
-        **{name: getattr(parts, name)() for name in Parts.__dataclass_fields__},
+        **{name: getattr(parts, name)() for name in Parts.__struct_fields__},
     )

@@ -21,7 +21,7 @@ Whatever a bus carries, an assembler holds one message of 4095 bytes at most, an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from agent.bus.frame import Frame
 
@@ -33,8 +33,7 @@ _CLASSIC_BYTES = 8
 _SINGLE, _FIRST, _CONSECUTIVE, _FLOW_CONTROL = range(4)
 
 
-@dataclass(slots=True)
-class Assembled:
+class Assembled(msgspec.Struct):
     """What became of the messages of one id."""
 
     whole: int = 0

@@ -11,15 +11,15 @@ A recording that is replayed has no now: there states and history go as one, old
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from agent.journal.segments import Key, Priority
 from contract.receipt import Receipt
 
 
-@dataclass(slots=True, eq=False)
-class Segment:
+class Segment(msgspec.Struct, eq=False):
     """A segment on disk: its length in bytes and how many uploads in it are pending."""
 
     path: Path
@@ -29,8 +29,7 @@ class Segment:
     """Records of a version that is not known: while there are any, the segment is not touched."""
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
+class Entry(msgspec.Struct, eq=False):
     """Where an upload is: in memory (`payload`) or in a segment."""
 
     priority: Priority
@@ -43,15 +42,16 @@ class Entry:
     thinned: int = 0
 
 
-@dataclass(slots=True)
-class Pending:
+class Pending(msgspec.Struct):
     """What is pending: boots in the order they were met, within one the uploads as they were appended."""
 
-    boots: dict[bytes, dict[int, Entry]] = field(default_factory=dict)
+    boots: dict[bytes, dict[int, Entry]] = msgspec.field(default_factory=dict)
     count: int = 0
     newest: Key | None = None
     """The last that was added, pending or not."""
-    _first: dict[Priority, dict[Key, Entry]] = field(default_factory=lambda: {Priority.EVENT: {}, Priority.STATE: {}})
+    _first: dict[Priority, dict[Key, Entry]] = msgspec.field(
+        default_factory=lambda: {Priority.EVENT: {}, Priority.STATE: {}}
+    )
     """What is not history: little, so that looking for it costs little."""
 
     def __iter__(self) -> Iterator[tuple[Key, Entry]]:

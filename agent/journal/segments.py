@@ -25,11 +25,12 @@ it cut, a flipped bit costs the one record it is in, and a marker that happens t
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
+
+import msgspec
 
 SUFFIX = ".segment"
 MARKER = b"\xc7CL"
@@ -89,8 +90,7 @@ class Skipped(NamedTuple):
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(msgspec.Struct, frozen=True):
     records: tuple[Record, ...]
     skipped: tuple[Skipped, ...]
     newer: int = 0

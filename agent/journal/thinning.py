@@ -8,7 +8,8 @@ the samples that were left out (`Count.THINNED`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from contract.manifest import Manifest, decode_manifest
 from contract.upload import Count, Grid, Upload, decode_upload, encode_upload, read_header

@@ -13,9 +13,10 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
+import msgspec
 import serial
+from msgspec.structs import replace
 
 from agent.bus.frame import Frame
 from agent.devices.messages import frame_of
@@ -46,8 +47,7 @@ _REGISTRATIONS = ("+C5GREG", "+CEREG", "+CREG")
 _COMMANDS = {Step.REGISTER: ("+COPS=2", "+COPS=0"), Step.RADIO: ("+CFUN=0", "+CFUN=1"), Step.RESET: ("+CFUN=1,1",)}
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What the modem said last; None for what it did not say."""
 
     at_ms: int

@@ -11,7 +11,8 @@ what every answer begins with, service and identifier.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from agent.isotp.pids import POSITIVE, SERVICE_CURRENT_DATA
 from agent.plan.plan import OBSERVED_GRACE_MS, PlannedMessage

@@ -10,9 +10,10 @@ The interval in which on-change signals are restated is never longer than the ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from agent.bus.j1939 import group_of, largest_valid
 from agent.databases.layouts import MessageLayout

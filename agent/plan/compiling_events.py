@@ -7,7 +7,8 @@ said twice. Of a conditions' signals those that are sent are recorded unless the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from agent.plan.data import datum
 from agent.plan.events import Evaluate, PlannedCrash, PlannedEvent, Recording

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from contract.expressions import Lookup, Value
 from contract.windows import Window
@@ -12,8 +13,7 @@ from contract.windows import Window
 Evaluate = Callable[[Lookup], Value | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(msgspec.Struct, frozen=True):
     """What goes with an event at full rate."""
 
     before_ms: int
@@ -21,8 +21,7 @@ class Recording:
     signals: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedEvent:
+class PlannedEvent(msgspec.Struct, frozen=True):
     """One condition. Several may bear one name: a built-in event is about all of its data."""
 
     name: str
@@ -43,8 +42,7 @@ class PlannedEvent:
     first one is no change."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedCrash:
+class PlannedCrash(msgspec.Struct, frozen=True):
     """The witnesses of a crash. The rule is in `agent.sampling.crash`."""
 
     message: Evaluate | None

@@ -9,8 +9,9 @@ messages that are looked at when they come (`PlannedMessage.eager`), of the memb
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import gcd
+
+import msgspec
 
 from agent.bus.j1939 import group_of
 from agent.plan.plan import SILENCE_MS, Plan, PlannedMessage
@@ -25,8 +26,7 @@ Ident = tuple[int, bool]
 """Id and whether it has 29 bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sampled:
+class Sampled(msgspec.Struct, frozen=True):
     """A message of which the newest frame is enough."""
 
     bits: int
@@ -38,8 +38,7 @@ class Sampled:
     fd: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
+class Listening(msgspec.Struct, frozen=True):
     """What is wanted of one bus."""
 
     bus: str

@@ -19,8 +19,9 @@ When a value counts:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from agent.databases.finding import Finding
 from agent.databases.layouts import SignalLayout
@@ -45,8 +46,7 @@ FrameKey = tuple[str, int, bool]
 """Bus, id, whether the id has 29 bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedSignal:
+class PlannedSignal(msgspec.Struct, frozen=True):
     """One signal: where its value is found and when it counts."""
 
     name: str
@@ -73,8 +73,7 @@ class PlannedSignal:
         return (64 if self.layout.is_float else self.layout.length) + CODE_BITS
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedMessage:
+class PlannedMessage(msgspec.Struct, frozen=True):
     """One message of which something is wanted."""
 
     name: str
@@ -135,8 +134,7 @@ class PlannedMessage:
         return bool(each or self.transport or self.watched or self.says_privacy)
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedGroup:
+class PlannedGroup(msgspec.Struct, frozen=True):
     """A group of the manifest."""
 
     interval_ms: int
@@ -144,12 +142,11 @@ class PlannedGroup:
     signals: range
     follows: int | None = None
     """A signal of the group: it is sampled when that comes, instead of at multiples of the interval."""
-    strides: Mapping[VehicleState, int] = field(default_factory=dict)
+    strides: Mapping[VehicleState, int] = msgspec.field(default_factory=dict)
     """States in which it is sampled less often: only with each so many intervals."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedClock:
+class PlannedClock(msgspec.Struct, frozen=True):
     """A signal that gives UTC: seconds since the Unix epoch, as a physical value."""
 
     signal: int
@@ -157,8 +154,7 @@ class PlannedClock:
     condition: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     profile: Profile
     manifest: Manifest
     buses: tuple[str, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from agent.plan.events import PlannedEvent
 from agent.plan.published import Find, is_number
@@ -12,8 +13,7 @@ from contract.profile.profile import Profile
 from contract.upload import Privacy
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedPrivacy:
+class PlannedPrivacy(msgspec.Struct, frozen=True):
     source: str | None
     """The signal by which the vehicle says the state."""
     words: Mapping[str, Privacy]

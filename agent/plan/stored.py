@@ -20,10 +20,10 @@ import hashlib
 import importlib.util
 import logging
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 import agent.databases
 import agent.plan

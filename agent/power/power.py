@@ -9,17 +9,20 @@ it. The command runs beside the agent, which goes on: one that fails or that the
 from __future__ import annotations
 
 import logging
-import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from agent.power.watch import Ending, Watch
+
+if TYPE_CHECKING:
+    import subprocess
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Doings:
+class Doings(msgspec.Struct, frozen=True):
     """What ending the day takes, of the agent."""
 
     last_upload: Callable[[], None]
@@ -90,6 +93,8 @@ class Power:
         self._watch.done(now_ms)
         if not self._command:
             return
+        import subprocess  # Seldom needed: most of its days a box ends without a command.
+
         log.info("power: %s", " ".join(self._command))
         try:
             self._running = subprocess.Popen(

@@ -12,8 +12,9 @@ Nothing of it happens while the vehicle drives: the alternator feeds the box, an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Ending(StrEnum):
@@ -23,8 +24,7 @@ class Ending(StrEnum):
     LOW = "the supply is low"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Milliseconds and volts. None: never for that reason."""
 
     run_on_ms: int | None = None

@@ -13,7 +13,8 @@ before (the windows of events reach back). And each change is told at once, by a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from agent.bus.frame import Frame
 from agent.plan.plan import Plan

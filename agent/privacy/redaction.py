@@ -11,9 +11,10 @@ harmless either, and goes as well.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from itertools import accumulate
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from agent.plan.plan import Plan
 from agent.sampling.batch import Batch

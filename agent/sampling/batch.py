@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from contract.upload import MAXIMUM_EVENTS, Anchor, Change, Count, Event, Grid, Ledger, Privacy, Reason
 
@@ -13,8 +14,7 @@ FULL_GRIDS_BITS = 8 * 128 * 1024
 """A batch with this much is ended early: even if nothing in it can be foretold, it must fit into an upload."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """An upload without what the sampler cannot know: boot, sequence, vehicle and manifest id."""
 
     reason: Reason

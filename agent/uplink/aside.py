@@ -10,8 +10,9 @@ is deleted here: it stays in the journal until it is receipted, or evicted and n
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from agent.journal.segments import Key
 
@@ -23,8 +24,7 @@ _PROVEN = 2
 """Failures in a row that are no accident."""
 
 
-@dataclass(slots=True)
-class _Held:
+class _Held(msgspec.Struct):
     size: int
     failures: int
     due_s: float

@@ -10,7 +10,7 @@ The broker's PUBACK says only that the broker has an upload. From then on the br
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from agent.journal.segments import Key, Priority
 
@@ -21,8 +21,7 @@ _FOR_EVENTS_BYTES = 256 << 10
 """What may be in flight besides, for events alone: the largest upload there is fits."""
 
 
-@dataclass(slots=True)
-class _Sent:
+class _Sent(msgspec.Struct):
     digest: bytes
     size: int
     at_s: float

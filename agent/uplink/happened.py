@@ -4,22 +4,21 @@ one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 
 class ConnectionLostError(Exception):
     """There is no connection, or no more; the text says why."""
 
 
-@dataclass(slots=True)
-class Happened:
+class Happened(msgspec.Struct):
     """What came from the broker."""
 
-    receipts: list[bytes] = field(default_factory=list)
+    receipts: list[bytes] = msgspec.field(default_factory=list)
     """Payloads on the receipt topic."""
-    commands: list[bytes] = field(default_factory=list)
+    commands: list[bytes] = msgspec.field(default_factory=list)
     """Payloads on the command topic."""
-    taken_over: list[int] = field(default_factory=list)
+    taken_over: list[int] = msgspec.field(default_factory=list)
     """Publishes that the broker acknowledged."""
-    not_taken: list[tuple[int, str]] = field(default_factory=list)
+    not_taken: list[tuple[int, str]] = msgspec.field(default_factory=list)
     """Publishes that the broker refused, and why."""

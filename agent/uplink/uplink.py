@@ -25,11 +25,12 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from agent.journal.journal import Journal, Stored
 from agent.journal.manifests import Manifests
@@ -67,8 +68,7 @@ _MOST_ATTEMPTS = 4
 _REMEDY = "raise the broker's limit (mosquitto: max_packet_size, message_size_limit; rumqttd: max_payload_size)"
 
 
-@dataclass(slots=True)
-class Counters:
+class Counters(msgspec.Struct):
     """Since the start."""
 
     connections: int = 0
@@ -555,8 +555,7 @@ class Uplink:
         self._asked.asked(receipt.wanted, now_s)
 
 
-@dataclass(frozen=True, slots=True)
-class _Either:
+class _Either(msgspec.Struct, frozen=True):
     """What is in one or the other."""
 
     one: Container[Key]

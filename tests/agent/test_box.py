@@ -7,11 +7,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import can
 import pytest
+from msgspec.structs import replace
 
 from agent.box import Box
 from agent.bus.losses import Losses

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from agent.calendar import CONVINCED, GAIN_MS, Calendar
 from agent.system_clock import system_anchor

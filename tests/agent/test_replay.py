@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 import threading
 import time
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from agent.bus.recording import RecordingError
 from agent.journal.inventory import journals_in, take_inventory

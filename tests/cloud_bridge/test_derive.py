@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import tempfile
 import threading
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cloud_bridge.derive import HOUR_MS
 from cloud_bridge.records.model import Message
@@ -417,7 +418,7 @@ def drive() -> list[Upload]:
     the first, and was further off before; one without an anchor. Two trips; an alert that ends, one that does not."""
     first = Boot(b"kernel01agent001", anchor=None)
     restarted = Boot(b"kernel01agent002", anchor=anchor(error_ms=300, uncertainty_ms=400))
-    better = replace(restarted, anchor=anchor(uncertainty_ms=20))
+    better = dataclasses.replace(restarted, anchor=anchor(uncertainty_ms=20))
     rough = Boot(b"kernel02agent000", anchor=anchor(error_ms=-4_000_000, uncertainty_ms=5000))
     second = Boot(b"kernel02agent001", anchor=anchor(error_ms=95_000))
     undated = Boot(b"kernel03agent001", anchor=None)

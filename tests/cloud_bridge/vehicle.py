@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict, Unpack
+
+from msgspec.structs import replace
 
 from contract.manifest import Group, Manifest, Sampling, Signal, encode_manifest, manifest_id
 from contract.upload import (

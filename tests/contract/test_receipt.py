@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from contract.receipt import MAXIMUM_BYTES, MAXIMUM_ENTRIES, Receipt, decode_receipt, encode_receipt
 from contract.wire import Refusal, WireError

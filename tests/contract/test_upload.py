@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bench.wire import rav4_manifest, rav4_uploads
 from contract import wire
@@ -201,7 +201,7 @@ def test_repeated_values_of_on_change_signals_cost_next_to_nothing() -> None:
     ],
 )
 def test_what_would_be_refused_is_not_encoded(field: str, value: object) -> None:
-    broken = Upload(**{name: getattr(UPLOAD, name) for name in Upload.__slots__} | {field: value})
+    broken = Upload(**{name: getattr(UPLOAD, name) for name in Upload.__struct_fields__} | {field: value})
     with pytest.raises(WireError):
         encode_upload(broken, MANIFEST)
 

@@ -14,7 +14,8 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses

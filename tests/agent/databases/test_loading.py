@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from cantools.database.can import Database
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from agent.databases.layouts import UNSENT_ID, MessageLayout, SignalLayout, overlapping
 from agent.databases.loading import DatabaseError, Loaded, load

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import replace
 from itertools import pairwise, permutations
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import cbor2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.store.port import StoreError

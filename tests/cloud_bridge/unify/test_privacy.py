@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from cloud_bridge.unify.privacy import STATE, with_privacy
 from cloud_bridge.unify.sample import Sample

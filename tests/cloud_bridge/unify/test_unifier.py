@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cloud_bridge.records.model import Value
 from cloud_bridge.unify.sample import Sample
