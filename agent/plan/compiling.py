@@ -10,6 +10,7 @@ The interval in which on-change signals are restated is never longer than the ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,6 +97,15 @@ def _databases(
                 except DatabaseError as wrong:
                     problems.append(document.problem(("buses", name, "databases", index), str(wrong)))
     return loaded, problems
+
+
+class _Described(NamedTuple):
+    """What databases describe, by bus."""
+
+    names: dict[FrameKey, set[str]]
+    """Of the messages of a frame; more than one where they do not agree."""
+    with_fd: set[str]
+    """Buses of which a message is one of CAN FD."""
 
 
 class _Compiler:
@@ -289,20 +299,23 @@ class _Compiler:
             self._places.report(keys, f"expected an address, 0 to {_LAST_ADDRESS}, found {rules.source}")
         return rules.source
 
-    def _layouts(self, bus: str) -> Iterable[MessageLayout]:
-        return (layout for path in self._profile.buses[bus].databases for layout in self._databases[path].layouts)
-
     def _refused_fd(self, place: Place) -> bool | None:
         """Databases that describe no message as one of CAN FD say nothing about it."""
-        speaks_of_it = any(layout.fd for layout in self._layouts(place.bus))
-        return not place.message.fd if speaks_of_it else None
+        return not place.message.fd if place.bus in self._described.with_fd else None
 
     def _claimed(self, place: Place) -> bool:
         own = place.message
-        return any(
-            layout.id == own.id and layout.extended == own.extended and layout.name != own.name
-            for layout in self._layouts(place.bus)
-        )
+        return not self._described.names[place.bus, own.id, own.extended] <= {own.name}
+
+    @cached_property
+    def _described(self) -> _Described:
+        described = _Described({}, set())
+        for bus, settings in self._profile.buses.items():
+            for layout in (layout for path in settings.databases for layout in self._databases[path].layouts):
+                described.names.setdefault((bus, layout.id, layout.extended), set()).add(layout.name)
+                if layout.fd:
+                    described.with_fd.add(bus)
+        return described
 
     def _integrity(self, place: Place) -> tuple[Checker | None, Callable[[bytes], int | None] | None]:
         message = self._profile.messages.get(place.message.name)
