@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,9 +29,7 @@ def shared() -> Path:
     in CI it fails."""
     folder = ROOT.parent / "shared"
     if not folder.is_dir():
-        if IN_CI:
-            pytest.fail("the recordings and specifications are absent: expected at ../shared")
-        pytest.skip("needs the recordings and specifications, expected at ../shared")
+        absent("needs the recordings and specifications, expected at ../shared")
     return folder
 
 
@@ -87,11 +86,18 @@ class Mosquitto:
             self.process = None
 
 
+def absent(what: str) -> NoReturn:
+    """Something that a test cannot do without is not there: the test is skipped, but in CI it fails."""
+    if IN_CI:
+        pytest.fail(what)
+    pytest.skip(what)
+
+
 def needed(program: str, package: str) -> str:
     """Where a program is that a test cannot do without. Where it is absent the test is skipped, but in CI it fails."""
     path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
     if path is None:
-        (pytest.fail if IN_CI else pytest.skip)(f"needs {program}: apt-get install {package}")
+        absent(f"needs {program}: apt-get install {package}")
     return path
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -17,8 +15,7 @@ from agent.gnss.fix import Fix
 from agent.gnss.gpsd import Gpsd
 from tests.agent.gnss.test_nmea import gga, rmc, sentence
 from tests.agent.gnss.test_receiver import TODAY, Port, utc_ms
-
-GPSD = shutil.which("gpsd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+from tests.conftest import needed
 
 
 def gather(gpsd: Gpsd, enough: Callable[[list[Fix]], bool], seconds: float = 20) -> list[Fix]:
@@ -187,13 +184,12 @@ def test_no_gpsd_is_no_end() -> None:
     assert not client.connected
 
 
-@pytest.mark.skipif(GPSD is None and os.environ.get("CI") != "true", reason="needs gpsd")
 def test_the_real_gpsd_gives_what_a_receiver_on_a_serial_port_says() -> None:
-    assert GPSD is not None
+    gpsd = needed("gpsd", "gpsd")
     with socket.create_server(("127.0.0.1", 0)) as free:
         number = free.getsockname()[1]
     with Port() as port:
-        running = subprocess.Popen([GPSD, "-N", "-n", "-b", "-S", str(number), port.name], stderr=subprocess.DEVNULL)
+        running = subprocess.Popen([gpsd, "-N", "-n", "-b", "-S", str(number), port.name], stderr=subprocess.DEVNULL)
         client = Gpsd("127.0.0.1", number)
         stop = threading.Event()
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import IN_CI
+
 CAN_MOUNT = os.geteuid() == 0 and shutil.which("mkfs.ext4") is not None and Path("/dev/loop-control").exists()
-needs_disks = pytest.mark.skipif(not CAN_MOUNT and "CI" not in os.environ, reason="only root may mount a disk")
+needs_disks = pytest.mark.skipif(not CAN_MOUNT and not IN_CI, reason="only root may mount a disk")
 
 
 def made(image: Path, size: int, block_bytes: int = 4096) -> Path:

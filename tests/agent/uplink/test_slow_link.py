@@ -25,7 +25,7 @@ from contract.configuration import Duration
 from tests.agent.bridge import Bridge, eventually, plain_payload
 from tests.agent.uplink.quick import BOOT, VIN
 from tests.beds.link import enter
-from tests.conftest import ROOT, needed
+from tests.conftest import ROOT, absent, needed
 
 SIZE = 1500
 
@@ -70,7 +70,7 @@ class Far:
 @pytest.fixture
 def far(tmp_path: Path, mosquitto_binary: str) -> Iterator[Far]:
     if os.geteuid() != 0 or not Path("/dev/net/tun").exists():
-        pytest.skip("needs root and /dev/net/tun for a network of its own")
+        absent("needs root and /dev/net/tun for a network of its own")
     ip, number = needed("ip", "iproute2"), os.getpid() % 250
     name, here, there = f"cl{os.getpid()}", f"100.64.{number}.1", f"100.64.{number}.2"
     config = tmp_path / "far.conf"
