@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,7 +44,7 @@ def anchored(boot: Boot, number: int, began_ms: int, uncertainty_ms: int, source
     """A parked vehicle's upload; by its anchor the boot's clock was 0 at `began_ms`."""
     at_ms = number * LENGTH_MS
     upload = boot.upload(number, ignition=False, speed_kmh=0.0)
-    return encode(replace(upload, anchor=Anchor(at_ms, began_ms + at_ms, uncertainty_ms, source)))
+    return encode(msgspec.structs.replace(upload, anchor=Anchor(at_ms, began_ms + at_ms, uncertainty_ms, source)))
 
 
 @cache

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
+import signal
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,16 @@ def config(folder: Path) -> list[str]:
     file = folder / "agent.toml"
     file.write_text('[health]\nstatus_socket = "status.sock"\n')
     return ["--config", str(file)]
+
+
+def shown(terminal: int) -> Iterator[bytes]:
+    """What is written to a terminal until no process has it open: one that nobody reads would hold up its writer."""
+    while select.select([terminal], [], [], 30)[0]:
+        try:
+            yield os.read(terminal, 4096)
+        except OSError:  # The other side is closed.
+            return
+    pytest.fail("nothing was written for 30 s")
 
 
 def answering(path: Path, said: bytes) -> threading.Thread:
@@ -67,11 +80,15 @@ def test_on_a_terminal_it_goes_on_until_interrupted(tmp_path: Path) -> None:
         process = subprocess.Popen(command, cwd=ROOT, stdout=other, stderr=other, stdin=other, env=environment)
         os.close(other)
         said = b""
-        while said.count(VIN.encode()) < 3:
-            said += os.read(terminal, 4096)
-        process.send_signal(2)
+        interrupted = False
+        for read in shown(terminal):
+            said += read
+            if not interrupted and said.count(VIN.encode()) >= 3:
+                process.send_signal(signal.SIGINT)
+                interrupted = True
         assert process.wait(30) == OK
         os.close(terminal)
+    assert interrupted
     assert b"Traceback" not in said
 
 
