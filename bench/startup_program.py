@@ -23,7 +23,9 @@ def _say(text: object) -> None:
 
 def service(config: Path) -> None:
     """What `canlift-agent run` loads and makes, but for the CAN socket."""
-    import agent.cli.run  # noqa: F401
+    from agent.cli import load
+
+    load("run")
     from agent.bus.frame import Frame
     from agent.collector import Collector
     from agent.journal.numbering import Numbering, boot_of_this_start

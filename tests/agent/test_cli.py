@@ -306,3 +306,19 @@ def test_a_user_without_settings_keeps_state_at_home(tmp_path: Path) -> None:
     words = [*command, "--broker", f"127.0.0.1:{free_port()}", "--timeout", "0.5"]
     subprocess.run(words, cwd=ROOT, env=environment, check=False, capture_output=True, timeout=60)
     assert segment_files(tmp_path / "canlift" / VIN / "journal")
+
+
+def test_the_service_loads_nothing_that_it_seldom_needs() -> None:
+    seldom = {"asammdf", "can", "cantools", "isotp", "pynmeagps", "rich", "serial", "http.client", "agent.check"}
+    program = f"import sys; from agent.cli import load; load('run'); print(*sorted({seldom!r} & set(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert said.stdout.split() == []
+
+
+def test_what_is_loaded_later_is_there_when_it_is_used() -> None:
+    program = (
+        "import agent.uplink, urllib.request, sys; assert 'http.client' not in sys.modules\n"
+        "from urllib.request import getproxies, urlopen; assert callable(urlopen) and 'http.client' in sys.modules\n"
+        "import urllib.request; assert urllib.request.getproxies is getproxies"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
