@@ -9,7 +9,10 @@ element (`engines[type=Thermic].speed` is `engines.Thermic.speed`). Differences 
   part is locked, and `LOCKED_STATES` gives the published value of each (some have none: only the other is published);
 * `position.satellites` is published as `signalQuality`;
 * durations are seconds, published as ISO 8601;
-* `alert.<AlertType>` is whether the alert is on; `collision.*` describe the moment of a collision.
+* `alert.<AlertType>` is whether the alert is on; `collision.*` describe the moment of a collision;
+* `propulsion` is what moves the vehicle now, published as the segments of a trip; `energies.Electric.consumption.total`
+  counts what the traction battery gave, published as what a trip consumed; `stolen.state` is whether the vehicle is
+  reported stolen. Records are made of these three, and nothing else shows them.
 
 Units are those of the published documents. `battery.voltage` is, as published, the state of health of the 12 V battery
 in percent and not a voltage. Which of the 139 data of the published catalogue a profile serves: `contract.served`.
@@ -272,12 +275,20 @@ def _other() -> Iterator[Datum]:
         yield _boolean(f"alert.{alert}")
 
 
+def _of_records() -> Iterator[Datum]:
+    yield _enum("propulsion", "Thermal", "Electric", "Hybrid")
+    yield _number("energies.Electric.consumption.total", "Wh", 0)
+    yield _boolean("stolen.state")
+
+
+ONLY_IN_RECORDS = frozenset(datum.key for datum in _of_records())
+"""Data that records are made of, and that are not published as they are."""
 _OUTSIDE_TELEMETRY = frozenset({"preconditioning", "maintenance", "position", "collision", "alert"})
 
 
 def _telemetry_kind(key: str) -> str | None:
     block, _, rest = key.partition(".")
-    if block in _OUTSIDE_TELEMETRY:
+    if block in _OUTSIDE_TELEMETRY or key in ONLY_IN_RECORDS:
         return None
     if block in TELEMETRY_KINDS:
         return block
@@ -293,5 +304,7 @@ def _collect(*groups: Iterable[Datum]) -> MappingProxyType[str, Datum]:
     )
 
 
-DATA: MappingProxyType[str, Datum] = _collect(_motion(), _engines_and_energies(), _body(), _driving(), _other())
+DATA: MappingProxyType[str, Datum] = _collect(
+    _motion(), _engines_and_energies(), _body(), _driving(), _other(), _of_records()
+)
 """Every datum that a profile may map, by key."""

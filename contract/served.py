@@ -57,7 +57,7 @@ _BELTS = ("safety.belt.Driver", "safety.belt.Passenger")
 _OPENINGS = tuple(f"doorsState.opening.{opening}" for opening in OPENINGS)
 _CHARGING = "energies.Electric.charging"
 _BATTERY = "energies.Electric.battery"
-_CONSUMED = ("energies.Fuel.consumption.total",)
+_CONSUMED = tuple(f"energies.{energy}.consumption.total" for energy in ENERGIES)
 
 _NO_ALERTS = "the API does not offer alerts yet"
 _NO_COLLISIONS = "the API does not offer collisions yet"
@@ -183,7 +183,7 @@ PUBLISHED: tuple[Published, ...] = (
     _in_trip("Trip energy consumption", _CONSUMED),
     _in_trip("Trip average speed", ("odometer.mileage", "kinetic.speed", *_POSITION)),
     _in_trip("Trip max speed", ("kinetic.speed",)),
-    *_never("which energy moved the vehicle is not derived yet", "Trip energy ratio"),
+    _in_trip("Trip energy ratio", ("propulsion",)),
     *_never(_NO_ALERTS, "Trip alerts"),
     _in_trip("Trip telemetry"),
     *_never(_NO_COLLISIONS, "Trip Collisions"),

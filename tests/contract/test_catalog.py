@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from contract.catalog import ALERT_TYPES, DATA, LOCKED_STATES, TELEMETRY_KINDS, Kind
+from contract.catalog import ALERT_TYPES, DATA, LOCKED_STATES, ONLY_IN_RECORDS, TELEMETRY_KINDS, Kind
 from contract.units import conversion
 
 Schema = dict[str, Any]
@@ -104,7 +104,7 @@ def test_every_datum_of_the_published_status_is_there_with_its_kind_values_and_l
 ) -> None:
     seen = check_block(schemas, schemas["Status"], NOT_SAID_BY_VEHICLES)
     outside = {key for key in DATA if key.startswith(("alert.", "position.", "maintenance.", "collision."))}
-    assert set(DATA) - seen - outside == set(LOCKED_STATES)
+    assert set(DATA) - seen - outside == set(LOCKED_STATES) | ONLY_IN_RECORDS
 
 
 def test_every_datum_of_the_published_telemetry_is_there(schemas: dict[str, Schema]) -> None:
@@ -145,6 +145,13 @@ def test_collisions_maintenance_and_positions_have_the_published_values(schemas:
     maintenance = schemas["MaintenanceBase"]["properties"]
     for name in ("daysBeforeMaintenance", "mileageBeforeMaintenance"):
         assert DATA[f"maintenance.{name}"].kind.value == maintenance[name]["type"]
+
+
+def test_what_moves_the_vehicle_and_what_it_consumes_are_as_trips_publish_them(schemas: dict[str, Schema]) -> None:
+    segment = schemas["TripSegment"]["properties"]
+    assert DATA["propulsion"].values == tuple(segment["propulsion"]["enum"])
+    assert DATA["energies.Electric.consumption.total"].unit == "Wh"
+    assert schemas["StolenBase"]["properties"]["state"]["type"] == DATA["stolen.state"].kind.value
 
 
 def test_every_part_that_is_locked_or_unlocked_is_a_published_lock_state(schemas: dict[str, Schema]) -> None:
