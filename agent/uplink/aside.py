@@ -88,3 +88,7 @@ class Aside:
         ]
         found.sort(key=lambda each: each[0])
         return [what for _, what in found]
+
+
+def named(what: What) -> str:
+    return f"upload {what.sequence} of boot {what.boot.hex()}" if isinstance(what, Key) else f"manifest {what.hex()}"

@@ -12,6 +12,7 @@ that is measured grows, and the window with it. At first, and at least, it is `L
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 LEAST_BYTES = 8 << 10
 """One second at 64 kbit/s."""
@@ -45,6 +46,16 @@ class Window:
     @property
     def room_bytes(self) -> int:
         return max(self.size_bytes - self.used_bytes, 0)
+
+    def fits(self, sizes_bytes: Iterable[int]) -> int:
+        """How many of these, one after the other, there is room for; for the first there is, whatever its size."""
+        room, count = self.room_bytes, 0
+        for size_bytes in sizes_bytes:
+            room -= size_bytes
+            if room < 0 and count:
+                break
+            count += 1
+        return count
 
     @property
     def shortest_trip_s(self) -> float | None:

@@ -48,3 +48,11 @@ def test_it_begins_small_and_counts_only_what_is_not_acknowledged() -> None:
     window.acknowledged(1, 0.5)
     window.acknowledged(1, 0.6)
     assert window.used_bytes == 0
+
+
+def test_as_many_fit_as_there_is_room_for_one_after_the_other_and_the_first_always() -> None:
+    window = Window(1 << 20)
+    assert window.fits([LEAST_BYTES - 100, 100, 1]) == 2
+    assert window.fits([LEAST_BYTES + 1, 1]) == 1
+    assert window.fits([1, LEAST_BYTES, 1]) == 1
+    assert window.fits([]) == 0
