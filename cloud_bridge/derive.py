@@ -29,7 +29,7 @@ from cloud_bridge.profiles import Known, Profiles
 from cloud_bridge.records.fold import History, Stretch, advance, lay_out, status
 from cloud_bridge.records.identity import record_id
 from cloud_bridge.records.messages import messages
-from cloud_bridge.records.model import Alert, Trip
+from cloud_bridge.records.model import Record
 from cloud_bridge.records.rules import Rules, rules
 from cloud_bridge.records.timeline import Timeline, believed, changed, thinned, timeline
 from cloud_bridge.records.trips import record
@@ -134,6 +134,11 @@ class Deriver:
                     self.derive(vin)
         return len(vins)
 
+    def derive_fleet(self, fleet_id: str) -> None:
+        """As `derive`, every vehicle of a fleet."""
+        for vin in self._store.to_derive(self._profiles.digests(), fleet_id):
+            self.derive(vin)
+
     def _known(self, vin: str) -> Known | None:
         model = self._models.get(vin) or self._model_of(vin)
         if model is None:
@@ -233,23 +238,21 @@ class Folding:
     def __init__(self, by: Rules, checkpoint: Checkpoint | None) -> None:
         self._rules = by
         self._history = History() if checkpoint is None else _history(checkpoint.history)
-        self._trips: dict[str, Trip] = {}
-        self._alerts: dict[str, Alert] = {alert.id: alert for alert in self._history.alerts.values()}
+        self._records: dict[str, Record] = {alert.id: alert for alert in self._history.alerts.values()}
         self._checkpoints: list[Checkpoint] = []
-        self._opened = list(self._alerts)
+        self._opened = list(self._records)
         trip = self._history.trip
         if trip is not None:
             # What it was at the checkpoint: the row may be of later, and nothing may follow.
             self._opened.append(record_id(by.vin, "trip", trip.started_ms))
             if (made := record(trip, by.vin, done=False)) is not None:
-                self._trips[made.id] = made
+                self._records[made.id] = made
 
     def take(self, stretch: Stretch) -> None:
         before_ms = self._history.until_ms
         step = advance(self._history, stretch, self._rules)
         self._history = step.history
-        self._trips |= {trip.id: trip for trip in step.trips}
-        self._alerts |= {alert.id: alert for alert in step.alerts}
+        self._records |= step.records
         span = _span(before_ms, stretch.to_ms)
         if span:
             self._checkpoints.append(Checkpoint(stretch.to_ms, span, _encode(self._history)))
@@ -263,8 +266,7 @@ class Folding:
             from_ms,
             self._opened,
             None if until_ms is None else status(self._history),
-            self._trips,
-            self._alerts,
+            list(self._records.values()),
             checkpoints,
             from_ms if until_ms is None else until_ms - HOURLY_MS,
         )

@@ -24,7 +24,7 @@ class Storage:
         self.receiving = SqliteReceiving(self.database)
         self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES)
         self.deriver = Deriver(SqliteDerived(self.database), self._model_of, self.profiles, clock_ms)
-        self.reader = SqliteReader(self.database, self.deriver.derive)
+        self.reader = SqliteReader(self.database, self.deriver.derive, self.deriver.derive_fleet)
 
     def close(self) -> None:
         self.database.close()

@@ -47,6 +47,7 @@ from contract.wire import WireError
 
 _LAST_ADDRESS = 253
 
+
 class Compiled(NamedTuple):
     plan: Plan
     consulted: frozenset[str]

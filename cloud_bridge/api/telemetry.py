@@ -131,7 +131,7 @@ def _read(call: Call, intervals: Sequence[Interval], trip: Trip | None) -> Json:
     )
     if not messages:
         raise no_data("no message of the vehicle is of these types, times and indexes")
-    trips = [trip] if trip else call.reader.trips(vin, [(messages[0].at_ms, messages[-1].at_ms + 1)])
+    trips = [trip] if trip else call.reader.records(Trip, vin, [(messages[0].at_ms, messages[-1].at_ms + 1)])
     extensions = frozenset(call.query[TELEMETRY_EXTENSION]) - (frozenset() if position_shown else {"location"})
     page = call.page(window.total(unrestricted))
     places = _places(call, messages) if "location" in extensions else {}

@@ -83,7 +83,7 @@ class Trips(Collection):
 def read_trips(call: Call) -> Trips:
     position_shown = call.position_shown
     window, intervals = call.window, call.intervals
-    found = call.reader.trips(call.vehicle.vin, intervals) if intervals else []
+    found = call.reader.records(model.Trip, call.vehicle.vin, intervals) if intervals else []
     chosen = [trip for trip in found if trip.done and _chosen(call, trip)]
     trips = chosen[window.offset : window.offset + window.limit]
     if not trips:
@@ -111,7 +111,7 @@ def named_trip(call: Call) -> tuple[model.Trip, list[Interval]]:
 
 
 def _named(call: Call) -> model.Trip:
-    trip = call.reader.trip(call.vehicle.vin, call.ids["tid"])
+    trip = call.reader.record(model.Trip, call.vehicle.vin, call.ids["tid"])
     if trip is None:
         raise RefusedError(Code.NO_DATA, f"The vehicle has no trip '{call.ids['tid']}'.")
     return trip

@@ -25,7 +25,7 @@ def follow(opened: dict[str, Alert], message: Message, position: Position | None
         alert = opened.get(kind)
         if on is True and alert is None:
             identity = record_id(vin, datum, message.at_ms)
-            alert = Alert(identity, kind, message.at_ms, start_position=position, updated_at_ms=message.at_ms)
+            alert = Alert(identity, message.at_ms, kind, start_position=position, updated_at_ms=message.at_ms)
             opened[kind] = alert
             changed.append(alert)
         elif on is False and alert is not None:

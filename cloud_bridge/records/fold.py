@@ -13,14 +13,14 @@ Stretches must come in ascending time and not overlap: `lay_out` makes them so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 
 import msgspec
 
 from cloud_bridge.records import alerts, trips
 from cloud_bridge.records.messages import merge
-from cloud_bridge.records.model import Alert, Known, Message, Position, Status, Trip
+from cloud_bridge.records.model import Alert, Known, Message, Position, Record, Status
 from cloud_bridge.records.rules import Rules
 from cloud_bridge.records.trips import OpenTrip
 from cloud_bridge.records.veil import drawn
@@ -57,20 +57,18 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 class Advance(msgspec.Struct, frozen=True):
-    """What a stretch made of a history. Records replace earlier ones of the same id."""
+    """What a stretch made of a history."""
 
     history: History
-    trips: tuple[Trip, ...]
-    """Begun, changed or ended, in ascending start."""
-    alerts: tuple[Alert, ...]
-    """Begun or ended, in ascending start."""
+    records: Mapping[str, Record]
+    """Begun, changed or ended, by id: they replace earlier ones."""
 
 
 def advance(history: History, stretch: Stretch, rules: Rules) -> Advance:
     """Take `history` across `stretch`. ValueError if the stretch begins before the history's end or is not in order."""
     fold = _Fold(history, rules)
     fold.run(stretch)
-    return Advance(fold.history, tuple(fold.trips), tuple(sorted(fold.alerts.values(), key=_start)))
+    return Advance(fold.history, fold.records)
 
 
 def status(history: History) -> Status:
@@ -101,10 +99,6 @@ def lay_out(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
         yield laid
 
 
-def _start(alert: Alert) -> tuple[int, str]:
-    return (alert.started_at_ms, alert.type)
-
-
 class _Fold:
     """One advance: a copy of the history on its way, and the records it makes."""
 
@@ -116,8 +110,7 @@ class _Fold:
             self.history.trip = copy(history.trip)
             self.history.trip.now = copy(history.trip.now)
         self.rules = rules
-        self.trips: list[Trip] = []
-        self.alerts: dict[str, Alert] = {}
+        self.records: dict[str, Record] = {}
 
     def run(self, stretch: Stretch) -> None:
         history = self.history
@@ -141,7 +134,7 @@ class _Fold:
         if message.position is not None:
             history.position = message.position
         for alert in alerts.follow(history.alerts, message, history.position, self.rules.vin):
-            self.alerts[alert.id] = alert
+            self.records[alert.id] = alert
         self._follow_trip(message)
         at_ms = message.at_ms
         history.known.update({datum: Known(value, at_ms) for datum, value in message.values.items()})
@@ -178,4 +171,4 @@ class _Fold:
     def _keep(self, trip: OpenTrip, *, done: bool) -> None:
         made = trips.record(trip, self.rules.vin, done=done)
         if made is not None:
-            self.trips.append(made)
+            self.records[made.id] = made

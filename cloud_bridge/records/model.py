@@ -61,9 +61,28 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     cause: Literal["GeoPrivacy", "FullPrivacy", "Connection"] | None = None
 
 
-class Trip(msgspec.Struct, frozen=True, omit_defaults=True):
+class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A part of a trip by what propelled the vehicle, wherever in the trip that was."""
+
+    propulsion: Literal["Thermal", "Electric", "Hybrid"]
+    percent: float
+    """Of the trip's distance."""
+    distance_km: float
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that happened to one vehicle, from one time to another. `id` is unique among all records."""
+
     id: str
     started_at_ms: int
+
+    @property
+    def until_ms(self) -> int | None:
+        """When it was over; None while it goes on."""
+        return self.started_at_ms
+
+
+class Trip(Record, frozen=True, omit_defaults=True):
     stopped_at_ms: int | None
     """None while the trip goes on."""
     distance_km: float | None = None
@@ -78,21 +97,58 @@ class Trip(msgspec.Struct, frozen=True, omit_defaults=True):
     faults: tuple[Fault, ...] = ()
     updated_at_ms: int = 0
     """Time of the newest datum that the record is made of."""
+    segments: tuple[Segment, ...] = ()
 
     @property
     def done(self) -> bool:
         return self.stopped_at_ms is not None
 
+    @property
+    def until_ms(self) -> int | None:
+        return self.stopped_at_ms
 
-class Alert(msgspec.Struct, frozen=True, omit_defaults=True):
-    id: str
+
+class Alert(Record, frozen=True, omit_defaults=True):
     type: str
     """One of the 104 published alert types."""
-    started_at_ms: int
     ended_at_ms: int | None = None
     start_position: Position | None = None
     end_position: Position | None = None
     updated_at_ms: int = 0
+
+    @property
+    def until_ms(self) -> int | None:
+        return self.ended_at_ms
+
+
+class Impact(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One side that was hit."""
+
+    side: Literal["Front", "Rear", "Lateral"]
+    severity: Literal["Minimal", "Minor", "Major"] | None = None
+
+
+class Collision(Record, frozen=True, omit_defaults=True):
+    """A moment; what was said of it came then or soon after."""
+
+    impacts: tuple[Impact, ...] = ()
+    tipped_over: bool | None = None
+    pedestrian: bool | None = None
+    updated_at_ms: int = 0
+
+
+class Alarm(Record, frozen=True, omit_defaults=True):
+    """A change of the alarm: it was armed or disarmed (`activation`), or it went off (`trigger`). One of the two."""
+
+    activation: Literal["Inactive", "Active"] | None = None
+    trigger: str | None = None
+    """One of the published types of break-in."""
+    position: Position | None = None
+    """The last known when it went off."""
+    updated_at_ms: int = 0
+
+
+RECORDS: tuple[type[Record], ...] = (Trip, Alert, Collision, Alarm)
 
 
 class Status(msgspec.Struct, frozen=True):

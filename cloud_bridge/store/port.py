@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import IntEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from cloud_bridge.records.fold import Stretch
-from cloud_bridge.records.model import Alert, Message, Position, Status, Trip
+from cloud_bridge.records.model import Message, Position, Record, Status
 from contract.upload import Anchor, Ledger
 
 Interval = tuple[int, int]
+One = TypeVar("One", bound=Record)
+"""One type of record."""
 
 
 class Fleet(msgspec.Struct, frozen=True):
@@ -69,12 +71,20 @@ class Reader(Protocol):
         ...
 
     def positions(self, vin: str, within: Sequence[Interval]) -> list[Position]: ...
-    def trips(self, vin: str, within: Sequence[Interval]) -> list[Trip]:
-        """Trips that overlap the ranges, unfinished ones included."""
+    def records(self, kind: type[One], vin: str, within: Sequence[Interval]) -> list[One]:
+        """The vehicle's records of one type that overlap the ranges, in ascending start, those that go on included."""
         ...
 
-    def trip(self, vin: str, trip_id: str) -> Trip | None: ...
-    def alerts(self, vin: str, within: Sequence[Interval]) -> list[Alert]: ...
+    def record(self, kind: type[One], vin: str, record_id: str) -> One | None: ...
+    def statuses(self, fleet_id: str, offset: int, limit: int) -> tuple[int, list[tuple[Vehicle, Status]]]:
+        """How many vehicles of the fleet have a status, and some of them by VIN."""
+        ...
+
+    def fleet_records(self, kind: type[One], fleet_id: str, within: Sequence[Interval]) -> list[tuple[Vehicle, One]]:
+        """As `records`, of all vehicles of the fleet, in ascending (start, VIN, id)."""
+        ...
+
+    def fleet_record(self, kind: type[One], fleet_id: str, record_id: str) -> tuple[Vehicle, One] | None: ...
 
 
 class StoreError(Exception):
@@ -270,11 +280,10 @@ class Fold(NamedTuple):
     from_ms: int
     """The checkpoint's `until_ms`: records that start later, and later checkpoints, are replaced."""
     opened: Sequence[str]
-    """Ids of trips and alerts that were open at the checkpoint: replaced too."""
+    """Ids of records that were open at the checkpoint: replaced too."""
     status: Status | None
     """None: nothing was said yet."""
-    trips: Mapping[str, Trip]
-    alerts: Mapping[str, Alert]
+    records: Collection[Record]
     checkpoints: Sequence[Checkpoint]
     keep_from_ms: int
     """Checkpoints before are kept one a day only."""
@@ -300,9 +309,9 @@ class Derived(Protocol):
     """What derivation reads and writes. Writing needs the revision that was read, and raises StaleError when it is not
     the one in the database any more."""
 
-    def to_derive(self, profiles: Mapping[str, bytes]) -> list[str]:
-        """Registered vehicles that have uploads ready to derive, or chunks to fold, or were derived with another
-        profile than the one whose digest `profiles` has for their model."""
+    def to_derive(self, profiles: Mapping[str, bytes], fleet_id: str | None = None) -> list[str]:
+        """Registered vehicles, of one fleet where it is named, that have uploads ready to derive, or chunks to fold, or
+        were derived with another profile than the one whose digest `profiles` has for their model."""
         ...
 
     def extent(self, vin: str) -> Extent: ...

@@ -11,6 +11,7 @@ import pytest
 from cloud_bridge.access.secrets import Verifier
 from cloud_bridge.cli import main
 from cloud_bridge.ingest.ingest import Delivery, Ingest
+from cloud_bridge.records.model import Trip
 from cloud_bridge.settings import read_settings
 from cloud_bridge.storage import Storage
 from contract.topics import MANIFEST, UP, topic
@@ -145,7 +146,7 @@ def test_rebuild_gives_the_same_records(run: CommandLine, fleet: str) -> None:
 
     def records() -> list[object]:
         storage = run.storage()
-        found: list[object] = [storage.reader.status(VIN), storage.reader.trips(VIN, [(0, 1 << 50)])]
+        found: list[object] = [storage.reader.status(VIN), storage.reader.records(Trip, VIN, [(0, 1 << 50)])]
         storage.close()
         return found
 

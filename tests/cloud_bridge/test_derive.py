@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cloud_bridge.derive import HOUR_MS
-from cloud_bridge.records.model import Message
+from cloud_bridge.records.model import RECORDS, Alert, Message, Trip
 from cloud_bridge.store.port import Dating, DerivingError, Extent, StaleError, Step
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
@@ -38,7 +38,7 @@ from tests.cloud_bridge.vehicle import (
 
 ALWAYS = [(0, 1 << 62)]
 KINDS = frozenset(TELEMETRY_KINDS)
-DERIVED = ("anchor", "chunk", "status", "trip", "alert")
+DERIVED = ("anchor", "chunk", "status", "record")
 BOOT = Boot()
 
 
@@ -53,8 +53,7 @@ def answers(cloud: Cloud) -> bytes:
     return msgspec.msgpack.encode(
         (
             reader.status(VIN),
-            reader.trips(VIN, ALWAYS),
-            reader.alerts(VIN, ALWAYS),
+            [reader.records(kind, VIN, ALWAYS) for kind in RECORDS],
             reader.messages(VIN, ALWAYS, KINDS, 0, 1 << 30),
             reader.positions(VIN, ALWAYS),
         )
@@ -175,10 +174,10 @@ def test_a_better_anchor_dates_the_whole_boot_anew(cloud: Cloud) -> None:
     rough = Boot(anchor=anchor(error_ms=900_000, uncertainty_ms=1000))
     cloud.send(*[rough.payload(sequence) for sequence in range(5)])
     assert all_messages(cloud)[0].at_ms == EPOCH_MS + 900_000
-    (rough_trip,) = cloud.reader.trips(VIN, ALWAYS)
+    (rough_trip,) = cloud.reader.records(Trip, VIN, ALWAYS)
     cloud.send(BOOT.payload(5))
     assert all_messages(cloud)[0].at_ms == EPOCH_MS
-    (trip,) = cloud.reader.trips(VIN, ALWAYS)
+    (trip,) = cloud.reader.records(Trip, VIN, ALWAYS)
     assert (trip.started_at_ms, rough_trip.started_at_ms - trip.started_at_ms) == (EPOCH_MS + 100, 900_000)
     assert cloud.reader.status(VIN) == fresh(tuple(range(6))).status
 
@@ -260,7 +259,7 @@ def test_where_in_a_trip_privacy_hides_data_is_its_fault_in_whatever_order_uploa
         # Parked ten minutes later: the trip is over, whether its end was told or not.
         parked = replace(BOOT.upload(67, ignition=False, speed_kmh=0.0), privacy=Privacy.NONE)
         cloud.send(encode(parked))
-        (trip,) = cloud.reader.trips(VIN, ALWAYS)
+        (trip,) = cloud.reader.records(Trip, VIN, ALWAYS)
         assert [(one.fault, one.cause) for one in trip.faults] == [(fault, cause)]
         answered.add(answers(cloud))
         cloud.database.close()
@@ -292,7 +291,7 @@ def fresh(sequences: tuple[int, ...]) -> Answers:
         cloud.register_both()
         cloud.send_manifest()
         cloud.send(*[BOOT.payload(sequence) for sequence in sequences])
-        result = Answers(cloud.reader.status(VIN), [*cloud.reader.trips(VIN, ALWAYS)])
+        result = Answers(cloud.reader.status(VIN), [*cloud.reader.records(Trip, VIN, ALWAYS)])
         cloud.database.close()
         return result
 
@@ -317,10 +316,10 @@ def test_a_reader_does_not_wait_for_ever_for_what_another_is_deriving(cloud: Clo
 def test_late_uploads_reopen_the_trip_they_belong_to(cloud: Cloud) -> None:
     cloud.send_manifest()
     cloud.send(*[BOOT.payload(sequence) for sequence in (0, 1, 2, 200, 201, 202)])
-    early, _ = cloud.reader.trips(VIN, ALWAYS)
+    early, _ = cloud.reader.records(Trip, VIN, ALWAYS)
     assert early.done
     cloud.send(*[BOOT.payload(sequence) for sequence in range(3, 200)])
-    trips = cloud.reader.trips(VIN, ALWAYS)
+    trips = cloud.reader.records(Trip, VIN, ALWAYS)
     assert [trip.id for trip in trips] == [early.id]
     assert trips == fresh(tuple(range(203))).trips
 
@@ -443,8 +442,8 @@ def expected() -> tuple[bytes, dict[str, list[tuple[object, ...]]]]:
         cloud.send_manifest()
         cloud.send(*map(encode, drive()))
         result = answers(cloud), derived(cloud)
-        assert len(cloud.reader.trips(VIN, ALWAYS)) == 2
-        assert len(cloud.reader.alerts(VIN, ALWAYS)) == 2
+        assert len(cloud.reader.records(Trip, VIN, ALWAYS)) == 2
+        assert len(cloud.reader.records(Alert, VIN, ALWAYS)) == 2
         cloud.database.close()
         return result
 
@@ -506,7 +505,7 @@ def test_readers_never_see_records_half_derived(cloud: Cloud) -> None:
 
     def read() -> None:
         while not ended.is_set():
-            trips = cloud.reader.trips(VIN, ALWAYS)
+            trips = cloud.reader.records(Trip, VIN, ALWAYS)
             status = cloud.reader.status(VIN)
             started = {trip.started_at_ms for trip in trips}
             if len(trips) != 1 or not started <= {EPOCH_MS + 100, EPOCH_MS + 5100} or status is None:
@@ -544,7 +543,10 @@ def test_two_processes_may_derive_one_vehicle_at_once(cloud: Cloud, tmp_path: Pa
     thread.join()
     other.database.close()
     expected_now = fresh(tuple(range(60)))
-    assert (cloud.reader.status(VIN), cloud.reader.trips(VIN, ALWAYS)) == (expected_now.status, expected_now.trips)
+    assert (cloud.reader.status(VIN), cloud.reader.records(Trip, VIN, ALWAYS)) == (
+        expected_now.status,
+        expected_now.trips,
+    )
     assert len(cloud.rows("chunk")) == 60
 
 
@@ -565,7 +567,7 @@ def test_a_reader_that_finds_records_half_derived_by_another_process_derives_aga
         datings = {BOOT.id[:8]: Dating((off,), (off,), [(0, None)])}
         store.put_step(vin, store.extent(vin), Step(datings, [], [], []), 0)
 
-    assert SqliteReader(cloud.database, derive).positions(VIN, ALWAYS) != []
+    assert SqliteReader(cloud.database, derive, derive).positions(VIN, ALWAYS) != []
     assert len(calls) == 2
 
 
@@ -583,7 +585,7 @@ def test_a_reader_in_the_middle_of_a_rebuild_by_another_process_does_not_find_no
             return
         store.forget(vin, store.extent(vin).profile)
 
-    assert SqliteReader(cloud.database, derive).status(VIN) is not None
+    assert SqliteReader(cloud.database, derive, derive).status(VIN) is not None
     assert len(calls) == 2
 
 

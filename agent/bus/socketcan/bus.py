@@ -84,9 +84,7 @@ class SocketBus:
         self._stamps = stamps
         self._size = FD_BYTES if fd else CLASSIC_BYTES
         self._packets = Packets(self._size) if packets is None else packets
-        self._reduction = Reduction(
-            listening, losses, ErrorFrames(listening.bus, losses, lambda: stamps.now_ms)
-        )
+        self._reduction = Reduction(listening, losses, ErrorFrames(listening.bus, losses, lambda: stamps.now_ms))
         self.frames = 0
         """Read so far, error frames included."""
         self.heard_ms: int | None = None

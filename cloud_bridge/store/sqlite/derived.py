@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterator, Mapping
 import msgspec
 
 from cloud_bridge.records.fold import Stretch
-from cloud_bridge.records.model import Alert, Trip
 from cloud_bridge.store.port import (
     Checkpoint,
     Chunk,
@@ -26,6 +25,7 @@ from cloud_bridge.store.port import (
     Step,
     Undecodable,
 )
+from cloud_bridge.store.sqlite import records
 from cloud_bridge.store.sqlite.chunks import pack, pack_kinds, unpack
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.received import QUARANTINE_BYTES, QUARANTINE_ROWS, quarantine
@@ -34,10 +34,14 @@ from contract.upload import Anchor, AnchorSource
 
 # The digests come as one JSON object, in hexadecimal, by model.
 _TO_DERIVE = """
-SELECT vehicle.vin FROM vehicle LEFT JOIN derived USING (vin) LEFT JOIN json_each(?) AS known ON known.key = model
-WHERE EXISTS (SELECT 1 FROM pending WHERE pending.vin = vehicle.vin AND waits = 0)
-    OR dirty_from_ms IS NOT NULL OR (profile IS NOT NULL AND lower(hex(profile)) <> known.value)
+SELECT vehicle.vin FROM vehicle LEFT JOIN derived USING (vin) LEFT JOIN json_each(?1) AS known ON known.key = model
+WHERE (EXISTS (SELECT 1 FROM pending WHERE pending.vin = vehicle.vin AND waits = 0)
+        OR dirty_from_ms IS NOT NULL OR (profile IS NOT NULL AND lower(hex(profile)) <> known.value))
+    AND (?2 IS NULL OR vehicle.vin IN (SELECT vin FROM fleet_vehicle WHERE fleet_id = ?2))
 ORDER BY vehicle.vin
+"""
+_UNFOLDED = """
+SELECT 1 FROM fleet_vehicle JOIN derived USING (vin) WHERE fleet_id = ? AND dirty_from_ms IS NOT NULL LIMIT 1
 """
 _EXTENT = "SELECT revision, dirty_from_ms, profile FROM derived WHERE vin = ?"
 _IS_READY = "SELECT 1 FROM pending WHERE vin = ? AND waits = 0 LIMIT 1"
@@ -88,23 +92,12 @@ _THIN_CHECKPOINTS = "DELETE FROM checkpoint WHERE vin = ? AND span < 2 AND until
 _PUT_CHECKPOINT = "INSERT OR REPLACE INTO checkpoint (vin, until_ms, span, history) VALUES (?, ?, ?, ?)"
 _PUT_STATUS = "INSERT OR REPLACE INTO status (vin, body) VALUES (?, ?)"
 _DROP_STATUS = "DELETE FROM status WHERE vin = ?"
-_DROP_TRIPS = "DELETE FROM trip WHERE vin = ? AND started_at_ms >= ?"
-_DROP_TRIP = "DELETE FROM trip WHERE vin = ? AND id = ?"
-_PUT_TRIP = """
-INSERT OR REPLACE INTO trip (vin, id, started_at_ms, stopped_at_ms, updated_at_ms, body) VALUES (?, ?, ?, ?, ?, ?)
-"""
-_DROP_ALERTS = "DELETE FROM alert WHERE vin = ? AND started_at_ms >= ?"
-_DROP_ALERT = "DELETE FROM alert WHERE vin = ? AND id = ?"
-_PUT_ALERT = """
-INSERT OR REPLACE INTO alert (vin, id, started_at_ms, ended_at_ms, updated_at_ms, body) VALUES (?, ?, ?, ?, ?, ?)
-"""
 _FORGET = (
     "DELETE FROM anchor WHERE vin = ?",
     "DELETE FROM chunk WHERE vin = ?",
     "DELETE FROM checkpoint WHERE vin = ?",
     "DELETE FROM status WHERE vin = ?",
-    "DELETE FROM trip WHERE vin = ?",
-    "DELETE FROM alert WHERE vin = ?",
+    "DELETE FROM record WHERE vin = ?",
     "DELETE FROM pending WHERE vin = ?",
 )
 _ALL_PENDING = """
@@ -128,10 +121,10 @@ class SqliteDerived:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def to_derive(self, profiles: Mapping[str, bytes]) -> list[str]:
+    def to_derive(self, profiles: Mapping[str, bytes], fleet_id: str | None = None) -> list[str]:
         digests = json.dumps({model: digest.hex() for model, digest in profiles.items()})
         with self._database.read() as connection:
-            return [vin for (vin,) in connection.execute(_TO_DERIVE, (digests,))]
+            return [vin for (vin,) in connection.execute(_TO_DERIVE, (digests, fleet_id))]
 
     def extent(self, vin: str) -> Extent:
         with self._database.read() as connection:
@@ -189,13 +182,9 @@ class SqliteDerived:
     def put_fold(self, vin: str, extent: Extent, fold: Fold) -> Extent:
         with self._database.write() as connection:
             _expect(connection, vin, extent)
-            since = (vin, fold.from_ms)
-            for statement in (_DROP_TRIPS, _DROP_ALERTS, _DROP_CHECKPOINTS):
-                connection.execute(statement, since)
-            for statement in (_DROP_TRIP, _DROP_ALERT):
-                connection.executemany(statement, [(vin, one) for one in fold.opened])
-            connection.executemany(_PUT_TRIP, _trip_rows(vin, fold.trips))
-            connection.executemany(_PUT_ALERT, _alert_rows(vin, fold.alerts))
+            records.drop(connection, vin, fold.from_ms, fold.opened)
+            records.put(connection, vin, fold.records)
+            connection.execute(_DROP_CHECKPOINTS, (vin, fold.from_ms))
             if fold.status is None:
                 connection.execute(_DROP_STATUS, (vin,))
             else:
@@ -220,6 +209,11 @@ class SqliteDerived:
 def is_folded(connection: sqlite3.Connection, vin: str) -> bool:
     """Whether the vehicle's records are of all of its chunks."""
     return _extent(connection, vin).dirty_from_ms is None
+
+
+def is_fleet_folded(connection: sqlite3.Connection, fleet_id: str) -> bool:
+    """The same of all vehicles of the fleet."""
+    return connection.execute(_UNFOLDED, (fleet_id,)).fetchone() is None
 
 
 def _extent(connection: sqlite3.Connection, vin: str) -> Extent:
@@ -283,17 +277,3 @@ def _chunk_row(vin: str, chunk: Chunk) -> tuple[object, ...]:
 def _refused(vin: str, one: Undecodable) -> Refused:
     detail = f"boot {one.upload.boot.hex()} sequence {one.upload.sequence}: {one.detail}"
     return Refused(vin, topic(vin, UP), one.reason, detail, one.upload.payload)
-
-
-def _trip_rows(vin: str, trips: Mapping[str, Trip]) -> list[tuple[object, ...]]:
-    return [
-        (vin, trip.id, trip.started_at_ms, trip.stopped_at_ms, trip.updated_at_ms, _encode(trip))
-        for trip in trips.values()
-    ]
-
-
-def _alert_rows(vin: str, alerts: Mapping[str, Alert]) -> list[tuple[object, ...]]:
-    return [
-        (vin, alert.id, alert.started_at_ms, alert.ended_at_ms, alert.updated_at_ms, _encode(alert))
-        for alert in alerts.values()
-    ]

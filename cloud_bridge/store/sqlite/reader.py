@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import NamedTuple
 
 import msgspec
 
 from cloud_bridge.records.messages import merge
-from cloud_bridge.records.model import Alert, Message, Position, Status, Trip
-from cloud_bridge.store.port import Client, Fleet, Interval, StoreError, Vehicle
+from cloud_bridge.records.model import Message, Position, Status
+from cloud_bridge.store.port import Client, Fleet, Interval, One, StoreError, Vehicle
 from cloud_bridge.store.ranges import overlapping
-from cloud_bridge.store.sqlite import registry
+from cloud_bridge.store.sqlite import records, registry
 from cloud_bridge.store.sqlite.chunks import count, kinds_of, unpack
 from cloud_bridge.store.sqlite.database import Database
-from cloud_bridge.store.sqlite.derived import is_folded
+from cloud_bridge.store.sqlite.derived import is_fleet_folded, is_folded
 
 _LONGEST_CHUNK = "SELECT max(to_ms - from_ms) FROM chunk WHERE vin = ?"
 _CHUNKS = """
@@ -32,25 +32,12 @@ ORDER BY from_ms, to_ms, boot, sequence
 """
 _BODY = "SELECT body FROM chunk WHERE vin = ? AND boot = ? AND sequence = ?"
 _STATUS = "SELECT body FROM status WHERE vin = ?"
-_TRIPS = """
-SELECT body FROM trip WHERE vin = ? AND started_at_ms < ? AND (stopped_at_ms IS NULL OR stopped_at_ms >= ?)
-ORDER BY started_at_ms, id
-"""
-_TRIP = "SELECT body FROM trip WHERE vin = ? AND id = ?"
-_ALERTS = """
-SELECT body FROM alert WHERE vin = ? AND started_at_ms < ? AND (ended_at_ms IS NULL OR ended_at_ms >= ?)
-ORDER BY started_at_ms, id
-"""
 _INTEGERS = (-(2**62), 2**62)
 """Times beyond are not in any database."""
 
 _ATTEMPTS = 100
 
 _status = msgspec.msgpack.Decoder(Status).decode
-_trip = msgspec.msgpack.Decoder(Trip).decode
-_alert = msgspec.msgpack.Decoder(Alert).decode
-
-Record = TypeVar("Record", Trip, Alert)
 
 
 class _Chunk(NamedTuple):
@@ -63,23 +50,38 @@ class _Chunk(NamedTuple):
 
 
 class SqliteReader:
-    """`cloud_bridge.store.port.Reader` on SQLite. `derive` brings a vehicle's records up to its uploads."""
+    """`cloud_bridge.store.port.Reader` on SQLite. `derive` brings the records of a vehicle up to its uploads,
+    `derive_fleet` those of a fleet."""
 
-    def __init__(self, database: Database, derive: Callable[[str], None]) -> None:
+    def __init__(self, database: Database, derive: Callable[[str], None], derive_fleet: Callable[[str], None]) -> None:
         self._database = database
         self._derive = derive
+        self._derive_fleet = derive_fleet
+
+    def _derived(self, vin: str) -> AbstractContextManager[sqlite3.Connection]:
+        """A snapshot in which the vehicle's records are of its chunks, all of them."""
+        return self._settled(f"vehicle {vin}", lambda: self._derive(vin), lambda connection: is_folded(connection, vin))
+
+    def _derived_fleet(self, fleet_id: str) -> AbstractContextManager[sqlite3.Connection]:
+        """The same of all vehicles of a fleet."""
+        return self._settled(
+            f"fleet {fleet_id}",
+            lambda: self._derive_fleet(fleet_id),
+            lambda connection: is_fleet_folded(connection, fleet_id),
+        )
 
     @contextmanager
-    def _derived(self, vin: str) -> Iterator[sqlite3.Connection]:
-        """A snapshot in which the vehicle's records are of its chunks, all of them."""
+    def _settled(
+        self, what: str, derive: Callable[[], None], settled: Callable[[sqlite3.Connection], bool]
+    ) -> Iterator[sqlite3.Connection]:
         for _ in range(_ATTEMPTS):
-            self._derive(vin)
+            derive()
             with self._database.read() as connection:
                 # More may have come since, and be half derived now.
-                if is_folded(connection, vin):
+                if settled(connection):
                     yield connection
                     return
-        raise StoreError(f"vehicle {vin} is derived all the time by another process: its records cannot be read")
+        raise StoreError(f"{what} is derived all the time by another process: its records cannot be read")
 
     def client(self, client_id: str) -> Client | None:
         with self._database.read() as connection:
@@ -138,20 +140,25 @@ class SqliteReader:
                 if message.position is not None
             ]
 
-    def trips(self, vin: str, within: Sequence[Interval]) -> list[Trip]:
+    def records(self, kind: type[One], vin: str, within: Sequence[Interval]) -> list[One]:
         with self._derived(vin) as connection:
-            found = {trip.id: trip for row in _overlap(connection, _TRIPS, vin, within) for trip in [_trip(row)]}
-        return sorted(found.values(), key=lambda trip: (trip.started_at_ms, trip.id))
+            return records.overlapping(connection, kind, vin, _union(within))
 
-    def trip(self, vin: str, trip_id: str) -> Trip | None:
+    def record(self, kind: type[One], vin: str, record_id: str) -> One | None:
         with self._derived(vin) as connection:
-            row = connection.execute(_TRIP, (vin, trip_id)).fetchone()
-            return None if row is None else _trip(row[0])
+            return records.one(connection, kind, vin, record_id)
 
-    def alerts(self, vin: str, within: Sequence[Interval]) -> list[Alert]:
-        with self._derived(vin) as connection:
-            found = {alert.id: alert for row in _overlap(connection, _ALERTS, vin, within) for alert in [_alert(row)]}
-        return sorted(found.values(), key=lambda alert: (alert.started_at_ms, alert.id))
+    def statuses(self, fleet_id: str, offset: int, limit: int) -> tuple[int, list[tuple[Vehicle, Status]]]:
+        with self._derived_fleet(fleet_id) as connection:
+            return records.statuses(connection, fleet_id, offset, limit)
+
+    def fleet_records(self, kind: type[One], fleet_id: str, within: Sequence[Interval]) -> list[tuple[Vehicle, One]]:
+        with self._derived_fleet(fleet_id) as connection:
+            return records.of_fleet(connection, kind, fleet_id, _union(within))
+
+    def fleet_record(self, kind: type[One], fleet_id: str, record_id: str) -> tuple[Vehicle, One] | None:
+        with self._derived_fleet(fleet_id) as connection:
+            return records.one_of_fleet(connection, kind, fleet_id, record_id)
 
 
 def _union(within: Sequence[Interval]) -> list[Interval]:
@@ -166,12 +173,6 @@ def _union(within: Sequence[Interval]) -> list[Interval]:
         else:
             result.append((from_ms, to_ms))
     return result
-
-
-def _overlap(connection: sqlite3.Connection, query: str, vin: str, within: Sequence[Interval]) -> Iterator[bytes]:
-    for from_ms, to_ms in _union(within):
-        for (body,) in connection.execute(query, (vin, to_ms, from_ms)):
-            yield body
 
 
 def _groups(connection: sqlite3.Connection, vin: str, interval: Interval) -> Iterator[list[_Chunk]]:

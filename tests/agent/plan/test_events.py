@@ -70,7 +70,7 @@ def test_a_wrong_crash_rule_is_refused(tmp_path: Path, text: str, said: str) -> 
     "text",
     [
         '[crash]\nmessage = "Motion.Test"',
-        '[crash]\nmessage = "Motion.Oil != \'Off\'"',
+        "[crash]\nmessage = \"Motion.Oil != 'Off'\"",
         '[events.oil]\nwhen = "Motion.Oil"\non = "change"',
         '[events.test]\nwhen = "Motion.Test"',
     ],

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cloud_bridge.records.model import Alert, Message, Position, Status, Trip
-from cloud_bridge.store.port import Client, Fleet, Interval, Vehicle
+from cloud_bridge.records.model import Message, Position, Record, Status
+from cloud_bridge.store.port import Client, Fleet, Interval, One, Vehicle
 from contract.catalog import DATA
 
 
 def inside(at_ms: int, within: Sequence[Interval]) -> bool:
     return any(first <= at_ms < end for first, end in within)
+
+
+def overlaps(record: Record, within: Sequence[Interval]) -> bool:
+    until_ms = record.until_ms
+    return any(record.started_at_ms < end and (until_ms is None or until_ms >= first) for first, end in within)
 
 
 @dataclass
@@ -20,11 +25,10 @@ class MemoryReader:
     all_fleets: dict[str, Fleet] = field(default_factory=dict)
     members: dict[str, list[Vehicle]] = field(default_factory=dict)
     """Vehicles by fleet."""
-    statuses: dict[str, Status] = field(default_factory=dict)
+    statuses_of: dict[str, Status] = field(default_factory=dict)
     """And all that follows by VIN."""
     all_messages: dict[str, list[Message]] = field(default_factory=dict)
-    all_trips: dict[str, list[Trip]] = field(default_factory=dict)
-    all_alerts: dict[str, list[Alert]] = field(default_factory=dict)
+    all_records: dict[str, list[Record]] = field(default_factory=dict)
 
     def client(self, client_id: str) -> Client | None:
         return self.clients.get(client_id)
@@ -47,7 +51,7 @@ class MemoryReader:
         return next(found, None)
 
     def status(self, vin: str) -> Status | None:
-        return self.statuses.get(vin)
+        return self.statuses_of.get(vin)
 
     def messages(
         self, vin: str, within: Sequence[Interval], kinds: frozenset[str], offset: int, limit: int
@@ -66,18 +70,27 @@ class MemoryReader:
             if message.position is not None and inside(message.position.at_ms, within)
         ]
 
-    def trips(self, vin: str, within: Sequence[Interval]) -> list[Trip]:
-        return [
-            trip
-            for trip in self.all_trips.get(vin, ())
-            if any(
-                trip.started_at_ms < end and (trip.stopped_at_ms is None or trip.stopped_at_ms >= first)
-                for first, end in within
-            )
-        ]
+    def records(self, kind: type[One], vin: str, within: Sequence[Interval]) -> list[One]:
+        found = [one for one in self.all_records.get(vin, ()) if isinstance(one, kind) and overlaps(one, within)]
+        return sorted(found, key=lambda one: (one.started_at_ms, one.id))
 
-    def trip(self, vin: str, trip_id: str) -> Trip | None:
-        return next((trip for trip in self.all_trips.get(vin, ()) if trip.id == trip_id), None)
+    def record(self, kind: type[One], vin: str, record_id: str) -> One | None:
+        found = (one for one in self.all_records.get(vin, ()) if isinstance(one, kind) and one.id == record_id)
+        return next(found, None)
 
-    def alerts(self, vin: str, within: Sequence[Interval]) -> list[Alert]:
-        return [alert for alert in self.all_alerts.get(vin, ()) if inside(alert.started_at_ms, within)]
+    def statuses(self, fleet_id: str, offset: int, limit: int) -> tuple[int, list[tuple[Vehicle, Status]]]:
+        members = sorted(self.members.get(fleet_id, ()), key=lambda vehicle: vehicle.vin)
+        found = [(vehicle, self.statuses_of[vehicle.vin]) for vehicle in members if vehicle.vin in self.statuses_of]
+        return len(found), found[offset : offset + limit]
+
+    def fleet_records(self, kind: type[One], fleet_id: str, within: Sequence[Interval]) -> list[tuple[Vehicle, One]]:
+        members = self.members.get(fleet_id, ())
+        found = [(vehicle, one) for vehicle in members for one in self.records(kind, vehicle.vin, within)]
+        return sorted(found, key=lambda each: (each[1].started_at_ms, each[0].vin, each[1].id))
+
+    def fleet_record(self, kind: type[One], fleet_id: str, record_id: str) -> tuple[Vehicle, One] | None:
+        for vehicle in self.members.get(fleet_id, ()):
+            one = self.record(kind, vehicle.vin, record_id)
+            if one is not None:
+                return vehicle, one
+        return None

@@ -16,7 +16,7 @@ def test_the_last_position_is_a_bare_geojson_feature(api: Api) -> None:
 
 
 def test_a_two_dimensional_fix_has_no_altitude(api: Api) -> None:
-    api.reader.statuses[VAN.vin] = Status({}, Position(MORNING, 2.5, 48.5, 100.0, fix="2D"), MORNING)
+    api.reader.statuses_of[VAN.vin] = Status({}, Position(MORNING, 2.5, 48.5, 100.0, fix="2D"), MORNING)
     body = api.get(LAST)
     assert body["geometry"]["coordinates"] == [2.5, 48.5]
     assert body["properties"] == {"createdAt": "2024-03-05T07:00:00Z", "type": "Acquire", "fixStatus": "2D"}
@@ -29,8 +29,8 @@ def test_without_a_position_there_is_nothing_to_show(api: Api) -> None:
 
 
 def test_the_end_user_profile_shows_no_position_while_privacy_forbids_it(api: Api) -> None:
-    api.reader.statuses[VAN.vin] = Status({"privacy.state": Known("Geolocation", MORNING)}, position(0), MORNING)
+    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("Geolocation", MORNING)}, position(0), MORNING)
     assert api.request(LAST, {"profile": "endUser"}).json()["code"] == 40400
     assert api.request(LAST, {"profile": "fleet"}).status_code == 200
-    api.reader.statuses[VAN.vin] = Status({"privacy.state": Known("None", MORNING)}, position(0), MORNING)
+    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("None", MORNING)}, position(0), MORNING)
     assert api.request(LAST, {"profile": "endUser"}).status_code == 200

@@ -29,7 +29,7 @@ def store(database: Database, world: MemoryReader) -> None:
             registry.add_vehicle(vehicle, [fleet_id])
     for client in world.clients.values():
         registry.add_client(client, MORNING)
-    for vin, status in world.statuses.items():
+    for vin, status in world.statuses_of.items():
         chunks = []
         for sequence in range(6):
             start = MORNING + sequence * UPLOADED_EVERY_MS
@@ -37,8 +37,7 @@ def store(database: Database, world: MemoryReader) -> None:
             messages = [message for message in world.all_messages.get(vin, ()) if start <= message.at_ms < end]
             chunks.append(Chunk(bytes(16), sequence, Stretch(start, end, messages)))
         extent = derived.put_step(vin, derived.extent(vin), Step({}, chunks, [], []), MORNING)
-        trips = {trip.id: trip for trip in world.all_trips.get(vin, ())}
-        derived.put_fold(vin, extent, Fold(0, (), status, trips, {}, (), 0))
+        derived.put_fold(vin, extent, Fold(0, (), status, world.all_records.get(vin, ()), (), 0))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,7 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory, published: Published) ->
     database = Database(path)
     store(database, reader())
     # Everything is derived already.
-    yield Api(published, instead=SqliteReader(database, lambda _: None))
+    yield Api(published, instead=SqliteReader(database, lambda _: None, lambda _: None))
     database.close()
 
 

@@ -37,7 +37,7 @@ def leaves(node: Any) -> set[str]:
 
 
 def put(api: Api, values: dict[str, Value], at_ms: int = MORNING) -> None:
-    api.reader.statuses[VAN.vin] = Status({key: Known(value, at_ms) for key, value in values.items()}, None, at_ms)
+    api.reader.statuses_of[VAN.vin] = Status({key: Known(value, at_ms) for key, value in values.items()}, None, at_ms)
 
 
 def test_every_datum_of_the_catalog_has_a_published_place_in_the_status(api: Api) -> None:
@@ -82,7 +82,7 @@ def test_a_block_is_as_new_as_its_newest_member_and_so_is_the_document(api: Api)
 
 
 def test_a_block_leaves_out_what_was_last_said_long_before_the_rest(api: Api) -> None:
-    api.reader.statuses[VAN.vin] = Status(
+    api.reader.statuses_of[VAN.vin] = Status(
         {
             "doorsState.opening.Driver": Known("Open", MORNING + 10 * MINUTE),
             "doorsState.opening.Passenger": Known("Closed", MORNING + 1),
@@ -99,7 +99,7 @@ def test_a_block_leaves_out_what_was_last_said_long_before_the_rest(api: Api) ->
 
 def test_blocks_in_blocks_say_their_own_age_and_their_parent_the_newest(api: Api) -> None:
     electric = "energies.Electric"
-    api.reader.statuses[VAN.vin] = Status(
+    api.reader.statuses_of[VAN.vin] = Status(
         {
             f"{electric}.level": Known(61.5, MORNING + 3 * MINUTE),
             f"{electric}.battery.load.capacity": Known(46_000, MORNING + 2 * MINUTE),
@@ -126,7 +126,7 @@ def test_what_is_not_known_is_absent_and_never_null(api: Api) -> None:
 def test_a_vehicle_that_never_spoke_has_no_status(api: Api) -> None:
     response = api.request(STATUS, vehicle=SILENT.id)
     assert (response.status_code, response.json()["code"]) == (404, 40400)
-    api.reader.statuses[SILENT.vin] = Status()
+    api.reader.statuses_of[SILENT.vin] = Status()
     assert api.request(STATUS, vehicle=SILENT.id).json()["code"] == 40400
 
 
@@ -168,7 +168,7 @@ def test_the_last_position_is_in_the_status(api: Api) -> None:
 
 @pytest.mark.parametrize("state", ["Geolocation", "Full"])
 def test_the_end_user_profile_follows_the_privacy_of_the_vehicle(api: Api, state: str) -> None:
-    api.reader.statuses[VAN.vin] = Status({"privacy.state": Known(state, MORNING)}, position(0), MORNING)
+    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known(state, MORNING)}, position(0), MORNING)
     assert "lastPosition" in api.get(STATUS)
     shown = api.request(STATUS, {"profile": "endUser"})
     if state == "Full":
@@ -221,7 +221,7 @@ def test_a_sample_document_comes_out_as_it_is_written(api: Api, shared: Path) ->
     sample = json.loads((shared / "reference" / "examples" / "status-thermic.json").read_text())
     known = known_of(sample)
     at_ms = ms(datetime.fromisoformat(sample["createdAt"]).isoformat())
-    api.reader.statuses[VAN.vin] = Status(known, None, at_ms)
+    api.reader.statuses_of[VAN.vin] = Status(known, None, at_ms)
     body = api.get(STATUS)
     # Programs are set by remote control, positions are tested by themselves, links name this server.
     del sample["preconditioning"]["airConditioning"]["programs"]

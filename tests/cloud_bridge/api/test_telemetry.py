@@ -250,8 +250,8 @@ def test_telemetry_of_a_trip_that_does_not_exist_is_not_found(api: Api) -> None:
 
 def test_the_end_user_profile_hides_locations_while_privacy_forbids_them(api: Api) -> None:
     known = {"privacy.state": Known("Geolocation", MORNING)}
-    api.reader.statuses[VAN.vin] = Status(known, None, MORNING)
+    api.reader.statuses_of[VAN.vin] = Status(known, None, MORNING)
     query = {"profile": "endUser", "extension": "location"}
     assert all("_embedded" not in message for message in messages_of(api.get(TELEMETRY, query)))
-    api.reader.statuses[VAN.vin] = Status({"privacy.state": Known("Full", MORNING)}, None, MORNING)
+    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("Full", MORNING)}, None, MORNING)
     assert api.request(TELEMETRY, query).json()["code"] == 40400

@@ -110,7 +110,7 @@ def test_an_unknown_trip_is_not_found(api: Api) -> None:
 
 
 def test_the_end_user_profile_shows_a_trip_without_its_places_while_privacy_forbids_them(api: Api) -> None:
-    api.reader.statuses[VAN.vin] = Status({"privacy.state": Known("Geolocation", MORNING)}, None, MORNING)
+    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("Geolocation", MORNING)}, None, MORNING)
     body = api.get(TRIP, {"profile": "endUser"})
     assert not {"startPosition", "stopPosition"} & body.keys()
     assert "waypoints" not in body["_links"]

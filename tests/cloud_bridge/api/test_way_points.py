@@ -55,6 +55,6 @@ def test_a_trip_that_goes_on_has_the_way_points_so_far(api: Api) -> None:
 
 
 def test_the_end_user_profile_has_no_way_points_while_privacy_forbids_them(api: Api) -> None:
-    api.reader.statuses[VAN.vin] = Status({"privacy.state": Known("Geolocation", MORNING)}, None, MORNING)
+    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("Geolocation", MORNING)}, None, MORNING)
     assert api.request(WAY_POINTS, {"profile": "endUser"}).json()["code"] == 40400
     assert api.request(WAY_POINTS).status_code == 200

@@ -104,12 +104,12 @@ def reader() -> MemoryReader:
             OTHER_FLEET: Fleet(OTHER_FLEET, "Not yours", "", MORNING, MORNING),
         },
         members={FLEET: [VAN, CAR, SILENT], OTHER_FLEET: [STRANGER]},
-        statuses={
+        statuses_of={
             VAN.vin: Status(known, position(118), MORNING + 119 * MINUTE),
             CAR.vin: Status({"kinetic.speed": Known(0.0, MORNING)}, None, MORNING),
         },
         all_messages={VAN.vin: messages()},
-        all_trips={VAN.vin: trips()},
+        all_records={VAN.vin: [*trips()]},
     )
 
 

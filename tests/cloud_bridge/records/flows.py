@@ -58,8 +58,11 @@ class Records(msgspec.Struct):
         """Fold on, with the history written and read between any two stretches."""
         for part in stretches:
             made = advance(self.history, part, rules)
-            self.trips.update({trip.id: trip for trip in made.trips})
-            self.alerts.update({alert.id: alert for alert in made.alerts})
+            for one in made.records.values():
+                if isinstance(one, Trip):
+                    self.trips[one.id] = one
+                elif isinstance(one, Alert):
+                    self.alerts[one.id] = one
             self.history = msgspec.msgpack.decode(msgspec.msgpack.encode(made.history), type=History)
         return self
 
