@@ -1,0 +1,142 @@
+"""What a live run is made of, opened and connected:
+
+    buses, box, asking ─► gathering ─► collector (by way of enforcing and the sampler) ─► journal ─► uplink
+
+Frames go from left to right; the time that the bridge's receipts tell comes back, into the calendar.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from agent.asking.permission import asking_of
+from agent.box import Box
+from agent.bus.frame import Frame
+from agent.bus.live import LiveBuses
+from agent.bus.losses import Damage, Losses
+from agent.calendar import Calendar
+from agent.collector import Collector
+from agent.gathering import Gathering
+from agent.health.parts import clock_health, journal_health, sampling_health, uplink_health
+from agent.health.snapshot import Parts
+from agent.journal.numbering import Numbering, boot_of_this_start
+from agent.lifting import Lifting, Progress, lifting
+from agent.obeying import obey
+from agent.plan.plan import Plan
+from agent.sampling.sampler import Sampler
+from agent.settings.agent import Settings
+from agent.system_clock import monotonic_ms, system_anchor
+from agent.uplink.bridge_time import BridgeTime
+from contract.upload import Reason
+
+if TYPE_CHECKING:
+    from agent.asking.asking import Asking
+
+log = logging.getLogger(__name__)
+
+
+class Live(NamedTuple):
+    """The parts of a live run: what they do at each turn of the loop, and at the end."""
+
+    boot: bytes
+    buses: LiveBuses
+    box: Box
+    asking: Asking | None
+    """None: the profile or the settings ask the vehicle nothing."""
+    gathering: Gathering
+    sampler: Sampler
+    collector: Collector
+    calendar: Calendar
+    lift: Lifting
+
+    def turn(self, frames: list[Frame]) -> None:
+        """Takes what was gathered, and does what is due. Raises UplinkEndedError, WrongVehicleError."""
+        if frames:
+            self.collector.feed(frames)
+        self.collector.advance(self.gathering.settled_ms)
+        self.lift.tick()
+        if self.asking is not None:
+            self.asking.tick()
+        self.box.tick()
+        if obey(self.lift.uplink.orders, self.box.obey):
+            self.lift.uplink.wake()
+
+    def end(self) -> None:
+        """What was collected so far is in the journal, on the disk."""
+        self.box.close()
+        self.collector.close(monotonic_ms(), Reason.CADENCE)
+        self.lift.journal.flush()
+
+    def progress(self) -> Progress:
+        collector = self.collector
+        return self.lift.progress(
+            monotonic_ms(), collector.frames, collector.samples, collector.uploads, self.box.unreadable
+        )
+
+    def health(self, settings: Settings) -> Parts:
+        """Who says how each part is."""
+        parts = Parts(
+            buses=self.buses.health,
+            sampling=lambda: sampling_health(
+                self.collector, self.sampler, self.box.unreadable, monotonic_ms() - self.gathering.settled_ms
+            ),
+            clock=lambda: clock_health(self.calendar),
+            journal=lambda: journal_health(self.lift.journal, settings.journal.max_bytes),
+            uplink=lambda: uplink_health(self.lift.uplink),
+            privacy=self.box.privacy_health,
+            privacy_unwritten=lambda: self.box.guard.unwritten,
+            gnss=self.box.gnss_health,
+            modem=self.box.modem_health,
+            power=self.box.power_health,
+        )
+        if self.asking is not None:
+            parts.asking = self.asking.health
+        return parts
+
+
+@contextmanager
+def opened(vin: str, settings: Settings, plan: Plan) -> Iterator[Live]:
+    """Makes the parts of a live run, opens them, and connects them.
+
+    Raises JournalError, CredentialsError, and OSError when the state folder cannot be written. An interface that does
+    not exist shows when it is read.
+    """
+    losses = Losses(_say)
+    sampler = Sampler(plan, monotonic_ms())
+    numbering = Numbering(boot_of_this_start())
+    calendar = Calendar()
+    bridge_time = BridgeTime(numbering.boot, monotonic_ms, calendar.offer)
+
+    def utc_ms() -> int | None:
+        known = calendar.utc_ms(monotonic_ms())
+        return known[0] if known is not None else None
+
+    buses = LiveBuses(settings.buses, plan, _say, monotonic_ms)
+    box = Box(vin, settings, plan, losses, monotonic_ms)
+    asking = asking_of(vin, plan.profile, settings, buses.sources, losses, monotonic_ms)
+    sources = [*buses.sources, *box.sources, *(asking.askers if asking is not None else ())]
+    with (
+        lifting(vin, settings, plan.manifest, live=True, bridge_time=bridge_time, utc_ms=utc_ms) as lift,
+        Gathering(sources, monotonic_ms, buses.direct) as gathering,
+    ):
+        enforcing = box.enforcing(sampler, lift)
+        collector = Collector(
+            vin,
+            plan.manifest,
+            enforcing,
+            numbering,
+            lift.journal,
+            [*buses.losses, *box.losses],
+            system_anchor,
+            lift.uplink.wake,
+            calendar,
+        )
+        box.attach(sampler, enforcing, collector, lift)
+        yield Live(numbering.boot, buses, box, asking, gathering, sampler, collector, calendar, lift)
+
+
+def _say(damage: Damage) -> None:
+    log.warning("%s", damage)
