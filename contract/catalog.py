@@ -8,11 +8,12 @@ element (`engines[type=Thermic].speed` is `engines.Thermic.speed`). Differences 
 * `doorsState.locked` is one value of the published list `lockedStates`; `doorsState.locked.<Part>` is whether that
   part is locked, and `LOCKED_STATES` gives the published value of each (some have none: only the other is published);
 * `position.satellites` is published as `signalQuality`;
-* durations are seconds, published as ISO 8601;
+* durations are seconds, published as ISO 8601; the times of day of programs are seconds since midnight;
+* `….programs.<slot>.occurence.<Day>` is whether a program runs on that day: one datum for each of the published list;
 * `alert.<AlertType>` is whether the alert is on; `collision.*` describe the moment of a collision;
 * `propulsion` is what moves the vehicle now, published as the segments of a trip; `energies.Electric.consumption.total`
-  counts what the traction battery gave, published as what a trip consumed; `stolen.state` is whether the vehicle is
-  reported stolen. Records are made of these three, and nothing else shows them.
+  counts what the traction battery gave, published as what a trip consumed. Records are made of these two, and nothing
+  else shows them.
 
 Units are those of the published documents. `battery.voltage` is, as published, the state of health of the 12 V battery
 in percent and not a voltage. Which of the 139 data of the published catalogue a profile serves: `contract.served`.
@@ -52,7 +53,7 @@ class Datum(msgspec.Struct, frozen=True):
     """The published telemetry type that selects it; None where telemetry does not carry it."""
     minimum: float | None = None
     maximum: float | None = None
-    """The published limits, both included: a value outside is not published."""
+    """The limits, both included: a value outside is not published. They are the published ones, but for durations."""
 
     def admits(self, value: object) -> bool:
         """Whether `value` may be published for this datum: of the right type, in the enum, within the limits."""
@@ -113,6 +114,9 @@ ALERT_TYPES: tuple[str, ...] = (
 ENERGIES = ("Fuel", "Electric")
 ENGINES = ("Thermic", "Electric")
 OPENINGS = ("Driver", "Passenger", "RearLeft", "RearRight", "Trunk", "RearWindow", "RoofWindow")
+SLOTS = (1, 2, 3, 4)
+"""Of programs of preconditioning and of charging."""
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 BELTS = ("Driver", "Passenger")
 GEARBOX_MODES = ("automatic", "sport", "snow", "sequential", "semiManual")
 
@@ -155,6 +159,15 @@ def _duration(key: str) -> Datum:
     return Datum(key, Kind.DURATION, "s", minimum=0)
 
 
+def _time_of_day(key: str) -> Datum:
+    return Datum(key, Kind.DURATION, "s", minimum=0, maximum=86_400)
+
+
+def _occurrence(program: str) -> Iterator[Datum]:
+    for day in DAYS:
+        yield _boolean(f"{program}.occurence.{day}")
+
+
 def _motion() -> Iterator[Datum]:
     yield _enum("ignition.type", "Stop", "StartUp", "Start")
     yield _number("kinetic.speed", "km/h")
@@ -195,6 +208,13 @@ def _engines_and_energies() -> Iterator[Datum]:
     yield _enum(f"{charging}.chargingMode", "No", "Slow", "Quick")
     yield _duration(f"{charging}.nextDelayedTime")
     yield _enum(f"{charging}.type", "Partial", "Full")
+    for slot in SLOTS:
+        program = f"{charging}.schedule.programs.{slot}"
+        yield _boolean(f"{program}.enabled")
+        yield _time_of_day(f"{program}.start")
+        yield _time_of_day(f"{program}.end")
+        yield _boolean(f"{program}.chargeUntilFull")
+        yield from _occurrence(program)
 
 
 def _body() -> Iterator[Datum]:
@@ -218,6 +238,12 @@ def _body() -> Iterator[Datum]:
         "preconditioning.airConditioning.failureCause", "Defect", "DoorOpened", "LowBattery", "LowFuelLevel",
         "TooManyUnusedProg", "WindowsRoofOpened", "HoodOpened", "NotParked", "OtherFailures",
     )  # fmt: skip
+    for slot in SLOTS:
+        program = f"preconditioning.airConditioning.programs.{slot}"
+        yield _boolean(f"{program}.enabled")
+        yield _enum(f"{program}.recurrence", "None", "Daily")
+        yield _time_of_day(f"{program}.start")
+        yield from _occurrence(program)
     yield _enum("alarm.status.activation", "Inactive", "Active")
     yield _enum(
         "alarm.trigger.type", "NoBreakIn", "FrontRightDoorBreakIn", "FrontLeftDoorBreakIn",
@@ -278,7 +304,6 @@ def _other() -> Iterator[Datum]:
 def _of_records() -> Iterator[Datum]:
     yield _enum("propulsion", "Thermal", "Electric", "Hybrid")
     yield _number("energies.Electric.consumption.total", "Wh", 0)
-    yield _boolean("stolen.state")
 
 
 ONLY_IN_RECORDS = frozenset(datum.key for datum in _of_records())

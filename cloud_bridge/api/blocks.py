@@ -13,7 +13,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from cloud_bridge.api.documents import DateTime, Document
-from contract.catalog import DATA, Kind
+from contract.catalog import DATA, DAYS, Kind
 
 
 def of(key: str) -> Meta:
@@ -24,7 +24,7 @@ def of(key: str) -> Meta:
         schema["enum"] = list(datum.values)
     if datum.minimum is not None and datum.kind is not Kind.DURATION:
         schema["minimum"] = datum.minimum
-    if datum.maximum is not None:
+    if datum.maximum is not None and datum.kind is not Kind.DURATION:
         schema["maximum"] = datum.maximum
     unit = "ISO 8601 duration" if datum.kind is Kind.DURATION else datum.unit
     return Meta(description=unit or None, extra_json_schema=schema or None)
@@ -44,6 +44,34 @@ class FuelExtension(Document):
     consumptions: FuelConsumptions | UnsetType = UNSET
 
 
+class Occurrence(Document):
+    day: list[Annotated[str, Meta(extra_json_schema={"enum": list(DAYS)})]]
+
+
+class Program(Document, kw_only=True):
+    """What recurs at a time of day, given as the duration since midnight."""
+
+    slot: int
+    enabled: bool | UnsetType = UNSET
+    start: Annotated[str, of("preconditioning.airConditioning.programs.1.start")]
+
+
+class ChargingProgram(Program):
+    occurence: Occurrence | UnsetType = UNSET
+    end: Annotated[str, of("energies.Electric.charging.schedule.programs.1.end")] | UnsetType = UNSET
+    charge_until_full: bool | UnsetType = UNSET
+
+
+class AirConditioningProgram(Program, kw_only=True):
+    enabled: bool
+    recurrence: Annotated[str, of("preconditioning.airConditioning.programs.1.recurrence")]
+    occurence: Occurrence
+
+
+class ChargingSchedule(Document):
+    programs: list[ChargingProgram] | UnsetType = UNSET
+
+
 class Charging(Document):
     plugged: bool | UnsetType = UNSET
     status: Annotated[str, of("energies.Electric.charging.status")] | UnsetType = UNSET
@@ -53,6 +81,7 @@ class Charging(Document):
     charging_mode: Annotated[str, of("energies.Electric.charging.chargingMode")] | UnsetType = UNSET
     next_delayed_time: Annotated[str, of("energies.Electric.charging.nextDelayedTime")] | UnsetType = UNSET
     type: Annotated[str, of("energies.Electric.charging.type")] | UnsetType = UNSET
+    schedule: ChargingSchedule | UnsetType = UNSET
 
 
 class BatteryLoad(Document):
@@ -228,6 +257,7 @@ class AirConditioning(Document, kw_only=True):
     status: Annotated[str, of("preconditioning.airConditioning.status")] | UnsetType = UNSET
     starting_cause: Annotated[str, of("preconditioning.airConditioning.startingCause")] | UnsetType = UNSET
     failure_cause: Annotated[str, of("preconditioning.airConditioning.failureCause")] | UnsetType = UNSET
+    programs: Annotated[list[AirConditioningProgram], Meta(min_length=1, max_length=4)] | UnsetType = UNSET
 
 
 class Preconditioning(Document):

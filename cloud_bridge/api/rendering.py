@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 import msgspec
 
 from cloud_bridge.api.documents import Document
+from cloud_bridge.api.programs import TOGETHER, charging_places, conditioning_places
 from cloud_bridge.api.times import iso_duration, rfc3339
 from cloud_bridge.records.model import Json, Known, Value
 from contract.catalog import DATA, ENERGIES, ENGINES, LOCKED_STATES, OPENINGS, Kind
@@ -54,6 +55,8 @@ def _places() -> dict[str, str]:
         places[f"energies.Electric.battery.{name}"] = f"{electric}.battery.{name}"
     for name in _CHARGING:
         places[f"energies.Electric.charging.{name}"] = f"{electric}.charging.{name}"
+    places.update(conditioning_places("preconditioning.airConditioning"))
+    places.update(charging_places(f"{electric}.charging.schedule"))
     for engine in ENGINES:
         places[f"engines.{engine}.speed"] = f"engines[type={engine}].speed"
     for name in ("coolant.level", "coolant.temp", "oil.level", "oil.temp", "air.temp"):
@@ -107,6 +110,8 @@ class _Leaf(NamedTuple):
     """Its field in the slot; empty where it is added to a list."""
     convert: Callable[[Value], Value | None] | None
     only_if: tuple[str, Value] | None
+    together: frozenset[str]
+    """The data without which it is not published; empty for most."""
     stamped: tuple[int, ...]
     """The slots whose `createdAt` this datum bears on."""
 
@@ -141,11 +146,11 @@ class Renderer:
         # In the table's order, whatever order the data came in.
         leaves = [self._leaves[index] for index in sorted([places[key] for key in known if key in places])]
         leaves = [leaf for leaf in leaves if leaf.only_if is None or _holds(leaf.only_if, known)]
+        leaves = _complete(leaves)
         newest_ms = _newest(leaves, known)
-        for key, slot, name, convert, _, stamps in leaves:
-            value, at_ms = known[key].value, known[key].at_ms
-            if stamps and newest_ms[stamps[-1]] - at_ms >= TOGETHER_MS:
-                continue
+        leaves = _complete([leaf for leaf in leaves if not _is_old(leaf, known, newest_ms)])
+        for key, slot, name, convert, *_ in leaves:
+            value = known[key].value
             if convert is not None:
                 converted = convert(value)
                 if converted is None:
@@ -156,7 +161,7 @@ class Renderer:
                 block = self._make(blocks, slot, newest_ms)
             if name:
                 block[name] = value
-            elif value not in block:
+            elif value and value not in block:
                 block.append(value)
 
     def _select(self, kinds: frozenset[str]) -> dict[str, int]:
@@ -178,6 +183,19 @@ class Renderer:
             parent.append(block)
         blocks[index] = block
         return block
+
+
+def _complete(leaves: list[_Leaf]) -> list[_Leaf]:
+    """Those that have with them what they are published with."""
+    if not any(leaf.together for leaf in leaves):
+        return leaves
+    keys = {leaf.key for leaf in leaves}
+    return [leaf for leaf in leaves if leaf.together <= keys]
+
+
+def _is_old(leaf: _Leaf, known: Mapping[str, Known], newest_ms: Mapping[int, int]) -> bool:
+    """Whether its block's time would misdate it."""
+    return bool(leaf.stamped) and newest_ms[leaf.stamped[-1]] - known[leaf.key].at_ms >= TOGETHER_MS
 
 
 def _newest(leaves: Iterable[_Leaf], known: Mapping[str, Known]) -> dict[int, int]:
@@ -210,7 +228,9 @@ def _compile(compiled: _Compilation, key: str, path: str) -> None:
     _field(compiled.types[slot], name, path)
     if last.endswith(_ADD):
         slot, name = _list_slot(compiled, slot, f"{walked}.{name}", name, compiled.types[slot]), ""
-    compiled.leaves.append(_Leaf(key, slot, name, _conversion(key), ONLY_IF.get(key), tuple(stamped)))
+    compiled.leaves.append(
+        _Leaf(key, slot, name, _conversion(key), ONLY_IF.get(key), TOGETHER.get(key, frozenset()), tuple(stamped))
+    )
 
 
 def _new_slot(compiled: _Compilation, parent: int, path: str, step: str) -> int:
@@ -225,9 +245,9 @@ def _new_slot(compiled: _Compilation, parent: int, path: str, step: str) -> int:
     for condition in filter(None, (conditions or "").split(",")):
         identifier, _, value = condition.partition("=")
         _field(kind, identifier, path)
-        template[identifier] = value
+        template[identifier] = int(value) if value.isdecimal() else value
     if conditions is not None:
-        parent, name = _list_slot(compiled, parent, path.partition("[")[0], name, kind), ""
+        parent, name = _list_slot(compiled, parent, path.rpartition("[")[0], name, kind), ""
     return _add_slot(compiled, _Slot(parent, name, template), kind, path)
 
 
@@ -260,7 +280,11 @@ def _block_type(hint: object, place: str) -> type[Document]:
 
 
 def _conversion(key: str) -> Callable[[Value], Value | None] | None:
-    """How a datum's value is published, where not as it is; None from it: not at all."""
+    """How a datum's value is published, where not as it is; None from it: not at all; an empty text: its list is known,
+    and it is not in it."""
+    _, occurs, day = key.partition(".occurence.")
+    if occurs:
+        return lambda value: day if value else ""
     if key in LOCKED_STATES:
         unlocked, locked = LOCKED_STATES[key]
         return lambda value: locked if value else unlocked

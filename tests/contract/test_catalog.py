@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from contract.catalog import ALERT_TYPES, DATA, LOCKED_STATES, ONLY_IN_RECORDS, TELEMETRY_KINDS, Kind
+from contract.catalog import ALERT_TYPES, DATA, DAYS, LOCKED_STATES, ONLY_IN_RECORDS, SLOTS, TELEMETRY_KINDS, Kind
 from contract.units import conversion
 
 Schema = dict[str, Any]
@@ -19,9 +19,8 @@ Schema = dict[str, Any]
 NOT_SAID_BY_VEHICLES = re.compile(
     r"_links|_embedded|createdAt$|updatedAt$|^vin$|^lastPosition"  # the frame of the document
     r"|^service\.|gmpStatus$"  # deprecated
-    r"|\.programs\[\]|\.schedule\."  # set by remote commands
     r"|^stolen\.|^alarm\.trigger\.(position|startAt)"  # derived
-    r"|\[\]\.(type|subType|id|identifier|direction|position)$"  # what tells the elements of a list apart
+    r"|\[\]\.(type|subType|id|identifier|direction|position|slot)$"  # what tells the elements of a list apart
 )
 
 
@@ -66,6 +65,11 @@ def keys_of(path: str, around: Schema) -> list[str]:
     """The keys of a published path: elements of a list by what identifies them."""
     path = path.replace("extension.fuel.consumptions", "consumption").replace("lockedStates[]", "locked")
     path = path.replace("extension.electric.", "").replace("extension.thermic.", "").replace("beltStatus", "belt")
+    block, programs, rest = path.partition("programs[].")
+    if programs:
+        names = [f"occurence.{day}" for day in DAYS] if rest == "occurence.day[]" else [rest]
+        block = block.replace("energies[]", "energies.Electric")
+        return [f"{block}programs.{slot}.{name}" for slot in SLOTS for name in names]
     if path.endswith("[]") or "[]" not in path:
         return [path.removesuffix("[]")]
     block, _, rest = path.partition("[].")
@@ -91,6 +95,9 @@ def check_block(schemas: dict[str, Schema], root: Schema, ignored: re.Pattern[st
             assert key in DATA, path
             datum = DATA[key]
             seen.add(key)
+            if ".occurence." in key:
+                assert (datum.kind, schema["enum"]) == (Kind.BOOLEAN, list(DAYS)), key
+                continue
             assert datum.values == tuple(schema.get("enum", ())), key
             kind = {"boolean": Kind.BOOLEAN, "integer": Kind.INTEGER, "number": Kind.NUMBER}.get(schema["type"])
             assert datum.kind is (kind or (Kind.ENUM if "enum" in schema else Kind.DURATION)), key
@@ -129,6 +136,11 @@ def test_the_telemetry_kinds_are_the_published_ones_and_each_but_the_deprecated_
     assert DATA["position.longitude"].telemetry is None
 
 
+def test_preconditioning_has_the_published_slots(schemas: dict[str, Schema]) -> None:
+    slot = merged(schemas["PreconditioningProgram"], schemas)["properties"]["slot"]
+    assert list(SLOTS) == list(range(slot["minimum"], slot["maximum"] + 1))
+
+
 def test_the_alert_types_are_the_104_published_ones_in_their_spelling(schemas: dict[str, Schema]) -> None:
     assert list(ALERT_TYPES) == schemas["AlertMsgEnum"]["enum"]
     assert len(ALERT_TYPES) == 104
@@ -151,7 +163,6 @@ def test_what_moves_the_vehicle_and_what_it_consumes_are_as_trips_publish_them(s
     segment = schemas["TripSegment"]["properties"]
     assert DATA["propulsion"].values == tuple(segment["propulsion"]["enum"])
     assert DATA["energies.Electric.consumption.total"].unit == "Wh"
-    assert schemas["StolenBase"]["properties"]["state"]["type"] == DATA["stolen.state"].kind.value
 
 
 def test_every_part_that_is_locked_or_unlocked_is_a_published_lock_state(schemas: dict[str, Schema]) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from cloud_bridge.api.programs import TOGETHER
 from cloud_bridge.api.rendering import PLACES
 from cloud_bridge.records.model import Known, Status, Value
-from contract.catalog import DATA, LOCKED_STATES, ONLY_IN_RECORDS, Datum, Kind
+from contract.catalog import DATA, DAYS, LOCKED_STATES, ONLY_IN_RECORDS, Datum, Kind
 from tests.cloud_bridge.api.world import CAR, FLEET, MINUTE, MORNING, ROOT, SILENT, VAN, VEHICLE_PATH, Api, ms, position
 
 STATUS = f"{VEHICLE_PATH}/status"
@@ -25,6 +26,8 @@ def any_value(datum: Datum) -> Value:
 def published_text(key: str, value: Value) -> str:
     if DATA[key].kind is Kind.DURATION:
         return "PT2H35M"
+    if ".occurence." in key:
+        return key.rpartition(".")[2]
     return str(LOCKED_STATES[key][0] if key in LOCKED_STATES else value)
 
 
@@ -47,8 +50,10 @@ def test_every_datum_of_the_catalog_has_a_published_place_in_the_status(api: Api
     for key in sorted(expected):
         # Of some parts of the lock only the open state is published.
         value = False if key in LOCKED_STATES else any_value(DATA[key])
-        condition: dict[str, Value] = {"wipingBlades.active": True} if key == "wipingBlades.speed" else {}
-        put(api, {key: value, **condition})
+        condition: dict[str, Value] = {other: any_value(DATA[other]) for other in TOGETHER.get(key, ())}
+        if key == "wipingBlades.speed":
+            condition["wipingBlades.active"] = True
+        put(api, condition | {key: value})
         body = api.get(STATUS)
         assert leaves(body) - leaves_without_data >= {published_text(key, value)}
 
@@ -62,6 +67,80 @@ def test_all_data_at_once_are_as_published(api: Api) -> None:
     assert body["doorsState"]["lockedStates"] == ["TrunkUnLocked", "TrunkLocked", "CargoDoorsLocked", "RearDoorsLocked"]
     assert len(body["lightingSystem"]["turn"]) == len(body["lightingSystem"]["fog"]) == 4
     assert body["energies"][1]["extension"]["electric"]["charging"]["remainingTime"] == "PT2H35M"
+
+
+AIR = "preconditioning.airConditioning.programs.2"
+WORKDAYS: dict[str, Value] = {f"{AIR}.occurence.{day}": day not in ("Sat", "Sun") for day in DAYS}
+CONDITIONED: dict[str, Value] = {
+    f"{AIR}.enabled": True,
+    f"{AIR}.recurrence": "Daily",
+    f"{AIR}.start": 26_100,
+    **WORKDAYS,
+}
+
+
+def test_a_program_of_preconditioning_is_published_whole(api: Api) -> None:
+    put(api, CONDITIONED)
+    (program,) = api.get(STATUS)["preconditioning"]["airConditioning"]["programs"]
+    assert program == {
+        "slot": 2,
+        "enabled": True,
+        "recurrence": "Daily",
+        "start": "PT7H15M",
+        "occurence": {"day": ["Mon", "Tue", "Wed", "Thu", "Fri"]},
+    }
+
+
+@pytest.mark.parametrize("missing", sorted(CONDITIONED))
+def test_a_program_of_preconditioning_of_which_a_part_is_not_known_is_absent(api: Api, missing: str) -> None:
+    known = {key: value for key, value in CONDITIONED.items() if key != missing}
+    put(api, {"preconditioning.airConditioning.status": "Enabled", **known})
+    assert api.get(STATUS)["preconditioning"]["airConditioning"].keys() == {"createdAt", "status"}
+
+
+def test_a_program_of_preconditioning_of_which_a_part_is_old_is_absent_and_says_nothing_of_the_blocks_time(
+    api: Api,
+) -> None:
+    known = {key: Known(value, MORNING + 20 * MINUTE) for key, value in CONDITIONED.items()}
+    known[f"{AIR}.start"] = Known(26_100, MORNING)
+    known["preconditioning.airConditioning.status"] = Known("Enabled", MORNING + 20 * MINUTE)
+    api.reader.statuses_of[VAN.vin] = Status(known, None, MORNING + 20 * MINUTE)
+    assert "programs" not in api.get(STATUS)["preconditioning"]["airConditioning"]
+    del known[f"{AIR}.start"]
+    known["preconditioning.airConditioning.status"] = Known("Enabled", MORNING)
+    air = api.get(STATUS)["preconditioning"]["airConditioning"]
+    assert air == {"status": "Enabled", "createdAt": "2024-03-05T07:00:00Z"}
+
+
+def test_a_program_that_runs_on_no_day_says_so(api: Api) -> None:
+    put(api, CONDITIONED | dict.fromkeys(WORKDAYS, False))
+    (program,) = api.get(STATUS)["preconditioning"]["airConditioning"]["programs"]
+    assert program["occurence"] == {"day": []}
+
+
+def test_a_program_of_charging_needs_its_start_and_shows_days_only_when_all_are_known(api: Api) -> None:
+    charge = "energies.Electric.charging.schedule.programs"
+    days = {f"{charge}.1.occurence.{day}": day == "Sun" for day in DAYS}
+    put(api, {f"{charge}.1.start": 79_200, f"{charge}.1.end": 21_600, f"{charge}.1.chargeUntilFull": True, **days})
+
+    def programs() -> Any:
+        (energy,) = api.get(STATUS)["energies"]
+        return energy["extension"]["electric"]["charging"]["schedule"]["programs"]
+
+    whole = {"slot": 1, "start": "PT22H", "end": "PT6H", "chargeUntilFull": True}
+    assert programs() == [{**whole, "occurence": {"day": ["Sun"]}}]
+    put(
+        api,
+        {
+            f"{charge}.1.start": 79_200,
+            f"{charge}.4.start": 0,
+            f"{charge}.4.enabled": False,
+            **dict(list(days.items())[1:]),
+        },
+    )
+    assert programs() == [{"slot": 1, "start": "PT22H"}, {"slot": 4, "start": "PT0S", "enabled": False}]
+    put(api, {f"{charge}.1.enabled": True, "energies.Electric.level": 50})
+    assert "extension" not in api.get(STATUS)["energies"][0]
 
 
 def test_links_lead_to_the_vehicle_and_its_fleet(api: Api) -> None:
