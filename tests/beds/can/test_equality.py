@@ -1,17 +1,21 @@
 """A recorded drive on a bus of SocketCAN gives the samples that its file gives, sample for sample.
 
-`canplayer` plays it in its own time, the agent's reader samples it, and `candump` logs it beside; the kernel stamps a
-frame once for both. Then the log goes the way of files, and what was sampled must be the same.
+`canplayer` plays it in its own time (or `player`, a long one in a sixtieth of it), the agent's reader samples it, and
+`candump` logs it beside; the kernel stamps a frame once for both. Then the log goes the way of files, and what was
+sampled must be the same.
 """
 
 from __future__ import annotations
 
+import gzip
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -32,6 +36,8 @@ from tests.beds.can.recordings import part, rav4
 from tests.conftest import ROOT
 
 QUIET_S = 2.0
+FASTER = 60
+"""At which the long drive is played: some 3,000 frames a second."""
 
 
 def real_ms() -> int:
@@ -57,8 +63,19 @@ def logged(to: Path) -> Iterator[None]:
             process.wait()
 
 
-def live(plan: Plan, wanted: Listening, drive: Path, log: Path) -> tuple[list[Batch], Losses, int, int]:
-    """Batches of the drive as it is played, what was lost, how many frames were handed on, and the time at its end."""
+class Live(NamedTuple):
+    """What the agent made of a drive."""
+
+    batches: list[Batch]
+    losses: Losses
+    handed_on: int
+    """Frames."""
+    end_ms: int
+    player_said: str
+
+
+def live(plan: Plan, wanted: Listening, player: Sequence[str], log: Path) -> Live:
+    """The drive is what `player` plays; `candump`'s log of it goes to `log`."""
     losses, stamps, frames = Losses(), Stamps(real_clocks), 0
     buses = Buses([socket_bus(wanted, "vcan0", losses, stamps, fd=False)], stamps)
     sampler = Sampler(plan, 0)
@@ -66,9 +83,9 @@ def live(plan: Plan, wanted: Listening, drive: Path, log: Path) -> tuple[list[Ba
     with logged(log), Gathering([], real_ms, buses) as stream:
         turns = stream.batches(0.2)
         next(turns)
-        player = subprocess.Popen(["canplayer", "-I", str(drive)])
+        playing = subprocess.Popen(player, stdout=subprocess.PIPE, text=True)
         heard_s = time.monotonic()
-        while player.poll() is None or time.monotonic() - heard_s < QUIET_S:
+        while playing.poll() is None or time.monotonic() - heard_s < QUIET_S:
             some = next(turns)
             frames += len(some)
             batches += sampler.feed(some)
@@ -78,7 +95,14 @@ def live(plan: Plan, wanted: Listening, drive: Path, log: Path) -> tuple[list[Ba
         frames += len(some)
         batches += sampler.feed(some)
         end_ms = real_ms()
-    return [*batches, *ended(sampler, end_ms)], losses, frames, end_ms
+    said, _ = playing.communicate()
+    assert playing.returncode == 0
+    return Live([*batches, *ended(sampler, end_ms)], losses, frames, end_ms, said)
+
+
+def lines_of(log: Path) -> list[str]:
+    text = log.read_bytes()
+    return (gzip.decompress(text) if log.suffix == ".gz" else text).decode("ascii").splitlines()
 
 
 def ended(sampler: Sampler, end_ms: int) -> list[Batch]:
@@ -86,13 +110,17 @@ def ended(sampler: Sampler, end_ms: int) -> list[Batch]:
     return [*sampler.advance(end_ms), *([last] if last is not None else [])]
 
 
-def replayed(plan: Plan, wanted: Listening, log: Path, end_ms: int) -> tuple[list[Batch], list[Frame]]:
-    """What the same log gives as a file. Frames that the kernel's filter keeps from the reader are left out."""
-    with log.open() as lines:
-        batches = read(str(log), [list(islice(lines, None))], 0, lambda _: "can0", Losses())
-        frames = [frame for batch in batches for frame in batch if wanted.wanted((frame.id, frame.extended))]
+def replayed(
+    plan: Plan, wanted: Listening, log: Sequence[str], end_ms: int | None = None
+) -> tuple[list[Batch], list[Frame]]:
+    """What a log gives as a file, heard until `end_ms`, or until its last frame.
+
+    Frames that the kernel's filter keeps from the reader are left out.
+    """
+    batches = read("log", [list(log)], 0, lambda _: "can0", Losses())
+    frames = [frame for batch in batches for frame in batch if wanted.wanted((frame.id, frame.extended))]
     sampler = Sampler(plan, 0)
-    return [*sampler.feed(frames), *ended(sampler, end_ms)], frames
+    return [*sampler.feed(frames), *ended(sampler, frames[-1].at_ms if end_ms is None else end_ms)], frames
 
 
 @pytest.mark.parametrize("car", ["giulia", "rav4"])
@@ -107,13 +135,41 @@ def test_a_drive_on_the_bus_gives_the_samples_of_its_file(car: str, shared: Path
     (bus,) = plan.buses
     wanted = listening(plan, bus)
     drive, log = part(recording, seconds, tmp_path / "drive.log"), tmp_path / "heard.log"
-    heard, losses, handed_on, end_ms = live(plan, wanted, drive, log)
-    expected, frames = replayed(plan, wanted, log, end_ms)
-    print(car, len(frames), "frames,", handed_on, "handed on,", losses)
-    assert losses.overrun == 0
-    assert handed_on + losses.passed_over == len(frames)
-    assert len(heard) == len(expected) > 2
-    for one, other in zip(heard, expected, strict=True):
+    heard = live(plan, wanted, ["canplayer", "-I", str(drive)], log)
+    expected, frames = replayed(plan, wanted, lines_of(log), heard.end_ms)
+    print(car, len(frames), "frames,", heard.handed_on, "handed on,", heard.losses)
+    same(heard, expected, frames)
+
+
+def same(heard: Live, expected: Sequence[Batch], frames: Sequence[Frame]) -> None:
+    """The samples of a drive on the bus and of its file; `frames` are those of the file."""
+    assert heard.losses.overrun == 0
+    assert heard.handed_on + heard.losses.passed_over == len(frames)
+    assert len(heard.batches) == len(expected) > 2
+    for one, other in zip(heard.batches, expected, strict=True):
         assert (one.start_ms, one.end_ms, one.reason) == (other.start_ms, other.end_ms, other.reason)
         assert one.grids == other.grids
         assert one.changes == other.changes
+
+
+def test_a_whole_drive_on_the_bus_gives_the_samples_of_its_file(shared: Path, tmp_path: Path) -> None:
+    recording, log = shared / "data/derived/psa_conf_trip_a.log.gz", tmp_path / "heard.log"
+    plan = compile_plan(ROOT / "config" / "vehicles" / "peugeot-comfort-2004.toml", cadence_ms=4_000)
+    wanted = listening(plan, "can0")
+    player = [sys.executable, "-m", "tests.beds.can.player", str(recording), "vcan0", str(FASTER)]
+    heard = live(plan, wanted, player, log)
+    recorded, played = lines_of(recording), lines_of(log)
+    assert int(heard.player_said) == len(recorded) == len(played) == 125_755
+    expected, frames = replayed(plan, wanted, played, heard.end_ms)
+    print(len(frames), "frames,", heard.handed_on, "handed on,", heard.losses)
+    same(heard, expected, frames)
+    at_its_own_pace, _ = replayed(plan, wanted, recorded)
+    assert values(heard.batches) == values(at_its_own_pace)
+
+
+def values(batches: Iterable[Batch]) -> dict[int, list[int | None]]:
+    """What each on-change signal was, one value after the other, whenever that was."""
+    said: dict[int, list[int | None]] = {}
+    for change in (change for batch in batches for change in batch.changes):
+        said.setdefault(change.signal, []).append(change.raw)
+    return {signal: [raw for raw, _ in groupby(raws)] for signal, raws in said.items()}
