@@ -5,10 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from cloud_bridge.api.call import Call
-from cloud_bridge.api.documents import Collection, DateTime, Document, Link
+from cloud_bridge.api.documents import DateTime, Document, Link
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.links import Links
+from cloud_bridge.api.listing import collection_of, listed
 from cloud_bridge.api.times import rfc3339
+from cloud_bridge.records.model import Json
 from cloud_bridge.store import port
 
 
@@ -26,25 +28,13 @@ class Fleet(Document):
     updated_at: DateTime
 
 
-class EmbeddedFleets(Document):
-    fleets: list[Fleet]
+Fleets = collection_of("Fleets", "fleets", Fleet)
 
 
-class Fleets(Collection):
-    embedded: EmbeddedFleets = msgspec.field(name="_embedded")
-
-
-def read_fleets(call: Call) -> Fleets:
+def read_fleets(call: Call) -> Json:
     window = call.window
     unrestricted, fleets = call.reader.fleets(call.client.fleets, window.offset, window.limit)
-    page = call.page(window.total(unrestricted))
-    return Fleets(
-        links=page.links,
-        total=page.total,
-        total_page=page.total_page,
-        current_page=page.current_page,
-        embedded=EmbeddedFleets(fleets=[_fleet(fleet, call.links) for fleet in fleets]),
-    )
+    return listed(call, "fleets", unrestricted, [_fleet(fleet, call.links) for fleet in fleets])
 
 
 def read_fleet(call: Call) -> Fleet:

@@ -29,14 +29,15 @@ from cloud_bridge.api.blocks import (
     Transmission,
 )
 from cloud_bridge.api.call import Call
-from cloud_bridge.api.documents import Collection, DateTime, Document, Link
+from cloud_bridge.api.documents import DateTime, Document, Link
 from cloud_bridge.api.errors import no_data
+from cloud_bridge.api.listing import collection_of, listed
 from cloud_bridge.api.parameters import TELEMETRY_EXTENSION, TYPE
 from cloud_bridge.api.positions import Location, location
+from cloud_bridge.api.records import trip_of_path
 from cloud_bridge.api.rendering import PLACES, Renderer, below_vehicle
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.timestamps import union
-from cloud_bridge.api.trips import named_trip
 from cloud_bridge.records.model import Json, Known, Message, Position, Trip
 from cloud_bridge.store.port import Interval
 
@@ -93,13 +94,7 @@ class Telemetry(Document):
     embedded: EmbeddedTelemetryExtension | UnsetType = msgspec.field(name="_embedded", default=UNSET)
 
 
-class EmbeddedTelemetries(Document):
-    telemetries: list[Telemetry]
-
-
-class Telemetries(Collection):
-    embedded: EmbeddedTelemetries = msgspec.field(name="_embedded")
-
+Telemetries = collection_of("Telemetries", "telemetries", Telemetry)
 
 _RENDERER = Renderer(Telemetry, below_vehicle(PLACES, ("environment.", "privacy."), ("preconditioning.",)))
 
@@ -109,7 +104,7 @@ def read_telemetry(call: Call) -> Json:
 
 
 def read_trip_telemetry(call: Call) -> Json:
-    trip, intervals = named_trip(call)
+    trip, intervals = trip_of_path(call)
     return _read(call, intervals, trip)
 
 
@@ -133,19 +128,12 @@ def _read(call: Call, intervals: Sequence[Interval], trip: Trip | None) -> Json:
         raise no_data("no message of the vehicle is of these types, times and indexes")
     trips = [trip] if trip else call.reader.records(Trip, vin, [(messages[0].at_ms, messages[-1].at_ms + 1)])
     extensions = frozenset(call.query[TELEMETRY_EXTENSION]) - (frozenset() if position_shown else {"location"})
-    page = call.page(window.total(unrestricted))
     places = _places(call, messages) if "location" in extensions else {}
     telemetries = [
         _telemetry(call, message, kinds, extensions, _trip_at(trips, message), places.get(message.at_ms))
         for message in messages
     ]
-    return {
-        "_links": page.links,
-        "total": page.total,
-        "totalPage": page.total_page,
-        "currentPage": page.current_page,
-        "_embedded": {"telemetries": telemetries},
-    }
+    return listed(call, "telemetries", unrestricted, telemetries)
 
 
 def _trip_at(trips: Sequence[Trip], message: Message) -> Trip | None:

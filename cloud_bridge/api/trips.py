@@ -10,14 +10,15 @@ from msgspec import UNSET, Meta, UnsetType
 
 from cloud_bridge.api.blocks import EnergyState, EnergySubType, EnergyType
 from cloud_bridge.api.call import Call
-from cloud_bridge.api.documents import Collection, DateTime, Document, Link
-from cloud_bridge.api.errors import Code, RefusedError, no_data
+from cloud_bridge.api.documents import DateTime, Document, Link
+from cloud_bridge.api.listing import collection_of, page_of
 from cloud_bridge.api.parameters import DISTANCE, DURATION, STATES
 from cloud_bridge.api.positions import Feature, feature
+from cloud_bridge.api.records import of_vehicle, one_of_vehicle
 from cloud_bridge.api.times import rfc3339
-from cloud_bridge.api.timestamps import EVER, intersect
 from cloud_bridge.records import model
-from cloud_bridge.store.port import Interval
+from cloud_bridge.records.model import Json
+from cloud_bridge.store.port import Vehicle
 
 _SUB_TYPES = {"Fuel": "FossilEnergy", "Electric": "ElectricEnergy"}
 
@@ -72,56 +73,31 @@ class Trip(Document, kw_only=True):
     faults: list[Fault]
 
 
-class EmbeddedTrips(Document):
-    trips: list[Trip]
+Trips = collection_of("Trips", "trips", Trip)
 
 
-class Trips(Collection):
-    embedded: EmbeddedTrips = msgspec.field(name="_embedded")
-
-
-def read_trips(call: Call) -> Trips:
+def read_trips(call: Call) -> Json:
     position_shown = call.position_shown
-    window, intervals = call.window, call.intervals
-    found = call.reader.records(model.Trip, call.vehicle.vin, intervals) if intervals else []
-    chosen = [trip for trip in found if trip.done and _chosen(call, trip)]
-    trips = chosen[window.offset : window.offset + window.limit]
-    if not trips:
-        raise no_data("no completed trip of the vehicle is of these times, distances, durations, states and indexes")
-    page = call.page(window.total(len(chosen)))
-    return Trips(
-        links=page.links,
-        total=page.total,
-        total_page=page.total_page,
-        current_page=page.current_page,
-        embedded=EmbeddedTrips(trips=[_trip(call, trip, position_shown) for trip in trips]),
+    return page_of(
+        call,
+        "trips",
+        [each for each in of_vehicle(call, model.Trip) if _chosen(call, each[1])],
+        lambda shown: [_trip(call, vehicle, trip, position_shown) for vehicle, trip in shown],
+        "no completed trip of the vehicle is of these times, distances, durations, states and indexes",
     )
 
 
 def read_trip(call: Call) -> Trip:
     position_shown = call.position_shown
-    return _trip(call, _named(call), position_shown)
-
-
-def named_trip(call: Call) -> tuple[model.Trip, list[Interval]]:
-    """The trip of the path, and the asked times during it. Raises RefusedError where there is no such trip."""
-    trip = _named(call)
-    end_ms = EVER[1] if trip.stopped_at_ms is None else trip.stopped_at_ms + 1
-    return trip, intersect(call.intervals, (trip.started_at_ms, end_ms))
-
-
-def _named(call: Call) -> model.Trip:
-    trip = call.reader.record(model.Trip, call.vehicle.vin, call.ids["tid"])
-    if trip is None:
-        raise RefusedError(Code.NO_DATA, f"The vehicle has no trip '{call.ids['tid']}'.")
-    return trip
+    return _trip(call, *one_of_vehicle(call, model.Trip, "tid"), position_shown)
 
 
 def _chosen(call: Call, trip: model.Trip) -> bool:
     states = call.query[STATES]
     own: set[str] = {fault.fault for fault in trip.faults} or {"Nominal"}
     return (
-        (not states or not own.isdisjoint(states))
+        trip.done
+        and (not states or not own.isdisjoint(states))
         and call.query[DISTANCE].hold(trip.distance_km)
         and call.query[DURATION].hold(_duration_s(trip))
     )
@@ -131,8 +107,8 @@ def _duration_s(trip: model.Trip) -> int | None:
     return None if trip.stopped_at_ms is None else (trip.stopped_at_ms - trip.started_at_ms) // 1000
 
 
-def _trip(call: Call, trip: model.Trip, position_shown: bool) -> Trip:
-    links, fleet, vehicle = call.links, call.fleet_id, call.vehicle
+def _trip(call: Call, vehicle: Vehicle, trip: model.Trip, position_shown: bool) -> Trip:
+    links, fleet = call.links, call.fleet_id
     document = Trip(
         links=TripLinks(self=links.trip(fleet, vehicle.id, trip.id), vehicle=links.vehicle(fleet, vehicle.id)),
         id=trip.id,

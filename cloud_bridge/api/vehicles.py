@@ -9,9 +9,11 @@ from msgspec import UNSET, Meta, UnsetType
 
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.capabilities import OnboardCapabilities, capabilities
-from cloud_bridge.api.documents import Collection, DateTime, Document, Link
+from cloud_bridge.api.documents import DateTime, Document, Link
+from cloud_bridge.api.listing import collection_of, listed
 from cloud_bridge.api.parameters import VEHICLE_EXTENSION, VEHICLES_EXTENSION, VIN_PREFIX
 from cloud_bridge.api.times import rfc3339
+from cloud_bridge.records.model import Json
 from cloud_bridge.store import port
 
 _MOTORIZATIONS = ("Electric", "Hybrid", "Thermic", "Hydrogen")
@@ -82,26 +84,14 @@ class Vehicle(Identity, kw_only=True):
 Identified = TypeVar("Identified", bound=Identity)
 
 
-class EmbeddedVehicles(Document):
-    vehicles: list[VehicleItem]
+Vehicles = collection_of("Vehicles", "vehicles", VehicleItem)
 
 
-class Vehicles(Collection):
-    embedded: EmbeddedVehicles = msgspec.field(name="_embedded")
-
-
-def read_vehicles(call: Call) -> Vehicles:
+def read_vehicles(call: Call) -> Json:
     window = call.window
     unrestricted, vehicles = call.reader.vehicles(call.fleet_id, call.query[VIN_PREFIX], window.offset, window.limit)
-    page = call.page(window.total(unrestricted))
     branding = "branding" in call.query[VEHICLES_EXTENSION]
-    return Vehicles(
-        links=page.links,
-        total=page.total,
-        total_page=page.total_page,
-        current_page=page.current_page,
-        embedded=EmbeddedVehicles(vehicles=[_item(vehicle, call, branding=branding) for vehicle in vehicles]),
-    )
+    return listed(call, "vehicles", unrestricted, [_item(vehicle, call, branding=branding) for vehicle in vehicles])
 
 
 def read_vehicle(call: Call) -> Vehicle:

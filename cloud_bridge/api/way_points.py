@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from cloud_bridge.api.call import Call
-from cloud_bridge.api.documents import Collection, Document
-from cloud_bridge.api.errors import no_data
+from cloud_bridge.api.listing import collection_of, page_of
 from cloud_bridge.api.parameters import TOLERANCE
 from cloud_bridge.api.positions import Feature, feature
-from cloud_bridge.api.trips import named_trip
+from cloud_bridge.api.records import trip_of_path
+from cloud_bridge.records.model import Json
 from cloud_bridge.records.positions import simplify
 
-
-class EmbeddedPositions(Document):
-    positions: list[Feature]
+WayPoints = collection_of("WayPoints", "positions", Feature)
 
 
-class WayPoints(Collection):
-    embedded: EmbeddedPositions = msgspec.field(name="_embedded")
-
-
-def read_way_points(call: Call) -> WayPoints:
+def read_way_points(call: Call) -> Json:
     call.require_position()
-    _, intervals = named_trip(call)
-    window = call.window
+    _, intervals = trip_of_path(call)
     path = call.reader.positions(call.vehicle.vin, intervals) if intervals else []
-    positions = simplify(path, call.query[TOLERANCE])
-    shown = positions[window.offset : window.offset + window.limit]
-    if not shown:
-        raise no_data("no position of the trip is of these times and indexes")
-    page = call.page(window.total(len(positions)))
-    return WayPoints(
-        links=page.links,
-        total=page.total,
-        total_page=page.total_page,
-        current_page=page.current_page,
-        embedded=EmbeddedPositions(positions=[feature(position) for position in shown]),
+    return page_of(
+        call,
+        "positions",
+        simplify(path, call.query[TOLERANCE]),
+        lambda shown: [feature(position) for position in shown],
+        "no position of the trip is of these times and indexes",
     )

@@ -1,0 +1,52 @@
+"""Collections: the page of what was found, in the frame that all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import GenericAlias
+from typing import TypeVar, cast
+
+import msgspec
+
+from cloud_bridge.api.call import Call
+from cloud_bridge.api.documents import Collection, Document
+from cloud_bridge.api.errors import no_data
+from cloud_bridge.records.model import Json
+
+Item = TypeVar("Item")
+
+
+def collection_of(title: str, name: str, item: type[Document]) -> type[Collection]:
+    """The type of a collection with pages of `item` embedded as `name`."""
+    items = GenericAlias(list, (item,))
+    embedded = msgspec.defstruct(f"Embedded{title}", [(name, items)], bases=(Document,), module=__name__)
+    field = msgspec.field(name="_embedded")
+    made = msgspec.defstruct(title, [("embedded", embedded, field)], bases=(Collection,), module=__name__, kw_only=True)
+    return cast("type[Collection]", made)
+
+
+def listed(call: Call, name: str, unrestricted: int, items: Sequence[Document | Json]) -> Json:
+    """The page with these items, of `unrestricted` that there are without the index range."""
+    page = call.page(call.window.total(unrestricted))
+    return {
+        "_links": page.links,
+        "total": page.total,
+        "totalPage": page.total_page,
+        "currentPage": page.current_page,
+        "_embedded": {name: items},
+    }
+
+
+def page_of(
+    call: Call,
+    name: str,
+    found: Sequence[Item],
+    show: Callable[[Sequence[Item]], Sequence[Document | Json]],
+    nothing: str,
+) -> Json:
+    """The page asked for of `found`. Raises RefusedError, saying that there is `nothing`, where it would be empty."""
+    window = call.window
+    shown = found[window.offset : window.offset + window.limit]
+    if not shown:
+        raise no_data(nothing)
+    return listed(call, name, len(found), show(shown))
