@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import selectors
 import socket
 import threading
@@ -36,6 +37,8 @@ _PATIENCE_S = 1.0
 _TURN_S = 3.0
 """The loop turns several times a second."""
 _LARGEST_REQUEST = 8192
+_AFTER_FAILURE_S = 1.0
+"""Until the next try where connections cannot be taken."""
 
 
 class Serving:
@@ -47,6 +50,8 @@ class Serving:
         self._selector.register(self._stopped, selectors.EVENT_READ, None)
         self.metrics: tuple[str, int] | None = None
         """Where they are served; None where they are not."""
+        self.refused = 0
+        """Times that a connection could not be taken, as where the process has no descriptors left."""
         if status_socket is not None:
             self._listen(str(status_socket), lambda: _status_listener(status_socket), self._say_status)
         if metrics is not None:
@@ -83,7 +88,13 @@ class Serving:
             return None
 
         def accept() -> None:
-            asking, _ = listener.accept()
+            try:
+                asking, _ = listener.accept()
+            except ConnectionAbortedError:
+                return  # Gone before its turn.
+            except OSError as error:
+                self._wait_after(error, where)
+                return
             with asking:
                 answer(asking)
 
@@ -100,6 +111,15 @@ class Serving:
                     key.data()
                 except OSError:
                     continue  # Whoever asked did not wait for the answer.
+
+    def _wait_after(self, failure: OSError, where: str) -> None:
+        """Whoever asks goes on waiting, so the next try would be at once. The first is said."""
+        if not self.refused:
+            log.warning("nobody who asks at %s is answered: %s; tried again each second", where, failure.strerror)
+        self.refused += 1
+        stopping = select.poll()
+        stopping.register(self._stopped, select.POLLIN)
+        stopping.poll(_AFTER_FAILURE_S * 1000)
 
     def _say_status(self, asking: socket.socket) -> None:
         asking.settimeout(_PATIENCE_S)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import resource
 import socket
 import stat
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -16,6 +21,7 @@ from agent.health.snapshot import Health
 from agent.health.watch import Watch
 from agent.settings.health import HealthSettings
 from contract.version import VERSION
+from tests.agent.bridge import eventually
 from tests.agent.health.loops import VIN, at, hanging, turning
 
 
@@ -66,6 +72,33 @@ def test_a_socket_that_another_agent_answers_at_is_left_to_it(tmp_path: Path, ca
         with turning(settings):
             assert "another agent answers there" in caplog.text
         assert VIN.encode() in asked(settings.status_socket)
+
+
+@contextmanager
+def no_descriptors_left() -> Iterator[None]:
+    """Of this process; who has one keeps it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_without_a_descriptor_left_it_is_said_once_and_tried_now_and_then_until_there_is_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with turning(at(tmp_path)) as watch, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.settimeout(30)
+        with no_descriptors_left():
+            began_s = time.monotonic()
+            asking.connect(str(tmp_path / "status.sock"))
+            assert eventually(lambda: watch.serving.refused >= 2)
+            assert watch.serving.refused <= time.monotonic() - began_s + 1
+        assert VIN.encode() in asking.recv(65536)
+    assert caplog.text.count("status.sock is answered: Too many open files") == 1
 
 
 def test_where_nothing_can_be_served_the_agent_works_all_the_same(
