@@ -4,6 +4,9 @@ A receipt that covers an upload was made after the upload was first published an
 are moments on the boot's clock. Half of what is between them is the uncertainty, and what the bridge allows itself
 (`contract.receipt.UTC_ERROR_MS`). Only uploads of this start of the agent count: a receipt for an earlier start's may
 have waited at the broker since.
+
+When an upload left is remembered for 4,096 of them without a receipt. Beyond that the lowest number is forgotten, and
+no number up to it counts any more: its receipt could be of a time before the next that we would see it leave.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from contract.upload import Anchor, AnchorSource
 
 LONGEST_MS = 60_000
 """A receipt that took longer says too little."""
-_MOST_KEYS = 4096
+MOST = 4096
+"""Uploads without a receipt that are remembered."""
 
 
 class BridgeTime:
@@ -29,13 +33,17 @@ class BridgeTime:
         self._offer = offer
         self._sent_ms: dict[int, int] = {}
         """When each upload was published for the first time, by its number."""
+        self._first = 0
+        """Numbers below were forgotten, or would be next."""
 
     def sent(self, key: Key) -> None:
         """An upload is published, for the first time or again."""
-        if key.boot == self._boot and key.sequence not in self._sent_ms:
-            if len(self._sent_ms) >= _MOST_KEYS:
-                del self._sent_ms[next(iter(self._sent_ms))]
+        if key.boot == self._boot and key.sequence >= self._first and key.sequence not in self._sent_ms:
             self._sent_ms[key.sequence] = self._clock_ms()
+            if len(self._sent_ms) > MOST:
+                lowest = min(self._sent_ms)
+                del self._sent_ms[lowest]
+                self._first = lowest + 1
 
     def told(self, receipt: Receipt) -> None:
         """A receipt has come."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.journal.segments import Key
-from agent.uplink.bridge_time import LONGEST_MS, BridgeTime
+from agent.uplink.bridge_time import LONGEST_MS, MOST, BridgeTime
 from contract.anchor import Anchor, AnchorSource
 from contract.receipt import UTC_ERROR_MS, Receipt
 
@@ -75,3 +75,25 @@ def test_a_receipt_that_took_too_long_says_too_little(box: Box) -> None:
     box.sent(0, 0)
     box.told(LONGEST_MS + 1, 0)
     assert box.anchors == []
+
+
+def test_an_upload_that_was_forgotten_says_nothing_also_when_it_is_repeated(box: Box) -> None:
+    for sequence in range(MOST + 1):
+        box.sent(sequence, sequence)
+    # Made right after the upload first left, and kept by the broker since.
+    box.sent(3_600_000, 0)
+    box.told(3_600_100, 0, utc_ms=UTC_MS + 1)
+    assert box.anchors == []
+    box.sent(3_600_200, MOST + 1)
+    box.told(3_600_300, MOST + 1, utc_ms=UTC_MS + 3_600_250)
+    (anchor,) = box.anchors
+    assert abs(anchor.utc_ms - UTC_MS - anchor.at_ms) <= anchor.uncertainty_ms
+
+
+def test_of_too_many_without_a_receipt_the_lowest_numbers_are_forgotten_in_whatever_order_they_left(box: Box) -> None:
+    for sequence in reversed(range(MOST + 1)):
+        box.sent(MOST - sequence, sequence)
+    box.told(MOST + 1, 0)
+    assert box.anchors == []
+    box.told(MOST + 2, 1)
+    assert [anchor.at_ms for anchor in box.anchors] == [MOST]
