@@ -1,8 +1,8 @@
 """Evictions: uploads that were deleted before a receipt came, until the cloud knows of them.
 
 Each is named by a later upload, of this boot or, after a restart, of another. It is forgotten when that upload is
-receipted; when that upload is itself evicted it is named again. What is not yet known for sure is kept in a file, a
-line for each stretch, written anew as a whole (`agent.journal.durable`):
+receipted; when that upload is itself evicted, or refused by the bridge, it is named again. What is not yet known for
+sure is kept in a file, a line for each stretch, written anew as a whole (`agent.journal.durable`):
 
     <CRC-32 of the rest, 8 hexadecimal digits> <boot, 32> <first> <last> <reason>
 
@@ -53,7 +53,7 @@ class Evictions:
     def note(self, key: Key, reason: str) -> None:
         """An upload is lost. What it named is to be named again."""
         self.count += 1
-        self._unnamed += self._named.pop(key, ())
+        self.name_again([key])
         last = self._unnamed[-1] if self._unnamed else None
         if last is not None and (last.boot, last.last + 1, last.reason) == (key.boot, key.sequence, reason):
             self._unnamed[-1] = last._replace(last=key.sequence)
@@ -77,6 +77,11 @@ class Evictions:
         for key in keys:
             if self._named.pop(key, None) is not None:
                 self.saved = False
+
+    def name_again(self, keys: Iterable[Key]) -> None:
+        """These uploads reach nobody who would read what they named: it is to be named by another."""
+        for key in keys:
+            self._unnamed += self._named.pop(key, ())
 
     # On disk
 

@@ -295,9 +295,14 @@ class Journal:
             return self._delete(keys)
 
     def discard(self, keys: Iterable[Key]) -> int:
-        """Deletes uploads that the bridge refused, and therefore also holds; how many that were."""
+        """Deletes uploads that the bridge refused, and therefore also holds; how many that were.
+
+        Nobody read what they named as evicted: a coming upload names it again.
+        """
         with self._changed:
-            return self._delete(keys)
+            refused = list(keys)
+            self._evictions.name_again(refused)
+            return self._delete(refused)
 
     def lose(self, key: Key, reason: str) -> None:
         """An upload that was given a number and will never be appended."""

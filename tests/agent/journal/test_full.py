@@ -182,6 +182,15 @@ def test_what_named_an_eviction_and_is_itself_evicted_leaves_it_to_the_next(tmp_
         assert journal.take_evicted(Key(BOOT, 5)) == (Eviction(BOOT, 3, 4, FULL),)
 
 
+def test_what_a_refused_upload_named_is_named_by_the_next(tmp_path: Path) -> None:
+    with opened(tmp_path, 20_000) as journal:
+        journal.lose(Key(BOOT, 3), FULL)
+        gone = journal.take_evicted(Key(BOOT, 4))
+        journal.append(Key(BOOT, 4), b"", EVENT)
+        journal.discard([Key(BOOT, 4)])
+        assert journal.take_evicted(Key(BOOT, 5)) == gone == (Eviction(BOOT, 3, 3, FULL),)
+
+
 def test_what_is_pending_after_all_is_not_named_as_evicted(tmp_path: Path) -> None:
     with opened(tmp_path, 20_000) as journal:
         for sequence in (1, 4):
