@@ -88,7 +88,7 @@ class Box:
     def enforcing(self, sampler: Sampler, lift: Lifting) -> Enforcing:
         """What stands between the sampler and the journal."""
         remove = None if self._settings.privacy.pending == "send" else pending_remover(lift, self._plan)
-        return Enforcing(sampler, self._plan, self.guard, remove)
+        return Enforcing(sampler, self._plan, self.guard, remove, lift.journal.let_go)
 
     def attach(self, sampler: Sampler, enforcing: Enforcing, collector: Collector, lift: Lifting) -> None:
         """From now on `tick` has everything that it takes."""

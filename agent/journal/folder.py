@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.journal.durable import UNFINISHED, append_durably, replace_durably
+from agent.journal.durable import UNFINISHED, append_durably, replace_durably, sync_folder
 from agent.journal.pending import Entry, Segment
 from agent.journal.segments import (
     Contents,
@@ -75,6 +75,8 @@ class Folder:
         self._is_full = False
         self._lock: int | None = None
         self._read = False
+        self._unlinked = False
+        """Whether a power cut could bring back what was deleted."""
         self._last_number = 0
 
     @property
@@ -240,6 +242,18 @@ class Folder:
             if self._try_unlink(segment.path):
                 self.segments.remove(segment)
 
+    def let_go(self) -> bool:
+        """Sweeps, and makes it durable; whether nothing is left of what should be gone, nor of a newer version's."""
+        self.sweep()
+        if self._unlinked:
+            try:
+                sync_folder(self.path)
+            except OSError as error:
+                self._refused(error)
+                return False
+            self._unlinked = False
+        return not self.newer and all(segment.pending > 0 for segment in self.segments)
+
     def close(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
@@ -258,6 +272,7 @@ class Folder:
                 log.error("%s: cannot delete it: %s; its uploads may come again", path, error.strerror)
             self.trouble = error.strerror
             return False
+        self._unlinked = True
         return True
 
 

@@ -113,6 +113,8 @@ class Journal:
         self._memory_since: float | None = None
         self._evictions = Evictions()
         self._closed = False
+        self._rewriting = False
+        """Whether what is pending may be of before a rewrite that is under way."""
         try:
             self._open_folder()
         except HeldError as held:
@@ -186,11 +188,13 @@ class Journal:
         """What is to go next (`agent.journal.pending` has the order) but for those in `skip`.
 
         At most `count` uploads of the priority `least` or a higher one, and at most `max_bytes` of payload: where the
-        next one does not fit, the list ends.
+        next one does not fit, the list ends. While the journal is rewritten nothing is to go.
         """
         found: list[Stored] = []
         unreadable: list[Key] = []
         with self._changed:
+            if self._rewriting:
+                return []
             for key, entry in self._pending.in_order(newest_first=self._newest_first):
                 if len(found) >= count:
                     break
@@ -214,13 +218,25 @@ class Journal:
         return found
 
     def get(self, key: Key) -> bytes | None:
-        """A pending upload; None when it is not pending (any more)."""
+        """A pending upload; None when it is not pending (any more), or while the journal is rewritten."""
         with self._changed:
-            entry = self._pending.get(key)
+            entry = None if self._rewriting else self._pending.get(key)
             payload = self._payload(key, entry) if entry is not None else None
             if entry is not None and payload is None:
                 self._evict([key], DAMAGED)
             return payload
+
+    def hand_over(self, key: Key, payload: bytes, give: Callable[[], None]) -> bool:
+        """Calls `give` if an upload is still pending with this payload, and lets no other thread change that meanwhile.
+
+        What a rewrite has taken out of an upload cannot leave after it, from whoever read it before. `give` must not
+        wait. False when it was not called.
+        """
+        with self._changed:
+            if self.get(key) != payload:
+                return False
+            give()
+            return True
 
     def wait_until_at_most(self, depth: int, timeout_s: float) -> bool:
         """Waits until no more than `depth` uploads are pending; False when they still are after `timeout_s`."""
@@ -348,28 +364,41 @@ class Journal:
     def rewrite(self, transform: Callable[[Key, bytes], bytes | None], reason: str) -> bool:
         """Gives each pending upload another payload, durably; None deletes it, and it is named as evicted for `reason`.
 
-        What else was still in its segment, receipted, goes from the disk too. A power cut leaves each segment wholly
-        old or wholly new: call it again after a start. What the disk does not let us rewrite is not sent any more, and
-        named; then the answer is False, and it may be on the disk still.
+        What else was still in its segment, receipted, goes from the disk too, and so does what the disk did not let go
+        of before. A power cut leaves each segment wholly old or wholly new: call it again after a start. Until it
+        returns, nothing is to go. What the disk does not let us rewrite is not sent any more, and named; then the
+        answer is that of `let_go`.
         """
         with self._changed:
-            for key, entry in list(self._memory.items()):
-                payload = transform(key, entry.payload or b"")
-                if payload is None:
-                    self._evict([key], reason)
-                else:
-                    self._set_in_memory(entry, payload)
+            self._rewriting = True
             last = self._folder.segments[-1] if self._folder.segments else None
-        done: set[Path] = set()
-        complete = True
-        while True:
+        try:
             with self._changed:
-                left = [each for each in self._folder.segments if each.path not in done and each.pending > 0]
-                if last is None or not left or left[0].path > last.path:
-                    return complete
-                segment = left[0]
-                done.add(segment.path)
-                complete &= self._rewrite(segment, transform, reason)
+                for key, entry in list(self._memory.items()):
+                    payload = transform(key, entry.payload or b"")
+                    if payload is None:
+                        self._evict([key], reason)
+                    else:
+                        self._set_in_memory(entry, payload)
+            done: set[Path] = set()
+            while last is not None:
+                with self._changed:
+                    left = [each for each in self._folder.segments if each.path not in done and each.pending > 0]
+                    if not left or left[0].path > last.path:
+                        break
+                    done.add(left[0].path)
+                    self._rewrite(left[0], transform, reason)
+        finally:
+            self._rewriting = False
+        return self.let_go()
+
+    def let_go(self) -> bool:
+        """Deletes what nothing is pending in any more, durably; False when the disk does not let it go: try it again.
+
+        False as well where a newer version of canlift has left uploads: nobody here can say what is in them.
+        """
+        with self._changed:
+            return self._folder.let_go()
 
     def close(self) -> None:
         """Flushes and lets go of the folder."""
@@ -442,19 +471,18 @@ class Journal:
             return False
         return True
 
-    def _rewrite(self, segment: Segment, transform: Callable[[Key, bytes], bytes | None], reason: str) -> bool:
+    def _rewrite(self, segment: Segment, transform: Callable[[Key, bytes], bytes | None], reason: str) -> None:
+        """What cannot be rewritten is evicted."""
         held = self._records_of(segment)
         transformed = [(key, entry, transform(key, payload)) for key, entry, payload in held]
         kept = [Rewritten(key, entry, new, entry.thinned) for key, entry, new in transformed if new is not None]
         as_it_is = [each.payload for each in kept] == [payload for _, _, payload in held]
         if as_it_is and segment.size == sum(entry.size for _, entry, _ in held):
-            return True
+            return
         if segment.newer or (kept and not self._replaced(segment, kept)):
             self._evict([key for key, _, _ in held], reason)
-            return False
-        self._evict([key for key, _, new in transformed if new is None], reason)
-        # Where nothing is kept it is unlinked: the disk may refuse that too.
-        return segment not in self._folder.segments
+        else:
+            self._evict([key for key, _, new in transformed if new is None], reason)
 
     def _delete(self, keys: Iterable[Key]) -> int:
         deleted = 0

@@ -12,6 +12,7 @@ before (the windows of events reach back). And each change is told at once, by a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
@@ -24,6 +25,11 @@ from agent.sampling.batch import Batch
 from agent.sampling.sampler import Sampler
 from contract.upload import Ledger, Privacy, Reason
 
+log = logging.getLogger(__name__)
+
+_AGAIN_MS = 10_000
+"""Between tries to delete what the disk does not let go."""
+
 
 class Enforcing:
     """Takes the place of the sampler. Call `confirm` once what it gave is in the journal."""
@@ -34,19 +40,23 @@ class Enforcing:
         plan: Plan,
         guard: Guard,
         remove_pending: Callable[[Privacy], bool] | None = None,
+        finish_removing: Callable[[], bool] = lambda: True,
     ) -> None:
         """`remove_pending` takes out of the journal what a state does not allow; None: what is pending is sent as it
-        is, and so is what is being collected at a change."""
+        is, and so is what is being collected at a change. Where it says that the disk has not let go of all of it, it
+        is for `finish_removing` to try again, and to say whether that is done."""
         self._sampler = sampler
         self._manifest = plan.manifest
         self._redaction = redaction_of(plan)
         self._guard = guard
         self._remove_pending = remove_pending
+        self._finish_removing = finish_removing
         self._state = guard.state
         """What holds for what is being collected."""
         self._told = guard.told
         self._clean = True
-        """Whether what is pending is in line with the state."""
+        """Whether the disk has let go of all that had to be removed."""
+        self._again_ms = 0
         self._now_ms = 0
         self._early: list[Batch | None] = []
         sampler.privacy = guard.words.get(Source.BUS)
@@ -57,6 +67,7 @@ class Enforcing:
 
     def advance(self, now_ms: int) -> list[Batch]:
         self._now_ms = max(self._now_ms, now_ms)
+        self._remove_again()
         early, self._early = [batch for batch in self._early if batch is not None], []
         changed = self._changed()
         return early + changed + self._allowed(self._sampler.advance(now_ms))
@@ -68,10 +79,18 @@ class Enforcing:
         return allowed
 
     def confirm(self) -> None:
-        """What was given so far is in the journal. Where the disk did not let all of it be brought in line, the state
-        is not noted as told: the next start tries again."""
+        """What was given so far is in the journal. While the disk does not let go of all that had to be removed, the
+        state is not noted as told: a start in that time removes it anew."""
         if self._told and self._clean and not self._guard.told:
             self._guard.tell()
+
+    def _remove_again(self) -> None:
+        if self._clean or self._now_ms < self._again_ms:
+            return
+        self._again_ms = self._now_ms + _AGAIN_MS
+        self._clean = self._finish_removing()
+        if self._clean:
+            log.warning("privacy: what had to be deleted from the disk is deleted")
 
     def _changed(self) -> list[Batch]:
         """What is to be said because somebody else than the bus has changed the state."""
@@ -109,6 +128,14 @@ class Enforcing:
         self._state = self._guard.state
         if self._remove_pending is not None and self._state is not Privacy.NONE:
             self._clean = self._remove_pending(self._state)
+            self._again_ms = self._now_ms + _AGAIN_MS
+            if not self._clean:
+                log.error(
+                    "privacy: what %s forbids cannot all be deleted from the disk; it is not sent, and deleting it is "
+                    "tried again every %d s",
+                    self._state.value,
+                    _AGAIN_MS // 1000,
+                )
         self._told = True
         return [
             Batch(

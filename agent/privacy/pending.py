@@ -40,12 +40,9 @@ def pending_remover(lift: Lifting, plan: Plan) -> Callable[[Privacy], bool]:
     redaction = redaction_of(plan)
 
     def remove(state: Privacy) -> bool:
-        whole = lift.journal.rewrite(
+        return lift.journal.rewrite(
             lambda key, payload: held_to(state, key, payload, redaction, lift.manifests), REASON
         )
-        if not whole:
-            log.error("privacy: the disk does not let all of the journal be held to %s", state.value)
-        return whole
 
     return remove
 

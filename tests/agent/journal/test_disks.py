@@ -80,6 +80,20 @@ def test_what_a_read_only_disk_does_not_let_go_is_not_said_to_be_gone(tmp_path: 
         remounted(folder, "rw")
 
 
+def test_a_rewrite_is_done_only_when_what_an_earlier_deletion_left_is_gone_too(tmp_path: Path) -> None:
+    with mounted(made(tmp_path / "disk", 8 << 20), tmp_path / "mnt") as folder, opened(folder) as journal:
+        journal.append(Key(BOOT, 0), bytes(100), Priority.EVENT)
+        remounted(folder, "ro")
+        journal.acknowledge(Receipt(BOOT, (range(1),)))
+        assert numbers(journal) == []
+        assert not journal.rewrite(lambda _key, payload: payload, "privacy")
+        assert not journal.let_go()
+        assert segment_files(folder / "journal")
+        remounted(folder, "rw")
+        assert journal.let_go()
+        assert segment_files(folder / "journal") == []
+
+
 def test_a_full_disk_costs_nothing_while_memory_lasts(tmp_path: Path) -> None:
     with mounted(made(tmp_path / "disk", 8 << 20), tmp_path / "mnt") as folder:
         with opened(folder) as journal:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from agent.journal.evictions import FILE, Eviction, merged, read_evictions
 from agent.journal.journal import FULL, Journal
-from agent.journal.segments import Key, Priority, read_segment, segment_files
+from agent.journal.segments import MARKER, Key, Priority, read_segment, segment_files
 from agent.journal.thinning import thinned, thinned_payload
 from contract.manifest import encode_manifest
 from contract.receipt import Receipt
@@ -114,6 +116,25 @@ def test_an_upload_receipted_while_it_is_thinned_does_not_come_back(tmp_path: Pa
         assert set(held(journal)) == set(range(3, 9))
 
 
+def test_two_who_thin_the_same_at_once_count_once_what_that_costs(tmp_path: Path) -> None:
+    with opened(tmp_path, 20_000) as journal:
+
+        def another_meanwhile(payload: bytes) -> tuple[bytes, int] | None:
+            journal._thinner = halved
+            another = threading.Thread(target=journal.thin)
+            another.start()
+            another.join(30)
+            return halved(payload)
+
+        journal._thinner = another_meanwhile
+        for sequence in range(6):
+            journal.append(Key(BOOT, sequence), bytes(160))
+        journal.flush()
+        assert journal.thin()
+        assert set(held(journal).values()) == {80}
+        assert journal.thinned_samples == 6 * 80
+
+
 def test_a_thinned_upload_says_what_it_lost_and_its_changes_stay() -> None:
     upload, lost = thinned(UPLOAD)
     assert [grid.stride for grid in upload.grids] == [2 * grid.stride for grid in UPLOAD.grids]
@@ -149,6 +170,69 @@ def test_rewriting_is_durable_and_drops_what_it_says(tmp_path: Path) -> None:
     with opened(tmp_path, 20_000) as journal:
         assert sorted(held(journal)) == left
         assert all(b"secret" not in stored.payload for stored in journal.pending(99))
+
+
+def test_nothing_is_to_go_while_the_journal_is_rewritten(tmp_path: Path) -> None:
+    seen: list[object] = []
+
+    def look(key: Key, payload: bytes) -> bytes:
+        seen.extend([journal.pending(9), journal.get(key)])
+        return payload
+
+    with opened(tmp_path, 20_000) as journal:
+        journal.append(Key(BOOT, 0), b"on disk", EVENT)
+        journal.append(Key(BOOT, 1), b"in memory")
+        assert journal.rewrite(look, "privacy")
+        assert seen == [[], None] * 2
+        assert set(held(journal)) == {0, 1}
+
+
+@pytest.mark.parametrize("priority", [EVENT, HISTORY], ids=["on disk", "in memory"])
+def test_what_was_read_before_a_rewrite_is_not_handed_over_after_it(tmp_path: Path, priority: Priority) -> None:
+    given: list[bytes] = []
+
+    def hand_over(payload: bytes) -> bool:
+        return journal.hand_over(Key(BOOT, 0), payload, lambda: given.append(payload))
+
+    with opened(tmp_path, 20_000) as journal:
+        journal.append(Key(BOOT, 0), b"a secret", priority)
+        assert hand_over(b"a secret")
+        journal.rewrite(lambda _key, payload: payload[:1], "privacy")
+        assert not hand_over(b"a secret")
+        assert hand_over(b"a")
+        journal.rewrite(lambda _key, _payload: None, "privacy")
+        assert not hand_over(b"a")
+    assert given == [b"a secret", b"a"]
+
+
+def test_no_rewrite_comes_between_the_look_and_the_handing_over(tmp_path: Path) -> None:
+    rewritten = threading.Event()
+
+    def rewrite() -> None:
+        journal.rewrite(lambda _key, _payload: b"", "privacy")
+        rewritten.set()
+
+    with opened(tmp_path, 20_000) as journal:
+        journal.append(Key(BOOT, 0), b"a secret", EVENT)
+        thread = threading.Thread(target=rewrite)
+
+        def give() -> None:
+            thread.start()
+            assert not rewritten.wait(0.1)
+
+        assert journal.hand_over(Key(BOOT, 0), b"a secret", give)
+        assert rewritten.wait(30)
+        thread.join()
+
+
+def test_a_rewrite_is_not_done_while_there_are_uploads_that_nobody_here_can_read(tmp_path: Path) -> None:
+    rest = b"of a version to come"
+    crc = crc32(rest, crc32(struct.pack("<BI", 9, len(rest))))
+    newer = struct.pack("<3sBII", MARKER, 9, len(rest), crc) + rest
+    (tmp_path / "00000001.segment").write_bytes(newer)
+    with opened(tmp_path, 20_000) as journal:
+        assert not journal.rewrite(lambda _key, payload: payload, "privacy")
+        assert not journal.let_go()
 
 
 def test_a_power_cut_while_rewriting_leaves_the_old_or_the_new_and_no_rest(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from agent.privacy.redaction import redaction_of
 from agent.sampling.sampler import Sampler
 from contract.manifest import encode_manifest
 from contract.upload import Privacy, Reason, Upload, decode_upload
+from tests.agent.journal.disks import made, mounted, needs_disks, remounted
 from tests.agent.model import motion, state
 from tests.agent.privacy import world
 from tests.agent.privacy.world import fix, place
@@ -58,7 +59,7 @@ class Agent:
             self.evicted += depth - self.journal.depth
             return whole
 
-        self.enforcing = Enforcing(Sampler(self.plan, 0), self.plan, self.guard, remove)
+        self.enforcing = Enforcing(Sampler(self.plan, 0), self.plan, self.guard, remove, self.journal.let_go)
         self.collector = Collector(VIN, self.plan.manifest, self.enforcing, Numbering(BOOT), self.journal)
 
     def drive(self, from_s: int, to_s: int) -> None:
@@ -193,8 +194,28 @@ def test_segments_that_the_disk_refuses_to_replace_are_deleted(agent: Agent) -> 
     assert positions(agent.plan, agent.uploads()) == []
     assert agent.evicted > 0
     assert agent.journal.refused_writes > 0
-    # What may still be on the disk is looked at again at the next start.
-    assert not Guard(agent.folder / "privacy").told
+    assert Guard(agent.folder / "privacy").told
+
+
+@needs_disks
+def test_what_a_read_only_disk_keeps_is_deleted_and_noted_as_soon_as_it_lets_it_go(plan: Plan, tmp_path: Path) -> None:
+    with mounted(made(tmp_path / "disk", 8 << 20), tmp_path / "mnt") as folder:
+        agent = Agent(plan, folder)
+        with agent.journal:
+            agent.drive(1, 200)
+            old = payloads(agent)
+            remounted(folder, "ro")
+            agent.restrict(GEOLOCATION)
+            assert positions(plan, agent.uploads()) == []
+            agent.collector.advance(400_000)
+            agent.enforcing.confirm()
+            told = [agent.guard.told]
+            assert any(payload in agent.bytes_kept() for payload in old)
+            remounted(folder, "rw")
+            agent.collector.advance(500_000)
+            agent.enforcing.confirm()
+            assert [*told, agent.guard.told] == [False, True]
+            assert not any(payload in agent.bytes_kept() for payload in old)
 
 
 def test_what_was_collected_under_another_profile_says_only_what_the_one_of_now_knows(
