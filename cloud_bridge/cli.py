@@ -17,12 +17,16 @@ from cloud_bridge import lists
 from cloud_bridge.access.secrets import hash_secret, new_secret
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.ids import EXPECTED, is_id
+from cloud_bridge.remote.privacy import NotDoneError, ask_for_privacy
+from cloud_bridge.remote.sending import UnsentError
 from cloud_bridge.settings import Database, Settings, read_settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port import Client, Fleet, RegistryError, StoreError, Vehicle
-from contract.configuration import ConfigurationError
+from contract.configuration import ConfigurationError, Duration
 from contract.topics import is_vin
+from contract.upload import Privacy
 
+_LONGEST_VALID = Duration.parse("90d")
 DEFAULT_CONFIG = Path("config/bridge.toml")
 
 Command = Callable[[argparse.Namespace, Storage, Console], int]
@@ -51,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from cloud_bridge.serve import serve
 
             return serve(settings, console)
+        if options.command == "privacy":
+            return _privacy(options, settings, console)
         command: Command = options.run
         storage = Storage(settings)
         try:
@@ -60,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         complaints.print(f"canlift-bridge: {error}", markup=False)
         return 2
-    except (ConfigurationError, StoreError, RegistryError, OSError) as error:
+    except (ConfigurationError, StoreError, RegistryError, UnsentError, NotDoneError, OSError) as error:
         complaints.print(f"canlift-bridge: {error}", markup=False)
         return 1
 
@@ -118,6 +124,16 @@ def _parser() -> argparse.ArgumentParser:
     remove = _action(client, "remove", _remove_client, [common], "end a client's access")
     remove.add_argument("id", metavar="CLIENT_ID")
 
+    privacy = commands.add_parser(
+        "privacy", parents=[common], help="ask a vehicle to keep more or less to itself; waits for its answer"
+    )
+    privacy.add_argument("vin", metavar="VIN")
+    privacy.add_argument("privacy", type=_privacy_word, metavar="None|Geolocation|Full")
+    text = "how long the command holds if the vehicle is away; %(default)s when left out"
+    privacy.add_argument("--valid", type=_duration, default=Duration.parse("1d"), metavar="DURATION", help=text)
+    text = "how long to wait for the answer; %(default)s when left out"
+    privacy.add_argument("--wait", type=_duration, default=Duration.parse("30s"), metavar="DURATION", help=text)
+
     rebuild = commands.add_parser("rebuild", parents=[common], help="derive everything again from what vehicles sent")
     rebuild.add_argument("vins", nargs="*", metavar="VIN", help="all vehicles when left out")
     rebuild.set_defaults(run=_rebuild)
@@ -136,6 +152,20 @@ def _action(
     parser = actions.add_parser(name, parents=parents, help=text, description=text)
     parser.set_defaults(run=run)
     return parser
+
+
+def _privacy_word(text: str) -> Privacy:
+    for privacy in Privacy:
+        if text.lower() == privacy.lower():
+            return privacy
+    raise argparse.ArgumentTypeError(f"expected {', '.join(Privacy)}, found {text!r}")
+
+
+def _duration(text: str) -> Duration:
+    try:
+        return Duration.parse(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(f"expected {wrong}") from wrong
 
 
 def _add_fleet(options: argparse.Namespace, storage: Storage, console: Console) -> int:
@@ -185,17 +215,41 @@ def _remove_client(options: argparse.Namespace, storage: Storage, console: Conso
     return 0
 
 
+def _privacy(options: argparse.Namespace, settings: Settings, console: Console) -> int:
+    vin: str = options.vin.upper()
+    if options.valid > _LONGEST_VALID:
+        raise UsageError(f"--valid {options.valid}: expected at most {_LONGEST_VALID}")
+    storage = Storage(settings)
+    try:
+        _expect_registered(storage, [vin])
+    finally:
+        storage.close()
+    ask_for_privacy(
+        settings.mqtt,
+        vin,
+        options.privacy,
+        now_ms=clock_ms(),
+        valid=options.valid,
+        wait=options.wait,
+        console=console,
+    )
+    return 0
+
+
 def _rebuild(options: argparse.Namespace, storage: Storage, console: Console) -> int:
-    registered = [vehicle.vin for vehicle in storage.registry.all_vehicles()]
-    vins: list[str] = options.vins or registered
-    strangers = [vin for vin in vins if vin not in registered]
-    if strangers:
-        raise RegistryError(f"not registered: {', '.join(strangers)}; see `canlift-bridge vehicle list`")
+    vins: list[str] = options.vins or [vehicle.vin for vehicle in storage.registry.all_vehicles()]
+    _expect_registered(storage, vins)
     for vin in vins:
         storage.profiles.of(_model(storage, vin))
         storage.deriver.rebuild(vin)
         console.print(f"{vin} derived again", markup=False)
     return 0
+
+
+def _expect_registered(storage: Storage, vins: list[str]) -> None:
+    strangers = [vin for vin in vins if storage.registry.vehicle(vin) is None]
+    if strangers:
+        raise RegistryError(f"not registered: {', '.join(strangers)}; see `canlift-bridge vehicle list`")
 
 
 def _model(storage: Storage, vin: str) -> str:

@@ -9,6 +9,8 @@ from contract.command import Result
 class Answers:
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
+        self._waiting: list[Result] = []
+        """Not sent on this connection."""
         self._sent: dict[int, Result] = {}
         """By packet number, what the broker has not taken over."""
 
@@ -17,10 +19,12 @@ class Answers:
         return len(self._sent)
 
     def due(self) -> list[Result]:
-        """What is to be published now; each is to be `sent`."""
-        return self._orders.results()
+        """What is to be published now; each is due until it is `sent`."""
+        self._waiting += self._orders.results()
+        return list(self._waiting)
 
     def sent(self, packet: int, result: Result) -> None:
+        self._waiting.remove(result)
         self._sent[packet] = result
 
     def settled(self, packet: int) -> None:
@@ -28,7 +32,6 @@ class Answers:
         self._sent.pop(packet, None)
 
     def reconnected(self) -> None:
-        """A new connection: what was on its way is due again."""
-        for result in self._sent.values():
-            self._orders.answer(result)
+        """A new connection: what was on its way is due again, before what came later."""
+        self._waiting[:0] = self._sent.values()
         self._sent.clear()

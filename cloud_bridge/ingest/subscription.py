@@ -15,20 +15,19 @@ from __future__ import annotations
 
 import logging
 import queue
-import ssl
 import threading
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, stop_when_event_set
 from tenacity.wait import wait_exponential
 
+from cloud_bridge.broker import named, new_client
 from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port import StoreError
@@ -123,29 +122,9 @@ class Subscription:
         with self._queue.all_tasks_done:
             return self._queue.all_tasks_done.wait_for(lambda: not self._queue.unfinished_tasks, timeout_s)
 
-    @property
-    def _where(self) -> str:
-        return f"{self._settings.host}:{self._settings.port} ([mqtt] host and port)"
-
     def _make_client(self) -> mqtt.Client:
         settings = self._settings
-        newest = settings.protocol == 5
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            settings.client_id,
-            clean_session=None if newest else False,
-            protocol=MQTTProtocolVersion.MQTTv5 if newest else MQTTProtocolVersion.MQTTv311,
-            manual_ack=True,
-        )
-        if settings.user is not None:
-            file = settings.password_file
-            client.username_pw_set(settings.user, file.read_text("utf-8").strip() if file is not None else None)
-        if settings.tls:
-            context = ssl.create_default_context(cafile=settings.ca_file)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            if settings.cert_file is not None:
-                context.load_cert_chain(settings.cert_file, settings.key_file)
-            client.tls_set_context(context)
+        client = new_client(settings, settings.client_id, keeps_session=True, manual_ack=True)
         client.reconnect_delay_set(min_delay=1, max_delay=30)
         client.max_inflight_messages_set(_RECEIPTS_OUT)
         client.max_queued_messages_set(_RECEIPTS_OUT)
@@ -164,7 +143,7 @@ class Subscription:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        where = self._where
+        where = named(self._settings)
         self._reached = True
         if reason.is_failure:
             log.error("the broker at %s refuses the connection: %s", where, reason)
@@ -178,7 +157,7 @@ class Subscription:
 
     def _unreachable(self, _client: mqtt.Client, _userdata: object) -> None:
         if self._reached:
-            log.warning("the broker at %s cannot be reached; trying again until it can", self._where)
+            log.warning("the broker at %s cannot be reached; trying again until it can", named(self._settings))
         self._reached = False
 
     def _subscribed(

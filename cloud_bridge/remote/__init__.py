@@ -1,0 +1,1 @@
+"""What the cloud asks of vehicles."""

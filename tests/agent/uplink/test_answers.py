@@ -1,0 +1,35 @@
+"""What came of commands reaches the broker, also where connections end at the wrong moment."""
+
+from __future__ import annotations
+
+from agent.uplink.answers import Answers
+from agent.uplink.orders import Orders
+from contract.command import Outcome, Result
+
+FIRST, SECOND, THIRD = (Result(bytes([number] * 16), Outcome.DONE) for number in range(3))
+
+
+def test_a_result_that_the_broker_did_not_take_over_goes_again_before_what_came_later() -> None:
+    orders = Orders("VR3UPHNKSKT000001")
+    answers = Answers(orders)
+    orders.answer(FIRST)
+    orders.answer(SECOND)
+    assert answers.due() == [FIRST, SECOND]
+    answers.sent(7, FIRST)
+    # The connection ends before the second could be written, and the first was taken over.
+    orders.answer(THIRD)
+    answers.reconnected()
+    assert answers.due() == [FIRST, SECOND, THIRD]
+
+
+def test_a_result_that_the_broker_took_over_is_not_sent_again() -> None:
+    orders = Orders("VR3UPHNKSKT000001")
+    answers = Answers(orders)
+    orders.answer(FIRST)
+    (due,) = answers.due()
+    answers.sent(7, due)
+    assert (len(answers), answers.due()) == (1, [])
+    answers.settled(7)
+    answers.settled(8)  # Some upload.
+    answers.reconnected()
+    assert (len(answers), answers.due()) == (0, [])
