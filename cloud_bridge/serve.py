@@ -17,7 +17,7 @@ from rich.console import Console
 
 from cloud_bridge.api.links import BASE
 from cloud_bridge.bridge import Bridge
-from cloud_bridge.settings import Settings
+from cloud_bridge.settings import Api, Settings
 
 LAST_REQUESTS_S = 4
 
@@ -25,7 +25,7 @@ LAST_REQUESTS_S = 4
 def serve(settings: Settings, console: Console) -> int:
     """The exit code: 0 when it was told to end, 1 when a part of it had to give up. Raises OSError when the address
     cannot be listened on, and what `Bridge` raises."""
-    listener = _listen(settings)
+    listener = listen(settings.api)
     with listener:
         port: int = listener.getsockname()[1]
         settings = replace(settings, api=replace(settings.api, port=port))
@@ -59,12 +59,16 @@ def serve(settings: Settings, console: Console) -> int:
     return 1 if failed.is_set() else 0
 
 
-def _listen(settings: Settings) -> socket.socket:
-    host, port = settings.api.host, settings.api.port
+def listen(api: Api) -> socket.socket:
+    """Raises OSError that names the address."""
+    host, port = api.host, api.port
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listener = socket.create_server(address[:2], family=family, backlog=512)
     except OSError as error:
         raise OSError(f"cannot listen on {host}:{port} ([api] host and port): {error.strerror}") from error
+    # An answer goes out as head and body: without this the body would wait until the client has confirmed the head,
+    # which on a connection that is kept takes it 40 ms. Connections inherit it.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setblocking(False)
     return listener

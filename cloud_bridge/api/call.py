@@ -60,6 +60,11 @@ class Call:
     def links(self) -> Links:
         return self.service.links
 
+    @property
+    def tokens(self) -> Tokens:
+        """Page tokens as this client gets them."""
+        return self.service.tokens.of(self.client.id)
+
     @cached_property
     def vehicle(self) -> Vehicle:
         """The vehicle of the path. Raises RefusedError where it is not in the fleet, whether or not it exists."""
@@ -117,4 +122,4 @@ class Call:
 
     def page(self, total: int) -> Page:
         address = self.links.root + self.here.path
-        return page(self.window, total, self.service.tokens, self.here, address, self.by_token)
+        return page(self.window, total, self.tokens, self.here, address, self.by_token)

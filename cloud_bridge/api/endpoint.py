@@ -84,7 +84,7 @@ class Endpoint:
         query = Query(self._parameters, pairs)
         by_token = PAGE_TOKEN in query
         if by_token:
-            here = self._service.tokens.read(query[PAGE_TOKEN], here.path)
+            here = self._service.tokens.of(client.id).read(query[PAGE_TOKEN], here.path)
             query = Query(self._parameters, here.pairs)
         call = Call(self._service, resource, client, ids, fleet_id, query, here, by_token)
         return Response(_encode(resource.read(call)), media_type=resource.media_type)

@@ -6,8 +6,9 @@ A token is the page's whole context: which collection, the query as it was asked
     base64url(payload | first 16 bytes of HMAC-SHA-256(key, payload))
     payload = MessagePack [path, pairs, start, now_ms]
 
-without padding. The server keeps nothing. A token that was changed, or that belongs to another collection, is refused.
-It is no credential: every page checks the caller's rights again.
+without padding. The server keeps nothing. The key is made of the server's and the client's id: a token that was
+changed, that belongs to another collection, or that another client was given, is refused. It is no credential: every
+page checks the caller's rights again.
 """
 
 from __future__ import annotations
@@ -44,12 +45,16 @@ class Tokens:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
+    def of(self, client_id: str) -> Tokens:
+        """Those of one client."""
+        return Tokens(hmac.digest(self._key, client_id.encode(), hashlib.sha256))
+
     def write(self, token: Token) -> str:
         payload = msgspec.msgpack.encode(token)
         return base64.urlsafe_b64encode(payload + self._mac(payload)).rstrip(b"=").decode()
 
     def read(self, text: str, path: str) -> Token:
-        """Raises RefusedError for anything but a token of this server for the collection at `path`."""
+        """Raises RefusedError for anything but a token under this key for the collection at `path`."""
         try:
             signed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
@@ -73,7 +78,8 @@ class Tokens:
 def _refused(text: str) -> RefusedError:
     return RefusedError(
         Code.PAGE_TOKEN,
-        f"Query parameter 'pageToken': found '{text[:40]}', expected a token as given in a link of this collection.",
+        f"Query parameter 'pageToken': found '{text[:40]}', expected a token from a link of this collection, as this"
+        " client was given it.",
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from cloud_bridge.access.secrets import BusyError
 from cloud_bridge.api.links import BASE
 from cloud_bridge.api.routes import RESOURCES
-from tests.cloud_bridge.api.world import FLEET, VAN, Api, basic
+from tests.cloud_bridge.api.world import FLEET, SECRET, VAN, Api, basic
 from tests.published import Published
 
 PATHS = [resource.path for resource in RESOURCES]
@@ -102,6 +102,15 @@ def test_a_page_token_is_no_credential(steady: Api) -> None:
     assert steady.send("GET", href).status_code == 401
     vehicles = steady.get("/fleets/{fid}/vehicles", {"pageSize": "1"})["_links"]["next"]["href"]
     assert steady.send("GET", f"{vehicles}&client_id=app9", basic(user="other")).status_code == 403
+
+
+def test_a_page_token_of_another_client_is_refused_where_both_have_the_right(api: Api) -> None:
+    api.reader.clients["app2"] = type(api.reader.clients["app1"])("app2", "second", SECRET[::-1], (FLEET,))
+    href = api.get("/fleets/{fid}/vehicles", {"pageSize": "1"})["_links"]["next"]["href"]
+    assert api.send("GET", f"{href}&client_id=app1", basic()).status_code == 200
+    response = api.send("GET", f"{href}&client_id=app2", basic(user="second"))
+    api.check("/fleets/{fid}/vehicles", "GET", response)
+    assert (response.status_code, response.json()["code"]) == (400, 40002)
 
 
 def test_health_and_the_description_are_public_and_say_nothing_of_any_vehicle(steady: Api) -> None:

@@ -42,6 +42,16 @@ def test_a_token_of_another_key_or_path_is_refused(token: Token) -> None:
         Tokens(KEY).read(text, f"{token.path}/x")
 
 
+@given(tokens, texts, texts)
+def test_a_token_is_of_the_client_that_it_was_given_to(token: Token, client: str, other: str) -> None:
+    text = Tokens(KEY).of(client).write(token)
+    assert Tokens(KEY).of(client).read(text, token.path) == token
+    for keeper in (Tokens(KEY), Tokens(KEY).of(other + client + "'")):
+        with pytest.raises(RefusedError) as refused:
+            keeper.read(text, token.path)
+        assert refused.value.code == Code.PAGE_TOKEN
+
+
 @given(st.text(max_size=80))
 def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(RefusedError):
