@@ -14,11 +14,8 @@ from math import gcd
 import msgspec
 
 from agent.bus.j1939 import group_of
-from agent.plan.plan import SILENCE_MS, Plan, PlannedMessage
+from agent.plan.plan import SILENCE_MS, TICK_MS, Plan, PlannedMessage
 from contract.profile.profile import Profile
-
-TICK_MS = 1000
-"""On-change signals are looked at this often without a frame, and batches may end."""
 
 _CHARGING = "energies.Electric.charging.status"
 

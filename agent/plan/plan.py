@@ -39,6 +39,8 @@ LONGEST_GAP_MS = 20_000
 """A longer gap is a silence, not a cycle."""
 CODE_BITS = 4
 """What the code of a column needs at most for a sample besides its own bits, presence included."""
+TICK_MS = 1_000
+"""How often an awake vehicle is looked at without a frame: what it is doing, and which on-change signals are stale."""
 SILENCE_MS = 60_000
 """Buses that are silent for this long are asleep."""
 

@@ -14,13 +14,14 @@ Memory is bounded: at most `MOST_FRAMES` frames of a message are kept.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from agent.plan.events import Recording
 from agent.plan.plan import Plan
+from agent.sampling.filling import Filling
 from agent.sampling.newest import Newest, NewestMessage
-from contract.upload import Change
+from contract.upload import Change, Event
 
 MOST_FRAMES = 8192
 _LONG_AGO_MS = -(1 << 62)
@@ -47,8 +48,9 @@ class Tape:
 
 
 class Recorder:
-    def __init__(self, plan: Plan, newest: Newest) -> None:
+    def __init__(self, plan: Plan, newest: Newest, batch: Filling) -> None:
         self._newest = newest
+        self._batch = batch
         self._signals = plan.signals
         self._on_change = {number for group in plan.groups if group.on_change for number in group.signals}
         self._covered_ms = [_LONG_AGO_MS] * len(plan.signals)
@@ -77,49 +79,54 @@ class Recorder:
         for tape in self._tapes.values():
             tape.frames.clear()
 
-    def take(self, tape: Tape, at_ms: int, data: bytes) -> Iterable[Change]:
-        """A whole frame; what is to be said of it at once."""
+    def take(self, tape: Tape, at_ms: int, data: bytes) -> None:
+        """A whole frame. In the time after an event it is said at once."""
         frames = tape.frames
         frames.append(Kept(at_ms, data, self._newest.version))
         while frames[0].at_ms < at_ms - tape.longest_ms:
             frames.popleft()
         if at_ms > tape.live_ms:
-            return ()
+            return
         numbers = [number for number in tape.message.plan.signals if self._covered_ms[number] >= at_ms]
-        return self._changes(tape, frames[-1], [number for number in numbers if number not in self._on_change])
+        for change in self._changes(tape, frames[-1], [each for each in numbers if each not in self._on_change]):
+            self._batch.say(change)
 
-    def open(self, recording: Recording, at_ms: int, batch_ms: int) -> list[Change]:
-        """An event happened at `at_ms`, in a batch that began at `batch_ms`: what was said before it, in the order of
-        time; from now on its time after counts."""
-        found: list[Change] = []
+    def open(self, name: str, recording: Recording, at_ms: int) -> None:
+        """An event happened: the batch ends with it, and gets what was said before it. From now on its time after
+        counts."""
         by_message: dict[int, list[int]] = {}
         for number in recording.signals:
             by_message.setdefault(self._signals[number].message, []).append(number)
+        before: list[Change] = []
         for index, numbers in by_message.items():
             tape = self._tapes.get(index)
             if tape is None:
                 continue
-            said: dict[int, int] = {}
-            for kept in tape.frames:
-                if not at_ms - recording.before_ms <= kept.at_ms <= at_ms:
-                    continue
-                wanted = [
-                    number
-                    for number in numbers
-                    if kept.at_ms > self._covered_ms[number]
-                    and (kept.at_ms < batch_ms or number not in self._on_change)
-                ]
-                for change in self._changes(tape, kept, wanted):
-                    if change.signal in self._on_change and said.get(change.signal) == change.raw:
-                        continue
-                    if change.raw is not None:
-                        said[change.signal] = change.raw
-                    found.append(change)
+            before += self._said(tape, numbers, at_ms - recording.before_ms, at_ms)
             for number in numbers:
                 self._covered_ms[number] = max(self._covered_ms[number], at_ms + recording.after_ms)
                 tape.live_ms = max(tape.live_ms, self._covered_ms[number])
-        found.sort(key=lambda change: change.at_ms)
-        return found
+        before.sort(key=lambda change: change.at_ms)
+        self._batch.happens(Event(at_ms, name), before, recording.after_ms)
+
+    def _said(self, tape: Tape, numbers: Iterable[int], from_ms: int, until_ms: int) -> Iterator[Change]:
+        """What was said of some signals of a message, without what is given elsewhere."""
+        said: dict[int, int] = {}
+        for kept in tape.frames:
+            if not from_ms <= kept.at_ms <= until_ms:
+                continue
+            wanted = [
+                number
+                for number in numbers
+                if kept.at_ms > self._covered_ms[number]
+                and (kept.at_ms < self._batch.start_ms or number not in self._on_change)
+            ]
+            for change in self._changes(tape, kept, wanted):
+                if change.signal in self._on_change and said.get(change.signal) == change.raw:
+                    continue
+                if change.raw is not None:
+                    said[change.signal] = change.raw
+                yield change
 
     def _changes(self, tape: Tape, kept: Kept, numbers: Iterable[int]) -> list[Change]:
         """What counts of some signals in one frame."""

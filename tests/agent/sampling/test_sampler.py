@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from agent.bus.frame import Frame
 from agent.gnss.fix import Fix, to_frame
 from agent.plan.plan import Plan
-from agent.sampling.batch import FULL_CHANGES, Batch
+from agent.sampling.batch import Batch
+from agent.sampling.filling import FULL_CHANGES
 from agent.sampling.sampler import Sampler
 from contract.manifest import manifest_id
 from contract.upload import (
