@@ -65,7 +65,10 @@ class Flight:
             self._keys[digest] = key
             self._used_bytes += size
         else:
-            before.at_s, before.acknowledged_at_s = now_s, None
+            # Rewritten meanwhile, it goes by another digest.
+            self._keys.pop(before.digest, None)
+            self._keys[digest] = key
+            before.digest, before.at_s, before.acknowledged_at_s = digest, now_s, None
             before.attempt += 1
         if self.silent:
             self._probed_at_s = now_s

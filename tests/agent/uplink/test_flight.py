@@ -51,6 +51,14 @@ def test_repeats_of_one_upload_become_rarer(flight: Flight) -> None:
     assert sent_at_s == [10, 30, 70, 110, 150, 190]
 
 
+def test_an_upload_that_was_rewritten_before_its_repeat_goes_by_the_digest_of_what_left_last(flight: Flight) -> None:
+    flight.sent(key(0), b"whole", 100, 0)
+    flight.sent(key(0), b"thinned", 50, 20)
+    assert (flight.key_of(b"whole"), flight.key_of(b"thinned")) == (None, key(0))
+    flight.landed(key(0))
+    assert flight.key_of(b"thinned") is None
+
+
 def test_probes_of_a_silent_bridge_become_rarer_and_a_word_of_it_ends_them(flight: Flight) -> None:
     for sequence in range(4):
         send(flight, sequence, 0)
