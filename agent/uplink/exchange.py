@@ -182,8 +182,7 @@ class Exchange:
             how = "the bridge receipts others and not this one"
             self._fail(key, connection.packet_bytes(topics.UP, payload), how, alone=True)
             return
-        self._counters.repeated += 1
-        self._publish(connection, key, payload, now_s, self._flight.priority_of(key))
+        self._counters.repeated += self._publish(connection, key, payload, now_s, self._flight.priority_of(key))
 
     def _send_alone(self, connection: Connection, now_s: float) -> None:
         """One of those that were put aside: nothing else is pending or in flight."""
@@ -191,8 +190,7 @@ class Exchange:
             if isinstance(what, Key):
                 payload = self._journal.get(what)
                 if payload is not None:
-                    self._counters.repeated += 1
-                    self._publish(connection, what, payload, now_s, Priority.HISTORY)
+                    self._counters.repeated += self._publish(connection, what, payload, now_s, Priority.HISTORY)
             else:
                 self._send_manifest(connection, what, now_s)
 
@@ -213,14 +211,19 @@ class Exchange:
         """Manifests and results that the broker has not taken over."""
         return len(self._answers) + sum(not isinstance(what, Key) for what, _ in self._unacknowledged.values())
 
-    def _publish(self, connection: Connection, key: Key, payload: bytes, now_s: float, priority: Priority) -> None:
-        if self._bridge_time is not None:
-            self._bridge_time.sent(key)
-        packet, size = self._put(connection, topics.UP, payload, now_s)
-        self._last = self._unacknowledged[packet] = key, size
-        self._flight.sent(key, digest(payload), len(payload), now_s, priority)
-        self._counters.published += 1
-        self._counters.events += priority is Priority.EVENT
+    def _publish(self, connection: Connection, key: Key, payload: bytes, now_s: float, priority: Priority) -> bool:
+        """False when it is no longer what the journal has: privacy may have taken something out of it meanwhile."""
+
+        def leave() -> None:
+            if self._bridge_time is not None:
+                self._bridge_time.sent(key)
+            packet, size = self._put(connection, topics.UP, payload, now_s)
+            self._last = self._unacknowledged[packet] = key, size
+            self._flight.sent(key, digest(payload), len(payload), now_s, priority)
+            self._counters.published += 1
+            self._counters.events += priority is Priority.EVENT
+
+        return self._journal.hand_over(key, payload, leave)
 
     def _put(self, connection: Connection, leaf: str, payload: bytes, now_s: float) -> tuple[int, int]:
         """The packet's number, and its size in bytes."""

@@ -7,11 +7,12 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from agent.journal.journal import Journal
+from agent.journal.journal import Journal, Stored
 from agent.journal.manifests import Manifests
 from agent.journal.segments import Key
 from agent.settings.uplink import Tls, UplinkSettings
@@ -59,6 +60,30 @@ def test_nothing_leaves_the_journal_before_its_receipt(
         assert eventually(lambda: journal.depth == 2)
         assert [stored.key.sequence for stored in journal.pending(9)] == [0, 3]
         assert uplink.counters.receipted == 3
+
+
+class Overtaken(Journal):
+    """What is secret is taken out of uploads each time that they have just been read to be sent."""
+
+    def pending(self, *arguments: Any, **named: Any) -> list[Stored]:
+        found = super().pending(*arguments, **named)
+        if found:
+            self.rewrite(lambda _key, payload: payload.replace(b"secret", b""), "privacy")
+        return found
+
+
+def test_what_privacy_takes_out_of_what_was_read_already_does_not_leave(
+    mosquitto: Mosquitto, tmp_path: Path, manifests: Manifests
+) -> None:
+    with Bridge(mosquitto.port) as bridge, Overtaken(tmp_path / "overtaken", time.monotonic) as journal:
+        for sequence in range(6):
+            journal.append(Key(BOOT, sequence), plain_payload(Key(BOOT, sequence)) + b"secret")
+            if sequence == 2:
+                journal.flush()
+        with lift(journal, manifests, settings(mosquitto.port)) as uplink:
+            assert eventually(lambda: uplink.settled)
+        assert len(bridge.held) == 6
+        assert not any(b"secret" in payload for payload in bridge.held.values())
 
 
 def test_what_is_in_flight_is_bounded(mosquitto: Mosquitto, journal: Journal, manifests: Manifests) -> None:
