@@ -132,6 +132,9 @@ class Connection:
         except ssl.SSLError as error:
             self.traffic = _HANDSHAKE
             raise ConnectionLostError(f"cannot connect: {explained(error)}") from error
+        except TimeoutError as error:
+            silence = f"no answer within {self._settings.connect_timeout / 1000:g} s"
+            raise ConnectionLostError(f"cannot connect: {error.strerror or silence}") from error
         except OSError as error:
             raise ConnectionLostError(f"cannot connect: {error.strerror or error}") from error
         connected = self._client.socket()

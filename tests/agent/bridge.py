@@ -154,6 +154,34 @@ class Mute:
                 connection.sendall(self._answer)
 
 
+class Crowded:
+    """A port where nobody answers: as many wait to be accepted as may, and the kernel drops who comes after them."""
+
+    def __init__(self) -> None:
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(0)
+        self.port: int = self._listener.getsockname()[1]
+        self._crowd: list[socket.socket] = []
+
+    def __enter__(self) -> Self:
+        for _ in range(8):
+            one = socket.socket()
+            one.settimeout(0.3)
+            self._crowd.append(one)
+            try:
+                one.connect(("127.0.0.1", self.port))
+            except TimeoutError:
+                return self
+        raise AssertionError("a listener without a queue takes everybody")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for one in [*self._crowd, self._listener]:
+            one.close()
+
+
 class Wire:
     """A line to a server that can be cut and mended."""
 

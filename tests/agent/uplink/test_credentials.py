@@ -24,7 +24,7 @@ from agent.uplink.credentials import (
 )
 from agent.uplink.uplink import Uplink
 from contract.configuration import Duration
-from tests.agent.bridge import Bridge, eventually
+from tests.agent.bridge import Bridge, Mute, eventually
 from tests.agent.uplink.authority import Authority, Pair
 from tests.agent.uplink.quick import VIN, fill, settings
 from tests.conftest import Mosquitto, free_port
@@ -199,3 +199,25 @@ def test_a_clock_that_is_wrong_for_certain_judges_no_certificate_and_the_best_kn
     assert dates_problem(shown, after_ms) == (
         "the broker's certificate holds from 2026-01-01 00:00 to 2026-02-01 00:00 UTC"
     )
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x16\x03\x03\x00\x7a\x02"], ids=["nothing", "half a ServerHello"])
+def test_a_broker_that_is_silent_in_the_handshake_is_left_for_the_next(
+    mosquitto: Mosquitto,
+    tmp_path: Path,
+    journal: Journal,
+    manifests: Manifests,
+    caplog: pytest.LogCaptureFixture,
+    answer: bytes,
+) -> None:
+    authority = Authority(tmp_path)
+    port = serve(mosquitto, authority, authority.issue("broker", "broker", host=IP))
+    fill(journal, range(3))
+    tls = Tls(authority.certificate, *authority.issue("vehicle", VIN))
+    with Mute(answer) as mute, Bridge(mosquitto.port):
+        # Shorter than the keep-alive, which has nothing to say here.
+        chosen = settings(mute.port, port, tls=tls, connect_timeout=Duration(1500), receipt_timeout=Duration(5000))
+        with Uplink(VIN, chosen, journal, manifests, time.monotonic, utc_ms=utc_ms) as uplink:
+            assert eventually(lambda: uplink.settled)
+        assert mute.connections >= 1
+        assert f"127.0.0.1:{mute.port}: cannot connect: no answer within 1.5 s" in caplog.text

@@ -21,7 +21,7 @@ from agent.uplink.uplink import Uplink
 from contract.configuration import Duration
 from contract.receipt import Receipt
 from contract.wire import digest
-from tests.agent.bridge import Bridge, Mute, Wire, eventually, plain_payload
+from tests.agent.bridge import Bridge, Crowded, Mute, Wire, eventually, plain_payload
 from tests.agent.uplink.quick import BOOT, VIN, fill, settings
 from tests.conftest import Mosquitto, free_port, needed
 
@@ -260,6 +260,17 @@ def test_a_broker_that_accepts_and_does_not_serve_is_left_for_the_next(
         with lift(journal, manifests, settings(mute.port, mosquitto.port)) as uplink:
             assert eventually(lambda: uplink.settled)
         assert mute.connections >= 1
+        assert set(bridge.held) == keys
+
+
+def test_a_broker_whose_machine_answers_nothing_is_left_for_the_next(
+    mosquitto: Mosquitto, journal: Journal, manifests: Manifests, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = fill(journal, range(3))
+    with Crowded() as crowded, Bridge(mosquitto.port) as bridge:
+        with lift(journal, manifests, settings(crowded.port, mosquitto.port)) as uplink:
+            assert eventually(lambda: uplink.settled)
+        assert f"127.0.0.1:{crowded.port}: cannot connect: no answer within 1 s" in caplog.text
         assert set(bridge.held) == keys
 
 
