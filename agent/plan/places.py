@@ -98,6 +98,10 @@ class Places:
     def settings(self, name: str) -> Signal:
         return self._profile.signals.get(name) or Signal()
 
+    def on_j1939(self, place: Place) -> bool:
+        """Whether the place is on a bus that speaks J1939."""
+        return place.bus not in DEVICES and self._profile.buses[place.bus].protocol == "j1939"
+
     def manifest_signal(self, name: str) -> ManifestSignal | None:
         """As it will be sent; None, reported before, where there is no such signal."""
         place = self.found.get(name)
