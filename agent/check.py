@@ -24,13 +24,13 @@ from agent.plan.events import Recording
 from agent.plan.plan import Plan, PlannedGroup, PlannedSignal
 from agent.plan.values import UNLIMITED
 from agent.profiles import UnknownModelError, find_profile
+from agent.served import print_served
 from agent.settings.agent import load_settings
 from contract.configuration import ConfigurationError, Duration, Span, nearest
 from contract.manifest import Signal
 from contract.profile.cadence import VehicleState
 from contract.profile.devices import RECEIVER
 from contract.profile.events import CRASH
-from contract.served import served_by
 from contract.upload import Privacy
 
 HOURS_A_DAY = 2
@@ -58,8 +58,9 @@ class Estimate(msgspec.Struct, frozen=True):
         return upload_bytes * self.uploads_an_hour * HOURS_A_DAY * DAYS_A_MONTH
 
 
-def check(file: Path, console: Console) -> int:
-    """Prints the plan of the profile in `file`; 0, or 1 where something is wrong with it."""
+def check(file: Path, console: Console, *, whole: bool = False) -> int:
+    """Prints the plan of the profile in `file`, the published data one by one if `whole`; 0, or 1 where something is
+    wrong with it."""
     try:
         plan = compile_plan(file)
     except ConfigurationError as wrong:
@@ -75,7 +76,7 @@ def check(file: Path, console: Console) -> int:
         console.print(_asked(plan))
     console.print(_events(plan))
     console.print(_privacy(plan))
-    console.print(_published(plan))
+    print_served(plan.profile, console, whole=whole)
     console.print(Text(_estimate_text(plan)))
     return 0
 
@@ -104,11 +105,14 @@ def main(arguments: Sequence[str]) -> int:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--model", help="the vehicle profile: its file, or its name in config/vehicles")
     which.add_argument("--config", type=Path, help="the agent's settings: they and the profile they name are checked")
+    parser.add_argument(
+        "--all", action="store_true", help="the published data and alerts one by one, with their signals"
+    )
     options = parser.parse_args(arguments)
     console = Console()
     if options.model is not None:
         try:
-            return check(find_profile(options.model), console)
+            return check(find_profile(options.model), console, whole=options.all)
         except UnknownModelError as wrong:
             console.print(Text(str(wrong), "red"), soft_wrap=True)
             return 1
@@ -120,7 +124,7 @@ def main(arguments: Sequence[str]) -> int:
         plan = compile_plan(settings.profile)
     except ConfigurationError as wrong:
         return _refuse(wrong, console)
-    status = check(settings.profile, console)
+    status = check(settings.profile, console, whole=options.all)
     for name in sorted(set(settings.events.off) - event_names(plan)):
         hint = nearest(name, event_names(plan))
         console.print(Text(f"{options.config}: events.off: the profile has no event {name}{hint}", "red"))
@@ -274,15 +278,6 @@ def _privacy(plan: Plan) -> Table:
     for state in (Privacy.GEOLOCATION, Privacy.FULL):
         words = [f"{rules.source} == {value!r}" for value, word in rules.words.items() if word is state]
         _row(table, state.value, ", ".join(words) or "never", kept_back.get(state, "everything"))
-    return table
-
-
-def _published(plan: Plan) -> Table:
-    data = served_by(plan.profile)
-    count = sum(datum.served for datum in data)
-    table = _table(f"Published data: {count} of {len(data)} served", "datum", "served", "from, or why not")
-    for datum in data:
-        _row(table, datum.name, "yes" if datum.served else "no", datum.why, style="" if datum.served else "dim")
     return table
 
 

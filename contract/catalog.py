@@ -7,7 +7,8 @@ element (`engines[type=Thermic].speed` is `engines.Thermic.speed`). Differences 
 
 * `doorsState.locked` is one value of the published list `lockedStates`; `doorsState.locked.<Part>` is whether that
   part is locked, and `LOCKED_STATES` gives the published value of each (some have none: only the other is published);
-* `position.satellites` is published as `signalQuality`;
+* `position.satellites` is published as `signalQuality`; a position of which nothing says its `type` was measured;
+* `energies.Hydrogen` is published as the energy of type `Fuel` and subtype `Hydrogen`: its consumption is;
 * durations are seconds, published as ISO 8601; the times of day of programs are seconds since midnight;
 * `….programs.<slot>.occurence.<Day>` is whether a program runs on that day: one datum for each of the published list;
 * `alert.<AlertType>` is whether the alert is on; `collision.*` describe the moment of a collision;
@@ -111,7 +112,7 @@ ALERT_TYPES: tuple[str, ...] = (
 )  # fmt: skip
 """The published alert types, in the published spelling."""
 
-ENERGIES = ("Fuel", "Electric")
+ENERGIES = ("Fuel", "Electric", "Hydrogen")
 ENGINES = ("Thermic", "Electric")
 OPENINGS = ("Driver", "Passenger", "RearLeft", "RearRight", "Trunk", "RearWindow", "RoofWindow")
 SLOTS = (1, 2, 3, 4)
@@ -194,6 +195,7 @@ def _engines_and_energies() -> Iterator[Datum]:
         yield _integer(f"energies.{energy}.autonomy", "km", 0)
     yield _number("energies.Fuel.consumption.total", "cL", 0)
     yield _number("energies.Fuel.consumption.instant", "L/100km")
+    yield _number("energies.Hydrogen.consumption.instant", "kg/100km")
     battery = "energies.Electric.battery"
     yield _integer(f"{battery}.load.capacity", "Wh")
     yield _integer(f"{battery}.load.residual", "Wh")
@@ -293,6 +295,7 @@ def _other() -> Iterator[Datum]:
     yield _integer("position.heading", "deg", 0, 360)
     yield _integer("position.satellites", minimum=0)
     yield _enum("position.fix", "2D", "3D")
+    yield _enum("position.type", "Estimated", "Acquire")
     yield _enum("collision.side", "Front", "Rear", "Lateral")
     yield _enum("collision.severity", "Minimal", "Minor", "Major")
     yield _boolean("collision.tippedOver")

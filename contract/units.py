@@ -70,6 +70,7 @@ _SPELLINGS: tuple[tuple[str, float, float, str], ...] = (
     ("volume", 0.0001, 0, "µL uL mm3 mm^3"),
     ("volume", 378.5411784, 0, "gal gallon gallons"),
     ("consumption", 1, 0, "L/100km"),
+    ("hydrogen consumption", 1, 0, "kg/100km"),
     ("energy", 1, 0, "Wh Unit_WattHour"),
     ("energy", 1000, 0, "kWh"),
     ("energy", 1 / 3600, 0, "J joule"),

@@ -69,7 +69,7 @@ def location(position: Position) -> Location:
 
 
 def _describe(properties: LocationProperties, position: Position) -> None:
-    properties.type = "Acquire"
+    properties.type = "Estimated" if position.estimated else "Acquire"
     if position.fix is not None:
         properties.fix_status = position.fix
     if position.heading is not None:

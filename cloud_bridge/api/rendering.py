@@ -30,6 +30,7 @@ from contract.catalog import DATA, ENERGIES, ENGINES, LOCKED_STATES, OPENINGS, K
 _ENERGY = {
     "Fuel": "energies[type=Fuel,subType=FossilEnergy]",
     "Electric": "energies[type=Electric,subType=ElectricEnergy]",
+    "Hydrogen": "energies[type=Fuel,subType=Hydrogen]",
 }
 _CHARGING = (
     "plugged", "status", "remainingTime", "chargingRate", "chargingPowerLevel", "chargingMode", "nextDelayedTime",
@@ -48,8 +49,8 @@ def _places() -> dict[str, str]:
     for energy in ENERGIES:
         for name in ("level", "autonomy"):
             places[f"energies.{energy}.{name}"] = f"{_ENERGY[energy]}.{name}"
-    for name in ("total", "instant"):
-        places[f"energies.Fuel.consumption.{name}"] = f"{_ENERGY['Fuel']}.extension.fuel.consumptions.{name}"
+    for energy, name in (("Fuel", "total"), ("Fuel", "instant"), ("Hydrogen", "instant")):
+        places[f"energies.{energy}.consumption.{name}"] = f"{_ENERGY[energy]}.extension.fuel.consumptions.{name}"
     electric = f"{_ENERGY['Electric']}.extension.electric"
     for name in ("load.capacity", "load.residual", "health.capacity", "health.resistance"):
         places[f"energies.Electric.battery.{name}"] = f"{electric}.battery.{name}"

@@ -52,7 +52,8 @@ def _position(utc_ms: int, fix: dict[str, Value]) -> Position | None:
     longitude, latitude = fix.get("longitude"), fix.get("latitude")
     if longitude is None or latitude is None:
         return None
-    kind = _FIX.get(fix.get("fix", ""))
+    estimated = fix.get("type") == "Estimated"
+    kind = None if estimated else _FIX.get(fix.get("fix", ""))
     altitude, heading, satellites = fix.get("altitude"), fix.get("heading"), fix.get("satellites")
     return Position(
         utc_ms,
@@ -62,6 +63,7 @@ def _position(utc_ms: int, fix: dict[str, Value]) -> Position | None:
         round(float(heading)) if heading is not None else None,
         int(satellites) if satellites is not None else None,
         kind,
+        estimated,
     )
 
 

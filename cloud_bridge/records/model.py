@@ -23,6 +23,8 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True)
     heading: int | None = None
     satellites: int | None = None
     fix: Literal["2D", "3D"] | None = None
+    estimated: bool = False
+    """Not measured: dead reckoning, say. It has no fix then."""
 
 
 class Known(msgspec.Struct, frozen=True, array_like=True):

@@ -14,6 +14,7 @@ The agent compiles it into what to collect, the bridge into what that means (`do
     [state] [cadence]                           what the vehicle is doing, and how often to upload then
     [events.<name>] [built_in] [crash]          what is uploaded at once
     [privacy] [power]                           what the vehicle says of its privacy and its 12 V supply
+    [absent]               "<datum key>"        why the data that are not mapped are not, for people
 
 A value is published only when every condition that applies to it holds: it is not one of the signal's `invalid` raw
 values, it is within `minimum` and `maximum` (by default the database's own range), and every `valid_when` of its
@@ -32,6 +33,7 @@ from typing import Literal
 import msgspec
 
 from contract.configuration import ConfigurationError, Document, Keys
+from contract.profile.absent import TRIP, absence_contradictions
 from contract.profile.asking import Ask, ask_contradictions
 from contract.profile.buses import Bus
 from contract.profile.cadence import Cadence, State
@@ -68,6 +70,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     crash: Crash | None = None
     privacy: PrivacyRules = PrivacyRules()
     power: PowerRules = PowerRules()
+    absent: dict[str, str] = {}
 
     @property
     def positional(self) -> frozenset[str]:
@@ -125,6 +128,8 @@ def _contradictions(profile: Profile) -> Iterator[tuple[Keys, str]]:
         yield from lamp_contradictions(known, alert, lamp)
     if profile.trip is not None:
         yield from trip_contradictions(profile.trip, profile.data)
+    served = {*profile.data, *(f"alert.{alert}" for alert in profile.alerts), *([TRIP] if profile.trip else ())}
+    yield from absence_contradictions(profile.absent, served)
     yield from privacy_contradictions(profile.privacy, known.sent)
     yield from event_contradictions(profile.events, profile.crash, known, frozenset(profile.classes))
     if profile.gnss.source == "can":

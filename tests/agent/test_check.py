@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,14 @@ from rich.console import Console
 
 from agent import check
 from agent.check import DAYS_A_MONTH, HOURS_A_DAY, estimate
-from contract.served import PUBLISHED
+from contract.catalog import ALERT_TYPES
+from contract.published import PUBLISHED
 from tests.agent import model
 
 
-def shown(file: Path) -> tuple[int, str]:
+def shown(file: Path, *, whole: bool = False) -> tuple[int, str]:
     output = io.StringIO()
-    status = check.check(file, Console(file=output, width=200))
+    status = check.check(file, Console(file=output, width=200), whole=whole)
     return status, output.getvalue()
 
 
@@ -38,13 +40,22 @@ def test_the_plan_is_shown_frame_by_frame_and_signal_by_signal(tmp_path: Path) -
 
 
 def test_every_published_datum_is_said_to_be_served_or_why_not(tmp_path: Path) -> None:
-    _, text = shown(model.write(tmp_path))
-    assert len(PUBLISHED) == 139
+    _, text = shown(model.write(tmp_path), whole=True)
     assert "of 139 served" in text
-    for datum in PUBLISHED:
-        assert datum.name in text
+    for name in (*(datum.name for datum in PUBLISHED), *ALERT_TYPES):
+        assert name in text
     # Brackets are not taken for marks of the terminal's.
     assert "[trip]" in text
+
+
+def test_shortly_what_is_served_is_named_and_what_is_not_is_told_by_the_reason(tmp_path: Path) -> None:
+    absent = '\n[absent]\nadas = "nothing assists"\nalert = "it has no other lamp"\n'
+    _, text = shown(model.write(tmp_path, model.PROFILE + absent))
+    assert "Ignition state, " in text
+    assert "not served: nothing assists: Park assist front, Park assist rear, ACCR State and 13 more" in text
+    assert re.search(r"Types of alert: (\d+) of 104 served", text)
+    assert "not served: it has no other lamp: " in text
+    assert "AbsBrakingSystemFault, ActiveSpoilerFault, AdBlueFault and 100 more" in text
 
 
 def test_what_healing_did_to_a_database_is_shown(tmp_path: Path) -> None:

@@ -74,8 +74,9 @@ def keys_of(path: str, around: Schema) -> list[str]:
         return [path.removesuffix("[]")]
     block, _, rest = path.partition("[].")
     if block == "energies":
-        own = "Fuel" if "consumption" in rest else "Electric" if rest.startswith(("battery", "charging")) else ""
-        return [f"{block}.{energy}.{rest}" for energy in ("Fuel", "Electric") if own in ("", energy)]
+        own = {"consumption.total": ["Fuel"], "consumption.instant": ["Fuel", "Hydrogen"]}.get(rest)
+        everyone = ["Electric"] if rest.startswith(("battery", "charging")) else ["Fuel", "Electric", "Hydrogen"]
+        return [f"{block}.{energy}.{rest}" for energy in own or everyone]
     if block == "engines":
         return [
             f"{block}.{engine}.{rest}" for engine in ("Thermic", "Electric") if rest == "speed" or engine == "Thermic"
@@ -153,6 +154,7 @@ def test_collisions_maintenance_and_positions_have_the_published_values(schemas:
     assert DATA["collision.severity"].values == tuple(details["severity"]["enum"])
     position = schemas["Position"]["allOf"][0]["properties"]["properties"]["allOf"][1]["properties"]
     assert DATA["position.fix"].values == tuple(position["fixStatus"]["enum"])
+    assert DATA["position.type"].values == tuple(position["type"]["enum"])
     assert (DATA["position.heading"].minimum, DATA["position.heading"].maximum) == (0, 360)
     maintenance = schemas["MaintenanceBase"]["properties"]
     for name in ("daysBeforeMaintenance", "mileageBeforeMaintenance"):

@@ -61,7 +61,8 @@ def test_every_datum_of_the_catalog_has_a_published_place_in_the_status(api: Api
 def test_all_data_at_once_are_as_published(api: Api) -> None:
     put(api, {key: any_value(DATA[key]) for key in PLACES})
     body = api.get(STATUS)
-    assert [energy["type"] for energy in body["energies"]] == ["Fuel", "Electric"]
+    energies = [(energy["type"], energy["subType"]) for energy in body["energies"]]
+    assert energies == [("Fuel", "FossilEnergy"), ("Electric", "ElectricEnergy"), ("Fuel", "Hydrogen")]
     assert [engine["type"] for engine in body["engines"]] == ["Thermic", "Electric"]
     assert len(body["doorsState"]["opening"]) == 7
     assert body["doorsState"]["lockedStates"] == ["TrunkUnLocked", "TrunkLocked", "CargoDoorsLocked", "RearDoorsLocked"]

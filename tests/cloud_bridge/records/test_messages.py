@@ -48,6 +48,13 @@ def test_a_flat_fix_has_no_altitude() -> None:
     assert flat.position == Position(1_000_000, 2.0, 48.0, fix="2D")
 
 
+def test_an_estimated_position_says_so_and_has_no_fix() -> None:
+    (tunnel,) = messages(fix(longitude=2.0, latitude=48.0, fix="3D", type="Estimated"), EPOCH)
+    assert tunnel.position == Position(1_000_000, 2.0, 48.0, estimated=True)
+    (sky,) = messages(fix(longitude=2.0, latitude=48.0, fix="3D", type="Acquire"), EPOCH)
+    assert sky.position == Position(1_000_000, 2.0, 48.0, fix="3D")
+
+
 def test_an_altitude_stays_where_the_kind_of_fix_is_not_said() -> None:
     (unsaid,) = messages(fix(longitude=2.0, latitude=48.0, altitude=62.0), EPOCH)
     assert unsaid.position == Position(1_000_000, 2.0, 48.0, 62.0)
