@@ -1,4 +1,4 @@
-"""Deriving: from stored uploads to telemetry, status, trips and alerts.
+"""Deriving: from stored uploads to telemetry, status and records.
 
 What is derived for a vehicle is a function of the *set* of its stored uploads and manifests and of its profile. In
 which order they came, how often, and how they were cut into batches makes no difference. Two steps, each left off and
@@ -26,13 +26,11 @@ from contextlib import suppress
 import msgspec
 
 from cloud_bridge.profiles import Known, Profiles
-from cloud_bridge.records.fold import History, Stretch, advance, lay_out, status
-from cloud_bridge.records.identity import record_id
+from cloud_bridge.records.fold import History, Stretch, advance, lay_out, status, unfinished
 from cloud_bridge.records.messages import messages
 from cloud_bridge.records.model import Record
 from cloud_bridge.records.rules import Rules, rules
 from cloud_bridge.records.timeline import Timeline, believed, changed, thinned, timeline
-from cloud_bridge.records.trips import record
 from cloud_bridge.store.port import (
     Checkpoint,
     Chunk,
@@ -47,6 +45,7 @@ from cloud_bridge.store.port import (
     Undecodable,
 )
 from cloud_bridge.store.ranges import overlapping
+from cloud_bridge.unify.events import with_events
 from cloud_bridge.unify.privacy import with_privacy
 from cloud_bridge.unify.sample import Sample
 from cloud_bridge.unify.unifier import Unifier
@@ -179,18 +178,14 @@ class Deriver:
             except WireError as error:
                 undecodable.append(Undecodable(pending, error.reason, error.text))
                 continue
-            if upload.end_ms - upload.start_ms > LONGEST_MS:
-                days = (upload.end_ms - upload.start_ms) // DAY_MS
+            samples = with_events(with_privacy(unifier.unify(upload), upload, known.profile.data), upload)
+            covered_ms = _covered_ms(upload, samples)
+            if covered_ms > LONGEST_MS:
+                days = covered_ms // DAY_MS
                 text = f"it covers {days} days, at most {LONGEST_MS // DAY_MS} are taken"
                 undecodable.append(Undecodable(pending, Refusal.OUT_OF_RANGE, text))
                 continue
-            chunks.append(
-                Chunk(
-                    pending.boot,
-                    pending.sequence,
-                    _stretch(upload, with_privacy(unifier.unify(upload), upload, known.profile.data), line),
-                )
-            )
+            chunks.append(Chunk(pending.boot, pending.sequence, _stretch(upload, samples, line)))
         return Step(datings, chunks, undecodable, undated)
 
     def _date(self, vin: str, ready: Iterable[Pending]) -> tuple[dict[bytes, Dating], dict[bytes, Timeline | None]]:
@@ -238,15 +233,11 @@ class Folding:
     def __init__(self, by: Rules, checkpoint: Checkpoint | None) -> None:
         self._rules = by
         self._history = History() if checkpoint is None else _history(checkpoint.history)
-        self._records: dict[str, Record] = {alert.id: alert for alert in self._history.alerts.values()}
+        # As they were at the checkpoint: the rows may be of later, and nothing may follow.
+        opened = unfinished(self._history, by)
+        self._opened = list(opened)
+        self._records: dict[str, Record] = {one.id: one for one in opened.values() if one is not None}
         self._checkpoints: list[Checkpoint] = []
-        self._opened = list(self._records)
-        trip = self._history.trip
-        if trip is not None:
-            # What it was at the checkpoint: the row may be of later, and nothing may follow.
-            self._opened.append(record_id(by.vin, "trip", trip.started_ms))
-            if (made := record(trip, by.vin, done=False)) is not None:
-                self._records[made.id] = made
 
     def take(self, stretch: Stretch) -> None:
         before_ms = self._history.until_ms
@@ -288,9 +279,15 @@ def _redated(before: Timeline | None, after: Timeline | None) -> list[tuple[int,
     ]
 
 
+def _covered_ms(upload: Upload, samples: list[Sample]) -> int:
+    """The upload's time, and that of its events."""
+    times = [samples[0].at_ms, samples[-1].at_ms + 1] if samples else []
+    return max([upload.end_ms, *times]) - min([upload.start_ms, *times])
+
+
 def _stretch(upload: Upload, samples: list[Sample], timeline: Timeline) -> Stretch:
     said = messages(samples, timeline)
-    from_ms = timeline.utc_ms(upload.start_ms)
+    from_ms = min([timeline.utc_ms(upload.start_ms), *(one.at_ms for one in said[:1])])
     # A clock that ran fast: the last milliseconds of an upload can be one.
     last_ms = said[-1].at_ms if said else from_ms
     to_ms = max(timeline.utc_ms(upload.end_ms), last_ms + 1)

@@ -1,8 +1,8 @@
 """The fold: what a vehicle said, in order of time, made into records.
 
 A *history* is all that has to be remembered of the past to go on: the newest value of every datum, the open trip, the
-open alerts. `advance` takes it across one stretch of time and gives the records that begin, change or end in it; it
-changes none of its arguments and knows nothing else, so that
+open alerts, the last collision. `advance` takes it across one stretch of time and gives the records that begin, change
+or end in it; it changes none of its arguments and knows nothing else, so that
 
 * folding stretch by stretch from `History()` and folding on from any history on the way give the same;
 * where a flow of messages is cut into stretches makes no difference to the last state of each record, by id. (Cutting
@@ -18,9 +18,12 @@ from copy import copy
 
 import msgspec
 
-from cloud_bridge.records import alerts, trips
+from cloud_bridge.records import alarms, alerts, collisions, trips
+from cloud_bridge.records.collisions import Latest
+from cloud_bridge.records.identity import record_id
 from cloud_bridge.records.messages import merge
-from cloud_bridge.records.model import Alert, Known, Message, Position, Record, Status
+from cloud_bridge.records.model import Alarm, Alert, Known, Message, Position, Record, Status
+from cloud_bridge.records.news import Heard, listen
 from cloud_bridge.records.rules import Rules
 from cloud_bridge.records.trips import OpenTrip
 from cloud_bridge.records.veil import drawn
@@ -43,6 +46,10 @@ class History(msgspec.Struct):
     trip: OpenTrip | None = None
     alerts: dict[str, Alert] = {}
     """Open alerts by type."""
+    heard: Heard = msgspec.field(default_factory=Heard)
+    collision: Latest | None = None
+    trigger: Alarm | None = None
+    """How the alarm went off last."""
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -72,8 +79,18 @@ def advance(history: History, stretch: Stretch, rules: Rules) -> Advance:
 
 
 def status(history: History) -> Status:
-    """The newest value of every datum and the newest position."""
-    return Status(dict(sorted(history.known.items())), history.position, history.last_ms or 0)
+    """The newest value of every datum, the newest position, and how the alarm went off last."""
+    return Status(dict(sorted(history.known.items())), history.position, history.last_ms or 0, history.trigger)
+
+
+def unfinished(history: History, rules: Rules) -> dict[str, Record | None]:
+    """What may still change of the past, by id, as it is now. None: a trip that is no record yet."""
+    found: dict[str, Record | None] = {alert.id: alert for alert in history.alerts.values()}
+    if history.collision is not None:
+        found[history.collision.collision.id] = history.collision.collision
+    if history.trip is not None:
+        found[record_id(rules.vin, "trip", history.trip.started_ms)] = trips.record(history.trip, rules.vin, done=False)
+    return found
 
 
 def lay_out(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
@@ -106,6 +123,7 @@ class _Fold:
         self.history = copy(history)
         self.history.known = dict(history.known)
         self.history.alerts = dict(history.alerts)
+        self.history.heard = Heard(history.heard.talked_ms, dict(history.heard.said))
         if history.trip is not None:
             self.history.trip = copy(history.trip)
             self.history.trip.now = copy(history.trip.now)
@@ -133,12 +151,26 @@ class _Fold:
         self._settle(message.at_ms, asleep=False)
         if message.position is not None:
             history.position = message.position
-        for alert in alerts.follow(history.alerts, message, history.position, self.rules.vin):
-            self.records[alert.id] = alert
+        self._follow_what_happened(message)
         self._follow_trip(message)
         at_ms = message.at_ms
         history.known.update({datum: Known(value, at_ms) for datum, value in message.values.items()})
         history.last_ms = at_ms
+
+    def _follow_what_happened(self, message: Message) -> None:
+        """Where it happened is nobody's business while the vehicle keeps its places to itself."""
+        history, vin = self.history, self.rules.vin
+        position = None if drawn(message, history.known) else history.position
+        made: list[Record] = [*alerts.follow(history.alerts, message, position, vin)]
+        news = listen(history.heard, message, history.last_ms, self.rules.holds_ms)
+        latest = collisions.follow(history.collision, message, news, vin)
+        if latest is not history.collision and latest is not None:
+            history.collision = latest
+            made.append(latest.collision)
+        for alarm in alarms.follow(news, message, position, vin):
+            history.trigger = alarm if alarm.trigger else history.trigger
+            made.append(alarm)
+        self.records.update({one.id: one for one in made})
 
     def _follow_trip(self, message: Message) -> None:
         history, rule = self.history, self.rules.trip

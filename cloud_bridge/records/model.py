@@ -159,6 +159,8 @@ class Status(msgspec.Struct, frozen=True):
     known: dict[str, Known] = {}
     position: Position | None = None
     updated_at_ms: int = 0
+    trigger: Alarm | None = None
+    """How the alarm went off last."""
 
 
 Json = dict[str, Any]

@@ -9,9 +9,11 @@ import msgspec
 from hypothesis import strategies as st
 
 from cloud_bridge.records.fold import History, Stretch, advance
-from cloud_bridge.records.model import Alert, Message, Position, Trip, Value
+from cloud_bridge.records.model import Alert, Message, Position, Record, Trip, Value
 from cloud_bridge.records.rules import Rules
 from cloud_bridge.records.trips import TripRule
+from cloud_bridge.store.port import One
+from cloud_bridge.unify.events import CRASHED
 
 VIN = "VF30A5FWTEST00001"
 SILENCE_MS = 300_000
@@ -44,9 +46,19 @@ def stretch(messages: Sequence[Message], until_s: float | None = None, *, asleep
 class Records(msgspec.Struct):
     """The last state of every record, and what is carried on."""
 
-    trips: dict[str, Trip] = {}
-    alerts: dict[str, Alert] = {}
+    all: dict[str, Record] = {}
     history: History = msgspec.field(default_factory=History)
+
+    def of(self, kind: type[One]) -> dict[str, One]:
+        return {record_id: one for record_id, one in self.all.items() if isinstance(one, kind)}
+
+    @property
+    def trips(self) -> dict[str, Trip]:
+        return self.of(Trip)
+
+    @property
+    def alerts(self) -> dict[str, Alert]:
+        return self.of(Alert)
 
     @property
     def trip(self) -> Trip:
@@ -58,11 +70,7 @@ class Records(msgspec.Struct):
         """Fold on, with the history written and read between any two stretches."""
         for part in stretches:
             made = advance(self.history, part, rules)
-            for one in made.records.values():
-                if isinstance(one, Trip):
-                    self.trips[one.id] = one
-                elif isinstance(one, Alert):
-                    self.alerts[one.id] = one
+            self.all |= made.records
             self.history = msgspec.msgpack.decode(msgspec.msgpack.encode(made.history), type=History)
         return self
 
@@ -83,6 +91,12 @@ _values: st.SearchStrategy[dict[str, Value]] = st.fixed_dictionaries(
         "privacy.state": st.sampled_from(["None", "None", "Geolocation", "Full"]),
         "alert.FuelLevelLow": st.booleans(),
         "alert.EngineOilPressureFailure": st.booleans(),
+        "alarm.status.activation": st.sampled_from(["Inactive", "Active"]),
+        "alarm.trigger.type": st.sampled_from(["NoBreakIn", "RoofBreakIn", "VehicleLifting"]),
+        "collision.side": st.sampled_from(["Front", "Rear"]),
+        "collision.severity": st.sampled_from(["Minor", "Major"]),
+        "collision.tippedOver": st.booleans(),
+        CRASHED: st.just(True),
     },
 )
 _steps_ms = st.sampled_from([1, 100, 1000, 1000, 1000, 9000, 10_000, 10_001, 60_000, 60_001, 120_001, 300_000, 300_001])
