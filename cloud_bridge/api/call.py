@@ -49,7 +49,7 @@ class Call:
     """The fleet of the path, which the client may see; empty where the path names none."""
     query: Query
     here: Token
-    """The context of this page, with the time at which it was first asked."""
+    """The context of this page."""
     by_token: bool
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -9,6 +11,8 @@ from starlette.staticfiles import StaticFiles
 from swagger_ui_bundle import swagger_ui_path
 
 from cloud_bridge.api.links import BASE
+from cloud_bridge.api.media import JSON
+from cloud_bridge.api.representation import PUBLIC, asked, represent
 
 DOCS = f"{BASE}/docs"
 OPENAPI = f"{BASE}/openapi.json"
@@ -51,8 +55,8 @@ def routes(openapi: bytes) -> list[BaseRoute]:
     Addresses in the page are relative, so that it works below whatever path a proxy puts in front.
     """
 
-    async def document(_: Request) -> Response:
-        return Response(openapi, media_type="application/json")
+    async def document(request: Request) -> Response:
+        return represent(openapi, JSON, asked(request.scope["headers"]), datetime.now(UTC), cache=PUBLIC)
 
     return [
         Route(OPENAPI, document),

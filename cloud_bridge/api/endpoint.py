@@ -1,4 +1,5 @@
-"""A resource as an ASGI application: method, credentials, `Accept`, path, query, then its function, then JSON."""
+"""A resource as an ASGI application: method, credentials, `Accept`, path, query, then its function, then JSON, or that
+the caller has it already."""
 
 from __future__ import annotations
 
@@ -12,11 +13,15 @@ from starlette.responses import Response
 
 from cloud_bridge.api.authentication import Verify, authenticate
 from cloud_bridge.api.call import Call, Service, permitted_fleet
+from cloud_bridge.api.documents import Document
 from cloud_bridge.api.errors import Code, RefusedError, respond
 from cloud_bridge.api.media import accepts
 from cloud_bridge.api.paging import Token
-from cloud_bridge.api.parameters import PAGE_TOKEN, Query, pairs_of
+from cloud_bridge.api.parameters import PAGE_TOKEN, TIMESTAMPS, Query, pairs_of
+from cloud_bridge.api.representation import asked, represent
 from cloud_bridge.api.resource import Resource, check_ids
+from cloud_bridge.api.timestamps import follow_the_clock, parse_time, unix_ms
+from cloud_bridge.records.model import Json
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -63,10 +68,11 @@ class Endpoint:
         return response
 
     def _read(self, scope: Scope, now: datetime) -> Response:
-        authorization, accept = _headers(scope)
+        request = asked(scope["headers"])
+        accept = request.get(b"accept", "")
         pairs = pairs_of(scope["query_string"])
         client_ids = [value for name, value in pairs if name == "client_id"]
-        client = authenticate(authorization, client_ids, self._service.reader, self._verify)
+        client = authenticate(request.get(b"authorization"), client_ids, self._service.reader, self._verify)
         resource = self._resource
         if not accepts(accept, resource.media_type):
             raise RefusedError(
@@ -75,28 +81,27 @@ class Endpoint:
         ids: dict[str, str] = scope["path_params"]
         check_ids(ids)
         fleet_id = permitted_fleet(client, ids)
+        query = Query(self._parameters, pairs)
         here = Token(
             resource.path.format_map(ids),
             tuple(pair for pair in pairs if pair[0] in self._context),
             0,
-            int(now.timestamp() * 1000),
+            unix_ms(now) if follow_the_clock(query[TIMESTAMPS]) else 0,
         )
-        query = Query(self._parameters, pairs)
         by_token = PAGE_TOKEN in query
         if by_token:
             here = self._service.tokens.of(client.id).read(query[PAGE_TOKEN], here.path)
             query = Query(self._parameters, here.pairs)
         call = Call(self._service, resource, client, ids, fleet_id, query, here, by_token)
-        return Response(_encode(resource.read(call)), media_type=resource.media_type)
+        document = resource.read(call)
+        return represent(_encode(document), resource.media_type, request, now, _modified_ms(call, document))
 
 
-def _headers(scope: Scope) -> tuple[str | None, str]:
-    """The Authorization and Accept headers; several Accept headers are one list."""
-    authorization: str | None = None
-    accept: list[str] = []
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            authorization = value.decode("latin-1")
-        elif name == b"accept":
-            accept.append(value.decode("latin-1"))
-    return authorization, ",".join(accept)
+def _modified_ms(call: Call, document: Document | Json) -> int | None:
+    """When a document with an `updatedAt` changed last. That is its newest datum's time: older data that come late
+    change the document without it, and are counted from when they were taken in."""
+    at = document.get("updatedAt") if isinstance(document, dict) else getattr(document, "updated_at", None)
+    if at is None:
+        return None
+    updated_ms = unix_ms(parse_time(at))
+    return max(updated_ms, call.vehicle.changed_at_ms) if "vid" in call.ids else updated_ms

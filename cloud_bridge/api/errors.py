@@ -20,6 +20,7 @@ from cloud_bridge.api.times import rfc3339
 from cloud_bridge.store.port import StoreError
 
 RETRY_AFTER_S = 5
+_NOT_KEPT = {"Cache-Control": "no-store"}
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ def respond(code: int, message: str, now: datetime, headers: Mapping[str, str] |
     error = Error(code=int(code), uuid=str(uuid.uuid4()), message=message, timestamp=rfc3339(at_ms))
     # %r: what a caller sends must not make lines of its own in the log.
     _log.info("refused %s: %d %r", error.uuid, code, message)
-    return Response(msgspec.json.encode(error), code // 100, headers, "application/json")
+    return Response(msgspec.json.encode(error), code // 100, {**_NOT_KEPT, **(headers or {})}, "application/json")
 
 
 def respond_failure(error: Exception, now: datetime) -> Response:
@@ -100,5 +101,5 @@ def respond_failure(error: Exception, now: datetime) -> Response:
         message=f"The server {what}. Its log names this failure by the uuid.",
         timestamp=rfc3339(int(now.timestamp() * 1000)),
     )
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if passes else None
-    return Response(msgspec.json.encode(body), code // 100, headers, "application/json")
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if passes else {}
+    return Response(msgspec.json.encode(body), code // 100, {**_NOT_KEPT, **headers}, "application/json")

@@ -19,7 +19,7 @@ def accepts(accept: str, media_type: str) -> bool:
     best = (0, 0.0)
     for item in accept.split(","):
         name, *parameters = (part.strip() for part in item.split(";"))
-        best = max(best, (_fit(name.lower(), media_type), _quality(parameters)), key=lambda fit: fit[0])
+        best = max(best, (_fit(name.lower(), media_type), quality(parameters)), key=lambda fit: fit[0])
     return best[0] > 0 and best[1] > 0
 
 
@@ -33,7 +33,8 @@ def _fit(name: str, media_type: str) -> int:
     return 1 if name == "*/*" else 0
 
 
-def _quality(parameters: list[str]) -> float:
+def quality(parameters: list[str]) -> float:
+    """The weight `q` among the parameters of an item of such a list (RFC 9110 section 12.4.2)."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "q":

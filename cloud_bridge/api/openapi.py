@@ -52,8 +52,11 @@ def document(resources: Sequence[Resource], public_url: str, version: str) -> di
         "components": {
             "schemas": schemas,
             "responses": {
-                name: {"description": text, "content": {"application/json": {"schema": error}}}
-                for name, text in _REFUSALS.items()
+                "304": {"description": "The caller has it already: `If-None-Match` or `If-Modified-Since` says so."},
+                **{
+                    name: {"description": text, "content": {"application/json": {"schema": error}}}
+                    for name, text in _REFUSALS.items()
+                },
             },
             "securitySchemes": {
                 "BasicAuth": {"type": "http", "scheme": "basic"},
@@ -91,6 +94,6 @@ def _operation(resource: Resource, answer: dict[str, object]) -> dict[str, objec
         "parameters": path_ids + query,
         "responses": {
             "200": {"description": resource.summary, "content": {resource.media_type: {"schema": answer}}},
-            **{name: {"$ref": f"#/components/responses/{name}"} for name in _REFUSALS},
+            **{name: {"$ref": f"#/components/responses/{name}"} for name in ("304", *_REFUSALS)},
         },
     }

@@ -37,6 +37,7 @@ class Token(msgspec.Struct, frozen=True, array_like=True):
     """What was asked, of the parameters that the collection has."""
     start: int
     now_ms: int
+    """When it was first asked, where that makes a difference; 0 elsewhere, so that the same is the same again."""
 
 
 class Tokens:

@@ -202,6 +202,11 @@ def resolve(ranges: Sequence[TimeRange], now_ms: int, extent: Callable[[], Inter
     return united
 
 
+def follow_the_clock(ranges: Sequence[TimeRange]) -> bool:
+    """Whether what they come to depends on the time that it is."""
+    return any(not isinstance(item, Span) or item.last_ms is None for item in ranges)
+
+
 def union(intervals: Sequence[Interval]) -> list[Interval]:
     """Disjoint ascending intervals that cover the same times; empty ones are left out."""
     merged: list[Interval] = []

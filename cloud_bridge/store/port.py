@@ -42,6 +42,8 @@ class Vehicle(msgspec.Struct, frozen=True):
     motorization: str
     created_at_ms: int
     updated_at_ms: int
+    changed_at_ms: int = 0
+    """When what is derived of it changed last, by the clock of the database; the API's reader tells it. 0: never."""
 
 
 class Client(msgspec.Struct, frozen=True):

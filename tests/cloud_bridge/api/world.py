@@ -131,12 +131,13 @@ class Api:
     instead: Reader | None = None
     """Another reader that is asked instead."""
     verify: Verify = _reversed
+    now: datetime = NOW
 
     def __post_init__(self) -> None:
         app = create_app(
             self.instead or self.reader,
             PUBLIC_URL,
-            lambda: NOW,
+            lambda: self.now,
             verify=self.verify,
             served=lambda model: MODELS.get(model, frozenset()),
             page_key=b"a key of the tests",
@@ -155,9 +156,10 @@ class Api:
 
         return asyncio.run(exchange())
 
-    def sent(self, method: str, path: str) -> bytes:
+    def sent(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> bytes:
         """The body that the application hands to its server: a client drops that of a HEAD, so it cannot tell."""
         body: list[bytes] = []
+        asked = {**basic(), **(headers or {})}
 
         async def receive() -> dict[str, object]:
             return {"type": "http.request", "body": b"", "more_body": False}
@@ -171,7 +173,7 @@ class Api:
             "path": BASE + path,
             "root_path": "",
             "query_string": b"client_id=app1",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in basic().items()],
+            "headers": [(name.lower().encode(), value.encode()) for name, value in asked.items()],
         }
         asyncio.run(self.app(scope, receive, send))
         return b"".join(body)
