@@ -22,6 +22,7 @@ from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port import StoreError
 from contract.configuration import ConfigurationError
+from contract.published import TRIP
 
 SWEEP_S = 1.0
 """What came is derived after at most this time, also if nobody asks."""
@@ -96,7 +97,8 @@ class Bridge:
             profile = self.storage.profiles.of(model).profile
         except ConfigurationError:
             return frozenset()
-        return frozenset(profile.data) | {"privacy.state"} | {f"alert.{alert}" for alert in profile.alerts}
+        trips = {TRIP} if profile.trip is not None else set()
+        return frozenset(profile.data) | trips | {"privacy.state"} | {f"alert.{alert}" for alert in profile.alerts}
 
     def _label(self, model: str) -> str:
         try:

@@ -377,14 +377,6 @@ class StampedAlarmStatus(AlarmStatus, kw_only=True):
     created_at: DateTime
 
 
-class Alarm(Document):
-    status: AlarmStatus | UnsetType = UNSET
-
-
-class StampedAlarm(Document):
-    status: StampedAlarmStatus | UnsetType = UNSET
-
-
 class StampedMaintenance(Document, kw_only=True):
     created_at: DateTime
     vin: str

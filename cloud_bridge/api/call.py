@@ -12,7 +12,7 @@ from cloud_bridge.api.paging import Page, Token, Tokens, Window, page
 from cloud_bridge.api.parameters import INDEX_RANGE, PROFILE, TIMESTAMPS, Query, wrong
 from cloud_bridge.api.resource import Resource
 from cloud_bridge.api.timestamps import EVER, resolve
-from cloud_bridge.records.model import Status
+from cloud_bridge.records.model import Status, Value
 from cloud_bridge.store.port import Client, Interval, Reader, Vehicle
 
 
@@ -79,16 +79,22 @@ class Call:
 
     @property
     def position_shown(self) -> bool:
-        """Whether the profile shows positions. Raises RefusedError where it shows no data at all.
+        """Whether the profile shows positions. Raises RefusedError where it shows no data at all."""
+        self.require_data()
+        return self._privacy in (None, "None")
 
-        The end user's view follows the privacy that is set in the vehicle now, for all of its data.
-        """
-        if self.query[PROFILE] != "endUser" or self.status is None:
-            return True
-        privacy = self.status.known.get("privacy.state")
-        if privacy is not None and privacy.value == "Full":
+    def require_data(self) -> None:
+        """Raises RefusedError where the profile shows no data of the vehicle."""
+        if self._privacy == "Full":
             raise no_data("the vehicle's privacy lets its user share nothing")
-        return privacy is None or privacy.value == "None"
+
+    @property
+    def _privacy(self) -> Value | None:
+        """The end user's view follows the privacy that is set in the vehicle now, for all of its data."""
+        if self.query[PROFILE] != "endUser" or self.status is None:
+            return None
+        state = self.status.known.get("privacy.state")
+        return None if state is None else state.value
 
     def require_position(self) -> None:
         if not self.position_shown:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from cloud_bridge.api.documents import Document
+from contract.published import TRIP
 
 _VEHICLE = "data:telemetry:vehicle"
 _VEHICLE_BLOCKS = (
@@ -21,6 +22,7 @@ _SCOPES: dict[str, tuple[str, ...]] = {
     "position": ("data:position",),
     "alert": ("data:alert",),
     "collision": ("data:collision",),
+    TRIP: ("data:trip",),
 }
 """The scopes that a datum lies in, by the first word of its key."""
 
@@ -37,7 +39,6 @@ SCOPES = (
     "data:alert",
     "data:collision",
 )
-_TRIP_DATUM = "ignition.type"
 
 
 class Nothing(Document):
@@ -118,9 +119,6 @@ _NO_REMOTES = Remotes(
 
 
 def capabilities(served: Iterable[str]) -> OnboardCapabilities:
-    """The capabilities of a vehicle that serves these data. Trips come from the ignition."""
-    data = set(served)
-    scopes = {scope for key in data for scope in _SCOPES.get(key.partition(".")[0], ())}
-    if _TRIP_DATUM in data:
-        scopes.add("data:trip")
+    """The capabilities of a vehicle that serves these data; `TRIP` among them stands for trips."""
+    scopes = {scope for key in served for scope in _SCOPES.get(key.partition(".")[0], ())}
     return OnboardCapabilities(data=[scope for scope in SCOPES if scope in scopes], remote=_NO_REMOTES)

@@ -44,7 +44,7 @@ def document(resources: Sequence[Resource], public_url: str, version: str) -> di
         "info": {"title": "Connected car API", "version": version, "description": _DESCRIPTION},
         "servers": [{"url": public_url.rstrip("/") + BASE}],
         "security": [{"BasicAuth": [], "ClientId": []}],
-        "tags": [{"name": "Fleet"}, {"name": "Vehicles"}, {"name": "Trips"}],
+        "tags": [{"name": name} for name in dict.fromkeys(resource.tag for resource in resources)],
         "paths": {
             resource.path: {"get": _operation(resource, answer)}
             for resource, answer in zip(resources, answers, strict=True)

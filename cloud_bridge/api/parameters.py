@@ -274,6 +274,9 @@ TELEMETRY_TYPES = (
     "vehicle.wipingBlades",
 )
 TYPE = choices("type", TELEMETRY_TYPES, 17, "Only data of these kinds. Default: all.")
+ALARM_TYPE = choices(
+    "type", ("vehicle.alarm.status", "vehicle.alarm.trigger"), 2, "Only alarms of these kinds. Default: all."
+)
 TELEMETRY_EXTENSION = choices("extension", ("location", "maintenance"), 2, "What to add to each message.")
 VEHICLE_EXTENSION = choices(
     "extension", ("onboardCapabilities", "branding", "pictures"), 3, "What to add to the vehicle."

@@ -17,17 +17,23 @@ from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.parameters import INDEX_RANGE, PAGE_TOKEN, Parameter
 from cloud_bridge.ids import EXPECTED, is_id
 from cloud_bridge.records.model import Json
+from contract.topics import is_vin
 
 if TYPE_CHECKING:
     from cloud_bridge.api.call import Call
 
 HAL = "application/hal+json"
 GEO = "application/vnd.geo+json"
+EXPECTED_VIN = "a VIN: 17 digits and capital letters, without I, O and Q"
 
 PATH_IDS = {
     "fid": "Id of a fleet that the client may see.",
     "vid": "Id of a vehicle in the fleet; not its VIN.",
+    "vin": "VIN of a vehicle that is in a fleet which the client may see.",
     "tid": "Id of a trip of the vehicle.",
+    "aid": "Id of the alert or alarm.",
+    "cid": "Id of a collision.",
+    "sid": "Id of a theft.",
 }
 
 
@@ -40,7 +46,7 @@ class Resource:
     operation: str
     """Its `operationId`, as published."""
     summary: str
-    tag: Literal["Fleet", "Vehicles", "Trips"]
+    tag: Literal["Capabilities", "Fleet", "Vehicles", "Trips"]
     document: type[Document]
     """The type that describes its answers."""
     read: Callable[[Call], Document | Json]
@@ -66,5 +72,7 @@ class Resource:
 def check_ids(ids: dict[str, str]) -> None:
     """Raises RefusedError for an id that no resource can have."""
     for name, value in ids.items():
+        if name == "vin" and not is_vin(value):
+            raise RefusedError(Code.PATH_ID, f"Path id 'vin': found '{value[:80]}', expected {EXPECTED_VIN}.")
         if not is_id(value):
             raise RefusedError(Code.PATH_ID, f"Path id '{name}': found '{value[:80]}', expected {EXPECTED}.")

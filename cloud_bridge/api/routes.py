@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from cloud_bridge.api import fleets, last_position, status, telemetry, trips, vehicles, way_points
+from cloud_bridge.api import (
+    alarms,
+    alerts,
+    collisions,
+    fleets,
+    last_position,
+    maintenance,
+    status,
+    telemetry,
+    trips,
+    vehicles,
+    way_points,
+)
 from cloud_bridge.api.parameters import (
+    ALARM_TYPE,
     DISTANCE,
     DURATION,
     LOCALE,
@@ -28,6 +41,10 @@ _TRIP = f"{_VEHICLE}/trips/{{tid}}"
 
 RESOURCES: tuple[Resource, ...] = (
     Resource(
+        "/vehicles/{vin}", "getVehiclesCapabilities", "What a vehicle is, and what it can say and do", "Capabilities",
+        vehicles.VehicleCapabilities, vehicles.read_capabilities, (LOCALE, VEHICLE_EXTENSION),
+    ),
+    Resource(
         "/fleets", "getFleets", "Fleets that the client may see", "Fleet",
         fleets.Fleets, fleets.read_fleets, page_size=PAGE_SIZE,
     ),
@@ -49,6 +66,35 @@ RESOURCES: tuple[Resource, ...] = (
         Feature, last_position.read_last_position, (PROFILE,), media_type=GEO,
     ),
     Resource(
+        f"{_VEHICLE}/maintenance", "getVehicleMaintenance", "How long until the next maintenance", "Vehicles",
+        maintenance.Maintenance, maintenance.read_maintenance, (PROFILE,),
+    ),
+    Resource(
+        f"{_VEHICLE}/alerts", "getVehicleAlerts", "Alerts of a vehicle", "Vehicles",
+        alerts.Alerts, alerts.read_alerts, (PROFILE, TIMESTAMPS), page_size=PAGE_SIZE, index_range=True,
+    ),
+    Resource(
+        f"{_VEHICLE}/alerts/{{aid}}", "getFleetVehicleAlertsById", "An alert of a vehicle", "Vehicles",
+        alerts.Alert, alerts.read_alert, (PROFILE,),
+    ),
+    Resource(
+        f"{_VEHICLE}/alarms", "getVehicleAlarms", "When the alarm was armed, disarmed or went off", "Vehicles",
+        alarms.Alarms, alarms.read_alarms, (ALARM_TYPE, TIMESTAMPS), page_size=PAGE_SIZE, index_range=True,
+    ),
+    Resource(
+        f"{_VEHICLE}/alarms/{{aid}}", "getVehicleAlarmsById", "An alarm of a vehicle", "Vehicles",
+        alarms.AlarmDetails, alarms.read_alarm,
+    ),
+    Resource(
+        f"{_VEHICLE}/collisions", "getVehicleCollision", "Collisions of a vehicle", "Vehicles",
+        collisions.Collisions, collisions.read_collisions, (PROFILE, TIMESTAMPS),
+        page_size=PAGE_SIZE, index_range=True,
+    ),
+    Resource(
+        f"{_VEHICLE}/collisions/{{cid}}", "getVehicleCollisionById", "A collision of a vehicle", "Vehicles",
+        collisions.Collision, collisions.read_collision, (PROFILE,),
+    ),
+    Resource(
         f"{_VEHICLE}/telemetry", "getTelemetry", "What a vehicle said, message by message", "Vehicles",
         telemetry.Telemetries, telemetry.read_telemetry, (PROFILE, TIMESTAMPS, TYPE, TELEMETRY_EXTENSION),
         page_size=PAGE_SIZE_HIGH_FREQUENCY, index_range=True,
@@ -65,6 +111,18 @@ RESOURCES: tuple[Resource, ...] = (
         f"{_TRIP}/wayPoints", "getPathForTrip", "The positions along a trip", "Trips",
         way_points.WayPoints, way_points.read_way_points, (PROFILE, TIMESTAMPS, TOLERANCE),
         page_size=PAGE_SIZE_HIGH_FREQUENCY, index_range=True,
+    ),
+    Resource(
+        f"{_TRIP}/alerts", "getFleetTripAlertByVehicle", "Alerts during a trip", "Trips",
+        alerts.Alerts, alerts.read_trip_alerts, (PROFILE, TIMESTAMPS), page_size=PAGE_SIZE, index_range=True,
+    ),
+    Resource(
+        f"{_TRIP}/alerts/{{aid}}", "getFleetTripAlertByVehicleById", "An alert during a trip", "Trips",
+        alerts.Alert, alerts.read_trip_alert, (PROFILE,),
+    ),
+    Resource(
+        f"{_TRIP}/collisions", "getTripCollisionsByTripAndVehicle", "Collisions during a trip", "Trips",
+        collisions.Collisions, collisions.read_trip_collisions, (TIMESTAMPS,), page_size=PAGE_SIZE, index_range=True,
     ),
     Resource(
         f"{_TRIP}/telemetry", "getTelemetryForTripByVehicle", "What the vehicle said during a trip", "Trips",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from cloud_bridge.api.alarms import StampedAlarm
 from cloud_bridge.api.blocks import (
     Adas,
     Preconditioning,
-    StampedAlarm,
     StampedBattery,
     StampedDoorsState,
     StampedDrivingBehavior,

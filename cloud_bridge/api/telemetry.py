@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from cloud_bridge.api.alarms import Alarm
 from cloud_bridge.api.blocks import (
     Adas,
-    Alarm,
     Battery,
     DoorsState,
     DrivingBehavior,
@@ -34,7 +34,7 @@ from cloud_bridge.api.errors import no_data
 from cloud_bridge.api.listing import collection_of, listed
 from cloud_bridge.api.parameters import TELEMETRY_EXTENSION, TYPE
 from cloud_bridge.api.positions import Location, location
-from cloud_bridge.api.records import trip_of_path
+from cloud_bridge.api.records import trip_at, trip_of_path
 from cloud_bridge.api.rendering import PLACES, Renderer, below_vehicle
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.timestamps import union
@@ -130,19 +130,10 @@ def _read(call: Call, intervals: Sequence[Interval], trip: Trip | None) -> Json:
     extensions = frozenset(call.query[TELEMETRY_EXTENSION]) - (frozenset() if position_shown else {"location"})
     places = _places(call, messages) if "location" in extensions else {}
     telemetries = [
-        _telemetry(call, message, kinds, extensions, _trip_at(trips, message), places.get(message.at_ms))
+        _telemetry(call, message, kinds, extensions, trip_at(trips, message.at_ms), places.get(message.at_ms))
         for message in messages
     ]
     return listed(call, "telemetries", unrestricted, telemetries)
-
-
-def _trip_at(trips: Sequence[Trip], message: Message) -> Trip | None:
-    """The trip, of `trips` in ascending time, during which the message was collected."""
-    index = bisect_right(trips, message.at_ms, key=lambda trip: trip.started_at_ms)
-    trip = trips[index - 1] if index else None
-    if trip is None or (trip.stopped_at_ms is not None and trip.stopped_at_ms < message.at_ms):
-        return None
-    return trip
 
 
 def _places(call: Call, messages: Sequence[Message]) -> dict[int, Position]:

@@ -23,10 +23,12 @@ from cloud_bridge.store.port import Vehicle
 _SUB_TYPES = {"Fuel": "FossilEnergy", "Electric": "ElectricEnergy"}
 
 
-class TripLinks(Document):
+class TripLinks(Document, kw_only=True):
     self: Link
     vehicle: Link
     waypoints: Link | UnsetType = UNSET
+    alerts: Link
+    collisions: Link
 
 
 class EnergyConsumption(Document):
@@ -110,7 +112,12 @@ def _duration_s(trip: model.Trip) -> int | None:
 def _trip(call: Call, vehicle: Vehicle, trip: model.Trip, position_shown: bool) -> Trip:
     links, fleet = call.links, call.fleet_id
     document = Trip(
-        links=TripLinks(self=links.trip(fleet, vehicle.id, trip.id), vehicle=links.vehicle(fleet, vehicle.id)),
+        links=TripLinks(
+            self=links.trip(fleet, vehicle.id, trip.id),
+            vehicle=links.vehicle(fleet, vehicle.id),
+            alerts=links.of_vehicle(fleet, vehicle.id, f"trips/{trip.id}/alerts"),
+            collisions=links.of_vehicle(fleet, vehicle.id, f"trips/{trip.id}/collisions"),
+        ),
         id=trip.id,
         vin=vehicle.vin,
         created_at=rfc3339(trip.started_at_ms),

@@ -1,8 +1,8 @@
-"""`/fleets/{fid}/vehicles` and `/fleets/{fid}/vehicles/{vid}`: the vehicles of a fleet."""
+"""`/fleets/{fid}/vehicles`, `/fleets/{fid}/vehicles/{vid}` and `/vehicles/{vin}`: vehicles, and what they can do."""
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.capabilities import OnboardCapabilities, capabilities
 from cloud_bridge.api.documents import DateTime, Document, Link
+from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.listing import collection_of, listed
 from cloud_bridge.api.parameters import VEHICLE_EXTENSION, VEHICLES_EXTENSION, VIN_PREFIX
 from cloud_bridge.api.times import rfc3339
@@ -17,17 +18,25 @@ from cloud_bridge.records.model import Json
 from cloud_bridge.store import port
 
 _MOTORIZATIONS = ("Electric", "Hybrid", "Thermic", "Hydrogen")
+Motorization = Annotated[str, Meta(extra_json_schema={"enum": list(_MOTORIZATIONS)})]
 
 
-class VehicleLinks(Document):
-    """To everything that is served of the vehicle."""
+class ItemLinks(Document, kw_only=True):
+    """From the list, as published: to all that is served of the vehicle but its alarms."""
 
     self: Link
     fleet: Link
     last_position: Link
     trips: Link
+    maintenance: Link
+    alerts: Link
     status: Link
     telemetry: Link
+    collisions: Link
+
+
+class VehicleLinks(ItemLinks, kw_only=True):
+    alarms: Link
 
 
 class ItemBranding(Document):
@@ -63,10 +72,9 @@ class EmbeddedExtension(Document):
 class Identity(Document, kw_only=True):
     """What a vehicle says of itself, in the list and alone."""
 
-    links: VehicleLinks = msgspec.field(name="_links")
     id: str
     vin: str
-    motorization: Annotated[str, Meta(extra_json_schema={"enum": list(_MOTORIZATIONS)})] | UnsetType = UNSET
+    motorization: Motorization | UnsetType = UNSET
     created_at: DateTime
     updated_at: DateTime
 
@@ -74,14 +82,22 @@ class Identity(Document, kw_only=True):
 class VehicleItem(Identity, kw_only=True):
     """A vehicle in the list."""
 
+    links: ItemLinks = msgspec.field(name="_links")
     embedded: EmbeddedItemExtension | UnsetType = msgspec.field(name="_embedded", default=UNSET)
 
 
 class Vehicle(Identity, kw_only=True):
+    links: VehicleLinks = msgspec.field(name="_links")
     embedded: EmbeddedExtension | UnsetType = msgspec.field(name="_embedded", default=UNSET)
 
 
-Identified = TypeVar("Identified", bound=Identity)
+class VehicleCapabilities(Document, kw_only=True):
+    """What is asked for by VIN: of what kind a vehicle is, and what it can say and do."""
+
+    vin: str
+    created_at: DateTime
+    motorization: Motorization | UnsetType = UNSET
+    embedded: EmbeddedExtension | UnsetType = msgspec.field(name="_embedded", default=UNSET)
 
 
 Vehicles = collection_of("Vehicles", "vehicles", VehicleItem)
@@ -95,41 +111,79 @@ def read_vehicles(call: Call) -> Json:
 
 
 def read_vehicle(call: Call) -> Vehicle:
-    vehicle, extensions = call.vehicle, call.query[VEHICLE_EXTENSION]
-    document = _identified(Vehicle, vehicle, call)
+    vehicle, links = call.vehicle, call.links
+    alarms = links.of_vehicle(call.fleet_id, vehicle.id, "alarms")
+    return Vehicle(
+        **_identity(vehicle),
+        links=VehicleLinks(**_links(vehicle, call), alarms=alarms),
+        embedded=_extension(call, vehicle),
+    )
+
+
+def read_capabilities(call: Call) -> VehicleCapabilities:
+    vehicle = _by_vin(call)
+    return VehicleCapabilities(
+        vin=vehicle.vin,
+        created_at=rfc3339(vehicle.created_at_ms),
+        motorization=_motorization(vehicle),
+        embedded=_extension(call, vehicle),
+    )
+
+
+def _by_vin(call: Call) -> port.Vehicle:
+    """The vehicle of the path. Raises RefusedError where it is in no fleet of the client, whether or not it exists."""
+    vin = call.ids["vin"]
+    for fleet_id in call.client.fleets:
+        _, found = call.reader.vehicles(fleet_id, vin, 0, 1)
+        if found:
+            return found[0]
+    raise RefusedError(Code.NO_RIGHT, f"Vehicle '{vin}' is in no fleet of client '{call.client.id}'.")
+
+
+def _extension(call: Call, vehicle: port.Vehicle) -> EmbeddedExtension | UnsetType:
+    """What was asked for with `extension`, as far as it is known."""
+    extensions = call.query[VEHICLE_EXTENSION]
     extension = VehicleExtension()
     if "onboardCapabilities" in extensions:
         extension.onboard_capabilities = capabilities(call.service.served(vehicle.model))
     label = call.service.label(vehicle.model)
     if "branding" in extensions and (vehicle.brand or label):
         extension.branding = Branding(brand=vehicle.brand or UNSET, label=label or UNSET)
-    if extension != VehicleExtension():
-        document.embedded = EmbeddedExtension(extension=extension)
-    return document
+    return UNSET if extension == VehicleExtension() else EmbeddedExtension(extension=extension)
 
 
 def _item(vehicle: port.Vehicle, call: Call, *, branding: bool) -> VehicleItem:
-    document = _identified(VehicleItem, vehicle, call)
+    document = VehicleItem(**_identity(vehicle), links=ItemLinks(**_links(vehicle, call)))
     if branding and vehicle.brand:
         extension = ItemExtension(branding=ItemBranding(brand=vehicle.brand))
         document.embedded = EmbeddedItemExtension(extension=extension)
     return document
 
 
-def _identified(document: type[Identified], vehicle: port.Vehicle, call: Call) -> Identified:
+def _links(vehicle: port.Vehicle, call: Call) -> dict[str, Link]:
     links, fleet = call.links, call.fleet_id
-    return document(
-        links=VehicleLinks(
-            self=links.vehicle(fleet, vehicle.id),
-            fleet=links.fleet(fleet),
-            last_position=links.of_vehicle(fleet, vehicle.id, "lastPosition"),
-            trips=links.of_vehicle(fleet, vehicle.id, "trips"),
-            status=links.of_vehicle(fleet, vehicle.id, "status"),
-            telemetry=links.of_vehicle(fleet, vehicle.id, "telemetry"),
-        ),
-        id=vehicle.id,
-        vin=vehicle.vin,
-        motorization=vehicle.motorization if vehicle.motorization in _MOTORIZATIONS else UNSET,
-        created_at=rfc3339(vehicle.created_at_ms),
-        updated_at=rfc3339(vehicle.updated_at_ms),
-    )
+    return {
+        "self": links.vehicle(fleet, vehicle.id),
+        "fleet": links.fleet(fleet),
+        "last_position": links.of_vehicle(fleet, vehicle.id, "lastPosition"),
+        "trips": links.of_vehicle(fleet, vehicle.id, "trips"),
+        "maintenance": links.of_vehicle(fleet, vehicle.id, "maintenance"),
+        "alerts": links.of_vehicle(fleet, vehicle.id, "alerts"),
+        "status": links.of_vehicle(fleet, vehicle.id, "status"),
+        "telemetry": links.of_vehicle(fleet, vehicle.id, "telemetry"),
+        "collisions": links.of_vehicle(fleet, vehicle.id, "collisions"),
+    }
+
+
+def _identity(vehicle: port.Vehicle) -> dict[str, Any]:
+    return {
+        "id": vehicle.id,
+        "vin": vehicle.vin,
+        "motorization": _motorization(vehicle),
+        "created_at": rfc3339(vehicle.created_at_ms),
+        "updated_at": rfc3339(vehicle.updated_at_ms),
+    }
+
+
+def _motorization(vehicle: port.Vehicle) -> str | UnsetType:
+    return vehicle.motorization if vehicle.motorization in _MOTORIZATIONS else UNSET

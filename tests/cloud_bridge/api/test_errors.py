@@ -27,6 +27,10 @@ BAD = [
       ("5", "-5", "5-4", "a-b", "0-9-9", "", "0,9", "9" * 16 + "-", " 0-9")),
     *((path, "pageToken", value) for path in ("/fleets", VEHICLES, TRIPS, TELEMETRY) for value in
       ("", "x", "AAAA", "é", "=" * 8, "A" * 4000)),
+    *((f"{VEHICLE_PATH}/{name}", "timestamps", "yesterday") for name in ("alerts", "alarms", "collisions")),
+    *((f"{TRIPS}/{{tid}}/{name}", "timestamps", "yesterday") for name in ("alerts", "collisions")),
+    *((f"{VEHICLE_PATH}/{name}", "pageSize", "61") for name in ("alerts", "alarms", "collisions")),
+    *((f"{VEHICLE_PATH}/alarms", "type", value) for value in ("", "vehicle.alarm", "Vehicle.alarm.status")),
     *((path, "timestamps", value) for path in (TELEMETRY, TRIPS, WAY_POINTS) for value in
       ("", "/", "yesterday", "2024-03-05/2024-03-06", "2024-03-05T07:00:00/",
        "2024-03-06T00:00:00Z/2024-03-05T00:00:00Z", "2024-02-30T00:00:00Z/", "2024-03-05T24:00:00Z/",
@@ -40,7 +44,8 @@ BAD = [
     (VEHICLES, "extension", "onboardCapabilities"),
     *((VEHICLES, "vinPrefix", value) for value in ("", "vf3", "VF3%", "VF3ABCDE0FG1234567", "O")),
     *((VEHICLES, "locale", value) for value in ("", "fr_", "français", "x")),
-    *((f"{VEHICLE_PATH}/{name}", "profile", value) for name in ("status", "lastPosition", "telemetry", "trips")
+    *((f"{VEHICLE_PATH}/{name}", "profile", value) for name in
+      ("status", "lastPosition", "telemetry", "trips", "maintenance", "alerts", "alerts/{aid}", "collisions/{cid}")
       for value in ("", "enduser", "Fleet")),
     *((TRIPS, "distance", value) for value in ("", "10", "10-5", "0.55-", "-10", "a-b", "1,5-", "nan-")),
     *((TRIPS, "duration", value) for value in ("", "10", "10-5", "1.5-", "-10", "PT1H-PT2H")),
@@ -108,7 +113,7 @@ def test_a_path_id_that_no_resource_can_have_is_refused(steady: Api, bad: str) -
         "/fleets/",
         "/Fleets",
         "/fleets/f1/status",
-        "/vehicles/VF3ABCDE0FG123456",
+        "/vehicles",
         "/docs/x",
         "/docs/assets/x",
     ],

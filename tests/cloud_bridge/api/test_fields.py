@@ -16,8 +16,8 @@ from tests.published import Published
 Node = dict[str, Any]
 
 ABSENT = {
-    "/_links/(alarms|alerts|callbacks|collisions|maintenances?|monitors|remotes)": "what is not served is not linked",
-    r"/(fleets\[]|\{fid})/_links/(status|trips)": "of a whole fleet: not served",
+    "/_links/(callbacks|monitors|remotes)": "what is not served is not linked",
+    r"/(fleets\[]|\{fid})/_links/(alerts|collisions|maintenances|status|trips)": "of a whole fleet: not served",
     "/_links/.*/(deprecation|hreflang|name|profile|title|type)": "a link is an address",
     "/(brand|service|gmpStatus)|/vehicle/lighting": "deprecated",
     "/status/_embedded": "withdrawn with the parameter that asks for it",
@@ -27,7 +27,11 @@ ABSENT = {
     "/properties/vin": "for batches of many vehicles",
 }
 """Ends of the paths to published fields that no answer has, with the reason."""
-REQUIRED_IN_PROSE = {"/vehicle/ignition/createdAt", "/extension/maintenance/createdAt"}
+REQUIRED_IN_PROSE = {
+    "/vehicle/ignition/createdAt",
+    "/extension/maintenance/createdAt",
+    "/vehicles/{vin}/createdAt",
+}
 """Ends of the paths to fields that the published schemas require without describing them."""
 
 

@@ -83,6 +83,22 @@ ASKED = [
     (f"{TRIPS}/{{tid}}/wayPoints", ""),
     (f"{TRIPS}/{{tid}}/wayPoints", "tolerance=0.05"),
     (f"{TRIPS}/{{tid}}/telemetry", "type=vehicle&extension=location"),
+    (f"{TRIPS}/{{tid}}/alerts", ""),
+    (f"{TRIPS}/{{tid}}/alerts/{{aid}}", ""),
+    (f"{TRIPS}/{{tid}}/collisions", ""),
+    (f"{TRIPS}/{{tid}}/collisions", "timestamps=/2024-03-05T07:14:59.999Z"),
+    ("/vehicles/{vin}", "extension=branding"),
+    (f"{VEHICLE_PATH}/maintenance", ""),
+    (f"{VEHICLE_PATH}/alerts", ""),
+    (f"{VEHICLE_PATH}/alerts", "timestamps=2024-03-05T07:20:00Z/PT1M"),
+    (f"{VEHICLE_PATH}/alerts", "timestamps=2024-03-05T07:20:00.001Z/PT1M"),
+    (f"{VEHICLE_PATH}/alerts", "timestamps=2024-03-05T07:30:00Z/&indexRange=1-"),
+    (f"{VEHICLE_PATH}/alerts/{{aid}}", ""),
+    (f"{VEHICLE_PATH}/alarms", "type=vehicle.alarm.trigger"),
+    (f"{VEHICLE_PATH}/alarms", "timestamps=2024-03-05T08:06:00Z/PT30S"),
+    (f"{VEHICLE_PATH}/alarms/{{aid}}", ""),
+    (f"{VEHICLE_PATH}/collisions", "timestamps=2024-03-05T07:15:00.001Z/"),
+    (f"{VEHICLE_PATH}/collisions/{{cid}}", ""),
 ]
 
 
@@ -98,7 +114,7 @@ def test_both_readers_give_the_same_answer(steady: Api, on_sqlite: Api, template
 
 def test_both_readers_know_the_same_of_quiet_vehicles(steady: Api, on_sqlite: Api) -> None:
     for vehicle in (CAR.id, SILENT.id, "nosuchvehicle"):
-        for name in ("", "/status", "/lastPosition", "/telemetry", "/trips", "/trips/{tid}"):
+        for name in ("", "/status", "/lastPosition", "/telemetry", "/trips", "/trips/{tid}", "/alerts", "/maintenance"):
             expected = steady.request(VEHICLE_PATH + name, vehicle=vehicle)
             assert on_sqlite.request(VEHICLE_PATH + name, vehicle=vehicle).status_code == expected.status_code
 

@@ -29,6 +29,8 @@ def test_a_trip_tells_all_that_is_known_of_it(api: Api) -> None:
         "self": {"href": f"{href}/trips/t1"},
         "vehicle": {"href": href},
         "waypoints": {"href": f"{href}/trips/t1/wayPoints"},
+        "alerts": {"href": f"{href}/trips/t1/alerts"},
+        "collisions": {"href": f"{href}/trips/t1/collisions"},
     }
     assert (body["startedAt"], body["stoppedAt"]) == ("2024-03-05T07:00:00Z", "2024-03-05T07:30:00Z")
     assert (body["duration"], body["distance"], body["startMileage"]) == (1800, 15.4, 12960.5)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from tests.cloud_bridge.api.world import CAR, EMPTY_FLEET, FLEET, ROOT, SILENT, STRANGER, VAN, VEHICLE_PATH, Api
 
 VEHICLES = "/fleets/{fid}/vehicles"
+BY_VIN = "/vehicles/{vin}"
 
 
 def test_a_fleet_lists_its_vehicles_and_no_others(api: Api) -> None:
@@ -32,6 +35,10 @@ def test_a_vehicle_says_what_it_is_and_every_link_of_it_leads_somewhere(api: Api
         "fleet": "/fleets/{fid}",
         "status": f"{VEHICLE_PATH}/status",
         "telemetry": f"{VEHICLE_PATH}/telemetry",
+        "maintenance": f"{VEHICLE_PATH}/maintenance",
+        "alerts": f"{VEHICLE_PATH}/alerts",
+        "alarms": f"{VEHICLE_PATH}/alarms",
+        "collisions": f"{VEHICLE_PATH}/collisions",
         "trips": f"{VEHICLE_PATH}/trips",
         "lastPosition": f"{VEHICLE_PATH}/lastPosition",
     }
@@ -52,6 +59,7 @@ def test_extensions_come_only_when_asked_for(api: Api) -> None:
         "data:telemetry:vehicle:odometer",
         "data:position",
         "data:trip",
+        "data:alert",
     ]
     assert not any(remote["supported"] for remote in extension["onboardCapabilities"]["remote"].values())
 
@@ -81,6 +89,31 @@ def test_a_vehicle_of_another_fleet_is_refused_in_every_way_to_ask(api: Api) -> 
     assert api.request(f"{VEHICLE_PATH}/status", vehicle=STRANGER.id).status_code == 403
     assert api.request(f"{VEHICLE_PATH}/trips/{{tid}}/wayPoints", vehicle=STRANGER.id).status_code == 403
     assert api.request(VEHICLE_PATH, vehicle="nosuchvehicle").status_code == 403
+
+
+def test_a_vehicle_is_found_by_its_vin_in_whatever_fleet_the_client_may_see(api: Api) -> None:
+    body = api.get(BY_VIN)
+    assert body == {"vin": VAN.vin, "createdAt": "2024-03-05T06:59:51Z", "motorization": "Thermic"}
+    api.reader.members = {FLEET: [CAR], EMPTY_FLEET: [VAN]}
+    assert api.get(BY_VIN) == body
+
+
+def test_by_its_vin_it_says_what_it_can_do_as_it_does_by_its_id(api: Api) -> None:
+    query = [("extension", "onboardCapabilities"), ("extension", "branding")]
+    assert api.get(BY_VIN, query)["_embedded"] == api.get(VEHICLE_PATH, query)["_embedded"]
+
+
+def test_a_vin_of_somebody_else_is_refused_like_one_that_nobody_has(api: Api) -> None:
+    theirs, nobodys = api.request(BY_VIN, vin=STRANGER.vin), api.request(BY_VIN, vin="VF3NBDYS0FG000001")
+    assert (theirs.status_code, theirs.json()["code"]) == (403, 40300)
+    assert theirs.json()["message"].replace(STRANGER.vin, "VF3NBDYS0FG000001") == nobodys.json()["message"]
+
+
+@pytest.mark.parametrize("vin", ["VF3", VAN.vin.lower(), f"{VAN.vin}0", "VF3ABCDE0FG12345O", VAN.id, "VF3%25"])
+def test_what_is_no_vin_is_a_wrong_path_id(api: Api, vin: str) -> None:
+    response = api.request(BY_VIN, vin=vin)
+    assert (response.status_code, response.json()["code"]) == (400, 40001)
+    assert "expected a VIN" in response.json()["message"]
 
 
 def test_the_vin_is_not_an_id(api: Api) -> None:

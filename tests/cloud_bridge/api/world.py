@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,8 +16,22 @@ import httpx
 from cloud_bridge.api.app import create_app
 from cloud_bridge.api.authentication import Verify
 from cloud_bridge.api.links import BASE
-from cloud_bridge.records.model import EnergyConsumption, EnergyLevel, Fault, Known, Message, Position, Status, Trip
+from cloud_bridge.records.model import (
+    Alarm,
+    Alert,
+    Collision,
+    EnergyConsumption,
+    EnergyLevel,
+    Fault,
+    Impact,
+    Known,
+    Message,
+    Position,
+    Status,
+    Trip,
+)
 from cloud_bridge.store.port import Client, Fleet, Reader, Vehicle
+from contract.published import TRIP
 from tests.cloud_bridge.api.memory import MemoryReader
 from tests.published import Published
 
@@ -42,7 +57,13 @@ STRANGER = Vehicle("d" * 40, "VF3ZZZZZ0FG000001", "peugeot-van", "Peugeot", "The
 FLEET, EMPTY_FLEET, OTHER_FLEET = "f1", "f2", "f9"
 
 VEHICLE_PATH = "/fleets/{fid}/vehicles/{vid}"
-MODELS = {"peugeot-van": frozenset({"ignition.type", "odometer.mileage", "environment.air.temp", "position.longitude"})}
+MODELS = {
+    "peugeot-van": frozenset(
+        {"ignition.type", "odometer.mileage", "environment.air.temp", "position.longitude", "alert.FuelLevelLow", TRIP}
+    )
+}
+FIRST = {"alerts": "a1", "alarms": "r1", "collisions": "c1"}
+"""A record of each kind of the van, by the step of the path before its id."""
 LABELS = {"peugeot-van": "Partner"}
 
 
@@ -85,6 +106,37 @@ def trips() -> list[Trip]:
     return [full, bare, short, going]
 
 
+def alerts() -> list[Alert]:
+    """One that was over within a trip, one that began in a trip and goes on, one outside all trips."""
+    return [
+        Alert(
+            "a1", MORNING + 10 * MINUTE, "FuelLevelLow", MORNING + 20 * MINUTE, position(10), position(20),
+            MORNING + 20 * MINUTE,
+        ),
+        Alert("a2", MORNING + 45 * MINUTE, "EngineOilPressureFailure", updated_at_ms=MORNING + 45 * MINUTE),
+        Alert(
+            "a3", MORNING + 95 * MINUTE, "AddWasherFluid", MORNING + 97 * MINUTE, updated_at_ms=MORNING + 97 * MINUTE
+        ),
+    ]  # fmt: skip
+
+
+def collisions() -> list[Collision]:
+    hard = (Impact("Front", "Major"), Impact("Lateral"))
+    return [
+        Collision("c1", MORNING + 15 * MINUTE, hard, False, True, MORNING + 15 * MINUTE + 800),
+        Collision("c2", MORNING + 70 * MINUTE, updated_at_ms=MORNING + 70 * MINUTE),
+    ]
+
+
+def alarms() -> list[Alarm]:
+    at_ms = MORNING + 65 * MINUTE
+    return [
+        Alarm("r1", at_ms, activation="Active", updated_at_ms=at_ms),
+        Alarm("r2", at_ms + MINUTE, trigger="VolumetricBreakIn", position=position(64), updated_at_ms=at_ms + MINUTE),
+        Alarm("r3", at_ms + 2 * MINUTE, activation="Inactive", updated_at_ms=at_ms + 2 * MINUTE),
+    ]
+
+
 def reader() -> MemoryReader:
     known = {
         "ignition.type": Known("Start", MORNING + 90 * MINUTE),
@@ -92,6 +144,8 @@ def reader() -> MemoryReader:
         "kinetic.speed": Known(39.0, MORNING + 119 * MINUTE),
         "kinetic.moving": Known(True, MORNING + 118 * MINUTE),
         "privacy.state": Known("None", MORNING + 110 * MINUTE),
+        "maintenance.daysBeforeMaintenance": Known(210, MORNING + 90 * MINUTE),
+        "maintenance.mileageBeforeMaintenance": Known(-12.5, MORNING + 91 * MINUTE),
     }
     return MemoryReader(
         clients={
@@ -109,8 +163,11 @@ def reader() -> MemoryReader:
             CAR.vin: Status({"kinetic.speed": Known(0.0, MORNING)}, None, MORNING),
         },
         all_messages={VAN.vin: messages()},
-        all_records={VAN.vin: [*trips()]},
+        all_records={VAN.vin: [*trips(), *alerts(), *collisions(), *alarms()]},
     )
+
+
+_RECORD_ID = re.compile(r"/(\w+)/\{[acs]id\}")
 
 
 def basic(user: str = "partner", secret: str = SECRET) -> dict[str, str]:
@@ -188,9 +245,13 @@ class Api:
         vehicle: str = VAN.id,
         fleet: str = FLEET,
         trip: str = "t1",
+        vin: str = VAN.vin,
+        record: str | None = None,
     ) -> httpx.Response:
-        """Asks for a path of the specification; `params` as text is the query string as it stands."""
-        path = template.replace("{fid}", fleet).replace("{vid}", vehicle).replace("{tid}", trip)
+        """Asks for a path of the specification; `params` as text is the query string as it stands. `record` is the id
+        of an alert or the like; the first of its kind when left out."""
+        path = template.replace("{fid}", fleet).replace("{vid}", vehicle).replace("{tid}", trip).replace("{vin}", vin)
+        path = _RECORD_ID.sub(lambda found: f"/{found[1]}/{FIRST[found[1]] if record is None else record}", path)
         client = "client_id=app1"
         if isinstance(params, str):
             query = f"{client}&{params}" if params else client
@@ -209,9 +270,11 @@ class Api:
         vehicle: str = VAN.id,
         fleet: str = FLEET,
         trip: str = "t1",
+        vin: str = VAN.vin,
+        record: str | None = None,
     ) -> Any:
         """The body of a successful answer."""
-        response = self.request(template, params, vehicle=vehicle, fleet=fleet, trip=trip)
+        response = self.request(template, params, vehicle=vehicle, fleet=fleet, trip=trip, vin=vin, record=record)
         assert response.status_code == 200, response.text
         return response.json()
 

@@ -1,0 +1,123 @@
+"""`…/alerts` and `…/alerts/{aid}`: the warnings of a vehicle, of a trip or of a fleet, from coming on to going off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from cloud_bridge.api.call import Call
+from cloud_bridge.api.documents import DateTime, Document, Link
+from cloud_bridge.api.listing import collection_of, page_of
+from cloud_bridge.api.positions import Feature, feature
+from cloud_bridge.api.records import Found, of_trip, of_vehicle, one_of_trip, one_of_vehicle, trips_at
+from cloud_bridge.api.times import rfc3339
+from cloud_bridge.records import model
+from cloud_bridge.records.model import Json
+from cloud_bridge.records.severity import severity
+from contract.catalog import ALERT_TYPES
+
+
+class AlertLinks(Document):
+    """`trips`: those in which the alert began and ended."""
+
+    self: Link
+    vehicle: Link
+    position: Link | UnsetType = UNSET
+    trips: list[Link] | UnsetType = UNSET
+
+
+class Alert(Document, kw_only=True):
+    """A warning. The positions are the last known when it came on and when it went off."""
+
+    links: AlertLinks = msgspec.field(name="_links")
+    id: str
+    vin: str
+    created_at: DateTime
+    updated_at: DateTime
+    active: bool
+    type: Annotated[str, Meta(extra_json_schema={"enum": list(ALERT_TYPES)})]
+    severity: Literal["Information", "Warning", "Critical"]
+    started_at: DateTime
+    end_at: DateTime | UnsetType = UNSET
+    start_position: Feature | UnsetType = UNSET
+    end_position: Feature | UnsetType = UNSET
+
+
+Alerts = collection_of("Alerts", "alerts", Alert)
+
+
+def read_alerts(call: Call) -> Json:
+    return _page(call, of_vehicle(call, model.Alert))
+
+
+def read_trip_alerts(call: Call) -> Json:
+    return _page(call, of_trip(call, model.Alert))
+
+
+def read_alert(call: Call) -> Alert:
+    (alert,) = _alerts(call, [one_of_vehicle(call, model.Alert, "aid")])
+    return alert
+
+
+def read_trip_alert(call: Call) -> Alert:
+    (alert,) = _alerts(call, [one_of_trip(call, model.Alert, "aid")])
+    return alert
+
+
+def _page(call: Call, found: Sequence[Found[model.Alert]]) -> Json:
+    return page_of(call, "alerts", found, lambda shown: _alerts(call, shown), "no alert is of these times and indexes")
+
+
+def _alerts(call: Call, found: Sequence[Found[model.Alert]]) -> list[Alert]:
+    position_shown = call.position_shown
+    trips = trips_at(call, [(vehicle, at_ms) for vehicle, alert in found for at_ms in _moments(alert)])
+    return [
+        _alert(call, each, [trips[vehicle.vin, at_ms] for at_ms in _moments(alert)], position_shown)
+        for each in found
+        for vehicle, alert in [each]
+    ]
+
+
+def _moments(alert: model.Alert) -> list[int]:
+    """When it began, and ended if it did."""
+    return [alert.started_at_ms] if alert.ended_at_ms is None else [alert.started_at_ms, alert.ended_at_ms]
+
+
+def _alert(call: Call, found: Found[model.Alert], trips: Sequence[model.Trip | None], position_shown: bool) -> Alert:
+    vehicle, alert = found
+    links, fleet = call.links, call.fleet_id
+    document = Alert(
+        links=AlertLinks(
+            self=links.of_vehicle(fleet, vehicle.id, f"alerts/{alert.id}"),
+            vehicle=links.vehicle(fleet, vehicle.id),
+        ),
+        id=alert.id,
+        vin=vehicle.vin,
+        created_at=rfc3339(alert.started_at_ms),
+        updated_at=rfc3339(max(alert.updated_at_ms, alert.started_at_ms)),
+        active=alert.ended_at_ms is None,
+        type=alert.type,
+        severity=severity(alert.type),
+        started_at=rfc3339(alert.started_at_ms),
+    )
+    during = dict.fromkeys(trip.id for trip in trips if trip is not None)
+    if during:
+        document.links.trips = [links.trip(fleet, vehicle.id, trip_id) for trip_id in during]
+    if alert.ended_at_ms is not None:
+        document.end_at = rfc3339(alert.ended_at_ms)
+    if position_shown:
+        _put_positions(call, document, found)
+    return document
+
+
+def _put_positions(call: Call, document: Alert, found: Found[model.Alert]) -> None:
+    vehicle, alert = found
+    if alert.start_position is not None:
+        document.start_position = feature(alert.start_position)
+    if alert.end_position is not None:
+        document.end_position = feature(alert.end_position)
+    if alert.start_position is not None or alert.end_position is not None:
+        document.links.position = call.links.of_vehicle(call.fleet_id, vehicle.id, "lastPosition")

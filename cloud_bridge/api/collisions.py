@@ -1,0 +1,92 @@
+"""`…/collisions` and `…/collisions/{cid}`: the collisions of a vehicle, of a trip or of a fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from cloud_bridge.api.blocks import of
+from cloud_bridge.api.call import Call
+from cloud_bridge.api.documents import DateTime, Document, Link
+from cloud_bridge.api.listing import collection_of, page_of
+from cloud_bridge.api.records import Found, of_trip, of_vehicle, one_of_vehicle, trips_at
+from cloud_bridge.api.times import rfc3339
+from cloud_bridge.records import model
+from cloud_bridge.records.model import Json
+
+
+class CollisionLinks(Document):
+    """`trip` where the collision happened during one."""
+
+    self: Link
+    vehicle: Link
+    trip: Link | UnsetType = UNSET
+
+
+class CollisionDetails(Document):
+    """A side that was hit."""
+
+    side: Annotated[str, of("collision.side")]
+    severity: Annotated[str, of("collision.severity")] | UnsetType = UNSET
+
+
+class Collision(Document, kw_only=True):
+    """`tippedOver` and `pedestrian` only of vehicles that can sense them."""
+
+    links: CollisionLinks = msgspec.field(name="_links")
+    id: str
+    vin: str
+    created_at: DateTime
+    updated_at: DateTime
+    details: list[CollisionDetails] | UnsetType = UNSET
+    tipped_over: bool | UnsetType = UNSET
+    pedestrian: bool | UnsetType = UNSET
+
+
+Collisions = collection_of("Collisions", "Collisions", Collision)
+
+
+def read_collisions(call: Call) -> Json:
+    return _page(call, of_vehicle(call, model.Collision))
+
+
+def read_trip_collisions(call: Call) -> Json:
+    return _page(call, of_trip(call, model.Collision))
+
+
+def read_collision(call: Call) -> Collision:
+    (collision,) = _collisions(call, [one_of_vehicle(call, model.Collision, "cid")])
+    return collision
+
+
+def _page(call: Call, found: Sequence[Found[model.Collision]]) -> Json:
+    return page_of(
+        call, "Collisions", found, lambda shown: _collisions(call, shown), "no collision is of these times and indexes"
+    )
+
+
+def _collisions(call: Call, found: Sequence[Found[model.Collision]]) -> list[Collision]:
+    trips = trips_at(call, [(vehicle, collision.started_at_ms) for vehicle, collision in found])
+    return [_collision(call, each, trips[each[0].vin, each[1].started_at_ms]) for each in found]
+
+
+def _collision(call: Call, found: Found[model.Collision], trip: model.Trip | None) -> Collision:
+    vehicle, collision = found
+    links, fleet = call.links, call.fleet_id
+    return Collision(
+        links=CollisionLinks(
+            self=links.of_vehicle(fleet, vehicle.id, f"collisions/{collision.id}"),
+            vehicle=links.vehicle(fleet, vehicle.id),
+            trip=UNSET if trip is None else links.trip(fleet, vehicle.id, trip.id),
+        ),
+        id=collision.id,
+        vin=vehicle.vin,
+        created_at=rfc3339(collision.started_at_ms),
+        updated_at=rfc3339(max(collision.updated_at_ms, collision.started_at_ms)),
+        details=[CollisionDetails(impact.side, impact.severity or UNSET) for impact in collision.impacts] or UNSET,
+        tipped_over=UNSET if collision.tipped_over is None else collision.tipped_over,
+        pedestrian=UNSET if collision.pedestrian is None else collision.pedestrian,
+    )

@@ -1,0 +1,65 @@
+"""`…/maintenance`: how long, and how far, until the next maintenance."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cloud_bridge.api.blocks import StampedMaintenance
+from cloud_bridge.api.call import Call
+from cloud_bridge.api.documents import DateTime, Document, Link
+from cloud_bridge.api.errors import no_data
+from cloud_bridge.api.rendering import TOGETHER_MS
+from cloud_bridge.api.times import rfc3339
+from cloud_bridge.records.model import Status
+from cloud_bridge.store.port import Vehicle
+
+_DAYS = "maintenance.daysBeforeMaintenance"
+_MILEAGE = "maintenance.mileageBeforeMaintenance"
+
+
+class MaintenanceLinks(Document):
+    self: Link
+    vehicle: Link
+    alerts: Link
+
+
+class Maintenance(StampedMaintenance, kw_only=True):
+    """Days and kilometres until the next maintenance: negative once it is overdue. One of the two at least."""
+
+    links: MaintenanceLinks = msgspec.field(name="_links")
+    updated_at: DateTime
+
+
+def read_maintenance(call: Call) -> Maintenance:
+    call.require_data()
+    found = None if call.status is None else _maintenance(call, call.vehicle, call.status)
+    if found is None:
+        raise no_data("nothing is known of the vehicle's next maintenance")
+    return found
+
+
+def _maintenance(call: Call, vehicle: Vehicle, status: Status) -> Maintenance | None:
+    """None where the vehicle said neither. What was said long before the other is left out: both have one time."""
+    known = {key: status.known[key] for key in (_DAYS, _MILEAGE) if key in status.known}
+    if not known:
+        return None
+    newest_ms = max(item.at_ms for item in known.values())
+    links, fleet, at = call.links, call.fleet_id, rfc3339(newest_ms)
+    document = Maintenance(
+        links=MaintenanceLinks(
+            self=links.of_vehicle(fleet, vehicle.id, "maintenance"),
+            vehicle=links.vehicle(fleet, vehicle.id),
+            alerts=links.of_vehicle(fleet, vehicle.id, "alerts"),
+        ),
+        vin=vehicle.vin,
+        created_at=at,
+        updated_at=at,
+    )
+    for key, item in known.items():
+        if newest_ms - item.at_ms >= TOGETHER_MS:
+            continue
+        if key == _DAYS:
+            document.days_before_maintenance = int(item.value)
+        else:
+            document.mileage_before_maintenance = float(item.value)
+    return document
