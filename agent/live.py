@@ -80,6 +80,7 @@ class Live(NamedTuple):
         """Who says how each part is."""
         parts = Parts(
             buses=self.buses.health,
+            state=lambda: self.sampler.state.value,
             sampling=lambda: sampling_health(
                 self.collector, self.sampler, self.box.unreadable, monotonic_ms() - self.gathering.settled_ms
             ),

@@ -18,7 +18,6 @@ def sampling_health(collector: Collector, sampler: Sampler, unreadable: int, lag
         uploads=collector.uploads,
         unreadable=unreadable,
         lag_s=lag_ms / 1000,
-        state=sampler.state,
         events=sampler.happened,
         held_back=sum(sampler.held_back.values()),
     )

@@ -77,8 +77,6 @@ class SamplingHealth(msgspec.Struct, frozen=True, kw_only=True):
     uploads: Annotated[Count, "uploads made"] = 0
     unreadable: Annotated[Count, "what sources could not read"] = 0
     lag_s: Annotated[float | None, "how far sampling is behind the clock"] = None
-    state: str | None = None
-    """What the vehicle is doing: `driving`, `charging`, `parked`, `asleep`."""
     events: Annotated[Count, "events uploaded at once"] = 0
     held_back: Annotated[Count, "events that were not, by what clears them or by their limits"] = 0
 
@@ -105,8 +103,6 @@ class JournalHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 class UplinkHealth(msgspec.Struct, frozen=True, kw_only=True):
     connected: bool
-    broker: str | None = None
-    connected_s: Annotated[float | None, "age of the connection"] = None
     connections: Annotated[Count, "connections made"] = 0
     published: Annotated[Count, "uploads sent, repeats included"] = 0
     repeated: Annotated[Count, "uploads sent again"] = 0
@@ -130,16 +126,9 @@ class UplinkHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PowerHealth(msgspec.Struct, frozen=True, kw_only=True):
-    ignition: bool | None = None
     supply_v: Annotated[float | None, "voltage of the supply"] = None
     ending: str | None = None
     """Why the box is about to go off."""
-
-
-class EventsHealth(msgspec.Struct, frozen=True, kw_only=True):
-    raised: dict[str, int] = {}
-    """How often each event was raised since the start."""
-    suppressed: Annotated[Count, "events that came too soon after the one before"] = 0
 
 
 class AskingHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,7 +153,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     uptime_s: Annotated[float, "time since the agent's start"]
     state: str | None = None
-    """Of the vehicle: `driving`, `charging`, `parked`, `asleep`."""
+    """What the vehicle is doing: `driving`, `charging`, `parked`, `asleep`."""
     privacy: str | None = None
     privacy_unwritten: Annotated[Count, "times that the privacy could not be kept through a power cut"] = 0
     buses: dict[str, BusHealth] = {}
@@ -175,7 +164,6 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     journal: JournalHealth | None = None
     uplink: UplinkHealth | None = None
     power: PowerHealth | None = None
-    events: EventsHealth | None = None
     asking: AskingHealth | None = None
     version: str = VERSION
     format: int = FORMAT
@@ -199,7 +187,6 @@ class Parts(msgspec.Struct):
     journal: Callable[[], JournalHealth | None] = _nothing
     uplink: Callable[[], UplinkHealth | None] = _nothing
     power: Callable[[], PowerHealth | None] = _nothing
-    events: Callable[[], EventsHealth | None] = _nothing
     asking: Callable[[], AskingHealth | None] = _nothing
 
 

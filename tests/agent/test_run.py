@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import can
 import pytest
+from msgspec.structs import replace
 
 from agent.bus.interface import InterfaceError
+from agent.health.asking import NoAnswerError, ask
 from agent.journal.inventory import journals_in, take_inventory
 from agent.journal.segments import Key
 from agent.lifting import Progress
@@ -17,6 +20,7 @@ from agent.plan.compiling import compile_plan
 from agent.run import run
 from agent.settings.agent import Settings
 from agent.settings.bus import BusSettings
+from agent.settings.health import HealthSettings
 from agent.settings.uplink import UplinkSettings
 from contract.configuration import Duration
 from contract.upload import Count, Reason, decode_upload, read_header
@@ -103,6 +107,32 @@ def test_without_a_broker_stopping_keeps_what_was_collected(tmp_path: Path) -> N
     assert ended.uploads > 1
     (journal,) = journals_in(tmp_path)
     assert take_inventory(journal).uploads == ended.uploads
+
+
+def state(socket: Path) -> str | None:
+    """What the vehicle is doing; None while the agent does not answer yet."""
+    with suppress(NoAnswerError):
+        return ask(socket).state
+    return None
+
+
+def test_a_live_run_says_what_the_vehicle_is_doing_and_how_each_part_is(tmp_path: Path) -> None:
+    socket = tmp_path / "status.sock"
+    asked = replace(settings(tmp_path, free_port()), health=HealthSettings(status_socket=socket))
+    stop = threading.Event()
+    running = threading.Thread(target=run, args=(VIN, asked, compile_plan(PROFILE), stop), kwargs={"drain_s": 0})
+    with Talker():
+        running.start()
+        try:
+            assert eventually(lambda: state(socket) == "parked")
+            health = ask(socket)
+        finally:
+            stop.set()
+            running.join(20)
+    unsaid = [name for name in health.__struct_fields__ if getattr(health, name) is None]
+    # The settings have no receiver and no modem, and the profile asks nothing.
+    assert unsaid == ["gnss", "modem", "asking"]
+    assert health.buses["can0"].open
 
 
 def test_an_interface_that_does_not_exist_ends_the_run(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ PARTS = Parts(
         trouble="Read-only file system",
         newer=5,
     ),
-    uplink=lambda: UplinkHealth(connected=True, broker="broker:8883", connections=1, published=3, receipted=1),
+    uplink=lambda: UplinkHealth(connected=True, connections=1, published=3, receipted=1),
 )
 
 
