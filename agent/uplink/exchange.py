@@ -137,17 +137,14 @@ class Exchange:
         if self._flight.silent and not was_silent:
             log.warning("no receipt for %g s: the bridge seems absent; sending probes", self._receipt_timeout_s)
         self._answer(connection)
-        if allowed is Priority.EVENT:
-            self._send_fresh(connection, now_s, Priority.EVENT)
-            return
-        self._send_manifests(connection, now_s)
+        if allowed is not Priority.EVENT:
+            self._send_manifests(connection, now_s)
         # What is new goes first, also as a probe: when nobody listens, that repeats less.
         self._send_fresh(connection, now_s, Priority.EVENT)
         self._send_fresh(connection, now_s, allowed)
-        probe = self._flight.probe(now_s)
-        for key in self._flight.lost(now_s) if probe is None else [probe]:
-            if self._flight.priority_of(key) <= allowed:
-                self._repeat(connection, key, now_s)
+        probe = self._flight.probe(now_s, allowed)
+        for key in self._flight.lost(now_s, allowed) if probe is None else [probe]:
+            self._repeat(connection, key, now_s)
         room, _ = self._flight.room(now_s, connection.most_unacknowledged)
         if room and not self._flight and not self._unacknowledged and allowed is Priority.HISTORY:
             self._send_alone(connection, now_s)

@@ -149,20 +149,26 @@ class Flight:
         count = min(most - len(self._sent), unacknowledged_limit - unacknowledged)
         return (max(count, 0), max(most_bytes - self._used_bytes, 0)) if self._sent else (min(count, 1), None)
 
-    def lost(self, now_s: float) -> list[Key]:
-        """What the bridge has not receipted although it has spoken since."""
+    def lost(self, now_s: float, least: Priority = Priority.HISTORY) -> list[Key]:
+        """What the bridge has not receipted although it has spoken since; down to the priority `least`."""
         return [
             key
             for key, sent in self._sent.items()
-            if self._spoken_at_s > sent.at_s
+            if sent.priority <= least
+            and self._spoken_at_s > sent.at_s
             and self._waited_s(sent, now_s) >= self._timeout_s * min(2 ** (sent.attempt - 1), _LONGEST)
         ]
 
-    def probe(self, now_s: float) -> Key | None:
-        """While the bridge is silent: what to send again, if anything, when there is nothing new to send."""
+    def probe(self, now_s: float, least: Priority = Priority.HISTORY) -> Key | None:
+        """While the bridge is silent: what to send again, if anything, when there is nothing new to send; down to the
+        priority `least`."""
         if not (self.silent and self._probe_is_due(now_s)):
             return None
-        taken_over = [(sent.at_s, key) for key, sent in self._sent.items() if sent.acknowledged_at_s is not None]
+        taken_over = [
+            (sent.at_s, key)
+            for key, sent in self._sent.items()
+            if sent.acknowledged_at_s is not None and sent.priority <= least
+        ]
         return min(taken_over)[1] if taken_over else None
 
     def stalled(self, now_s: float, patience_s: float) -> bool:
