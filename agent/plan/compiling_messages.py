@@ -14,6 +14,7 @@ from agent.databases.layouts import MessageLayout
 from agent.databases.loaded import Loaded
 from agent.decode.checksums import Checker, checksum_checker
 from agent.decode.decoders import raw_decoder
+from agent.decode.pages import Pages
 from agent.devices.messages import decoder as device_decoder
 from agent.plan.answers import answer_problems, as_answer
 from agent.plan.compiling_groups import Grouping
@@ -71,7 +72,7 @@ class Messages:
             signals=signals,
             needed_bytes=max((layout.payload_bytes for layout in layouts if not layout.multiplexer), default=0),
             cycle_ms=place.message.cycle_ms or None,
-            multiplexed=any(layout.multiplexer for layout in layouts),
+            pages=Pages(place.message, short) if any(layout.multiplexer for layout in layouts) else None,
             on_change=tuple(number for number in signals if number in on_change),
             feeds=tuple(
                 index for expression, index in places.conditions.items() if not set(expression.names).isdisjoint(names)

@@ -26,6 +26,7 @@ import msgspec
 from agent.databases.finding import Finding
 from agent.databases.layouts import SignalLayout
 from agent.decode.checksums import Checker
+from agent.decode.pages import Pages
 from agent.plan.events import PlannedCrash, PlannedEvent
 from agent.plan.privacy import PlannedPrivacy
 from contract.expressions import Expression, Lookup, Value
@@ -89,8 +90,8 @@ class PlannedMessage(msgspec.Struct, frozen=True):
     needed_bytes: int
     """Payload that carries every wanted signal that is in every frame."""
     cycle_ms: int | None
-    multiplexed: bool
-    """A wanted signal is on a multiplexer page: each signal's newest value is kept for itself."""
+    pages: Pages | None
+    """Where a wanted signal is on a multiplexer page: each signal's newest value is kept for itself then."""
     on_change: tuple[int, ...] = ()
     """Signals to be checked at each frame."""
     feeds: tuple[int, ...] = ()
@@ -127,6 +128,10 @@ class PlannedMessage(msgspec.Struct, frozen=True):
     def keys(self) -> tuple[FrameKey, ...]:
         """The frames that it is read from, its own id first."""
         return ((self.bus, self.id, self.extended), *((self.bus, *other) for other in self.also))
+
+    @property
+    def multiplexed(self) -> bool:
+        return self.pages is not None
 
     @property
     def eager(self) -> bool:

@@ -69,7 +69,7 @@ class Intake:
                 continue
             data = frame[4]
             if len(data) < message.needed_bytes:
-                short += 1
+                short += message.cut_short(data)
             if not message.eager:
                 message.data = data
                 if message.limit_ms is None:
@@ -118,10 +118,13 @@ class Intake:
         at_ms = frame.at_ms
         if message.is_device:
             self._time.by_receiver(frame)
+        refused = self._newest.refused
         looked_at = self._newest.take(message, at_ms, frame.data)
         if looked_at is None:
             self._batch.counts[Count.CHECKSUM] += 1
             return
+        if self._newest.refused != refused:
+            self._batch.counts[Count.INVALID] += self._newest.refused - refused
         if looked_at:
             self._samples.look_at(looked_at, at_ms)
         if message.leads:

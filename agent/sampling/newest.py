@@ -36,7 +36,11 @@ _FORGET = 3
 
 
 class NewestMessage:
-    """The newest frame of one message; of a multiplexed one the newest value of each signal."""
+    """The newest frame of one message; of a multiplexed one the newest value of each signal.
+
+    So it is of any other as well, once a frame came that was too short for all of its wanted signals: such a frame says
+    nothing of those beyond its end, and what was said of them before counts until it is stale.
+    """
 
     __slots__ = (
         "assemblers",
@@ -57,6 +61,7 @@ class NewestMessage:
         "multiplexed",
         "needed_bytes",
         "on_change",
+        "pages",
         "plan",
         "raws",
         "read_slots",
@@ -73,12 +78,14 @@ class NewestMessage:
         self.decode = plan.decode
         self.assemblers = {key: Assembler() for key in plan.keys} if plan.transport else {}
         """By the frames that carry its ISO-TP messages; none for a message that is a frame."""
-        self.needed_bytes = 0 if plan.transport else plan.needed_bytes
+        self.pages = None if plan.transport else plan.pages
+        """None for answers too: what another tester asks for need not be on a page of ours."""
+        needed_bytes = plan.needed_bytes if self.pages is None else self.pages.needed_bytes
+        self.needed_bytes = 0 if plan.transport else needed_bytes
+        """A shorter frame may be cut short."""
         self.is_device = plan.device
         self.suspect = plan.claimed or plan.refused_fd is not None
         """A frame with its id may be one of another message."""
-        self.eager = plan.eager
-        self.multiplexed = plan.multiplexed
         self.on_change = tuple((plan.signals.index(number), number) for number in plan.on_change)
         """Slots and numbers of the on-change signals."""
         self.read_slots: tuple[int, ...] = ()
@@ -94,6 +101,9 @@ class NewestMessage:
         self.forget()
 
     def forget(self) -> None:
+        self.eager = self.plan.eager
+        self.multiplexed = self.plan.multiplexed
+        """Each signal's newest value is kept for itself."""
         self.data: bytes | None = None
         self.at_ms = -1
         self.gap_ms = 0
@@ -106,10 +116,22 @@ class NewestMessage:
         """The same at the last tick that looked at it."""
         self.silent = False
         """Found stale at the last tick."""
-        slots = len(self.plan.signals) if self.plan.multiplexed else 0
+        slots = len(self.plan.signals) if self.multiplexed else 0
         self.raws: list[int | None] = [None] * slots
         self.times_ms = [-1] * slots
         self.gaps_ms = [0] * slots
+
+    def cut_short(self, data: bytes) -> bool:
+        """A frame came with fewer than `needed_bytes`: whether it lacks a wanted signal that it should hold."""
+        if self.pages is not None:
+            return self.pages.cut_short(data)
+        if not self.multiplexed:
+            self.multiplexed = self.eager = True
+            slots = len(self.plan.signals)
+            self.raws = [None] * slots if self.data is None else [*self.decode(self.data)]
+            self.times_ms = [self.at_ms] * slots
+            self.gaps_ms = [self.gap_ms] * slots
+        return True
 
     def heard(self, at_ms: int) -> None:
         """A frame came."""
@@ -139,7 +161,7 @@ class Newest:
         self.version = 0
         """Goes up whenever a condition begins or ceases to hold."""
         self.refused = 0
-        """Values that were there and did not count."""
+        """Values that were there and did not count, and frames of a page that their database lacks."""
         self._signals = plan.signals
         self._numbers = {signal.name: number for number, signal in enumerate(plan.signals)}
         self._conditions = plan.conditions
@@ -207,7 +229,8 @@ class Newest:
         slot = signal.slot
         if message.multiplexed:
             raw, at_ms = message.raws[slot], message.times_ms[slot]
-            limit_ms = max(3 * message.gaps_ms[slot], message.graces_ms[slot])
+            declared_ms = None if message.plan.multiplexed else message.limit_ms
+            limit_ms = declared_ms or max(3 * message.gaps_ms[slot], message.graces_ms[slot])
         else:
             if message.data is None:
                 return None
@@ -243,7 +266,7 @@ class Newest:
         """When the newest value of a signal came; negative if none did."""
         signal = self._signals[number]
         message = self.messages[signal.message]
-        return message.times_ms[signal.slot] if message.plan.multiplexed else message.at_ms
+        return message.times_ms[signal.slot] if message.multiplexed else message.at_ms
 
     def value(self, name: str, now_ms: int) -> Value | None:
         """The newest value of a signal as expressions read it. Adds nothing to `refused`."""
@@ -283,14 +306,17 @@ class Newest:
         return tuple(self.messages[index] for index in {plan.signals[self._numbers[name]].message for name in names})
 
     def _take_page(self, message: NewestMessage, at_ms: int, data: bytes) -> list[int]:
-        message.at_ms = at_ms
+        message.heard(at_ms)
         looked_at: list[int] = []
-        for slot, raw in enumerate(message.decode(data)):
+        raws = message.decode(data)
+        for slot, raw in enumerate(raws):
             if raw is not None:
                 message.gaps_ms[slot] = _gap(message.gaps_ms[slot], at_ms, message.times_ms[slot])
                 message.raws[slot] = raw
                 message.times_ms[slot] = at_ms
                 looked_at.append(message.plan.signals[slot])
+        if message.pages is not None and message.pages.lacks(data, raws):
+            self.refused += 1
         return [number for number in looked_at if number in message.plan.on_change]
 
     def _evaluate(self, index: int, now_ms: int) -> None:
