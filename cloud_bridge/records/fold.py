@@ -24,6 +24,7 @@ from cloud_bridge.records.identity import record_id
 from cloud_bridge.records.messages import merge
 from cloud_bridge.records.model import Alarm, Alert, Known, Message, Position, Record, Status
 from cloud_bridge.records.news import Heard, listen
+from cloud_bridge.records.progress import GAP_MS
 from cloud_bridge.records.rules import Rules
 from cloud_bridge.records.trips import OpenTrip
 from cloud_bridge.records.veil import drawn
@@ -195,7 +196,7 @@ class _Fold:
         if history.trip is not None and (asleep or trips.is_over(history.trip, rule, by_ms)):
             self._keep(history.trip, done=True)
             history.trip = None
-        if asleep or (history.last_ms is not None and by_ms - history.last_ms > min(rule.silence_ms, trips.GAP_MS)):
+        if asleep or (history.last_ms is not None and by_ms - history.last_ms > min(rule.silence_ms, GAP_MS)):
             history.at_rest = False
         if asleep:
             history.hidden = False

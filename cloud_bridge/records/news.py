@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import msgspec
 
 from cloud_bridge.records.model import Message, Value
-from cloud_bridge.records.trips import GAP_MS
+from cloud_bridge.records.progress import GAP_MS
 
 TOLD_BY_NEWS = ("alarm.", "collision.")
 """What the data begin with of which news are records."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from cloud_bridge.records.news import TOLD_BY_NEWS
+from cloud_bridge.records.progress import BRIDGED_MS, PROPULSION
 from cloud_bridge.records.trips import TripRule
 from contract.configuration import Duration
 from contract.profile.profile import Profile
@@ -32,6 +33,7 @@ def rules(vin: str, profile: Profile) -> Rules:
     if trip is None:
         return Rules(vin, None, holds_ms)
     restated = [sampling.every for sampling in _classes(profile, [trip.datum])]
+    propels = [sampling.every for sampling in _classes(profile, [PROPULSION] if PROPULSION in profile.data else [])]
     return Rules(
         vin,
         TripRule(
@@ -40,6 +42,7 @@ def rules(vin: str, profile: Profile) -> Rules:
             silence_ms=int(trip.silence),
             pause_ms=int(trip.pause),
             holds_ms=2 * max(restated, default=Duration(30_000)),
+            propels_ms=max(BRIDGED_MS, 2 * max(propels, default=Duration(0))),
         ),
         holds_ms,
     )

@@ -88,6 +88,8 @@ _values: st.SearchStrategy[dict[str, Value]] = st.fixed_dictionaries(
         "odometer.mileage": st.integers(1000, 1300).map(lambda tenths: tenths / 10),
         "energies.Fuel.level": st.sampled_from([11.5, 12.0]),
         "energies.Fuel.consumption.total": st.integers(100, 300).map(float),
+        "energies.Electric.consumption.total": st.integers(100, 300).map(float),
+        "propulsion": st.sampled_from(["Thermal", "Electric"]),
         "privacy.state": st.sampled_from(["None", "None", "Geolocation", "Full"]),
         "alert.FuelLevelLow": st.booleans(),
         "alert.EngineOilPressureFailure": st.booleans(),

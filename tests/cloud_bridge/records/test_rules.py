@@ -31,6 +31,22 @@ def test_a_datum_holds_for_twice_the_time_in_which_it_is_restated(tmp_path: Path
     assert (rule.holds_ms, rule.pause_ms) == (80_000, 0)
 
 
+def test_what_propels_and_what_happens_hold_for_twice_the_time_in_which_they_are_restated(tmp_path: Path) -> None:
+    file = tmp_path / "test.toml"
+    trip = '[trip]\ndatum = "ignition.type"\nactive = ["Start"]\n'
+    file.write_text(PROFILE + trip)
+    plain = rules(VIN, load_profile(file))
+    assert plain.trip is not None
+    assert (plain.holds_ms, plain.trip.propels_ms) == (180_000, 10_000)
+    more = PROFILE.replace('every = "40s"', 'every = "40s", parked = "400s"')
+    more += "data.\"propulsion\" = { expression = \"'Electric' if Engine.Speed > 0 else 'Thermal'\" }\n"
+    more += 'data."alarm.status.activation" = { from = "Body.Ignition", values = { Off = "Inactive" } }\n'
+    file.write_text(more.replace('every = "1s"', 'every = "20s"') + trip)
+    full = rules(VIN, load_profile(file))
+    assert full.trip is not None
+    assert (full.holds_ms, full.trip.propels_ms) == (800_000, 40_000)
+
+
 def test_a_pause_of_the_profile_does_not_end_a_trip(tmp_path: Path) -> None:
     file = tmp_path / "test.toml"
     file.write_text(PROFILE + '[trip]\ndatum = "powertrain.status"\nactive = ["Running"]\npause = "3 min"\n')
