@@ -1,9 +1,9 @@
 """`canlift-agent check`: what a profile makes of a vehicle, before anything runs.
 
-It compiles the profile as the agent does and shows the plan: what healing did to the databases, which frames of which
-bus are wanted, each signal with its cadence and when it counts, what privacy keeps back, which of the published data
-vehicles of the model will serve and why not the others, and what a month of it weighs. Anything wrong is shown with
-file and line, and the exit status is 1.
+It compiles the profile as the agent does and shows the plan: what healing did to the databases, which ids two of them
+claim, which frames of which bus are wanted, each signal with its cadence and when it counts, what privacy keeps back,
+which of the published data vehicles of the model will serve and why not the others, and what a month of it weighs.
+Anything wrong is shown with file and line, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from agent.asking.share import share_of
 from agent.plan.compiling import compile_plan
 from agent.plan.compiling_events import event_names
 from agent.plan.events import Recording
-from agent.plan.plan import Plan, PlannedGroup, PlannedSignal
+from agent.plan.plan import Plan, PlannedGroup, PlannedMessage, PlannedSignal
 from agent.plan.values import UNLIMITED
 from agent.profiles import UnknownModelError, find_profile
 from agent.served import print_served
@@ -67,6 +67,7 @@ def check(file: Path, console: Console, *, whole: bool = False) -> int:
         return _refuse(wrong, console)
     console.print(Text(f"{plan.profile.label} ({plan.profile.model})", "bold"))
     _print_databases(plan, console)
+    _print_claims(plan, console)
     for bus, settings in plan.profile.buses.items():
         if settings.valid_when is not None:
             console.print(Text(f"{bus} counts while {settings.valid_when.text}"), soft_wrap=True)
@@ -152,6 +153,18 @@ def _print_databases(plan: Plan, console: Console) -> None:
             console.print(str(finding), style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
+def _print_claims(plan: Plan, console: Console) -> None:
+    for message in plan.messages:
+        if message.claims:
+            own, *others = map(str, message.claims)
+            text = f"{message.bus}: id {_ident(message)} is {own} and {', '.join(others)}: it is read as {message.name}"
+            console.print(Text(f"{text}, and each of its frames is counted (collision)", "yellow"), soft_wrap=True)
+
+
+def _ident(message: PlannedMessage) -> str:
+    return f"{message.id:0{8 if message.extended else 3}X}"
+
+
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in columns:
@@ -180,9 +193,8 @@ def _messages(plan: Plan) -> Table:
             )
             if applies
         ]
-        ident = f"{message.id:0{8 if message.extended else 3}X}"
         cycle = str(Duration(message.cycle_ms)) if message.cycle_ms else "as seen"
-        _row(table, message.bus, ident, message.name, cycle, str(message.needed_bytes), ", ".join(how))
+        _row(table, message.bus, _ident(message), message.name, cycle, str(message.needed_bytes), ", ".join(how))
     return table
 
 

@@ -19,7 +19,7 @@ from agent.devices.messages import decoder as device_decoder
 from agent.plan.answers import answer_problems, as_answer
 from agent.plan.compiling_groups import Grouping
 from agent.plan.places import Place, Places
-from agent.plan.plan import FrameKey, PlannedMessage
+from agent.plan.plan import Claim, FrameKey, PlannedMessage
 from contract.profile.devices import DEVICES
 from contract.profile.profile import Profile
 
@@ -41,6 +41,7 @@ class Messages:
     ) -> None:
         """`numbers`: of every signal that is wanted."""
         self._profile = profile
+        self._databases = databases
         self._places = places
         self._grouping = grouping
         self._numbers = numbers
@@ -85,7 +86,7 @@ class Messages:
             j1939=places.on_j1939(place),
             source=self._source(place),
             refused_fd=self._refused_fd(place),
-            claimed=not device and not self._described[_key(place)] <= {place.message.name},
+            claims=() if device else self._claims(place),
             says_privacy=self._profile.privacy.source in names,
             watched=not watched.isdisjoint(signals),
         )
@@ -112,6 +113,18 @@ class Messages:
         elif not 0 <= rules.source <= _LAST_ADDRESS:
             self._places.report(keys, f"expected an address, 0 to {_LAST_ADDRESS}, found {rules.source}")
         return rules.source
+
+    def _claims(self, place: Place) -> tuple[Claim, ...]:
+        names = self._described[_key(place)]
+        if names == {place.message.name}:
+            return ()  # Of nearly all; the others are worth a search.
+        found = {
+            layout.name: Claim(layout.name, path.name)
+            for path in reversed(self._profile.buses[place.bus].databases)
+            for layout in self._databases[path].layouts
+            if (place.bus, layout.id, layout.extended) == _key(place)
+        }
+        return found.pop(place.message.name), *(found[name] for name in sorted(found))
 
     def _refused_fd(self, place: Place) -> bool | None:
         """Databases that describe no message as one of CAN FD say nothing about it."""

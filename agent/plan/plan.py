@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -76,6 +77,16 @@ class PlannedSignal(msgspec.Struct, frozen=True):
         return (64 if self.layout.is_float else self.layout.length) + CODE_BITS
 
 
+class Claim(NamedTuple):
+    """A message, and the file name of the database that describes it."""
+
+    message: str
+    database: str
+
+    def __str__(self) -> str:
+        return f"{self.message} in {self.database}"
+
+
 class PlannedMessage(msgspec.Struct, frozen=True):
     """One message of which something is wanted."""
 
@@ -119,8 +130,8 @@ class PlannedMessage(msgspec.Struct, frozen=True):
     """On a J1939 bus, the address of who sends it; None: whoever is heard first."""
     refused_fd: bool | None = None
     """Frames that are of CAN FD (True) or are not (False) are none of it, by its database."""
-    claimed: bool = False
-    """Another database of its bus has a message with the same id."""
+    claims: tuple[Claim, ...] = ()
+    """Where its bus has other messages with the same id: those, after its own."""
     graces_ms: tuple[int, ...] = ()
     """By slot, how old a value may be in any case; where nothing else is known, `OBSERVED_GRACE_MS`."""
 

@@ -98,7 +98,7 @@ class Intake:
     def _refused(self, message: NewestMessage, frame: Frame) -> bool:
         """Whether a frame has the id of the message and is none of it; counts that, and ids that two messages have."""
         refused = frame.fd is message.plan.refused_fd
-        self._batch.counts[Count.COLLISION] += refused or message.plan.claimed
+        self._batch.counts[Count.COLLISION] += refused or bool(message.plan.claims)
         return refused
 
     def _take_apart(self, message: NewestMessage, frame: Frame) -> None:

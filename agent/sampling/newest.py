@@ -84,7 +84,7 @@ class NewestMessage:
         self.needed_bytes = 0 if plan.transport else needed_bytes
         """A shorter frame may be cut short."""
         self.is_device = plan.device
-        self.suspect = plan.claimed or plan.refused_fd is not None
+        self.suspect = bool(plan.claims) or plan.refused_fd is not None
         """A frame with its id may be one of another message."""
         self.on_change = tuple((plan.signals.index(number), number) for number in plan.on_change)
         """Slots and numbers of the on-change signals."""

@@ -68,6 +68,21 @@ def test_what_healing_did_to_a_database_is_shown(tmp_path: Path) -> None:
     assert "clean" not in text
 
 
+def test_ids_that_two_databases_of_a_bus_claim_are_named(tmp_path: Path) -> None:
+    others = ('BO_ 512 Velocity: 8 Car\n SG_ V : 0|8@1+ (1,0) [0|0] "" Car\n', "BO_ 257 Unwanted: 8 Car\n")
+    for name, messages in (("other.dbc", others[0]), ("third.dbc", others[0] + others[1])):
+        (tmp_path / name).write_text(f'VERSION ""\nBU_: Car\n{messages}')
+    assert "(collision)" not in shown(model.write(tmp_path))[1]
+    file = model.write(tmp_path, model.PROFILE.replace('["car.dbc"]', '["car.dbc", "other.dbc", "third.dbc"]'))
+    status, text = shown(file)
+    assert status == 0
+    (line,) = (line for line in text.splitlines() if "(collision)" in line)
+    assert line == (
+        "can0: id 200 is Motion in car.dbc and Velocity in other.dbc: it is read as Motion, "
+        "and each of its frames is counted (collision)"
+    )
+
+
 def test_whatever_is_wrong_is_shown_with_its_line_and_the_status_is_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
