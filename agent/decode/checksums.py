@@ -1,10 +1,8 @@
-"""Checksums and counters: whether a frame is what its sender meant to send.
+"""Checksums: whether a frame is what its sender meant to send.
 
-Many makers put a checksum and a counter into messages that matter. A frame whose checksum is wrong was damaged or made
-up; a counter that does not advance means a sender that hangs, repeats itself, or frames that were lost.
-
-A checksum is a field of the payload. It covers all other bytes of the payload in their order, those after it too; a
-field that is not one whole byte counts as zero bits in its own byte.
+Many makers put a checksum into messages that matter; a frame whose checksum is wrong was damaged or made up. It is a
+field of the payload, and covers all other bytes of it in their order, those after it too. A field that is not one whole
+byte counts as zero bits in its own byte.
 
     crc8-j1850     CRC-8 of SAE J1850: polynomial 0x1D, most significant bit first, from `initial`
     byte-sum       `initial` and all bytes, added
@@ -21,8 +19,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import reduce
 from operator import xor
-
-import msgspec
 
 from agent.databases.layouts import SignalLayout
 
@@ -100,18 +96,3 @@ def checksum_checker(
         return (calculate(rest, start) ^ last) & mask == data[at] >> shift & mask
 
     return part_of_a_byte
-
-
-class Counter(msgspec.Struct):
-    """A counter that goes up by one with each frame and wraps at its width."""
-
-    bits: int
-    _last: int | None = None
-
-    def advances(self, value: int) -> bool:
-        """Whether `value` follows the one before it; the first one seen is right.
-
-        A wrong value is what the next must follow: a lost frame costs one frame, not all that come after it.
-        """
-        last, self._last = self._last, value
-        return last is None or value == (last + 1) % (1 << self.bits)

@@ -11,7 +11,7 @@ import struct
 from typing import Literal, NamedTuple
 
 from agent.bus.frame import Frame
-from agent.devices.messages import decoder, frame
+from agent.devices.messages import frame
 from contract.profile.devices import RECEIVER, RECEIVER_SIGNALS
 
 BUS = RECEIVER
@@ -49,10 +49,6 @@ def to_frame(fix: Fix) -> Frame:
         _raw(fix.speed_kmh, 100),
     )
     return frame(fix.at_ms, BUS, values, _UTC.pack(_ABSENT_UTC if fix.utc_ms is None else fix.utc_ms))
-
-
-raw_values = decoder(BUS, [signal.name.partition(".")[2] for signal in RECEIVER_SIGNALS])
-"""From a payload to the raw values of `RECEIVER_SIGNALS`, in their order."""
 
 
 def utc_ms(payload: bytes) -> int | None:

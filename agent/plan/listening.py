@@ -15,9 +15,7 @@ import msgspec
 
 from agent.bus.j1939 import group_of
 from agent.plan.plan import SILENCE_MS, TICK_MS, Plan, PlannedMessage
-from contract.profile.profile import Profile
-
-_CHARGING = "energies.Electric.charging.status"
+from agent.plan.state import state_names
 
 Ident = tuple[int, bool]
 """Id and whether it has 29 bits."""
@@ -56,7 +54,7 @@ def listening(plan: Plan, bus: str, watched: Iterable[Ident] = ()) -> Listening:
     """What the plan wants of `bus`. `watched` are more ids of which each frame is wanted (answers to questions)."""
     intervals = {number: group.interval_ms for group in plan.groups for number in group.signals}
     followers = {number for group in plan.groups if group.follows is not None for number in group.signals}
-    telling = _state_names(plan.profile)
+    telling = state_names(plan.profile)
     each = set(watched)
     sampled: dict[Ident, Sampled] = {}
     groups: set[int] = set()
@@ -83,12 +81,3 @@ def _sampled(plan: Plan, message: PlannedMessage, intervals: dict[int, int]) -> 
         bits |= plan.signals[number].layout.bits
     often = [intervals[number] for number in message.signals if number in intervals]
     return Sampled(bits, (bits.bit_length() + 7) // 8, min(often, default=SILENCE_MS), message.needed_bytes > 8)
-
-
-def _state_names(profile: Profile) -> set[str]:
-    """The signals that tell what the vehicle is doing (`agent.plan.state`)."""
-    data = [_CHARGING] if profile.trip is None else [profile.trip.datum, _CHARGING]
-    names = set() if profile.state.charging is None else set(profile.state.charging.names)
-    for mapping in (profile.data[key] for key in data if key in profile.data):
-        names |= set(mapping.expression.names) if mapping.expression is not None else {mapping.source or ""}
-    return names

@@ -30,6 +30,15 @@ def state_of(profile: Profile) -> Callable[[Lookup], VehicleState]:
     return state
 
 
+def state_names(profile: Profile) -> frozenset[str]:
+    """The signals that tell what the vehicle is doing."""
+    data = [_CHARGING] if profile.trip is None else [profile.trip.datum, _CHARGING]
+    named = [profile.data[key].names for key in data if key in profile.data]
+    if profile.state.charging is not None:
+        named.append(profile.state.charging.names)
+    return frozenset(name for names in named for name in names)
+
+
 def _charging(profile: Profile) -> Evaluate | None:
     if profile.state.charging is not None:
         return profile.state.charging

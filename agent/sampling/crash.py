@@ -27,6 +27,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from agent.plan.events import PlannedCrash
+from agent.sampling.times import NEVER_MS
 
 TOGETHER_MS = 2_500
 SOON_MS = 400
@@ -38,7 +39,6 @@ KMH = 3.6
 _FITS = 0.5
 _LONGEST_CYCLES_MS = 2_000
 _MOST = 4096
-_FAR_PAST_MS = -(1 << 62)
 
 
 class Axis:
@@ -54,7 +54,7 @@ class Axis:
         self._parts: deque[tuple[int, float, float]] = deque(maxlen=_MOST)
         """Time, how long it lasted in s, and acceleration in m/s²."""
         self._steady = 0.0
-        self._last_ms = _FAR_PAST_MS
+        self._last_ms = -NEVER_MS
 
     def take(self, at_ms: int, acceleration: float) -> None:
         lasted_ms = at_ms - self._last_ms
@@ -95,7 +95,7 @@ class CrashWatch:
             axis.forget()
         self._speeds.clear()
         self._said = False
-        self._message_ms = self._pulse_ms = self._crash_ms = _FAR_PAST_MS
+        self._message_ms = self._pulse_ms = self._crash_ms = -NEVER_MS
         self._pulse_kmh = 0.0
 
     def accelerates(self, at_ms: int, accelerations: Iterable[tuple[int, float]]) -> bool:

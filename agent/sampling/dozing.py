@@ -14,7 +14,7 @@ from agent.plan.plan import Plan
 from agent.sampling.batch import Batch
 from agent.sampling.events import Events
 from agent.sampling.newest import NOTHING_NEW, Newest
-from agent.sampling.triggers import NEVER_MS
+from agent.sampling.times import NEVER_MS, first_multiple
 from contract.profile.cadence import VehicleState
 from contract.upload import Anchor, Change, Event, Ledger, Reason
 
@@ -41,7 +41,7 @@ class Dozing:
             return
         if self._start_ms == NEVER_MS:
             self._start_ms = frame.at_ms
-            self._end_ms = (frame.at_ms // self._every_ms + 1) * self._every_ms if self._every_ms else NEVER_MS
+            self._end_ms = first_multiple(self._every_ms, frame.at_ms + 1) if self._every_ms else NEVER_MS
         for number in self._sent.intersection(message.plan.signals):
             raw = self._newest.raw(number, frame.at_ms)
             if raw is not None:

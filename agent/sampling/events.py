@@ -12,7 +12,8 @@ from agent.plan.events import PlannedEvent, Recording
 from agent.plan.plan import Plan
 from agent.sampling.crash import CrashWatch
 from agent.sampling.newest import Newest, NewestMessage
-from agent.sampling.triggers import NEVER_MS, Limit, Trigger
+from agent.sampling.times import NEVER_MS
+from agent.sampling.triggers import Limit, Trigger
 from agent.sampling.windows import Windows
 from contract.expressions import Value
 from contract.profile.events import CRASH

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from agent.sampling.batch import Batch
-from agent.sampling.triggers import NEVER_MS
+from agent.sampling.times import NEVER_MS
 from contract.upload import MAXIMUM_EVENTS, Anchor, Change, Count, Event, Grid, Ledger, Privacy, Reason
 
 FULL_CHANGES = 8_192

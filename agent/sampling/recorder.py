@@ -21,10 +21,10 @@ from agent.plan.events import Recording
 from agent.plan.plan import Plan
 from agent.sampling.filling import Filling
 from agent.sampling.newest import Newest, NewestMessage
+from agent.sampling.times import NEVER_MS
 from contract.upload import Change, Event
 
 MOST_FRAMES = 8192
-_LONG_AGO_MS = -(1 << 62)
 
 
 class Kept(NamedTuple):
@@ -43,7 +43,7 @@ class Tape:
         self.message = message
         self.longest_ms = longest_ms
         self.frames: deque[Kept] = deque(maxlen=MOST_FRAMES)
-        self.live_ms = _LONG_AGO_MS
+        self.live_ms = -NEVER_MS
         """Until when frames are given as they come."""
 
 
@@ -53,7 +53,7 @@ class Recorder:
         self._batch = batch
         self._signals = plan.signals
         self._on_change = {number for group in plan.groups if group.on_change for number in group.signals}
-        self._covered_ms = [_LONG_AGO_MS] * len(plan.signals)
+        self._covered_ms = [-NEVER_MS] * len(plan.signals)
         """Per signal, until when it is given at full rate."""
         self._tapes: dict[int, Tape] = {}
         longest_ms: dict[int, int] = {}
@@ -69,10 +69,10 @@ class Recorder:
 
     def forget(self) -> None:
         """Nothing is known any more: the vehicle slept."""
-        self._covered_ms = [_LONG_AGO_MS] * len(self._covered_ms)
+        self._covered_ms = [-NEVER_MS] * len(self._covered_ms)
         for tape in self._tapes.values():
             tape.frames.clear()
-            tape.live_ms = _LONG_AGO_MS
+            tape.live_ms = -NEVER_MS
 
     def forget_before(self) -> None:
         """What was said up to now is nothing that a later event may say."""

@@ -11,12 +11,12 @@ In some states of the vehicle a group has a *stride*: only each so many interval
 from __future__ import annotations
 
 from agent.plan.plan import PlannedGroup
+from agent.sampling.times import NEVER_MS, first_multiple
 from contract.profile.cadence import VehicleState
 from contract.upload import Grid
 
 JITTER_MS = 100
 """A followed row's time in the grid is at most this far from the time at which it came."""
-NEVER_MS = 1 << 62
 GRID_BITS = 2_048
 """What a grid takes besides its rows, at most; also keeps the number of grids of an upload within its limit."""
 
@@ -68,7 +68,7 @@ class Rows:
 
     def wake(self, at_ms: int) -> None:
         """Sampling begins at `at_ms`."""
-        self.due_ms = NEVER_MS if self.follows else self._multiple(at_ms)
+        self.due_ms = NEVER_MS if self.follows else first_multiple(self.step_ms, at_ms)
         self.sampled_ms = NEVER_MS if self.follows else -NEVER_MS
         self._last_ms = -NEVER_MS
 
@@ -81,7 +81,7 @@ class Rows:
         self._stride = stride
         self.step_ms = stride * self.group.interval_ms
         if not self.follows:
-            self.due_ms = self._multiple(at_ms)
+            self.due_ms = first_multiple(self.step_ms, at_ms)
 
     def sample(self, row: Row) -> int:
         """Takes the row that was due; how many bits more the batch takes at most."""
@@ -132,7 +132,3 @@ class Rows:
         rows, self._rows = self._rows, []
         if any(raw is not None for row in rows for raw in row):
             self._grids.append(Grid(self._number, self._start_ms, tuple(zip(*rows, strict=True)), self._stride))
-
-    def _multiple(self, at_ms: int) -> int:
-        """The first multiple of the step at or after a time."""
-        return -(-at_ms // self.step_ms) * self.step_ms

@@ -38,6 +38,7 @@ from agent.sampling.intake import Intake
 from agent.sampling.newest import Newest
 from agent.sampling.recorder import Recorder
 from agent.sampling.samples import Samples
+from agent.sampling.times import first_multiple
 from agent.sampling.told import ToldPrivacy, ToldTime
 from contract.expressions import Value
 from contract.profile.cadence import VehicleState
@@ -240,7 +241,7 @@ class Sampler:
         """The state is decided at `at_ms`: when the batch ends by it."""
         self._state = self._plan.state_of(lambda name: self._newest.value(name, at_ms))
         self._samples.pace(self._state, at_ms)
-        end_ms = _multiple(self._plan.cadences_ms[self._state], at_ms + 1)
+        end_ms = first_multiple(self._plan.cadences_ms[self._state], at_ms + 1)
         return min(end_ms, self._batch.aftermath_ms + 1)
 
     def _last_end(self) -> int:
@@ -298,15 +299,10 @@ class Sampler:
         self._samples.wake(at_ms)
         self._asleep = False
         self._heard_ms = at_ms
-        self._tick_ms = _multiple(TICK_MS, at_ms)
+        self._tick_ms = first_multiple(TICK_MS, at_ms)
         self._batch.end_ms = self._next_end(at_ms)
         if self._plan.first_ms:
             self._batch.end_by(at_ms + self._plan.first_ms)
-
-
-def _multiple(interval_ms: int, at_ms: int) -> int:
-    """The first multiple of an interval at or after a time."""
-    return -(-at_ms // interval_ms) * interval_ms
 
 
 def _at_ms(frame: Frame) -> int:

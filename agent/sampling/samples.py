@@ -17,7 +17,7 @@ from agent.plan.plan import Plan, PlannedGroup
 from agent.sampling.filling import Filling
 from agent.sampling.newest import Newest, NewestMessage
 from agent.sampling.rows import Row, Rows
-from agent.sampling.triggers import NEVER_MS
+from agent.sampling.times import NEVER_MS
 from contract.profile.cadence import VehicleState
 from contract.upload import Change, Count, Grid
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections import deque
 
 from agent.plan.events import PlannedEvent
+from agent.sampling.times import NEVER_MS
 from contract.expressions import Value
 from contract.windows import Look
 
-NEVER_MS = 1 << 62
 _HOUR_MS = 3_600_000
 
 

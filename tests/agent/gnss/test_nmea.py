@@ -11,10 +11,12 @@ import pytest
 from agent.bus.frame import Frame
 from agent.bus.losses import Damage, Losses
 from agent.bus.recording import Recording, RecordingError
-from agent.gnss.fix import Fix, raw_values, to_frame, utc_ms
+from agent.devices.messages import decoder
+from agent.gnss.fix import BUS, Fix, to_frame, utc_ms
 from agent.gnss.recorded import fixes, merged
 from contract.profile.devices import RECEIVER_SIGNALS
 
+raw_values = decoder(BUS, [signal.name.partition(".")[2] for signal in RECEIVER_SIGNALS])
 START = datetime.datetime(2021, 7, 26, 5, 0, tzinfo=datetime.UTC)
 START_UTC_MS = int(START.timestamp() * 1000)
 
