@@ -1,7 +1,8 @@
 """The bridge, put together: store, ingest, derivation and API in one process.
 
 `Bridge` runs without HTTP of its own: `Bridge.app` is the API for any ASGI server. What it starts: the broker's network
-thread, the writer (both in `ingest.subscription`) and a thread that derives what nobody reads, soon after it came.
+thread, the writer (both in `ingest.subscription`), a thread that derives what nobody reads, soon after it came, and one
+that saves how often clients asked.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from datetime import UTC, datetime
 
 from starlette.applications import Starlette
 
+from cloud_bridge.access.limits import SAVE_S, Limits
 from cloud_bridge.access.secrets import Verifier
 from cloud_bridge.api.app import create_app
-from cloud_bridge.clock import clock_ms, told_ms
+from cloud_bridge.clock import clock_ms, steady_clock, told_ms
 from cloud_bridge.ingest.ingest import Ingest, Receipts
 from cloud_bridge.ingest.subscription import Subscription
 from cloud_bridge.settings import Settings
@@ -44,6 +46,7 @@ class Bridge:
             self._name_missing_profiles()
             ingest = Ingest(self.storage.receiving, clock_ms, lambda: told_ms(settings.clock.trusted))
             self.subscription = Subscription(settings.mqtt, ingest, self._committed, on_failure)
+            self.limits = Limits(self.storage.uses, steady_clock())
             self.app = self._make_app(settings)
         except BaseException:
             self.storage.close()
@@ -52,9 +55,11 @@ class Bridge:
         self._came = threading.Event()
         self._stopping = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="derive-sweeper", daemon=True)
+        self._saver = threading.Thread(target=self._save_limits, name="limits-saver", daemon=True)
 
     def start(self) -> None:
         self._sweeper.start()
+        self._saver.start()
         self.subscription.start()
 
     def stop(self) -> None:
@@ -64,6 +69,7 @@ class Bridge:
         self.storage.deriver.stop()
         self._came.set()
         self._sweeper.join()
+        self._saver.join()
         self.storage.close()
 
     def settle(self, timeout_s: float) -> bool:
@@ -82,6 +88,7 @@ class Bridge:
             served=self._served,
             page_key=self.storage.registry.key(PAGE_KEY),
             label=self._label,
+            limits=self.limits,
         )
 
     def _name_missing_profiles(self) -> None:
@@ -109,6 +116,11 @@ class Bridge:
     def _committed(self, receipts: Receipts) -> None:
         if receipts.by_vin:
             self._came.set()
+
+    def _save_limits(self) -> None:
+        while not self._stopping.wait(SAVE_S):
+            self.limits.save()
+        self.limits.save()
 
     def _sweep(self) -> None:
         finished = False

@@ -21,13 +21,15 @@ from cloud_bridge.remote.privacy import NotDoneError, ask_for_privacy
 from cloud_bridge.remote.sending import UnsentError
 from cloud_bridge.settings import Database, Settings, read_settings
 from cloud_bridge.storage import Storage
-from cloud_bridge.store.port import Client, Fleet, RegistryError, StoreError, Vehicle
+from cloud_bridge.store.port import BURST, DAY, Client, Fleet, RegistryError, StoreError, Vehicle
 from contract.configuration import ConfigurationError, Duration
 from contract.topics import is_vin
 from contract.upload import Privacy
 
 _LONGEST_VALID = Duration.parse("90d")
 DEFAULT_CONFIG = Path("config/bridge.toml")
+
+HIGHEST_LIMIT = 1_000_000_000
 
 Command = Callable[[argparse.Namespace, Storage, Console], int]
 
@@ -120,6 +122,10 @@ def _parser() -> argparse.ArgumentParser:
     add = _action(client, "add", _add_client, [listing], "make a client; prints its secret, this once")
     add.add_argument("--user", required=True, help="user name of HTTP Basic")
     add.add_argument("--fleet", required=True, action="append", metavar="ID", help="may be given several times")
+    _limits(add)
+    change = _action(client, "limit", _limit_client, [common], "change what a client may ask, from its next request on")
+    change.add_argument("id", metavar="CLIENT_ID")
+    _limits(change)
     _action(client, "list", lists.clients, [listing], "all clients")
     remove = _action(client, "remove", _remove_client, [common], "end a client's access")
     remove.add_argument("id", metavar="CLIENT_ID")
@@ -140,6 +146,11 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", parents=[listing], help="what is stored, what waits, what was refused")
     status.set_defaults(run=lists.summary)
     return parser
+
+
+def _limits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--day", type=int, metavar="N", help=f"requests in any 24 hours ({DAY:,})")
+    parser.add_argument("--burst", type=int, metavar="N", help=f"requests in any second ({BURST:,})")
 
 
 def _action(
@@ -201,12 +212,30 @@ def _add_vehicle(options: argparse.Namespace, storage: Storage, console: Console
 def _add_client(options: argparse.Namespace, storage: Storage, console: Console) -> int:
     if not options.user or ":" in options.user:
         raise UsageError("a user name cannot be empty or have a colon in it: HTTP Basic has no room for one")
+    _expect_limits(options)
     secret = new_secret()
     fleets = tuple(dict.fromkeys(options.fleet))
-    client = Client(secrets.token_hex(16), options.user, hash_secret(secret), fleets)
+    day, burst = options.day or DAY, options.burst or BURST
+    client = Client(secrets.token_hex(16), options.user, hash_secret(secret), fleets, day, burst)
     storage.registry.add_client(client, clock_ms())
     lists.show_secret(client, secret, console, as_json=options.json)
     return 0
+
+
+def _limit_client(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    if options.day is None and options.burst is None:
+        raise UsageError("nothing to change: give --day, --burst or both")
+    _expect_limits(options)
+    storage.registry.limit_client(options.id, options.day, options.burst)
+    console.print(f"client {options.id} may ask so much from its next request on", markup=False)
+    return 0
+
+
+def _expect_limits(options: argparse.Namespace) -> None:
+    for name in ("day", "burst"):
+        limit: int | None = getattr(options, name)
+        if limit is not None and not 1 <= limit <= HIGHEST_LIMIT:
+            raise UsageError(f"--{name} {limit}: expected 1 to {HIGHEST_LIMIT}")
 
 
 def _remove_client(options: argparse.Namespace, storage: Storage, console: Console) -> int:

@@ -14,6 +14,12 @@ def clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def steady_clock() -> Callable[[], float]:
+    """Unix seconds, as they were known when it was made, of a clock that is never set afterwards."""
+    ahead_s = time.time() - time.monotonic()
+    return lambda: time.monotonic() + ahead_s
+
+
 def told_ms(
     trusted: bool,
     error_ms: Callable[[], int | None] = synchronised_error_ms,

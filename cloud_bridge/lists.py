@@ -75,8 +75,15 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
 def clients(options: argparse.Namespace, storage: Storage, console: Console) -> int:
     found = storage.registry.all_clients()
     if options.json:
-        return _json(console, [{"client_id": one.id, "user": one.user, "fleets": one.fleets} for one in found])
-    _table(console, ("client_id", "user", "fleets"), [(one.id, one.user, ", ".join(one.fleets)) for one in found])
+        return _json(
+            console,
+            [
+                {"client_id": one.id, "user": one.user, "fleets": one.fleets, "day": one.day, "burst": one.burst}
+                for one in found
+            ],
+        )
+    rows = [(one.id, one.user, str(one.day), str(one.burst), ", ".join(one.fleets)) for one in found]
+    _table(console, ("client_id", "user", "a day", "a second", "fleets"), rows)
     return 0
 
 

@@ -11,6 +11,7 @@ from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from cloud_bridge.store.sqlite.received import SqliteReceiving
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
+from cloud_bridge.store.sqlite.uses import SqliteUses
 from contract import shipped
 
 
@@ -22,6 +23,7 @@ class Storage:
         self.database = Database(settings.database.path)
         self.registry = SqliteRegistry(self.database)
         self.receiving = SqliteReceiving(self.database)
+        self.uses = SqliteUses(self.database)
         self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES)
         self.deriver = Deriver(SqliteDerived(self.database), self._model_of, self.profiles, clock_ms)
         self.reader = SqliteReader(self.database, self.deriver.derive, self.deriver.derive_fleet)

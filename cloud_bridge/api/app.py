@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from cloud_bridge.access.limits import Limits
 from cloud_bridge.api import docs, openapi
 from cloud_bridge.api.authentication import Verify
 from cloud_bridge.api.call import Service
-from cloud_bridge.api.endpoint import Endpoint
+from cloud_bridge.api.endpoint import LIMITS, Endpoint
 from cloud_bridge.api.errors import Code, respond, respond_failure
 from cloud_bridge.api.links import BASE, Links
 from cloud_bridge.api.paging import Tokens
@@ -40,14 +41,16 @@ def create_app(
     served: Callable[[str], frozenset[str]],
     page_key: bytes,
     label: Callable[[str], str] = _no_label,
+    limits: Limits | None = None,
     in_threads: bool = True,
 ) -> Starlette:
     """The application.
 
     `public_url` is what callers put before the base path; all links begin with it. `now` gives an aware time. `verify`
     says whether a secret belongs to a stored hash. `served` and `label` give the datum keys that a model serves and its
-    name for people. `page_key` signs page tokens: every worker behind one address needs the same. `in_threads` reads in
-    worker threads, for a reader that may be called from several at once; otherwise in the event loop.
+    name for people. `page_key` signs page tokens: every worker behind one address needs the same. `limits` counts what
+    clients ask; without it they may ask as much as they like. `in_threads` reads in worker threads, for a reader that
+    may be called from several at once; otherwise in the event loop.
     """
     kinds = frozenset(datum.telemetry for datum in DATA.values() if datum.telemetry is not None)
     service = Service(reader, Links(public_url), Tokens(page_key), served, label, kinds)
@@ -56,13 +59,15 @@ def create_app(
     def refuse(_: Request, error: Exception) -> Response:
         return _refusal(error, now())
 
-    def fail(_: Request, error: Exception) -> Response:
-        return respond_failure(error, now())
+    def fail(request: Request, error: Exception) -> Response:
+        response = respond_failure(error, now())
+        response.raw_headers.extend(request.scope.get(LIMITS, ()))
+        return response
 
     app = Starlette(
         routes=[
             *(
-                Route(BASE + resource.path, Endpoint(resource, service, verify, now, in_threads))
+                Route(BASE + resource.path, Endpoint(resource, service, verify, limits, now, in_threads))
                 for resource in RESOURCES
             ),
             *docs.routes(msgspec.json.encode(description)),

@@ -1,5 +1,5 @@
-"""A resource as an ASGI application: method, credentials, `Accept`, path, query, then its function, then JSON, or that
-the caller has it already."""
+"""A resource as an ASGI application: method, credentials, limits, `Accept`, path, query, then its function, then JSON,
+or that the caller has it already."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from starlette.responses import Response
 
+from cloud_bridge.access.limits import Limits
+from cloud_bridge.api.allowance import expect_admitted, headers
 from cloud_bridge.api.authentication import Verify, authenticate
 from cloud_bridge.api.call import Call, Service, permitted_fleet
 from cloud_bridge.api.documents import Document
@@ -26,6 +28,8 @@ from cloud_bridge.records.model import Json
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+LIMITS = "canlift.limits"
+"""Where a scope has the headers that every answer to its client gets."""
 _ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
 _encode = msgspec.json.Encoder().encode
 
@@ -34,13 +38,20 @@ class Endpoint:
     """Answers one resource."""
 
     def __init__(
-        self, resource: Resource, service: Service, verify: Verify, now: Callable[[], datetime], in_threads: bool
+        self,
+        resource: Resource,
+        service: Service,
+        verify: Verify,
+        limits: Limits | None,
+        now: Callable[[], datetime],
+        in_threads: bool,
     ) -> None:
         self._resource = resource
         self._parameters = resource.all_parameters
         self._context = frozenset(parameter.name for parameter in self._parameters) - {PAGE_TOKEN.name}
         self._service = service
         self._verify = verify
+        self._limits = limits
         self._now = now
         self._in_threads = in_threads
 
@@ -62,6 +73,7 @@ class Endpoint:
             response = self._read(scope, now)
         except RefusedError as refused:
             response = respond(refused.code, refused.message, now, refused.headers)
+        response.raw_headers.extend(scope.get(LIMITS, ()))
         if method == "HEAD":
             # The same headers, the length of the body that GET would give included.
             response.body = b""
@@ -73,6 +85,10 @@ class Endpoint:
         pairs = pairs_of(scope["query_string"])
         client_ids = [value for name, value in pairs if name == "client_id"]
         client = authenticate(request.get(b"authorization"), client_ids, self._service.reader, self._verify)
+        if self._limits is not None:
+            allowance = self._limits.admit(client)
+            scope[LIMITS] = headers(allowance)
+            expect_admitted(allowance, client.id)
         resource = self._resource
         if not accepts(accept, resource.media_type):
             raise RefusedError(

@@ -21,13 +21,16 @@ _REFUSALS = {
     "403": "The client has no right to this fleet, or the vehicle is not in it.",
     "404": "There is no such resource, or no data (`code` 40400).",
     "406": "The `Accept` header takes nothing that this resource is answered with.",
-    "429": "Too many credentials are being checked at once: `Retry-After` says when to try again.",
+    "429": "A limit of the client is reached (42901 the day's, 42902 the second's), or too many unknown credentials "
+    "are being checked at once (42900): `Retry-After` says when to try again.",
     "503": "The server cannot read its data now: `Retry-After` says when to try again.",
     "default": "Any other failure.",
 }
 _DESCRIPTION = (
     "What the vehicles of a fleet say, as published for connected cars. Every call needs HTTP Basic credentials and "
-    "the query parameter `client_id`. Times are RFC 3339 in UTC; a datum that is not known is absent, never null."
+    "the query parameter `client_id`. Every answer to a client says how often it may ask in any 24 hours and in any "
+    "second (`X-RateLimit-Limit-1`, `-2`) and what is left of that (`X-RateLimit-Remaining-1`, `-2`). Times are "
+    "RFC 3339 in UTC; a datum that is not known is absent, never null."
 )
 
 

@@ -46,6 +46,10 @@ class Vehicle(msgspec.Struct, frozen=True):
     """When what is derived of it changed last, by the clock of the database; the API's reader tells it. 0: never."""
 
 
+DAY, BURST = 100_000, 100
+"""What a client may ask of which nothing else is said."""
+
+
 class Client(msgspec.Struct, frozen=True):
     id: str
     """`client_id` of the query."""
@@ -53,6 +57,10 @@ class Client(msgspec.Struct, frozen=True):
     """User name of HTTP Basic."""
     secret_hash: str
     fleets: tuple[str, ...]
+    day: int = DAY
+    """Requests in any 24 hours."""
+    burst: int = BURST
+    """Requests in any second."""
 
 
 class Reader(Protocol):
@@ -115,9 +123,26 @@ class Registry(Protocol):
     def fleets_of_vehicle(self, vin: str) -> list[str]: ...
     def add_client(self, client: Client, created_at_ms: int) -> None: ...
     def all_clients(self) -> list[Client]: ...
+    def limit_client(self, client_id: str, day: int | None, burst: int | None) -> None:
+        """What is None stays as it is."""
+        ...
+
     def remove_client(self, client_id: str) -> None: ...
     def key(self, name: str) -> bytes:
         """32 random bytes, the same ones for this name ever after."""
+        ...
+
+
+class Uses(Protocol):
+    """How often clients asked, by the minute (Unix time / 60 s)."""
+
+    def uses(self, client_id: str, since: int) -> dict[int, int]:
+        """Requests by minute, from minute `since` on."""
+        ...
+
+    def add_uses(self, uses: Mapping[str, Mapping[int, int]], since: int, kept: int) -> dict[str, dict[int, int]]:
+        """Adds requests by client and minute; returns what each of these clients has then, from `since` on. Clients
+        that are not there any more are passed over. Minutes before `kept` may be forgotten."""
         ...
 
 

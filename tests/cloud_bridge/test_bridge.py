@@ -107,6 +107,21 @@ def test_what_a_vehicle_sends_is_receipted_and_read_over_the_api(
         bridge.stop()
 
 
+def test_a_restart_gives_no_client_a_new_day(settings: Settings) -> None:
+    storage = Storage(settings)
+    storage.registry.limit_client("c1", 3, None)
+    storage.close()
+    statuses = []
+    for _ in range(2):
+        bridge = Bridge(settings)
+        bridge.start()
+        try:
+            statuses += [asyncio.run(ask(bridge, "/fleets")).status_code for _ in range(2)]
+        finally:
+            bridge.stop()
+    assert statuses == [200, 200, 200, 429]
+
+
 def test_what_was_refused_does_not_come_back(bridge: Bridge, mosquitto: Mosquitto) -> None:
     payloads = uploads(3) | {3: b"no upload at all", 4: Boot(vin=OTHER_VIN).payload(4)}
     with Sender(mosquitto.port, BOOT.id, payloads) as sender:

@@ -104,6 +104,22 @@ def test_a_client_gets_a_secret_that_works_and_is_not_shown_again(run: CommandLi
     assert made["secret"].encode() not in (run.config.parent / "canlift.db").read_bytes()
 
 
+def test_what_a_client_may_ask_is_given_with_it_and_changed_later(run: CommandLine, fleet: str) -> None:
+    def limits(client_id: str) -> tuple[int, int]:
+        listed = json.loads(run("client", "list", "--json"))
+        return next((one["day"], one["burst"]) for one in listed if one["client_id"] == client_id)
+
+    add = ("client", "add", "--user", "partner", "--fleet", fleet, "--json")
+    usual = json.loads(run(*add))["client_id"]
+    small = json.loads(run(*add, "--day", "500", "--burst", "2"))["client_id"]
+    assert (limits(usual), limits(small)) == ((100_000, 100), (500, 2))
+    run("client", "limit", small, "--day", "700")
+    assert limits(small) == (700, 2)
+    run("client", "limit", small, "--burst", "9", "--day", "1")
+    assert (limits(usual), limits(small)) == ((100_000, 100), (1, 9))
+    assert "700" not in run("client", "list")
+
+
 def test_a_client_that_was_removed_is_gone(run: CommandLine, fleet: str) -> None:
     shown = run("client", "add", "--user", "partner", "--fleet", fleet)
     client_id = next(line.split()[1] for line in shown.splitlines() if line.startswith("client_id"))
@@ -182,6 +198,10 @@ def test_rebuild_restores_records_that_were_damaged(run: CommandLine, fleet: str
         (["client", "add", "--user", "me", "--fleet", "nowhere"], 1, "no fleet nowhere"),
         (["client", "add", "--user", "a:b", "--fleet", "f"], 2, "colon"),
         (["client", "add", "--user", "\udcff", "--fleet", "f"], 2, "expected printable characters, in UTF-8"),
+        (["client", "add", "--user", "me", "--fleet", "f", "--day", "0"], 2, "--day 0: expected 1 to"),
+        (["client", "limit", "nobody", "--burst", "-1"], 2, "--burst -1: expected 1 to"),
+        (["client", "limit", "nobody"], 2, "nothing to change"),
+        (["client", "limit", "nobody", "--day", "5"], 1, "no client nobody"),
         (["fleet", "add", "North\nSouth"], 2, "expected printable characters"),
         (["fleet", "add", "North", "--id", "a/b"], 2, "'a/b' cannot stand in an address: expected 1 to 128 letters"),
         (["fleet", "add", "North", "--id", ".."], 2, "'..' cannot stand in an address"),

@@ -46,9 +46,11 @@ SELECT 1 FROM fleet_vehicle JOIN derived USING (vin) WHERE fleet_id = ? AND dirt
 _EXTENT = "SELECT revision, dirty_from_ms, profile FROM derived WHERE vin = ?"
 _IS_READY = "SELECT 1 FROM pending WHERE vin = ? AND waits = 0 LIMIT 1"
 _PUT_EXTENT = """
-INSERT INTO derived (vin, revision, dirty_from_ms, profile) VALUES (?, ?, ?, ?)
+INSERT INTO derived (vin, revision, dirty_from_ms, profile, changed_at_ms)
+VALUES (?, ?, ?, ?, CAST(strftime('%s', 'now') AS INTEGER) * 1000)
 ON CONFLICT (vin) DO UPDATE
-SET revision = excluded.revision, dirty_from_ms = excluded.dirty_from_ms, profile = excluded.profile
+SET revision = excluded.revision, dirty_from_ms = excluded.dirty_from_ms, profile = excluded.profile,
+    changed_at_ms = excluded.changed_at_ms
 """
 _READY = """
 SELECT boot, sequence, pending.manifest, anchor_at_ms, anchor_utc_ms, anchor_uncertainty_ms, anchor_source, payload

@@ -40,13 +40,20 @@ WHERE fleet_id = ? AND vin >= ? AND vin < ? || '~' ORDER BY vin LIMIT ? OFFSET ?
 """
 _COUNT_VEHICLES = "SELECT count(*) FROM fleet_vehicle WHERE fleet_id = ? AND vin >= ? AND vin < ? || '~'"
 _VEHICLE_OF = """
-SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms FROM vehicle JOIN fleet_vehicle USING (vin)
+SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms, coalesce(changed_at_ms, 0)
+FROM vehicle JOIN fleet_vehicle USING (vin) LEFT JOIN derived USING (vin)
 WHERE id = ? AND fleet_id = ?
 """
 
-_ADD_CLIENT = "INSERT INTO client (id, user, secret_hash, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_ADD_CLIENT = """
+INSERT INTO client (id, user, secret_hash, day_limit, burst_limit, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
+"""
+_LIMIT_CLIENT = """
+UPDATE client SET day_limit = coalesce(?, day_limit), burst_limit = coalesce(?, burst_limit) WHERE id = ?
+"""
 _GRANT = "INSERT INTO client_fleet (client_id, fleet_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
-_CLIENT = "SELECT id, user, secret_hash FROM client WHERE id = ?"
+_CLIENT = "SELECT id, user, secret_hash, day_limit, burst_limit FROM client WHERE id = ?"
 _CLIENT_IDS = "SELECT id FROM client ORDER BY created_at_ms, id"
 _CLIENT_FLEETS = "SELECT fleet_id FROM client_fleet WHERE client_id = ? ORDER BY fleet_id"
 _ADD_KEY = "INSERT INTO bridge_key (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
@@ -83,7 +90,8 @@ def client_of(connection: sqlite3.Connection, client_id: str) -> Client | None:
     if row is None:
         return None
     fleets = tuple(fleet for (fleet,) in connection.execute(_CLIENT_FLEETS, (client_id,)))
-    return Client(row[0], row[1], row[2], fleets)
+    found_id, user, secret_hash, day, burst = row
+    return Client(found_id, user, secret_hash, fleets, day, burst)
 
 
 class SqliteRegistry:
@@ -138,10 +146,8 @@ class SqliteRegistry:
         with self._database.write() as connection:
             for fleet in client.fleets:
                 _expect_fleet(connection, fleet)
-            if (
-                connection.execute(_ADD_CLIENT, (client.id, client.user, client.secret_hash, created_at_ms)).rowcount
-                == 0
-            ):
+            values = (client.id, client.user, client.secret_hash, client.day, client.burst, created_at_ms)
+            if connection.execute(_ADD_CLIENT, values).rowcount == 0:
                 raise RegistryError(f"there is a client {client.id} already")
             connection.executemany(_GRANT, [(client.id, fleet) for fleet in client.fleets])
 
@@ -149,6 +155,11 @@ class SqliteRegistry:
         with self._database.read() as connection:
             found = (client_of(connection, client_id) for (client_id,) in connection.execute(_CLIENT_IDS).fetchall())
             return [client for client in found if client is not None]
+
+    def limit_client(self, client_id: str, day: int | None, burst: int | None) -> None:
+        with self._database.write() as connection:
+            if connection.execute(_LIMIT_CLIENT, (day, burst, client_id)).rowcount == 0:
+                raise RegistryError(f"there is no client {client_id}; see `canlift-bridge client list`")
 
     def remove_client(self, client_id: str) -> None:
         with self._database.write() as connection:

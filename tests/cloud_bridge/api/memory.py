@@ -1,8 +1,9 @@
-"""A `Reader` in memory: the port's promises over plain lists, without a database."""
+"""A `Reader` and a `Uses` in memory: the port's promises over plain lists, without a database."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cloud_bridge.records.model import Message, Position, Record, Status
@@ -94,3 +95,16 @@ class MemoryReader:
             if one is not None:
                 return vehicle, one
         return None
+
+
+class MemoryUses:
+    def __init__(self) -> None:
+        self._counts: dict[str, Counter[int]] = {}
+
+    def uses(self, client_id: str, since: int) -> dict[int, int]:
+        return {minute: count for minute, count in self._counts.get(client_id, {}).items() if minute >= since}
+
+    def add_uses(self, uses: Mapping[str, Mapping[int, int]], since: int, kept: int) -> dict[str, dict[int, int]]:
+        for client, counts in uses.items():
+            self._counts.setdefault(client, Counter()).update(counts)
+        return {client: self.uses(client, max(since, kept)) for client in uses}

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from cloud_bridge.access.limits import Limits
 from cloud_bridge.api.app import create_app
 from cloud_bridge.api.authentication import Verify
 from cloud_bridge.api.links import BASE
@@ -189,6 +190,7 @@ class Api:
     """Another reader that is asked instead."""
     verify: Verify = _reversed
     now: datetime = NOW
+    limits: Limits | None = None
 
     def __post_init__(self) -> None:
         app = create_app(
@@ -199,6 +201,7 @@ class Api:
             served=lambda model: MODELS.get(model, frozenset()),
             page_key=b"a key of the tests",
             label=lambda model: LABELS.get(model, ""),
+            limits=self.limits,
             in_threads=self.in_threads,
         )
         self.app = app

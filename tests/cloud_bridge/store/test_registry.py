@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from cloud_bridge.clock import clock_ms
 from cloud_bridge.store.port import Client, Fleet, RegistryError, Vehicle
 from tests.cloud_bridge.conftest import FLEET, Cloud
-from tests.cloud_bridge.vehicle import MODEL, OTHER_VIN, VIN
+from tests.cloud_bridge.vehicle import MODEL, OTHER_VIN, VIN, Boot
 
 SOUTH = Fleet("f2", "South", "warm", 2, 2)
 
@@ -34,6 +35,27 @@ def test_a_vehicle_may_be_in_several_fleets_and_is_seen_in_these_only(cloud: Clo
     assert cloud.reader.vehicle("f3", known.id) is None
 
 
+def test_a_vehicle_says_when_its_records_changed_last_whatever_the_time_of_the_data(cloud: Cloud) -> None:
+    def changed_at_ms() -> int:
+        known = cloud.reader.vehicle(FLEET.id, vehicle(VIN).id)
+        assert known is not None
+        return known.changed_at_ms
+
+    assert changed_at_ms() == 0
+    before_ms = clock_ms() // 1000 * 1000
+    cloud.send_manifest()
+    cloud.send(Boot().payload(0))
+    cloud.deriver.derive(VIN)
+    derived_ms = changed_at_ms()
+    assert before_ms <= derived_ms <= clock_ms()
+    cloud.deriver.derive(VIN)
+    assert changed_at_ms() == derived_ms
+    with cloud.database.write() as connection:
+        connection.execute("UPDATE derived SET changed_at_ms = 0")
+    cloud.deriver.rebuild(VIN)
+    assert changed_at_ms() >= derived_ms
+
+
 def test_vehicles_of_a_fleet_come_in_pages_and_by_prefix(cloud: Cloud) -> None:
     vins = [f"WVWPAGES{number:09d}" for number in range(5)]
     for vin in vins:
@@ -53,6 +75,10 @@ def test_a_client_sees_the_fleets_it_was_given(cloud: Cloud) -> None:
     cloud.registry.add_client(client, 1)
     assert cloud.reader.client("c1") == client
     assert cloud.reader.client("c2") is None
+    cloud.registry.limit_client("c1", 7, None)
+    cloud.registry.limit_client("c1", None, 3)
+    assert cloud.reader.client("c1") == Client("c1", "me", "scrypt$…", ("f1", "f2"), day=7, burst=3)
+    assert cloud.registry.all_clients() == [cloud.reader.client("c1")]
     cloud.registry.remove_client("c1")
     assert cloud.reader.client("c1") is None
 
