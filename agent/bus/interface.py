@@ -32,8 +32,8 @@ _LONGEST_DELAY_S = 30
 _SEND_S = 0.1
 
 
-_UNREADABLE = (ValueError, IndexError, KeyError)
-"""What python-can raises at what it cannot read."""
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+"""What python-can raises at what it cannot read, itself or as the cause of an error of its own."""
 
 
 class Interface:
@@ -133,10 +133,16 @@ class Interface:
     def _received(self, bus: can.BusABC, wait_s: float) -> can.Message | None:
         try:
             return bus.recv(wait_s)
-        except _UNREADABLE as wrong:
+        except _UNREADABLE as unreadable:
             # Serial adapters (slcan) speak lines, and python-can takes what came for a line: also half of one.
-            self.losses.damaged(f"bus {self.bus}", self._what, f"what came is no frame: {type(wrong).__name__}")
-            return None
+            wrong: BaseException = unreadable
+        except self._failures as failure:
+            # Anybody may send to a multicast group: what is no frame is no reason to leave it, and lose what waits.
+            if not isinstance(failure.__cause__, _UNREADABLE):
+                raise
+            wrong = failure.__cause__
+        self.losses.damaged(f"bus {self.bus}", self._what, f"what came is no frame: {type(wrong).__name__}")
+        return None
 
     def _take(self, message: can.Message, frames: list[Frame]) -> None:
         if message.is_error_frame:
