@@ -256,7 +256,7 @@ class Folding:
         return Fold(
             from_ms,
             self._opened,
-            None if until_ms is None else status(self._history),
+            None if self._history.last_ms is None else status(self._history),
             list(self._records.values()),
             checkpoints,
             from_ms if until_ms is None else until_ms - HOURLY_MS,

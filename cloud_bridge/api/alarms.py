@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from cloud_bridge.api.blocks import AlarmStatus, StampedAlarmStatus, of
 from cloud_bridge.api.call import Call
@@ -19,6 +19,7 @@ from cloud_bridge.api.records import of_vehicle, one_of_vehicle
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
+from cloud_bridge.store.port import Vehicle
 
 
 class AlarmTrigger(Document, kw_only=True):
@@ -55,38 +56,41 @@ Alarms = collection_of("Alarms", "alarms", AlarmDetails)
 
 
 def read_alarms(call: Call) -> Json:
-    position_shown, types = call.position_shown, call.query[ALARM_TYPE]
+    types = call.query[ALARM_TYPE]
     return page_of(
         call,
         "alarms",
-        [alarm for _, alarm in of_vehicle(call, model.Alarm) if not types or _type(alarm) in types],
-        lambda shown: [_details(alarm, position_shown) for alarm in shown],
+        [each for each in of_vehicle(call, model.Alarm) if not types or _type(each[1]) in types],
+        lambda shown: [_details(call, *each) for each in shown],
         "no alarm of the vehicle is of these types, times and indexes",
     )
 
 
 def read_alarm(call: Call) -> AlarmDetails:
-    _, alarm = one_of_vehicle(call, model.Alarm, "aid")
-    return _details(alarm, call.position_shown)
+    return _details(call, *one_of_vehicle(call, model.Alarm, "aid"))
 
 
-def trigger_of(alarm: model.Alarm, position_shown: bool) -> StampedAlarmTrigger | UnsetType:
+def trigger_of(call: Call, vehicle: Vehicle, alarm: model.Alarm) -> AlarmTrigger | None:
     """The trigger, of an alarm that is one."""
     if alarm.trigger is None:
-        return UNSET
-    at = rfc3339(alarm.started_at_ms)
-    trigger = StampedAlarmTrigger(created_at=at, type=alarm.trigger, start_at=at)
-    if alarm.position is not None and position_shown:
-        trigger.position = feature(alarm.position)
+        return None
+    trigger = AlarmTrigger(type=alarm.trigger, start_at=rfc3339(alarm.started_at_ms))
+    if alarm.position is not None and call.shows_position(vehicle):
+        trigger.position = feature(alarm.position, call.vin_of(vehicle))
     return trigger
+
+
+def stamped_trigger_of(call: Call, vehicle: Vehicle, alarm: model.Alarm) -> StampedAlarmTrigger | UnsetType:
+    trigger = trigger_of(call, vehicle, alarm)
+    return UNSET if trigger is None else StampedAlarmTrigger(created_at=trigger.start_at, **structs.asdict(trigger))
 
 
 def _type(alarm: model.Alarm) -> str:
     return "vehicle.alarm.status" if alarm.trigger is None else "vehicle.alarm.trigger"
 
 
-def _details(alarm: model.Alarm, position_shown: bool) -> AlarmDetails:
-    details = AlarmDetails(id=alarm.id, trigger=trigger_of(alarm, position_shown))
+def _details(call: Call, vehicle: Vehicle, alarm: model.Alarm) -> AlarmDetails:
+    details = AlarmDetails(id=alarm.id, trigger=stamped_trigger_of(call, vehicle, alarm))
     if alarm.activation is not None:
         details.status = StampedAlarmStatus(activation=alarm.activation, created_at=rfc3339(alarm.started_at_ms))
     return details

@@ -12,7 +12,16 @@ from cloud_bridge.api.call import Call
 from cloud_bridge.api.documents import DateTime, Document, Link
 from cloud_bridge.api.listing import collection_of, page_of
 from cloud_bridge.api.positions import Feature, feature
-from cloud_bridge.api.records import Found, of_trip, of_vehicle, one_of_trip, one_of_vehicle, trips_at
+from cloud_bridge.api.records import (
+    Found,
+    of_fleet,
+    of_trip,
+    of_vehicle,
+    one_of_fleet,
+    one_of_trip,
+    one_of_vehicle,
+    trips_at,
+)
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
@@ -53,12 +62,21 @@ def read_alerts(call: Call) -> Json:
     return _page(call, of_vehicle(call, model.Alert))
 
 
+def read_fleet_alerts(call: Call) -> Json:
+    return _page(call, of_fleet(call, model.Alert))
+
+
 def read_trip_alerts(call: Call) -> Json:
     return _page(call, of_trip(call, model.Alert))
 
 
 def read_alert(call: Call) -> Alert:
     (alert,) = _alerts(call, [one_of_vehicle(call, model.Alert, "aid")])
+    return alert
+
+
+def read_fleet_alert(call: Call) -> Alert:
+    (alert,) = _alerts(call, [one_of_fleet(call, model.Alert, "aid")])
     return alert
 
 
@@ -72,10 +90,9 @@ def _page(call: Call, found: Sequence[Found[model.Alert]]) -> Json:
 
 
 def _alerts(call: Call, found: Sequence[Found[model.Alert]]) -> list[Alert]:
-    position_shown = call.position_shown
     trips = trips_at(call, [(vehicle, at_ms) for vehicle, alert in found for at_ms in _moments(alert)])
     return [
-        _alert(call, each, [trips[vehicle.vin, at_ms] for at_ms in _moments(alert)], position_shown)
+        _alert(call, each, [trips[vehicle.vin, at_ms] for at_ms in _moments(alert)])
         for each in found
         for vehicle, alert in [each]
     ]
@@ -86,7 +103,7 @@ def _moments(alert: model.Alert) -> list[int]:
     return [alert.started_at_ms] if alert.ended_at_ms is None else [alert.started_at_ms, alert.ended_at_ms]
 
 
-def _alert(call: Call, found: Found[model.Alert], trips: Sequence[model.Trip | None], position_shown: bool) -> Alert:
+def _alert(call: Call, found: Found[model.Alert], trips: Sequence[model.Trip | None]) -> Alert:
     vehicle, alert = found
     links, fleet = call.links, call.fleet_id
     document = Alert(
@@ -108,16 +125,17 @@ def _alert(call: Call, found: Found[model.Alert], trips: Sequence[model.Trip | N
         document.links.trips = [links.trip(fleet, vehicle.id, trip_id) for trip_id in during]
     if alert.ended_at_ms is not None:
         document.end_at = rfc3339(alert.ended_at_ms)
-    if position_shown:
+    if call.shows_position(vehicle):
         _put_positions(call, document, found)
     return document
 
 
 def _put_positions(call: Call, document: Alert, found: Found[model.Alert]) -> None:
     vehicle, alert = found
+    vin = call.vin_of(vehicle)
     if alert.start_position is not None:
-        document.start_position = feature(alert.start_position)
+        document.start_position = feature(alert.start_position, vin)
     if alert.end_position is not None:
-        document.end_position = feature(alert.end_position)
+        document.end_position = feature(alert.end_position, vin)
     if alert.start_position is not None or alert.end_position is not None:
         document.links.position = call.links.of_vehicle(call.fleet_id, vehicle.id, "lastPosition")

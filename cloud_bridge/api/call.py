@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from msgspec import UNSET, UnsetType
+
 from cloud_bridge.api.errors import Code, InvalidError, RefusedError, no_data
 from cloud_bridge.api.links import Links
 from cloud_bridge.api.paging import Page, Token, Tokens, Window, page
@@ -73,31 +75,48 @@ class Call:
             raise RefusedError(Code.NO_RIGHT, f"Vehicle '{self.ids['vid']}' is not in fleet '{self.fleet_id}'.")
         return vehicle
 
+    @property
+    def is_of_fleet(self) -> bool:
+        """Whether the path is of all vehicles of a fleet."""
+        return "vid" not in self.ids
+
+    def vin_of(self, vehicle: Vehicle) -> str | UnsetType:
+        """What positions say of whose they are."""
+        return vehicle.vin if self.is_of_fleet else UNSET
+
     @cached_property
     def status(self) -> Status | None:
         return self.reader.status(self.vehicle.vin)
 
     @property
-    def position_shown(self) -> bool:
-        """Whether the profile shows positions. Raises RefusedError where it shows no data at all."""
-        self.require_data()
-        return self._privacy in (None, "None")
+    def shows_everything(self) -> bool:
+        """Whether the profile shows all data of all vehicles."""
+        return self.query[PROFILE] != "endUser"
 
-    def require_data(self) -> None:
-        """Raises RefusedError where the profile shows no data of the vehicle."""
-        if self._privacy == "Full":
-            raise no_data("the vehicle's privacy lets its user share nothing")
+    def shows_data(self, vehicle: Vehicle) -> bool:
+        """Whether the profile shows any data of a vehicle of the fleet."""
+        return self._privacy(vehicle) != "Full"
 
-    @property
-    def _privacy(self) -> Value | None:
+    def shows_position(self, vehicle: Vehicle) -> bool:
+        """Whether the profile shows positions of a vehicle of the fleet."""
+        return self._privacy(vehicle) in (None, "None")
+
+    def _privacy(self, vehicle: Vehicle) -> Value | None:
         """The end user's view follows the privacy that is set in the vehicle now, for all of its data."""
-        if self.query[PROFILE] != "endUser" or self.status is None:
+        if self.shows_everything:
             return None
-        state = self.status.known.get("privacy.state")
+        status = self.status if not self.is_of_fleet else self.reader.status(vehicle.vin)
+        state = None if status is None else status.known.get("privacy.state")
         return None if state is None else state.value
 
+    def require_data(self) -> None:
+        """Raises RefusedError where the profile shows no data of the vehicle of the path."""
+        if not self.shows_data(self.vehicle):
+            raise no_data("the vehicle's privacy lets its user share nothing")
+
     def require_position(self) -> None:
-        if not self.position_shown:
+        self.require_data()
+        if not self.shows_position(self.vehicle):
             raise no_data("the vehicle's privacy lets its user share no position")
 
     @cached_property
@@ -110,7 +129,9 @@ class Call:
             raise wrong(TIMESTAMPS.name, invalid) from None
 
     def _extent(self) -> Interval | None:
-        """The times of the vehicle's first and last message."""
+        """The times of the vehicle's first and last message; of a fleet, all times."""
+        if self.is_of_fleet:
+            return EVER
         vin, kinds = self.vehicle.vin, self.service.telemetry_kinds
         total, first = self.reader.messages(vin, [EVER], kinds, 0, 1)
         if not first:

@@ -12,7 +12,7 @@ from cloud_bridge.api.blocks import of
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.documents import DateTime, Document, Link
 from cloud_bridge.api.listing import collection_of, page_of
-from cloud_bridge.api.records import Found, of_trip, of_vehicle, one_of_vehicle, trips_at
+from cloud_bridge.api.records import Found, of_fleet, of_trip, of_vehicle, one_of_fleet, one_of_vehicle, trips_at
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
@@ -53,12 +53,21 @@ def read_collisions(call: Call) -> Json:
     return _page(call, of_vehicle(call, model.Collision))
 
 
+def read_fleet_collisions(call: Call) -> Json:
+    return _page(call, of_fleet(call, model.Collision))
+
+
 def read_trip_collisions(call: Call) -> Json:
     return _page(call, of_trip(call, model.Collision))
 
 
 def read_collision(call: Call) -> Collision:
     (collision,) = _collisions(call, [one_of_vehicle(call, model.Collision, "cid")])
+    return collision
+
+
+def read_fleet_collision(call: Call) -> Collision:
+    (collision,) = _collisions(call, [one_of_fleet(call, model.Collision, "cid")])
     return collision
 
 

@@ -17,6 +17,11 @@ from cloud_bridge.store import port
 class FleetLinks(Document):
     self: Link
     vehicles: Link
+    status: Link
+    maintenances: Link
+    alerts: Link
+    trips: Link
+    collisions: Link
 
 
 class Fleet(Document):
@@ -46,7 +51,15 @@ def read_fleet(call: Call) -> Fleet:
 
 def _fleet(fleet: port.Fleet, links: Links) -> Fleet:
     return Fleet(
-        links=FleetLinks(self=links.fleet(fleet.id), vehicles=links.vehicles(fleet.id)),
+        links=FleetLinks(
+            self=links.fleet(fleet.id),
+            vehicles=links.of_fleet(fleet.id, "vehicles"),
+            status=links.of_fleet(fleet.id, "status"),
+            maintenances=links.of_fleet(fleet.id, "maintenances"),
+            alerts=links.of_fleet(fleet.id, "alerts"),
+            trips=links.of_fleet(fleet.id, "trips"),
+            collisions=links.of_fleet(fleet.id, "collisions"),
+        ),
         id=fleet.id,
         name=fleet.name,
         description=fleet.description,

@@ -8,8 +8,8 @@ from cloud_bridge.api.positions import Feature, feature
 
 
 def read_last_position(call: Call) -> Feature:
-    status = call.status
     call.require_position()
+    status = call.status
     if status is None or status.position is None:
         raise no_data("no position of the vehicle is known")
     return feature(status.position)

@@ -16,8 +16,9 @@ class Links:
     def fleet(self, fleet: str) -> Link:
         return Link(href=f"{self.root}/fleets/{fleet}")
 
-    def vehicles(self, fleet: str) -> Link:
-        return Link(href=f"{self.root}/fleets/{fleet}/vehicles")
+    def of_fleet(self, fleet: str, resource: str) -> Link:
+        """A resource of a fleet, such as `vehicles` or `alerts`."""
+        return Link(href=f"{self.root}/fleets/{fleet}/{resource}")
 
     def vehicle(self, fleet: str, vehicle: str) -> Link:
         return Link(href=f"{self.root}/fleets/{fleet}/vehicles/{vehicle}")

@@ -1,4 +1,4 @@
-"""`…/maintenance`: how long, and how far, until the next maintenance."""
+"""`…/maintenance` and `/fleets/{fid}/maintenances`: how long, and how far, until the next maintenance."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from cloud_bridge.api.blocks import StampedMaintenance
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.documents import DateTime, Document, Link
 from cloud_bridge.api.errors import no_data
+from cloud_bridge.api.listing import collection_of, page_of
+from cloud_bridge.api.records import all_statuses
 from cloud_bridge.api.rendering import TOGETHER_MS
 from cloud_bridge.api.times import rfc3339
-from cloud_bridge.records.model import Status
+from cloud_bridge.records.model import Json, Status
 from cloud_bridge.store.port import Vehicle
 
 _DAYS = "maintenance.daysBeforeMaintenance"
@@ -30,12 +32,21 @@ class Maintenance(StampedMaintenance, kw_only=True):
     updated_at: DateTime
 
 
+MaintenanceList = collection_of("MaintenanceList", "maintenances", Maintenance)
+
+
 def read_maintenance(call: Call) -> Maintenance:
     call.require_data()
     found = None if call.status is None else _maintenance(call, call.vehicle, call.status)
     if found is None:
         raise no_data("nothing is known of the vehicle's next maintenance")
     return found
+
+
+def read_maintenances(call: Call) -> Json:
+    found = [_maintenance(call, vehicle, status) for vehicle, status in all_statuses(call)]
+    known = [document for document in found if document is not None]
+    return page_of(call, "maintenances", known, list, "nothing is known of any next maintenance of these indexes")
 
 
 def _maintenance(call: Call, vehicle: Vehicle, status: Status) -> Maintenance | None:

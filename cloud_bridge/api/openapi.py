@@ -94,6 +94,7 @@ def _operation(resource: Resource, answer: dict[str, object]) -> dict[str, objec
         "operationId": resource.operation,
         "summary": resource.summary,
         "tags": [resource.tag],
+        **({"deprecated": True} if resource.deprecated else {}),
         "parameters": path_ids + query,
         "responses": {
             "200": {"description": resource.summary, "content": {resource.media_type: {"schema": answer}}},

@@ -29,7 +29,10 @@ class LocationProperties(Document):
 
 
 class PositionProperties(LocationProperties, kw_only=True):
+    """`vin` where the answer is of a whole fleet."""
+
     created_at: DateTime
+    vin: str | UnsetType = UNSET
 
 
 class Location(Document):
@@ -56,8 +59,8 @@ def _point(position: Position) -> Point:
     return Point(type="Point", coordinates=coordinates)
 
 
-def feature(position: Position) -> Feature:
-    properties = PositionProperties(created_at=rfc3339(position.at_ms))
+def feature(position: Position, vin: str | UnsetType = UNSET) -> Feature:
+    properties = PositionProperties(created_at=rfc3339(position.at_ms), vin=vin)
     _describe(properties, position)
     return Feature(type="Feature", geometry=_point(position), properties=properties)
 

@@ -1,24 +1,35 @@
-"""The records that a path names: of its vehicle, its fleet or its trip, all of the asked times or one by its id."""
+"""The records that a path names: of its vehicle, its fleet or its trip, all of the asked times or one by its id.
+
+What may not be shown is as if it were not there.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.timestamps import EVER, intersect, union
-from cloud_bridge.records.model import Trip
+from cloud_bridge.records.model import Status, Trip
 from cloud_bridge.store.port import Interval, One, Vehicle
 
 Found = tuple[Vehicle, One]
 """A record, and whose it is."""
+_STATUSES_AT_ONCE = 500
 
 
 def of_vehicle(call: Call, kind: type[One]) -> list[Found[One]]:
     """In ascending time, as all others. Raises RefusedError where nothing of the vehicle may be shown."""
     call.require_data()
     return _within(call, kind, call.intervals)
+
+
+def of_fleet(call: Call, kind: type[One]) -> list[Found[One]]:
+    """Of the vehicles of which anything may be shown."""
+    found = call.reader.fleet_records(kind, call.fleet_id, call.intervals) if call.intervals else []
+    shown = {vehicle.vin: call.shows_data(vehicle) for vehicle in dict.fromkeys(vehicle for vehicle, _ in found)}
+    return [each for each in found if shown[each[0].vin]]
 
 
 def of_trip(call: Call, kind: type[One]) -> list[Found[One]]:
@@ -36,6 +47,14 @@ def one_of_vehicle(call: Call, kind: type[One], path_id: str) -> Found[One]:
     return call.vehicle, one
 
 
+def one_of_fleet(call: Call, kind: type[One], path_id: str) -> Found[One]:
+    """Raises RefusedError where no vehicle of the fleet has such a record, or nothing of it may be shown."""
+    found = call.reader.fleet_record(kind, call.fleet_id, call.ids[path_id])
+    if found is None or not call.shows_data(found[0]):
+        raise _unknown(call, kind, path_id, "fleet")
+    return found
+
+
 def one_of_trip(call: Call, kind: type[One], path_id: str) -> Found[One]:
     """Raises RefusedError where the vehicle has no such trip, or no such record overlaps it."""
     trip, _ = trip_of_path(call)
@@ -44,6 +63,17 @@ def one_of_trip(call: Call, kind: type[One], path_id: str) -> Found[One]:
     if one.started_at_ms >= end_ms or (one.until_ms is not None and one.until_ms < first_ms):
         raise _unknown(call, kind, path_id, "trip")
     return vehicle, one
+
+
+def all_statuses(call: Call) -> Iterator[tuple[Vehicle, Status]]:
+    """Of the vehicles of the fleet, by VIN, of which anything may be shown."""
+    offset = 0
+    while True:
+        total, found = call.reader.statuses(call.fleet_id, offset, _STATUSES_AT_ONCE)
+        yield from (each for each in found if call.shows_data(each[0]))
+        offset += _STATUSES_AT_ONCE
+        if offset >= total:
+            return
 
 
 def trip_of_path(call: Call) -> tuple[Trip, list[Interval]]:

@@ -55,6 +55,8 @@ class Resource:
     """Its page size parameter, for a collection."""
     index_range: bool = False
     media_type: str = HAL
+    deprecated: bool = False
+    """As published."""
 
     @property
     def all_parameters(self) -> tuple[Parameter[object], ...]:

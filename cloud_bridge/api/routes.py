@@ -50,6 +50,38 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(_FLEET, "getFleet", "A fleet", "Fleet", fleets.Fleet, fleets.read_fleet),
     Resource(
+        f"{_FLEET}/status", "getFleetStatusList", "The latest status of each vehicle of a fleet", "Fleet",
+        status.StatusList, status.read_statuses, (PROFILE,), page_size=PAGE_SIZE, index_range=True, deprecated=True,
+    ),
+    Resource(
+        f"{_FLEET}/maintenances", "getFleetMantenanceList", "The next maintenance of each vehicle", "Fleet",
+        maintenance.MaintenanceList, maintenance.read_maintenances, (PROFILE,),
+        page_size=PAGE_SIZE, index_range=True, deprecated=True,
+    ),
+    Resource(
+        f"{_FLEET}/alerts", "getFleetAlertList", "Alerts of all vehicles of a fleet", "Fleet",
+        alerts.Alerts, alerts.read_fleet_alerts, (PROFILE, TIMESTAMPS),
+        page_size=PAGE_SIZE, index_range=True, deprecated=True,
+    ),
+    Resource(
+        f"{_FLEET}/alerts/{{aid}}", "getFleetAlertById", "An alert of a vehicle of a fleet", "Fleet",
+        alerts.Alert, alerts.read_fleet_alert, (PROFILE,), deprecated=True,
+    ),
+    Resource(
+        f"{_FLEET}/collisions", "getFleetTripCollisions", "Collisions of all vehicles of a fleet", "Fleet",
+        collisions.Collisions, collisions.read_fleet_collisions, (PROFILE, TIMESTAMPS),
+        page_size=PAGE_SIZE, index_range=True, deprecated=True,
+    ),
+    Resource(
+        f"{_FLEET}/collisions/{{cid}}", "getCollisionsById", "A collision of a vehicle of a fleet", "Fleet",
+        collisions.Collision, collisions.read_fleet_collision, (PROFILE,), deprecated=True,
+    ),
+    Resource(
+        f"{_FLEET}/trips", "getFleetTrips", "Completed trips of all vehicles of a fleet", "Fleet",
+        trips.Trips, trips.read_fleet_trips, (PROFILE, TIMESTAMPS, DISTANCE, DURATION, STATES),
+        page_size=PAGE_SIZE, index_range=True, deprecated=True,
+    ),
+    Resource(
         f"{_FLEET}/vehicles", "getVehiclesByDevice", "Vehicles of a fleet", "Vehicles",
         vehicles.Vehicles, vehicles.read_vehicles, (LOCALE, VEHICLES_EXTENSION, VIN_PREFIX), page_size=PAGE_SIZE,
     ),
@@ -63,7 +95,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         f"{_VEHICLE}/lastPosition", "getCarLastPosition", "The last known position of a vehicle", "Vehicles",
-        Feature, last_position.read_last_position, (PROFILE,), media_type=GEO,
+        Feature, last_position.read_last_position, (PROFILE,), media_type=GEO, deprecated=True,
     ),
     Resource(
         f"{_VEHICLE}/maintenance", "getVehicleMaintenance", "How long until the next maintenance", "Vehicles",

@@ -1,11 +1,11 @@
-"""`/fleets/{fid}/vehicles/{vid}/status`: the newest value of everything that the vehicle says."""
+"""`/fleets/{fid}/vehicles/{vid}/status` and `/fleets/{fid}/status`: the newest value of all that vehicles say."""
 
 from __future__ import annotations
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from cloud_bridge.api.alarms import StampedAlarm
+from cloud_bridge.api.alarms import StampedAlarm, stamped_trigger_of
 from cloud_bridge.api.blocks import (
     Adas,
     Preconditioning,
@@ -28,10 +28,14 @@ from cloud_bridge.api.blocks import (
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.documents import DateTime, Document, Link
 from cloud_bridge.api.errors import no_data
+from cloud_bridge.api.listing import collection_of, listed, page_of
 from cloud_bridge.api.positions import Feature, feature
+from cloud_bridge.api.records import all_statuses
 from cloud_bridge.api.rendering import PLACES, Renderer
 from cloud_bridge.api.times import rfc3339
+from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
+from cloud_bridge.store.port import Vehicle
 
 
 class StatusLinks(Document):
@@ -68,14 +72,32 @@ class Status(Document):
     alarm: StampedAlarm | UnsetType = UNSET
 
 
+StatusList = collection_of("StatusList", "status", Status)
+
 _RENDERER = Renderer(Status, PLACES)
 
 
 def read_status(call: Call) -> Json:
-    vehicle, known = call.vehicle, call.status
-    if known is None or (not known.known and known.position is None):
+    call.require_data()
+    if call.status is None:
         raise no_data("the vehicle has sent nothing yet")
-    position_shown = call.position_shown
+    return _status(call, call.vehicle, call.status)
+
+
+def read_statuses(call: Call) -> Json:
+    nothing = "no vehicle of these indexes has sent anything yet"
+    if not call.shows_everything:
+        return page_of(
+            call, "status", list(all_statuses(call)), lambda shown: [_status(call, *each) for each in shown], nothing
+        )
+    window = call.window
+    total, found = call.reader.statuses(call.fleet_id, window.offset, window.limit)
+    if not found:
+        raise no_data(nothing)
+    return listed(call, "status", total, [_status(call, *each) for each in found])
+
+
+def _status(call: Call, vehicle: Vehicle, known: model.Status) -> Json:
     at = rfc3339(known.updated_at_ms)
     links = call.links
     status: Json = {
@@ -88,7 +110,9 @@ def read_status(call: Call) -> Json:
         "createdAt": at,
         "updatedAt": at,
     }
-    if known.position is not None and position_shown:
-        status["lastPosition"] = feature(known.position)
+    if known.position is not None and call.shows_position(vehicle):
+        status["lastPosition"] = feature(known.position, call.vin_of(vehicle))
     _RENDERER.fill(status, known.known)
+    if known.trigger is not None:
+        status.setdefault("alarm", {})["trigger"] = stamped_trigger_of(call, vehicle, known.trigger)
     return status

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from cloud_bridge.api.alarms import Alarm
+from cloud_bridge.api.alarms import Alarm as AlarmBlock
+from cloud_bridge.api.alarms import AlarmTrigger, trigger_of
 from cloud_bridge.api.blocks import (
     Adas,
     Battery,
@@ -37,12 +39,12 @@ from cloud_bridge.api.positions import Location, location
 from cloud_bridge.api.records import trip_at, trip_of_path
 from cloud_bridge.api.rendering import PLACES, Renderer, below_vehicle
 from cloud_bridge.api.times import rfc3339
-from cloud_bridge.api.timestamps import union
-from cloud_bridge.records.model import Json, Known, Message, Position, Trip
+from cloud_bridge.api.timestamps import EVER, union
+from cloud_bridge.records.messages import NO_BREAK_IN
+from cloud_bridge.records.model import Alarm, Json, Known, Message, Position, Trip
 from cloud_bridge.store.port import Interval
 
-# A trigger cannot be published: its required `startAt` is not known.
-NOT_SERVED = frozenset({"vehicle.alarm.trigger"})
+_TRIGGER = "alarm.trigger.type"
 NEAR_MS = 1000
 """How far in time a position may be from a message to be its location: receivers speak once a second, and changes are
 said between. At 130 km/h that is 18 m at most where they do."""
@@ -69,7 +71,7 @@ class VehicleData(Document):
     safety: Safety | UnsetType = UNSET
     wiping_blades: StampedWipingBlades | UnsetType = UNSET
     odometer: Odometer | UnsetType = UNSET
-    alarm: Alarm | UnsetType = UNSET
+    alarm: AlarmBlock | UnsetType = UNSET
     kinetic: Kinetic | UnsetType = UNSET
     driving_behavior: DrivingBehavior | UnsetType = UNSET
 
@@ -94,6 +96,14 @@ class Telemetry(Document):
     embedded: EmbeddedTelemetryExtension | UnsetType = msgspec.field(name="_embedded", default=UNSET)
 
 
+class _Beside(NamedTuple):
+    """What belongs to a message and is not in it."""
+
+    trip: Trip | None
+    place: Position | None
+    trigger: AlarmTrigger | None
+
+
 Telemetries = collection_of("Telemetries", "telemetries", Telemetry)
 
 _RENDERER = Renderer(Telemetry, below_vehicle(PLACES, ("environment.", "privacy."), ("preconditioning.",)))
@@ -114,11 +124,12 @@ def kinds_of(types: Sequence[str], every: frozenset[str]) -> frozenset[str]:
     kinds = {"vehicle.lightingSystem" if name == "vehicle.lighting" else name for name in types}
     if "vehicle" in kinds:
         kinds.update(kind for kind in every if kind.startswith("vehicle."))
-    return (every & kinds if types else every) - NOT_SERVED
+    return every & kinds if types else every
 
 
 def _read(call: Call, intervals: Sequence[Interval], trip: Trip | None) -> Json:
-    position_shown = call.position_shown
+    call.require_data()
+    position_shown = call.shows_position(call.vehicle)
     kinds = kinds_of(call.query[TYPE], call.service.telemetry_kinds)
     window, vin = call.window, call.vehicle.vin
     unrestricted, messages = (
@@ -129,11 +140,31 @@ def _read(call: Call, intervals: Sequence[Interval], trip: Trip | None) -> Json:
     trips = [trip] if trip else call.reader.records(Trip, vin, [(messages[0].at_ms, messages[-1].at_ms + 1)])
     extensions = frozenset(call.query[TELEMETRY_EXTENSION]) - (frozenset() if position_shown else {"location"})
     places = _places(call, messages) if "location" in extensions else {}
-    telemetries = [
-        _telemetry(call, message, kinds, extensions, trip_at(trips, message.at_ms), places.get(message.at_ms))
-        for message in messages
-    ]
+    triggers = _triggers(call, messages) if "vehicle.alarm.trigger" in kinds else {}
+    telemetries = []
+    for message in messages:
+        at_ms = message.at_ms
+        beside = _Beside(trip_at(trips, at_ms), places.get(at_ms), triggers.get(at_ms))
+        telemetries.append(_telemetry(call, message, kinds, extensions, beside))
     return listed(call, "telemetries", unrestricted, telemetries)
+
+
+def _triggers(call: Call, messages: Sequence[Message]) -> dict[int, AlarmTrigger]:
+    """The break-ins that messages speak of, by the time of the message, each with its start."""
+    telling = [message for message in messages if message.values.get(_TRIGGER, NO_BREAK_IN) != NO_BREAK_IN]
+    if not telling:
+        return {}
+    # It may go on since long before the page.
+    records = call.reader.records(Alarm, call.vehicle.vin, [(EVER[0], telling[-1].at_ms + 1)])
+    alarms = [alarm for alarm in records if alarm.trigger is not None]
+    found = {}
+    for message in telling:
+        index = bisect_right(alarms, message.at_ms, key=lambda alarm: alarm.started_at_ms)
+        alarm = alarms[index - 1] if index else None
+        trigger = None if alarm is None else trigger_of(call, call.vehicle, alarm)
+        if trigger is not None and trigger.type == message.values[_TRIGGER]:
+            found[message.at_ms] = trigger
+    return found
 
 
 def _places(call: Call, messages: Sequence[Message]) -> dict[int, Position]:
@@ -158,8 +189,7 @@ def _telemetry(
     message: Message,
     kinds: frozenset[str],
     extensions: frozenset[str],
-    trip: Trip | None,
-    place: Position | None,
+    beside: _Beside,
 ) -> Json:
     links, fleet, vehicle = call.links, call.fleet_id, call.vehicle
     at = rfc3339(message.at_ms)
@@ -168,14 +198,16 @@ def _telemetry(
             # The message has no address of its own: the telemetry of its instant.
             self=links.of_vehicle(fleet, vehicle.id, f"telemetry?timestamps={at}/{at}".replace(":", "%3A")),
             vehicle=links.vehicle(fleet, vehicle.id),
-            trip=links.trip(fleet, vehicle.id, trip.id) if trip is not None else UNSET,
+            trip=UNSET if beside.trip is None else links.trip(fleet, vehicle.id, beside.trip.id),
         ),
         "createdAt": at,
     }
     known = {key: Known(value, message.at_ms) for key, value in message.values.items()}
     _RENDERER.fill(document, known, kinds)
+    if beside.trigger is not None:
+        document.setdefault("vehicle", {}).setdefault("alarm", {})["trigger"] = beside.trigger
     if extensions:
-        extension = _extension(message, at, vehicle.vin, extensions, place)
+        extension = _extension(message, at, vehicle.vin, extensions, beside.place)
         if extension != TelemetryExtension():
             document["_embedded"] = {"extension": extension}
     return document

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,7 +14,7 @@ from cloud_bridge.api.documents import DateTime, Document, Link
 from cloud_bridge.api.listing import collection_of, page_of
 from cloud_bridge.api.parameters import DISTANCE, DURATION, STATES
 from cloud_bridge.api.positions import Feature, feature
-from cloud_bridge.api.records import of_vehicle, one_of_vehicle
+from cloud_bridge.api.records import Found, of_fleet, of_vehicle, one_of_vehicle
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
@@ -79,19 +79,25 @@ Trips = collection_of("Trips", "trips", Trip)
 
 
 def read_trips(call: Call) -> Json:
-    position_shown = call.position_shown
-    return page_of(
-        call,
-        "trips",
-        [each for each in of_vehicle(call, model.Trip) if _chosen(call, each[1])],
-        lambda shown: [_trip(call, vehicle, trip, position_shown) for vehicle, trip in shown],
-        "no completed trip of the vehicle is of these times, distances, durations, states and indexes",
-    )
+    return _page(call, of_vehicle(call, model.Trip))
+
+
+def read_fleet_trips(call: Call) -> Json:
+    return _page(call, of_fleet(call, model.Trip))
 
 
 def read_trip(call: Call) -> Trip:
-    position_shown = call.position_shown
-    return _trip(call, *one_of_vehicle(call, model.Trip, "tid"), position_shown)
+    return _trip(call, *one_of_vehicle(call, model.Trip, "tid"))
+
+
+def _page(call: Call, found: Iterable[Found[model.Trip]]) -> Json:
+    return page_of(
+        call,
+        "trips",
+        [each for each in found if _chosen(call, each[1])],
+        lambda shown: [_trip(call, *each) for each in shown],
+        "no completed trip is of these times, distances, durations, states and indexes",
+    )
 
 
 def _chosen(call: Call, trip: model.Trip) -> bool:
@@ -109,7 +115,7 @@ def _duration_s(trip: model.Trip) -> int | None:
     return None if trip.stopped_at_ms is None else (trip.stopped_at_ms - trip.started_at_ms) // 1000
 
 
-def _trip(call: Call, vehicle: Vehicle, trip: model.Trip, position_shown: bool) -> Trip:
+def _trip(call: Call, vehicle: Vehicle, trip: model.Trip) -> Trip:
     links, fleet = call.links, call.fleet_id
     document = Trip(
         links=TripLinks(
@@ -133,8 +139,8 @@ def _trip(call: Call, vehicle: Vehicle, trip: model.Trip, position_shown: bool) 
         document.distance = trip.distance_km
     if trip.start_mileage_km is not None:
         document.start_mileage = trip.start_mileage_km
-    if position_shown:
-        _put_positions(document, trip)
+    if call.shows_position(vehicle):
+        _put_positions(document, trip, call.vin_of(vehicle))
         document.links.waypoints = links.of_vehicle(fleet, vehicle.id, f"trips/{trip.id}/wayPoints")
     _put_energies(document, trip)
     if trip.average_speed_kmh is not None or trip.maximum_speed_kmh is not None:
@@ -145,11 +151,11 @@ def _trip(call: Call, vehicle: Vehicle, trip: model.Trip, position_shown: bool) 
     return document
 
 
-def _put_positions(document: Trip, trip: model.Trip) -> None:
+def _put_positions(document: Trip, trip: model.Trip, vin: str | UnsetType) -> None:
     if trip.start_position is not None:
-        document.start_position = feature(trip.start_position)
+        document.start_position = feature(trip.start_position, vin)
     if trip.stop_position is not None:
-        document.stop_position = feature(trip.stop_position)
+        document.stop_position = feature(trip.stop_position, vin)
 
 
 def _put_energies(document: Trip, trip: model.Trip) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Literal
 
 from cloud_bridge.records.identity import record_id
+from cloud_bridge.records.messages import NO_BREAK_IN
 from cloud_bridge.records.model import Alarm, Message, Position
 from cloud_bridge.records.news import News
 
 ACTIVATION = "alarm.status.activation"
 TRIGGER = "alarm.trigger.type"
-_NOTHING = "NoBreakIn"
 
 
 def follow(news: Mapping[str, News], message: Message, position: Position | None, vin: str) -> list[Alarm]:
@@ -27,7 +27,7 @@ def follow(news: Mapping[str, News], message: Message, position: Position | None
     if activation is not None and activation.changed:
         armed: Literal["Inactive", "Active"] = "Active" if activation.value == "Active" else "Inactive"
         made.append(Alarm(record_id(vin, ACTIVATION, at_ms), at_ms, activation=armed, updated_at_ms=at_ms))
-    if trigger is not None and trigger.value != _NOTHING:
+    if trigger is not None and trigger.value != NO_BREAK_IN:
         made.append(
             Alarm(
                 record_id(vin, TRIGGER, at_ms),

@@ -12,6 +12,7 @@ two different values for one datum the greater in a fixed order of encoded value
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 from typing import Literal
@@ -21,9 +22,20 @@ import msgspec
 from cloud_bridge.records.model import Message, Position, Value
 from cloud_bridge.records.timeline import Timeline
 from cloud_bridge.unify.sample import Sample
+from contract.catalog import DATA
+
+NO_BREAK_IN = "NoBreakIn"
+"""What a vehicle says of its alarm while it is at rest."""
 
 _POSITION = "position."
 _FIX: dict[Value, Literal["2D", "3D"]] = {"2D": "2D", "3D": "3D"}
+
+
+def kinds_of(message: Message) -> tuple[str, ...]:
+    """The telemetry kinds of a message's data, in order. That there is no break-in is of no kind: it has no start, and
+    so is not published."""
+    kinds = {_kind(key) for key, value in message.values.items() if value != NO_BREAK_IN}
+    return tuple(sorted(kind for kind in kinds if kind is not None))
 
 
 def messages(samples: Iterable[Sample], timeline: Timeline) -> list[Message]:
@@ -89,3 +101,9 @@ def _merged(one: Message, other: Message) -> Message:
 def _rank(value: Value | Position) -> bytes:
     """A total order over values of any type: equal only when the same is written."""
     return msgspec.json.encode(value)
+
+
+@lru_cache(4096)
+def _kind(key: str) -> str | None:
+    datum = DATA.get(key)
+    return None if datum is None else datum.telemetry

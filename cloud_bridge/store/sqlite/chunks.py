@@ -14,8 +14,8 @@ from functools import lru_cache
 
 import msgspec
 
+from cloud_bridge.records.messages import kinds_of
 from cloud_bridge.records.model import Message
-from contract.catalog import DATA
 
 Kinds = list[tuple[list[str], int]]
 
@@ -32,11 +32,6 @@ def unpack(body: bytes) -> list[Message]:
     return _messages(zlib.decompress(body))
 
 
-def kinds_of(message: Message) -> tuple[str, ...]:
-    """The telemetry kinds of a message's data, in order."""
-    return tuple(sorted({kind for key in message.values if (kind := _kind(key)) is not None}))
-
-
 def pack_kinds(messages: Sequence[Message]) -> bytes:
     counts = Counter(map(kinds_of, messages))
     return _encode(sorted(counts.items()))
@@ -46,9 +41,3 @@ def pack_kinds(messages: Sequence[Message]) -> bytes:
 def count(kinds: bytes, wanted: frozenset[str]) -> int:
     """How many messages have data of `wanted`. A vehicle says much the same all day: most chunks are like others."""
     return sum(number for have, number in _kinds(kinds) if not wanted.isdisjoint(have))
-
-
-@lru_cache(4096)
-def _kind(key: str) -> str | None:
-    datum = DATA.get(key)
-    return None if datum is None else datum.telemetry

@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloud_bridge.records.messages import merge
+from cloud_bridge.records.messages import kinds_of, merge
 from cloud_bridge.records.model import Message, Position, Status
 from cloud_bridge.store.port import Client, Fleet, Interval, One, StoreError, Vehicle
 from cloud_bridge.store.ranges import overlapping
 from cloud_bridge.store.sqlite import records, registry
-from cloud_bridge.store.sqlite.chunks import count, kinds_of, unpack
+from cloud_bridge.store.sqlite.chunks import count, unpack
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import is_fleet_folded, is_folded
 

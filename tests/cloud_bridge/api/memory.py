@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cloud_bridge.records.messages import kinds_of
 from cloud_bridge.records.model import Message, Position, Record, Status
 from cloud_bridge.store.port import Client, Fleet, Interval, One, Vehicle
-from contract.catalog import DATA
 
 
 def inside(at_ms: int, within: Sequence[Interval]) -> bool:
@@ -60,7 +60,7 @@ class MemoryReader:
         found = [
             message
             for message in self.all_messages.get(vin, ())
-            if inside(message.at_ms, within) and any(DATA[key].telemetry in kinds for key in message.values)
+            if inside(message.at_ms, within) and not kinds.isdisjoint(kinds_of(message))
         ]
         return len(found), found[offset : offset + limit]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cloud_bridge.records.model import Known, Status
-from tests.cloud_bridge.api.world import CAR, FLEET, MORNING, ROOT, VAN, VEHICLE_PATH, Api
+from tests.cloud_bridge.api.world import CAR, FLEET, MORNING, ROOT, SILENT, VAN, VEHICLE_PATH, Api
 
 COLLISIONS = f"{VEHICLE_PATH}/collisions"
 COLLISION = f"{COLLISIONS}/{{cid}}"
@@ -66,7 +66,8 @@ def test_collisions_are_those_of_the_trip_and_range(
 def test_an_unknown_collision_is_not_found_nor_a_record_of_another_kind(api: Api) -> None:
     for record in ("nosuch", "a1"):
         assert api.request(COLLISION, record=record).status_code == 404
-    assert api.request(COLLISION, vehicle=CAR.id).status_code == 404
+    assert api.request(COLLISION, vehicle=CAR.id, record="c1").status_code == 404
+    assert api.request(COLLISIONS, vehicle=SILENT.id).status_code == 404
 
 
 def test_the_collisions_of_a_trip_have_no_profile_and_ignore_one(api: Api) -> None:

@@ -28,6 +28,15 @@ BAD = [
     *((path, "pageToken", value) for path in ("/fleets", VEHICLES, TRIPS, TELEMETRY) for value in
       ("", "x", "AAAA", "é", "=" * 8, "A" * 4000)),
     *((f"{VEHICLE_PATH}/{name}", "timestamps", "yesterday") for name in ("alerts", "alarms", "collisions")),
+    *((f"/fleets/{{fid}}/{name}", "timestamps", "yesterday") for name in ("alerts", "collisions", "trips")),
+    *((f"/fleets/{{fid}}/{name}", "profile", "enduser") for name in
+      ("status", "maintenances", "alerts", "alerts/{aid}", "collisions", "collisions/{cid}", "trips")),
+    *((f"/fleets/{{fid}}/{name}", "pageSize", "61") for name in
+      ("status", "maintenances", "alerts", "collisions", "trips")),
+    *((f"/fleets/{{fid}}/{name}", "indexRange", "5") for name in
+      ("status", "maintenances", "alerts", "collisions", "trips")),
+    ("/fleets/{fid}/trips", "distance", "10"), ("/fleets/{fid}/trips", "duration", "10"),
+    ("/fleets/{fid}/trips", "states", "nominal"),
     *((f"{TRIPS}/{{tid}}/{name}", "timestamps", "yesterday") for name in ("alerts", "collisions")),
     *((f"{VEHICLE_PATH}/{name}", "pageSize", "61") for name in ("alerts", "alarms", "collisions")),
     *((f"{VEHICLE_PATH}/alarms", "type", value) for value in ("", "vehicle.alarm", "Vehicle.alarm.status")),
@@ -112,7 +121,7 @@ def test_a_path_id_that_no_resource_can_have_is_refused(steady: Api, bad: str) -
         "/fleet",
         "/fleets/",
         "/Fleets",
-        "/fleets/f1/status",
+        "/fleets/f1/statuses",
         "/vehicles",
         "/docs/x",
         "/docs/assets/x",

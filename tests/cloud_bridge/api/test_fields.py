@@ -17,14 +17,13 @@ Node = dict[str, Any]
 
 ABSENT = {
     "/_links/(callbacks|monitors|remotes)": "what is not served is not linked",
-    r"/(fleets\[]|\{fid})/_links/(alerts|collisions|maintenances|status|trips)": "of a whole fleet: not served",
     "/_links/.*/(deprecation|hreflang|name|profile|title|type)": "a link is an address",
     "/(brand|service|gmpStatus)|/vehicle/lighting": "deprecated",
-    "/status/_embedded": "withdrawn with the parameter that asks for it",
-    "/pictures|/stolen|/segments|/alarm/trigger|/charging/schedule|/airConditioning/programs": "not known",
+    r"/status(/_embedded/status\[])?/_embedded": "withdrawn with the parameter that asks for it",
+    "/pictures|/stolen|/segments|/charging/schedule|/airConditioning/programs": "not known",
     "/remote/(charging|preconditioning)/parameters/.*": "no remote function is supported",
     "/drivingBehavior/updatedAt": "`createdAt` says it",
-    "/properties/vin": "for batches of many vehicles",
+    "/location/properties/vin": "telemetry is of one vehicle",
 }
 """Ends of the paths to published fields that no answer has, with the reason."""
 REQUIRED_IN_PROSE = {

@@ -203,11 +203,17 @@ def test_what_is_not_known_is_absent_and_never_null(api: Api) -> None:
     assert body["kinetic"] == {"speed": 0.0, "createdAt": "2024-03-05T07:00:00Z"}
 
 
+def test_the_status_shows_the_latest_trigger_of_the_alarm_with_its_start_and_place(api: Api) -> None:
+    trigger = api.get(STATUS)["alarm"]["trigger"]
+    assert trigger.pop("position")["geometry"]["type"] == "Point"
+    assert trigger == {
+        "createdAt": "2024-03-05T08:06:00Z", "startAt": "2024-03-05T08:06:00Z", "type": "VolumetricBreakIn",
+    }  # fmt: skip
+
+
 def test_a_vehicle_that_never_spoke_has_no_status(api: Api) -> None:
     response = api.request(STATUS, vehicle=SILENT.id)
     assert (response.status_code, response.json()["code"]) == (404, 40400)
-    api.reader.statuses_of[SILENT.vin] = Status()
-    assert api.request(STATUS, vehicle=SILENT.id).json()["code"] == 40400
 
 
 def test_wiper_speed_is_published_only_while_they_wipe(api: Api) -> None:

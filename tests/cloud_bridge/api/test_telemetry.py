@@ -7,10 +7,10 @@ import pytest
 from cloud_bridge.api.parameters import TELEMETRY_TYPES
 from cloud_bridge.api.rendering import PLACES
 from cloud_bridge.api.telemetry import kinds_of
-from cloud_bridge.records.model import Known, Message, Position, Status
+from cloud_bridge.records.model import Alarm, Known, Message, Position, Status
 from contract.catalog import DATA, TELEMETRY_KINDS
 from tests.cloud_bridge.api.test_status import any_value
-from tests.cloud_bridge.api.world import CAR, FLEET, MINUTE, MORNING, ROOT, VAN, VEHICLE_PATH, Api
+from tests.cloud_bridge.api.world import CAR, FLEET, MINUTE, MORNING, ROOT, VAN, VEHICLE_PATH, Api, position
 
 TELEMETRY = f"{VEHICLE_PATH}/telemetry"
 TRIP_TELEMETRY = f"{VEHICLE_PATH}/trips/{{tid}}/telemetry"
@@ -60,18 +60,38 @@ def test_ignition_keeps_its_time_in_telemetry_and_other_blocks_do_not(api: Api) 
 @pytest.mark.parametrize("kind", TELEMETRY_TYPES)
 def test_every_type_selects_its_data_and_shows_nothing_else(api: Api, kind: str) -> None:
     data = {key: any_value(DATA[key]) for key, datum in DATA.items() if datum.telemetry}
+    data["alarm.trigger.type"] = "HoodDoorBreakIn"
+    api.reader.all_records[VAN.vin] = [Alarm("r9", MORNING - MINUTE, trigger="HoodDoorBreakIn")]
     api.reader.all_messages[VAN.vin] = [Message(MORNING, data), Message(MORNING + MINUTE, {"kinetic.speed": 3.0})]
-    response = api.request(TELEMETRY, {"type": kind})
-    if kind == "vehicle.alarm.trigger":
-        assert response.json()["code"] == 40400
-        return
-    messages = messages_of(response.json())
+    messages = messages_of(api.get(TELEMETRY, {"type": kind}))
     assert len(messages) == (2 if kind == "vehicle" else 1)
     block, _, name = kind.partition(".")
     shown = set(messages[0]) - {"_links", "createdAt"}
     assert shown == {block}
     if name:
         assert messages[0]["vehicle"].keys() == {"lightingSystem" if name == "lighting" else name.split(".")[0]}
+
+
+def test_a_break_in_is_told_with_its_start_as_long_as_it_is_said(api: Api) -> None:
+    said = ("VolumetricBreakIn", "NoBreakIn", "VolumetricBreakIn", "VehicleLifting", "VehicleLifting", "KeyLearning")
+    api.reader.all_messages[VAN.vin] = [
+        Message(MORNING + minute * MINUTE, {"alarm.trigger.type": value}) for minute, value in enumerate(said)
+    ]
+    api.reader.all_records[VAN.vin] = [
+        Alarm("r1", MORNING - MINUTE, trigger="VolumetricBreakIn", position=position(0)),
+        Alarm("r2", MORNING + 2 * MINUTE, trigger="VolumetricBreakIn"),
+        Alarm("r3", MORNING + 2 * MINUTE + 1, activation="Active"),
+        Alarm("r4", MORNING + 3 * MINUTE, trigger="VehicleLifting"),
+    ]
+    found = messages_of(api.get(TELEMETRY, {"type": "vehicle.alarm.trigger"}))
+    # Nothing is said of what began at no known time, nor of an alarm at rest.
+    assert [message.get("vehicle", {}).get("alarm", {}).get("trigger", {}).get("startAt") for message in found] == [
+        "2024-03-05T06:59:00Z", "2024-03-05T07:02:00Z", "2024-03-05T07:03:00Z", "2024-03-05T07:03:00Z", None,
+    ]  # fmt: skip
+    assert "position" in found[0]["vehicle"]["alarm"]["trigger"]
+    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("Geolocation", MORNING)}, None, MORNING)
+    (first, *_) = messages_of(api.get(TELEMETRY, {"type": "vehicle.alarm.trigger", "profile": "endUser"}))
+    assert first["vehicle"]["alarm"]["trigger"].keys() == {"type", "startAt"}
 
 
 def test_several_types_are_a_union(api: Api) -> None:
@@ -85,8 +105,8 @@ def test_several_types_are_a_union(api: Api) -> None:
 
 def test_the_types_of_the_catalog_are_the_published_ones() -> None:
     assert set(TELEMETRY_TYPES) == set(TELEMETRY_KINDS)
-    assert kinds_of((), KINDS) == KINDS - {"vehicle.alarm.trigger"}
-    assert kinds_of(("vehicle",), KINDS) == KINDS - {"vehicle.alarm.trigger", "environment", "privacy"}
+    assert kinds_of((), KINDS) == KINDS
+    assert kinds_of(("vehicle",), KINDS) == KINDS - {"environment", "privacy"}
     assert kinds_of(("vehicle.lighting",), KINDS) == {"vehicle.lightingSystem"}
 
 

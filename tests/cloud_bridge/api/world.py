@@ -160,11 +160,14 @@ def reader() -> MemoryReader:
         },
         members={FLEET: [VAN, CAR, SILENT], OTHER_FLEET: [STRANGER]},
         statuses_of={
-            VAN.vin: Status(known, position(118), MORNING + 119 * MINUTE),
+            VAN.vin: Status(known, position(118), MORNING + 119 * MINUTE, alarms()[1]),
             CAR.vin: Status({"kinetic.speed": Known(0.0, MORNING)}, None, MORNING),
         },
         all_messages={VAN.vin: messages()},
-        all_records={VAN.vin: [*trips(), *alerts(), *collisions(), *alarms()]},
+        all_records={
+            VAN.vin: [*trips(), *alerts(), *collisions(), *alarms()],
+            CAR.vin: [Collision("c9", MORNING, (Impact("Rear", "Minimal"),), updated_at_ms=MORNING)],
+        },
     )
 
 
