@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from cloud_bridge.api.blocks import of
 from cloud_bridge.api.call import Call
-from cloud_bridge.api.documents import DateTime, Document, Link
+from cloud_bridge.api.documents import DateTime, Document, Link, known
 from cloud_bridge.api.listing import collection_of, page_of
 from cloud_bridge.api.records import Found, of_fleet, of_trip, of_vehicle, one_of_fleet, one_of_vehicle, trips_at
 from cloud_bridge.api.times import rfc3339
@@ -95,7 +95,7 @@ def _collision(call: Call, found: Found[model.Collision], trip: model.Trip | Non
         vin=vehicle.vin,
         created_at=rfc3339(collision.started_at_ms),
         updated_at=rfc3339(max(collision.updated_at_ms, collision.started_at_ms)),
-        details=[CollisionDetails(impact.side, impact.severity or UNSET) for impact in collision.impacts] or UNSET,
-        tipped_over=UNSET if collision.tipped_over is None else collision.tipped_over,
-        pedestrian=UNSET if collision.pedestrian is None else collision.pedestrian,
+        details=[CollisionDetails(impact.side, known(impact.severity)) for impact in collision.impacts] or UNSET,
+        tipped_over=known(collision.tipped_over),
+        pedestrian=known(collision.pedestrian),
     )

@@ -6,7 +6,7 @@ ever `null`.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -15,6 +15,14 @@ DateTime = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 """RFC 3339 in UTC."""
 
 Url = Annotated[str, Meta(extra_json_schema={"format": "uri-reference"})]
+
+
+T = TypeVar("T")
+
+
+def known(value: T | None) -> T | UnsetType:
+    """The field of a value that may not be known: then it is left out."""
+    return UNSET if value is None else value
 
 
 class Document(msgspec.Struct, rename="camel"):

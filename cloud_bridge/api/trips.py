@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from cloud_bridge.api.blocks import EnergyState, EnergySubType, EnergyType
 from cloud_bridge.api.call import Call
-from cloud_bridge.api.documents import DateTime, Document, Link
+from cloud_bridge.api.documents import DateTime, Document, Link, known
 from cloud_bridge.api.listing import collection_of, page_of
 from cloud_bridge.api.parameters import DISTANCE, DURATION, STATES
 from cloud_bridge.api.positions import Feature, feature
@@ -47,6 +47,14 @@ class TripKinetic(Document):
     max_speed: float | UnsetType = UNSET
 
 
+class Segment(Document):
+    """What propelled the vehicle, for how many percent and km of the trip."""
+
+    propulsion: Literal["Thermal", "Electric", "Hybrid"]
+    percent: float
+    distance: float
+
+
 class Fault(Document):
     fault: Literal["Unstarted", "DataLacking", "Unfinished"]
     cause: Literal["GeoPrivacy", "FullPrivacy", "Connection"] | UnsetType = UNSET
@@ -71,6 +79,7 @@ class Trip(Document, kw_only=True):
     end_energies: list[EnergyState] | UnsetType = UNSET
     energy_consumptions: list[EnergyConsumption] | UnsetType = UNSET
     kinetic: TripKinetic | UnsetType = UNSET
+    segments: list[Segment] | UnsetType = UNSET
     done: bool
     faults: list[Fault]
 
@@ -129,25 +138,21 @@ def _trip(call: Call, vehicle: Vehicle, trip: model.Trip) -> Trip:
         created_at=rfc3339(trip.started_at_ms),
         updated_at=rfc3339(max(trip.updated_at_ms, trip.started_at_ms)),
         started_at=rfc3339(trip.started_at_ms),
+        distance=known(trip.distance_km),
+        start_mileage=known(trip.start_mileage_km),
+        segments=[Segment(one.propulsion, one.percent, one.distance_km) for one in trip.segments] or UNSET,
         done=trip.done,
-        faults=[Fault(fault=fault.fault, cause=fault.cause or UNSET) for fault in trip.faults],
+        faults=[Fault(fault=fault.fault, cause=known(fault.cause)) for fault in trip.faults],
     )
     if trip.stopped_at_ms is not None:
         document.stopped_at = rfc3339(trip.stopped_at_ms)
         document.duration = (trip.stopped_at_ms - trip.started_at_ms) // 1000
-    if trip.distance_km is not None:
-        document.distance = trip.distance_km
-    if trip.start_mileage_km is not None:
-        document.start_mileage = trip.start_mileage_km
     if call.shows_position(vehicle):
         _put_positions(document, trip, call.vin_of(vehicle))
         document.links.waypoints = links.of_vehicle(fleet, vehicle.id, f"trips/{trip.id}/wayPoints")
     _put_energies(document, trip)
     if trip.average_speed_kmh is not None or trip.maximum_speed_kmh is not None:
-        document.kinetic = TripKinetic(
-            avg_speed=UNSET if trip.average_speed_kmh is None else trip.average_speed_kmh,
-            max_speed=UNSET if trip.maximum_speed_kmh is None else trip.maximum_speed_kmh,
-        )
+        document.kinetic = TripKinetic(avg_speed=known(trip.average_speed_kmh), max_speed=known(trip.maximum_speed_kmh))
     return document
 
 
@@ -169,7 +174,7 @@ def _put_energies(document: Trip, trip: model.Trip) -> None:
                 type=item.type,
                 sub_type=_SUB_TYPES[item.type],
                 consumption=item.consumption,
-                avg_consumption=UNSET if item.average is None else item.average,
+                avg_consumption=known(item.average),
             )
             for item in trip.consumptions
         ]
@@ -180,8 +185,8 @@ def _energies(levels: Sequence[model.EnergyLevel]) -> list[EnergyState]:
         EnergyState(
             type=item.type,
             sub_type=_SUB_TYPES[item.type],
-            level=UNSET if item.level is None else item.level,
-            autonomy=UNSET if item.autonomy is None else item.autonomy,
+            level=known(item.level),
+            autonomy=known(item.autonomy),
         )
         for item in levels
     ]

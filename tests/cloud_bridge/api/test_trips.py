@@ -39,6 +39,10 @@ def test_a_trip_tells_all_that_is_known_of_it(api: Api) -> None:
     assert body["energyConsumptions"] == [
         {"type": "Fuel", "subType": "FossilEnergy", "consumption": 95.0, "avgConsumption": 616.9}
     ]
+    assert body["segments"] == [
+        {"propulsion": "Thermal", "percent": 75.0, "distance": 11.55},
+        {"propulsion": "Electric", "percent": 25.0, "distance": 3.85},
+    ]
     assert body["kinetic"] == {"avgSpeed": 30.8, "maxSpeed": 81.0}
     assert (body["done"], body["faults"], body["vin"]) == (True, [], VAN.vin)
     assert body["startPosition"]["properties"]["createdAt"] == "2024-03-05T07:00:00Z"

@@ -28,6 +28,7 @@ from cloud_bridge.records.model import (
     Known,
     Message,
     Position,
+    Segment,
     Status,
     Trip,
 )
@@ -97,6 +98,7 @@ def trips() -> list[Trip]:
         "t1", MORNING, MORNING + 30 * MINUTE, 15.4, 12_960.5, start, end,
         (EnergyLevel("Fuel", 44.0, 410),), (EnergyLevel("Fuel", 42.5, 395),),
         (EnergyConsumption("Fuel", 95.0, 616.9),), 30.8, 81.0, (), MORNING + 30 * MINUTE,
+        (Segment("Thermal", 75.0, 11.55), Segment("Electric", 25.0, 3.85)),
     )  # fmt: skip
     bare = Trip(
         "t2", MORNING + 40 * MINUTE, MORNING + 50 * MINUTE,
