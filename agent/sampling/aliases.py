@@ -13,7 +13,7 @@ from agent.bus.j1939 import group_of, source_of
 from agent.plan.plan import FrameKey
 
 if TYPE_CHECKING:
-    from agent.sampling.newest import NewestMessage
+    from agent.sampling.newest_message import NewestMessage
 
 
 class _Group:

@@ -11,7 +11,8 @@ from collections import Counter
 from agent.plan.events import PlannedEvent, Recording
 from agent.plan.plan import Plan
 from agent.sampling.crash import CrashWatch
-from agent.sampling.newest import Newest, NewestMessage
+from agent.sampling.newest import Newest
+from agent.sampling.newest_message import NewestMessage
 from agent.sampling.times import NEVER_MS
 from agent.sampling.triggers import Limit, Trigger
 from agent.sampling.windows import Windows

@@ -44,6 +44,7 @@ class Filling:
         self.start_ms = start_ms
         self.over = False
         """It ends with the frame that was just taken."""
+        self.full = False
         self.counts: Counter[Count] = Counter()
         self.changes: list[Change] = []
         self.before: list[Change] = []
@@ -54,10 +55,6 @@ class Filling:
         """Per signal the place of its change beyond what fills a batch."""
         self._open = [each for each in self._open if each.until_ms >= start_ms]
         self.events = list(dict.fromkeys(each.event for each in self._open))
-
-    @property
-    def full(self) -> bool:
-        return len(self.changes) >= FULL_CHANGES or self.grids_bits >= FULL_GRIDS_BITS
 
     @property
     def aftermath_ms(self) -> int:
@@ -75,6 +72,7 @@ class Filling:
     def say(self, change: Change) -> None:
         if len(self.changes) < FULL_CHANGES:
             self.changes.append(change)
+            self.full = self.full or len(self.changes) == FULL_CHANGES
             return
         # The batch ends with this millisecond, which cannot be divided: each signal's last word in it must do.
         place = self._overflowing.setdefault(change.signal, len(self.changes))
@@ -83,6 +81,11 @@ class Filling:
             self.changes[place] = change
         else:
             self.changes.append(change)
+
+    def grow(self, grids_bits: int) -> None:
+        """A row more, which takes that much at most."""
+        self.grids_bits += grids_bits
+        self.full = self.full or self.grids_bits >= FULL_GRIDS_BITS
 
     def happens(self, event: Event, before: Iterable[Change], after_ms: int) -> None:
         """An event ends the batch; `before` is what was said before it, and `after_ms` how long its time after is."""

@@ -17,7 +17,8 @@ from agent.isotp.pids import apart
 from agent.plan.plan import Plan
 from agent.sampling.events import Events
 from agent.sampling.filling import Filling
-from agent.sampling.newest import NOTHING_NEW, Newest, NewestMessage
+from agent.sampling.newest import NOTHING_NEW, Newest
+from agent.sampling.newest_message import NewestMessage
 from agent.sampling.recorder import Recorder
 from agent.sampling.samples import Samples
 from agent.sampling.told import ToldPrivacy, ToldTime

@@ -20,7 +20,8 @@ from typing import NamedTuple
 from agent.plan.events import Recording
 from agent.plan.plan import Plan
 from agent.sampling.filling import Filling
-from agent.sampling.newest import Newest, NewestMessage
+from agent.sampling.newest import Newest
+from agent.sampling.newest_message import NewestMessage
 from agent.sampling.times import NEVER_MS
 from contract.upload import Change, Event
 
@@ -82,7 +83,7 @@ class Recorder:
     def take(self, tape: Tape, at_ms: int, data: bytes) -> None:
         """A whole frame. In the time after an event it is said at once."""
         frames = tape.frames
-        frames.append(Kept(at_ms, data, self._newest.version))
+        frames.append(Kept(at_ms, data, self._newest.conditions.version))
         while frames[0].at_ms < at_ms - tape.longest_ms:
             frames.popleft()
         if at_ms > tape.live_ms:
@@ -133,7 +134,7 @@ class Recorder:
         wanted = set(numbers)
         if not wanted:
             return []
-        holds = self._newest.held(kept.version)
+        holds = self._newest.conditions.held(kept.version)
         found = []
         for number, raw in zip(tape.message.plan.signals, tape.message.decode(kept.data), strict=True):
             if number in wanted and raw is not None and holds is not None:

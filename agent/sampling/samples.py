@@ -15,7 +15,8 @@ from collections.abc import Container, Iterable
 
 from agent.plan.plan import Plan, PlannedGroup
 from agent.sampling.filling import Filling
-from agent.sampling.newest import Newest, NewestMessage
+from agent.sampling.newest import Newest
+from agent.sampling.newest_message import NewestMessage
 from agent.sampling.rows import Row, Rows
 from agent.sampling.times import NEVER_MS
 from contract.profile.cadence import VehicleState
@@ -59,21 +60,21 @@ class Samples:
         """Takes the rows that are due at `at_ms`."""
         for rows in self._rows:
             if rows.due_ms == at_ms:
-                self._batch.grids_bits += rows.sample(self._row(rows, at_ms))
+                self._batch.grow(rows.sample(self._row(rows, at_ms)))
 
     def follow(self, message: NewestMessage, at_ms: int) -> None:
         """Samples the groups that follow a signal of this message, if it has just come."""
         for number, slot in message.leads:
             rows = self._rows[number]
             if message.came(slot, at_ms) and rows.wants(at_ms):
-                self._batch.grids_bits += rows.follow(at_ms, self._batch.end_ms, self._row(rows, at_ms))
+                self._batch.grow(rows.follow(at_ms, self._batch.end_ms, self._row(rows, at_ms)))
 
     def restate(self) -> None:
         """A batch begins: with the values of on-change signals, if that is not their turn."""
         start_ms = self._batch.start_ms
         for rows in self._rows:
             if rows.group.on_change and rows.due_ms > start_ms:
-                self._batch.grids_bits += rows.restate(start_ms, self._row(rows, start_ms))
+                self._batch.grow(rows.restate(start_ms, self._row(rows, start_ms)))
 
     def look_at(self, numbers: Iterable[int], at_ms: int) -> None:
         """Says of on-change signals what has changed."""

@@ -31,7 +31,7 @@ class ToldTime:
         clock = self._clock
         if clock is None or (self.anchor is not None and self.anchor.uncertainty_ms <= clock.uncertainty_ms):
             return
-        if clock.condition is not None and not self._newest.holds(clock.condition, at_ms):
+        if clock.condition is not None and at_ms < self._newest.conditions.since_ms[clock.condition]:
             return
         seconds = self._newest.value(self._name, at_ms)
         if seconds is not None and not isinstance(seconds, str):
