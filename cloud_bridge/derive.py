@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
@@ -28,7 +28,7 @@ import msgspec
 from cloud_bridge.profiles import Known, Profiles
 from cloud_bridge.records.fold import History, Stretch, advance, lay_out, status, unfinished
 from cloud_bridge.records.messages import messages
-from cloud_bridge.records.model import Record
+from cloud_bridge.records.model import Implausible, Record
 from cloud_bridge.records.rules import Rules, rules
 from cloud_bridge.records.timeline import Timeline, believed, changed, thinned, timeline
 from cloud_bridge.store.port import (
@@ -178,14 +178,16 @@ class Deriver:
             except WireError as error:
                 undecodable.append(Undecodable(pending, error.reason, error.text))
                 continue
-            samples = with_events(with_privacy(unifier.unify(upload), upload, known.profile.data), upload)
+            outside: Counter[str] = Counter()
+            said = unifier.unify(upload, outside)
+            samples = with_events(with_privacy(said, upload, known.profile.data), upload)
             covered_ms = _covered_ms(upload, samples)
             if covered_ms > LONGEST_MS:
                 days = covered_ms // DAY_MS
                 text = f"it covers {days} days, at most {LONGEST_MS // DAY_MS} are taken"
                 undecodable.append(Undecodable(pending, Refusal.OUT_OF_RANGE, text))
                 continue
-            chunks.append(Chunk(pending.boot, pending.sequence, _stretch(upload, samples, line)))
+            chunks.append(Chunk(pending.boot, pending.sequence, _stretch(upload, samples, line), +outside))
         return Step(datings, chunks, undecodable, undated)
 
     def _date(self, vin: str, ready: Iterable[Pending]) -> tuple[dict[bytes, Dating], dict[bytes, Timeline | None]]:
@@ -237,6 +239,7 @@ class Folding:
         opened = unfinished(self._history, by)
         self._opened = list(opened)
         self._records: dict[str, Record] = {one.id: one for one in opened.values() if one is not None}
+        self._implausible: list[Implausible] = []
         self._checkpoints: list[Checkpoint] = []
 
     def take(self, stretch: Stretch) -> None:
@@ -244,6 +247,7 @@ class Folding:
         step = advance(self._history, stretch, self._rules)
         self._history = step.history
         self._records |= step.records
+        self._implausible += step.implausible
         span = _span(before_ms, stretch.to_ms)
         if span:
             self._checkpoints.append(Checkpoint(stretch.to_ms, span, _encode(self._history)))
@@ -260,6 +264,7 @@ class Folding:
             list(self._records.values()),
             checkpoints,
             from_ms if until_ms is None else until_ms - HOURLY_MS,
+            self._implausible,
         )
 
 

@@ -49,6 +49,7 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
                 "waitingForTime": intake.waiting_for_time,
                 "contradictingAnchors": intake.contradicting_anchors,
                 "refusals": intake.refusals,
+                "implausible": intake.implausible,
                 "ledger": intake.ledger,
             }
         )

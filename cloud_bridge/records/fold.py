@@ -22,8 +22,9 @@ from cloud_bridge.records import alarms, alerts, collisions, trips
 from cloud_bridge.records.collisions import Latest
 from cloud_bridge.records.identity import record_id
 from cloud_bridge.records.messages import merge
-from cloud_bridge.records.model import Alarm, Alert, Known, Message, Position, Record, Status
+from cloud_bridge.records.model import Alarm, Alert, Implausible, Known, Message, Position, Record, Status
 from cloud_bridge.records.news import Heard, listen
+from cloud_bridge.records.plausibility import Doubts, judge
 from cloud_bridge.records.progress import GAP_MS
 from cloud_bridge.records.rules import Rules
 from cloud_bridge.records.trips import OpenTrip
@@ -47,6 +48,7 @@ class History(msgspec.Struct):
     trip: OpenTrip | None = None
     alerts: dict[str, Alert] = {}
     """Open alerts by type."""
+    doubts: Doubts = Doubts()
     heard: Heard = msgspec.field(default_factory=Heard)
     collision: Latest | None = None
     trigger: Alarm | None = None
@@ -70,13 +72,15 @@ class Advance(msgspec.Struct, frozen=True):
     history: History
     records: Mapping[str, Record]
     """Begun, changed or ended, by id: they replace earlier ones."""
+    implausible: Sequence[Implausible]
+    """What was said in it and is not believed."""
 
 
 def advance(history: History, stretch: Stretch, rules: Rules) -> Advance:
     """Take `history` across `stretch`. ValueError if the stretch begins before the history's end or is not in order."""
     fold = _Fold(history, rules)
     fold.run(stretch)
-    return Advance(fold.history, fold.records)
+    return Advance(fold.history, fold.records, fold.implausible)
 
 
 def status(history: History) -> Status:
@@ -130,6 +134,7 @@ class _Fold:
             self.history.trip.now = copy(history.trip.now)
         self.rules = rules
         self.records: dict[str, Record] = {}
+        self.implausible: list[Implausible] = []
 
     def run(self, stretch: Stretch) -> None:
         history = self.history
@@ -150,10 +155,13 @@ class _Fold:
     def _follow(self, message: Message) -> None:
         history = self.history
         self._settle(message.at_ms, asleep=False)
+        judged = judge(message, history.doubts, history.known, history.position)
+        message, history.doubts = judged.message, judged.doubts
+        self.implausible += judged.refused
         if message.position is not None:
             history.position = message.position
         self._follow_what_happened(message)
-        self._follow_trip(message)
+        self._follow_trip(message, judged.doubtful)
         at_ms = message.at_ms
         history.known.update({datum: Known(value, at_ms) for datum, value in message.values.items()})
         history.last_ms = at_ms
@@ -173,16 +181,18 @@ class _Fold:
             made.append(alarm)
         self.records.update({one.id: one for one in made})
 
-    def _follow_trip(self, message: Message) -> None:
+    def _follow_trip(self, message: Message, doubtful: tuple[str, ...]) -> None:
         history, rule = self.history, self.rules.trip
         if rule is None:
             return
         said = message.values.get(rule.datum)
         known, hidden = history.known, history.hidden
         if history.trip is not None:
-            trips.follow(history.trip, message, known, rule, hidden=hidden)
+            trips.follow(history.trip, message, known, rule, hidden=hidden, doubtful=doubtful)
         elif said is not None and said in rule.active:
-            history.trip = trips.begin(message, known, rule, announced=history.at_rest, hidden=hidden)
+            history.trip = trips.begin(
+                message, known, rule, announced=history.at_rest, hidden=hidden, doubtful=doubtful
+            )
         if said is not None:
             history.at_rest, history.hidden = said not in rule.active, False
         elif drawn(message, known) == "FullPrivacy":

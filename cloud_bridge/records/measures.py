@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cloud_bridge.records.model import EnergyConsumption, EnergyLevel, Known, Segment
-from cloud_bridge.records.progress import ENERGIES, MILEAGE, NEAR_START_MS, RESTATED_MS, Progress
+from cloud_bridge.records.progress import ENERGIES, MILEAGE, NEAR_START_MS, POSITION, RESTATED_MS, Progress
 
 KNOWN_SHARE = 0.95
 """Of how much of the way it must be known what propelled the vehicle."""
@@ -28,8 +28,9 @@ def distance_km(shown: Progress, started_ms: int, duration_ms: int) -> float | N
         last_resort.append((driven_km, covered_ms + 2 * RESTATED_MS))
     if shown.integrated_ms:
         fine.append((shown.integral_km, shown.integrated_ms))
-    if shown.start_position is not None and shown.stop_position is not None and shown.path_km > 0:
-        coarse.append((shown.path_km, shown.stop_position.at_ms - shown.start_position.at_ms))
+    start, stop = shown.start_position, shown.stop_position
+    if start is not None and stop is not None and shown.path_km > 0 and POSITION not in shown.jumped:
+        coarse.append((shown.path_km, stop.at_ms - start.at_ms))
     measures = fine + coarse + last_resort
     return next((distance for distance, covered_ms in measures if covered_ms >= _enough_ms(duration_ms)), None)
 

@@ -6,7 +6,7 @@ Times are Unix milliseconds (UTC). Records are plain values, made by pure functi
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -40,6 +40,15 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     at_ms: int
     values: dict[str, Value]
     position: Position | None = None
+
+
+class Implausible(NamedTuple):
+    """What the vehicle said at one instant and cannot be."""
+
+    at_ms: int
+    datum: str
+    """`position` for a message's position."""
+    reason: str
 
 
 class EnergyLevel(msgspec.Struct, frozen=True, omit_defaults=True):

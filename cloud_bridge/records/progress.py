@@ -9,6 +9,7 @@ import msgspec
 from cloud_bridge.records.model import Known, Message, Position
 from cloud_bridge.records.positions import distance_km
 from cloud_bridge.records.veil import Veil
+from cloud_bridge.unify.limits import FASTEST_KMH
 
 GAP_MS = 120_000
 """A longer gap between messages is lacking data."""
@@ -27,15 +28,18 @@ STEP_KM = 0.02
 MOVED_KM = 0.1
 """So far from the first position is a movement, when neither speed nor odometer is known."""
 
-FASTEST_KMH = 400.0
 RESTATED_MS = 60_000
 """How long an odometer that does not change may be silent."""
+POSITION_SLACK_KM = 0.3
+"""A position may be further than the fastest drive by so much: receivers err."""
 ODOMETER_SLACK_KM = 2.0
 """An odometer may be ahead of the fastest drive by so much: the coarse ones step by a kilometre or a mile."""
 
 ENERGIES: tuple[Literal["Fuel", "Electric"], ...] = ("Fuel", "Electric")
 MILEAGE = "odometer.mileage"
 PROPULSION = "propulsion"
+POSITION = "position"
+"""What a message's position is called among the data that are not believed."""
 COUNTERS = frozenset({MILEAGE, *(f"energies.{energy}.consumption.total" for energy in ENERGIES)})
 AT_ENDS = COUNTERS | {f"energies.{energy}.{what}" for energy in ENERGIES for what in ("level", "autonomy")}
 
@@ -56,7 +60,7 @@ class Progress(msgspec.Struct):
     odometer_step_km: float | None = None
     """The smallest step seen."""
     jumped: tuple[str, ...] = ()
-    """Counters that did what none does on the road: went back, or ahead faster than any vehicle."""
+    """Counters, or the position, that did what none does on the road: went back, or ahead faster than any vehicle."""
     start: dict[str, Known] = {}
     end: dict[str, Known] = {}
     start_position: Position | None = None
@@ -135,6 +139,8 @@ def _absorb_position(now: Progress, position: Position) -> None:
     else:
         step_km = distance_km(now.path_end, position)
         if step_km >= STEP_KM:
+            if step_km > POSITION_SLACK_KM + FASTEST_KMH * (position.at_ms - now.path_end.at_ms) / 3.6e6:
+                now.jumped = tuple(sorted({*now.jumped, POSITION}))
             now.path_km += step_km
             now.path_end = position
         if now.speed is None and MILEAGE not in now.end and distance_km(now.start_position, position) > MOVED_KM:

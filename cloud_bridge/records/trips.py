@@ -15,7 +15,8 @@ A trip in which nothing moved is not a trip, and there is no record of it. What 
   coarser than 0.5 km or 1 % of the distance; the integral of the speed (trapezoids, samples more than 10 s apart are
   not bridged); the odometer, however coarse; the path of the positions; the odometer, silent for a minute at either end
   (it is said when it changes and restated once a minute). Without any there is no distance: half the way is not the
-  way. An odometer that goes back during the trip, or ahead faster than any vehicle, is no measure of it.
+  way. An odometer of which something is not believed on the way (`records.plausibility`; 0 does not count), or that is
+  replaced there, is no measure of it; nor is a path that jumps.
 * start values (mileage, energies): of the samples nearest to the start, up to 60 s before or after it; end values: the
   last in the trip, up to ten minutes before its end. Positions: first and last fix in the trip.
 * consumption: the difference of the vehicle's own counter of that energy, where it serves one, it was said within 60 s
@@ -53,6 +54,8 @@ from cloud_bridge.records.progress import (
 from cloud_bridge.records.veil import Veil, drawn
 from cloud_bridge.unify.privacy import STATE
 
+Counters = tuple[str, ...]
+
 
 class TripRule(msgspec.Struct, frozen=True):
     """What a trip is, for one model."""
@@ -87,11 +90,14 @@ class OpenTrip(msgspec.Struct):
     """Since when the datum is inactive."""
 
 
-def begin(message: Message, known: dict[str, Known], rule: TripRule, *, announced: bool, hidden: bool) -> OpenTrip:
+def begin(
+    message: Message, known: dict[str, Known], rule: TripRule, *, announced: bool, hidden: bool, doubtful: Counters
+) -> OpenTrip:
     """A trip that starts with `message`; `known` is what was known before it. `hidden`: full privacy was on since the
-    rule's datum was last heard."""
+    rule's datum was last heard. `doubtful`: counters that went where driving does not take them."""
     now = Progress(
         message.at_ms,
+        jumped=doubtful,
         start={
             datum: value
             for datum in sorted(AT_ENDS)
@@ -106,7 +112,9 @@ def begin(message: Message, known: dict[str, Known], rule: TripRule, *, announce
     return trip
 
 
-def follow(trip: OpenTrip, message: Message, known: dict[str, Known], rule: TripRule, *, hidden: bool) -> None:
+def follow(
+    trip: OpenTrip, message: Message, known: dict[str, Known], rule: TripRule, *, hidden: bool, doubtful: Counters
+) -> None:
     """Take `message`, of a time at which the trip has not ended by silence, into the trip (changed in place); the rest
     as `begin` has it."""
     said = message.values.get(rule.datum)
@@ -116,6 +124,7 @@ def follow(trip: OpenTrip, message: Message, known: dict[str, Known], rule: Trip
     if cause == "FullPrivacy" and message.position is None and message.values.keys() <= {STATE}:
         trip.now.veil = trip.now.veil.then(cause)  # That nothing may be said is nothing of the trip.
         return
+    trip.now.jumped = tuple(sorted({*trip.now.jumped, *doubtful}))
     absorb(trip.now, message, trip.started_ms, rule.propels_ms, announced=trip.announced)
     trip.now.veil = trip.now.veil.then(cause)
     if said is None:

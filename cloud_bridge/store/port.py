@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import msgspec
 
 from cloud_bridge.records.fold import Stretch
-from cloud_bridge.records.model import Message, Position, Record, Status
+from cloud_bridge.records.model import Implausible, Message, Position, Record, Status
 from contract.upload import Anchor, Ledger
 
 Interval = tuple[int, int]
@@ -200,6 +200,8 @@ class Intake(msgspec.Struct, frozen=True):
     """Anchors that date nothing because surer ones, or more, say otherwise."""
     refusals: dict[str, int] = {}
     """How often each reason to quarantine was met."""
+    implausible: dict[str, dict[str, int]] = {}
+    """What was said and cannot be, and so is published nowhere: how often, by datum and reason."""
     ledger: dict[str, int] = {}
     """Sums of the counts in the ledgers of its uploads, by `contract.upload.Count`; at most `MAXIMUM_COUNT`."""
 
@@ -258,6 +260,8 @@ class Chunk(NamedTuple):
     sequence: int
     stretch: Stretch
     """From and to need not hold messages."""
+    outside: Mapping[str, int] = {}
+    """How many numbers were left out because they are outside their limits, by datum."""
 
 
 class Undecodable(NamedTuple):
@@ -314,6 +318,8 @@ class Fold(NamedTuple):
     checkpoints: Sequence[Checkpoint]
     keep_from_ms: int
     """Checkpoints before are kept one a day only."""
+    implausible: Sequence[Implausible] = ()
+    """What was said from `from_ms` on and is not believed: it replaces what was not before; readers leave it out."""
 
 
 class StaleError(Exception):

@@ -1,7 +1,7 @@
 """From raw integers to published values.
 
 A converter takes the raw value of a column and gives the published one, or None for one that may not be published: not
-in the table of values, outside the published limits, or without a number where a number is published.
+in the table of values, outside the limits (`cloud_bridge.unify.limits`), or without a number where one is published.
 
 Numbers are rounded to the precision of their signal, so that 676602 * 0.1 is 67660.2 and not 67660.200000000001: to
 the decimals in which scale and offset are written, if these are not many more than the scale needs to tell two raw
@@ -15,6 +15,7 @@ from decimal import Decimal
 from math import ceil, floor, isfinite, log10
 
 from cloud_bridge.records.model import Value
+from cloud_bridge.unify.limits import limits
 from contract.catalog import Datum, Kind
 from contract.manifest import Signal
 from contract.units import UnitError, conversion
@@ -28,8 +29,6 @@ _COMPUTED_DECIMALS = 3
 _DEGREE_DECIMALS = 7
 """A centimetre on the ground."""
 _MOST_DECIMALS = 15
-_GREATEST = 1e15
-"""No published number is greater: above, a float no longer tells neighbouring integers apart."""
 
 
 class AbsentError(Exception):
@@ -74,7 +73,7 @@ def number(datum: Datum, signal: Signal) -> Convert:
     except UnitError as error:
         raise AbsentError(str(error)) from None
     scale, offset, named = signal.scale * unit.factor, unit(signal.offset), frozenset(signal.choices)
-    low, high = _limits(datum)
+    low, high = limits(datum)
     places = decimals(scale, offset)
     is_whole = datum.kind is not Kind.NUMBER
 
@@ -116,7 +115,7 @@ def computed(datum: Datum, table: Mapping[str, str | bool]) -> Finish:
     if datum.kind in (Kind.ENUM, Kind.BOOLEAN):
         return _name(datum, table)
     places = _DEGREE_DECIMALS if datum.unit == "deg" else _COMPUTED_DECIMALS
-    low, high = _limits(datum)
+    low, high = limits(datum)
 
     def finish(value: Value) -> Value | None:
         if isinstance(value, str | bool) or not isfinite(value):
@@ -137,13 +136,6 @@ def _name(datum: Datum, table: Mapping[str, str | bool]) -> Finish:
         return published if datum.admits(published) else None
 
     return finish
-
-
-def _limits(datum: Datum) -> tuple[float, float]:
-    return (
-        -_GREATEST if datum.minimum is None else datum.minimum,
-        _GREATEST if datum.maximum is None else datum.maximum,
-    )
 
 
 def _written_decimals(value: float) -> int:

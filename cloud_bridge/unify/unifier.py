@@ -14,8 +14,9 @@ When a datum is sampled:
   from one upload to the next.
 * An alert is on while its signal has one of the profile's values, and off while it has any other.
 
-Absent stays absent. A value that is not in its table or outside the published limits is left out and counted in
-`Unifier.left_out`. A position of an instant whose fix is neither 2D nor 3D is no position, and left out whole.
+Absent stays absent. A value that is not in its table is left out; a number outside the limits (`unify.limits`), which
+is no name of its signal either, is left out and counted. A position of an instant whose fix is neither 2D nor 3D is no
+position, and left out whole.
 """
 
 from __future__ import annotations
@@ -52,15 +53,15 @@ class _Source(NamedTuple):
 
     datum: str
     convert: Convert
+    named: frozenset[int] | None
+    """For a number: raw values that are none. None: the datum is no number."""
 
 
 class Unifier:
-    """Compiled from one manifest and the profile of the model. `absent` and `left_out` say what it does not give."""
+    """Compiled from one manifest and the profile of the model. `absent` says what it does not give."""
 
     def __init__(self, manifest: Manifest, profile: Profile) -> None:
         self.absent: list[Absent] = []
-        self.left_out: Counter[str] = Counter()
-        """How many values were left out, by datum."""
         self._columns = Columns(manifest)
         self._sources: list[list[_Source]] = [[] for _ in self._columns.signals]
         formulas: list[Formula] = []
@@ -81,44 +82,52 @@ class Unifier:
             table = mapping.values if isinstance(mapping, Mapping) else {}
             formulas.append(Formula(datum.key, mapping.expression, conversion.computed(datum, table)))
         else:
-            convert = _converter(datum, mapping, self._columns.signals[numbers[0]])
-            self._sources[numbers[0]].append(_Source(datum.key, convert))
+            signal = self._columns.signals[numbers[0]]
+            named = None if datum.kind in (Kind.ENUM, Kind.BOOLEAN) else frozenset(signal.choices)
+            source = _Source(datum.key, _converter(datum, mapping, signal), named)
+            self._sources[numbers[0]].append(source)
 
-    def unify(self, upload: Upload) -> list[Sample]:
-        """The samples of an upload of this manifest, by time (of the boot's clock), then datum; one of each."""
+    def unify(self, upload: Upload, outside: Counter[str] | None = None) -> list[Sample]:
+        """The samples of an upload of this manifest, by time (of the boot's clock), then datum; one of each. `outside`:
+        counts the numbers left out because they are outside their limits, by datum."""
         said: dict[tuple[int, str], Value] = {}
         left_out: list[tuple[int, str]] = []
+        counted: Counter[str] = Counter() if outside is None else outside
         for grid in upload.grids:
             interval_ms, numbers = self._columns.of(grid)
             for number, column in zip(numbers, grid.columns, strict=True):
-                for datum, convert in self._sources[number]:
+                for datum, convert, named in self._sources[number]:
                     for at_ms, raw in instants(column, grid.start_ms, interval_ms):
                         value = convert(raw)
-                        if value is None:
-                            left_out.append((at_ms, datum))
-                        else:
+                        if value is not None:
                             said[at_ms, datum] = value
+                            continue
+                        left_out.append((at_ms, datum))
+                        counted[datum] += named is not None and raw not in named
         for change in upload.changes:
-            for datum, convert in self._sources[change.signal]:
+            for datum, convert, named in self._sources[change.signal]:
                 said.pop((change.at_ms, datum), None)
                 value = None if change.raw is None else convert(change.raw)
                 if value is not None:
                     said[change.at_ms, datum] = value
                 elif change.raw is not None:
                     left_out.append((change.at_ms, datum))
+                    counted[datum] += named is not None and change.raw not in named
         for at_ms, datum, value in self._formulas.evaluate(upload):
             if value is None:
                 left_out.append((at_ms, datum))
+                counted[datum] += DATA[datum].kind not in (Kind.ENUM, Kind.BOOLEAN)
             else:
                 said[at_ms, datum] = value
-        self._leave_out(said, left_out)
+        _leave_out(said, left_out)
         return [Sample(at_ms, datum, value) for (at_ms, datum), value in sorted(said.items(), key=itemgetter(0))]
 
-    def _leave_out(self, said: dict[tuple[int, str], Value], left_out: list[tuple[int, str]]) -> None:
-        self.left_out.update(datum for _, datum in left_out)
-        for unfixed_ms in {at_ms for at_ms, datum in left_out if datum == _FIX and (at_ms, _FIX) not in said}:
-            for key in [key for key in said if key[0] == unfixed_ms and key[1].startswith(_POSITION)]:
-                del said[key]
+
+def _leave_out(said: dict[tuple[int, str], Value], left_out: list[tuple[int, str]]) -> None:
+    """A position of which the fix was left out is none."""
+    for unfixed_ms in {at_ms for at_ms, datum in left_out if datum == _FIX and (at_ms, _FIX) not in said}:
+        for key in [key for key in said if key[0] == unfixed_ms and key[1].startswith(_POSITION)]:
+            del said[key]
 
 
 def _converter(datum: Datum, mapping: Mapping | Lamp, signal: Signal) -> Convert:

@@ -38,7 +38,7 @@ from tests.cloud_bridge.vehicle import (
 
 ALWAYS = [(0, 1 << 62)]
 KINDS = frozenset(TELEMETRY_KINDS)
-DERIVED = ("anchor", "chunk", "status", "record")
+DERIVED = ("anchor", "chunk", "status", "record", "implausible")
 BOOT = Boot()
 
 

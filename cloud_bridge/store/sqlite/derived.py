@@ -25,7 +25,7 @@ from cloud_bridge.store.port import (
     Step,
     Undecodable,
 )
-from cloud_bridge.store.sqlite import records
+from cloud_bridge.store.sqlite import implausible, records
 from cloud_bridge.store.sqlite.chunks import pack, pack_kinds, unpack
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.received import QUARANTINE_BYTES, QUARANTINE_ROWS, quarantine
@@ -79,8 +79,8 @@ _STOP_WAITING = "UPDATE pending SET waits = 0 WHERE vin = ? AND waits = 2 AND bo
 _NOT_PENDING = "DELETE FROM pending WHERE vin = ? AND waits = 0 AND boot = ? AND sequence = ?"
 _WAIT_FOR_ANCHOR = "UPDATE pending SET waits = 2 WHERE vin = ? AND waits = 0 AND boot = ? AND sequence = ?"
 _PUT_CHUNK = """
-INSERT OR REPLACE INTO chunk (vin, boot, sequence, from_ms, to_ms, asleep, messages, positions, kinds, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO chunk (vin, boot, sequence, from_ms, to_ms, asleep, messages, positions, kinds, body, outside)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _STRETCHES = """
 SELECT from_ms, to_ms, body, asleep FROM chunk WHERE vin = ? AND from_ms >= ? ORDER BY from_ms, to_ms, boot, sequence
@@ -100,6 +100,7 @@ _FORGET = (
     "DELETE FROM checkpoint WHERE vin = ?",
     "DELETE FROM status WHERE vin = ?",
     "DELETE FROM record WHERE vin = ?",
+    "DELETE FROM implausible WHERE vin = ?",
     "DELETE FROM pending WHERE vin = ?",
 )
 _ALL_PENDING = """
@@ -186,6 +187,7 @@ class SqliteDerived:
             _expect(connection, vin, extent)
             records.drop(connection, vin, fold.from_ms, fold.opened)
             records.put(connection, vin, fold.records)
+            implausible.replace(connection, vin, fold.from_ms, fold.implausible)
             connection.execute(_DROP_CHECKPOINTS, (vin, fold.from_ms))
             if fold.status is None:
                 connection.execute(_DROP_STATUS, (vin,))
@@ -272,7 +274,7 @@ def _chunk_row(vin: str, chunk: Chunk) -> tuple[object, ...]:
     positions = sum(message.position is not None for message in messages)
     return (
         vin, chunk.boot, chunk.sequence, stretch.from_ms, stretch.to_ms, int(stretch.ends_asleep),
-        len(messages), positions, pack_kinds(messages), pack(messages),
+        len(messages), positions, pack_kinds(messages), pack(messages), implausible.pack(chunk.outside),
     )  # fmt: skip
 
 

@@ -2,8 +2,8 @@
 
 Before it answers about a vehicle, the reader derives what is pending for it, so that an answer reflects every upload
 that was receipted before the question. Telemetry is read out of chunks. A chunk that lies within one range and overlaps
-no other is counted by its index of kinds, and opened only when it holds messages of the page asked for; others are
-opened and merged.
+no other is counted by its index of kinds, and opened only when it holds messages of the page asked for; others, and
+those of which something is not believed, are opened and merged.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from cloud_bridge.store.sqlite import records, registry
 from cloud_bridge.store.sqlite.chunks import count, unpack
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import is_fleet_folded, is_folded
+from cloud_bridge.store.sqlite.implausible import Left
 
 _LONGEST_CHUNK = "SELECT max(to_ms - from_ms) FROM chunk WHERE vin = ?"
 _CHUNKS = """
@@ -114,15 +115,16 @@ class SqliteReader:
         total, page = 0, []
         with self._derived(vin) as connection:
             for interval in _union(within):
+                left = Left(connection, vin, interval)
                 for together in _groups(connection, vin, interval):
-                    number = _count(together, interval, kinds)
+                    number = _count(together, interval, kinds, left)
                     first, last = offset - total, offset - total + limit
                     if number is not None and (first >= number or last <= 0):
                         total += number
                         continue
                     wanted = [
                         message
-                        for message in _open(connection, vin, together, interval)
+                        for message in _open(connection, vin, together, interval, left)
                         if not kinds.isdisjoint(kinds_of(message))
                     ]
                     page += wanted[max(0, first) : max(0, last)]
@@ -134,9 +136,10 @@ class SqliteReader:
             return [
                 message.position
                 for interval in _union(within)
+                for left in [Left(connection, vin, interval)]
                 for together in _groups(connection, vin, interval)
                 if any(chunk.positions for chunk in together)
-                for message in _open(connection, vin, together, interval)
+                for message in _open(connection, vin, together, interval, left)
                 if message.position is not None
             ]
 
@@ -186,17 +189,24 @@ def _groups(connection: sqlite3.Connection, vin: str, interval: Interval) -> Ite
     yield from overlapping(rows, lambda chunk: (chunk.from_ms, chunk.to_ms))
 
 
-def _count(together: list[_Chunk], interval: Interval, kinds: frozenset[str]) -> int | None:
+def _count(together: list[_Chunk], interval: Interval, kinds: frozenset[str], left: Left) -> int | None:
     """How many messages of `kinds` the chunks have, if it can be told without opening them."""
     chunk = together[0]
-    if len(together) > 1 or chunk.from_ms < interval[0] or chunk.to_ms > interval[1]:
+    if (
+        len(together) > 1
+        or left.is_within(chunk.from_ms, chunk.to_ms)
+        or chunk.from_ms < interval[0]
+        or chunk.to_ms > interval[1]
+    ):
         return None
     return count(chunk.kinds, kinds)
 
 
-def _open(connection: sqlite3.Connection, vin: str, together: list[_Chunk], interval: Interval) -> list[Message]:
+def _open(
+    connection: sqlite3.Connection, vin: str, together: list[_Chunk], interval: Interval, left: Left
+) -> list[Message]:
     bodies = [connection.execute(_BODY, (vin, chunk.boot, chunk.sequence)).fetchone()[0] for chunk in together]
     parts = [unpack(body) for body in bodies]
     from_ms, to_ms = interval
     merged = parts[0] if len(parts) == 1 else merge(*parts)
-    return [message for message in merged if from_ms <= message.at_ms < to_ms]
+    return [left.out_of(message) for message in merged if from_ms <= message.at_ms < to_ms]

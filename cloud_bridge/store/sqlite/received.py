@@ -15,6 +15,7 @@ from hashlib import sha256
 
 from cloud_bridge.store.port import Committed, Intake, Received, Refused, Waits
 from cloud_bridge.store.ranges import Span, count, gaps, merged, without
+from cloud_bridge.store.sqlite import implausible
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.uploads import Inserted, insert, is_of_the_future
 from contract.upload import MAXIMUM_COUNT
@@ -182,6 +183,7 @@ class SqliteReceiving:
             waiting = dict(connection.execute(_WAITING, (vin,)).fetchall())
             counts = dict(connection.execute(_LEDGER, (vin,)).fetchall())
             refusals = dict(connection.execute(_REFUSALS, (vin,)).fetchall())
+            impossible = implausible.counts(connection, vin)
             (contradicting,) = connection.execute(_CONTRADICTING, (vin,)).fetchone()
             held: defaultdict[bytes, list[Span]] = defaultdict(list)
             evicted: defaultdict[bytes, list[Span]] = defaultdict(list)
@@ -201,6 +203,7 @@ class SqliteReceiving:
             waiting_for_time=waiting.get(Waits.ANCHOR, 0),
             contradicting_anchors=contradicting,
             refusals=refusals,
+            implausible=impossible,
             ledger=counts,
         )
 

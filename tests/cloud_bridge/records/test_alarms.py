@@ -37,7 +37,7 @@ def test_each_break_in_is_a_record_of_its_moment_and_place_and_no_break_in_is_no
                     at(0, here(0, 2.5), alarm__trigger__type="NoBreakIn"),
                     at(61.3, alarm__trigger__type="RoofBreakIn"),
                     at(70, alarm__trigger__type="RoofBreakIn"),
-                    at(80, here(80, 2.6), alarm__trigger__type="VehicleLifting"),
+                    at(80, here(80, 2.51), alarm__trigger__type="VehicleLifting"),
                     at(90, alarm__trigger__type="NoBreakIn"),
                     at(95, alarm__trigger__type="RoofBreakIn"),
                 ]
@@ -46,7 +46,7 @@ def test_each_break_in_is_a_record_of_its_moment_and_place_and_no_break_in_is_no
     )
     assert alarms(records) == [(61_300, "RoofBreakIn"), (80_000, "VehicleLifting"), (95_000, "RoofBreakIn")]
     places = [one.position for one in sorted(records.of(Alarm).values(), key=lambda one: one.started_at_ms)]
-    assert places == [here(0, 2.5), here(80, 2.6), here(80, 2.6)]
+    assert places == [here(0, 2.5), here(80, 2.51), here(80, 2.51)]
 
 
 def test_a_break_in_that_is_said_again_after_none_was_said_for_long_is_another() -> None:

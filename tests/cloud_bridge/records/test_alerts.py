@@ -7,20 +7,20 @@ def test_an_alert_lasts_from_the_moment_it_comes_on_to_the_moment_it_goes_off() 
     messages = [
         at(0, here(0, 2.0), alert__FuelLevelLow=False),
         at(9.124, alert__FuelLevelLow=True),
-        at(10, here(10, 2.1), alert__FuelLevelLow=True),
-        at(20, here(20, 2.2)),
+        at(10, here(10, 2.001), alert__FuelLevelLow=True),
+        at(20, here(20, 2.002)),
         at(29.5, alert__FuelLevelLow=False),
-        at(30, here(30, 2.3), alert__FuelLevelLow=False),
+        at(30, here(30, 2.003), alert__FuelLevelLow=False),
     ]
     (alert,) = fold([stretch(messages)]).alerts.values()
     assert (alert.type, alert.started_at_ms, alert.ended_at_ms) == ("FuelLevelLow", 9124, 29_500)
-    assert (alert.start_position, alert.end_position) == (here(0, 2.0), here(20, 2.2))
+    assert (alert.start_position, alert.end_position) == (here(0, 2.0), here(20, 2.002))
     assert alert.updated_at_ms == 29_500
 
 
 def test_a_position_of_the_same_moment_is_the_last_known_one() -> None:
-    (alert,) = fold([stretch([at(0, here(0)), at(1, here(1, 2.5), alert__RiskOfIce=True)])]).alerts.values()
-    assert alert.start_position == here(1, 2.5)
+    (alert,) = fold([stretch([at(0, here(0)), at(1, here(1, 2.001), alert__RiskOfIce=True)])]).alerts.values()
+    assert alert.start_position == here(1, 2.001)
 
 
 def test_an_alert_stays_open_while_the_vehicle_sleeps() -> None:

@@ -134,7 +134,7 @@ def test_a_coarse_odometer_yields_to_the_integral_of_the_speed() -> None:
 
 
 def test_a_coarse_odometer_is_as_good_as_any_over_a_long_way() -> None:
-    messages = [at(second, START, kinetic__speed=70.0, odometer__mileage=float(second // 50)) for second in range(6000)]
+    messages = [at(second, START, kinetic__speed=70.0, odometer__mileage=1.0 + second // 50) for second in range(6000)]
     assert fold([stretch([*messages, at(6000, STOP)])]).trip.distance_km == 119.0
 
 
@@ -149,7 +149,7 @@ def test_an_odometer_that_was_heard_half_of_the_way_yields_to_the_speed() -> Non
 
 
 @pytest.mark.parametrize(
-    "said", [[500.0, 500.5, 99_999.9, 99_999.9], [500.0, 500.5, 0.0, 501.5], [500.0, 502.5, 500.9, 501.5]]
+    "said", [[500.0, 500.5, 99_999.9, 99_999.9], [500.0, 500.5, 1.0, 501.5], [500.0, 502.5, 500.9, 501.5]]
 )
 def test_an_odometer_that_jumps_or_is_reset_invents_no_distance(said: list[float]) -> None:
     driven = [at(0, START), *[at(0.5 + 30 * step, odometer__mileage=km) for step, km in enumerate(said)], at(121, STOP)]
@@ -278,13 +278,13 @@ def test_positions_are_the_first_and_last_fix_of_the_trip() -> None:
     messages = [
         at(0, here(0), STOP),
         at(1, START),
-        at(15, here(15, 2.1), kinetic__speed=30.0),
-        at(20, here(20, 2.2), kinetic__speed=0.0),
+        at(15, here(15, 2.001), kinetic__speed=30.0),
+        at(20, here(20, 2.002), kinetic__speed=0.0),
         at(21, STOP),
-        at(22, here(22, 2.3)),
+        at(22, here(22, 2.003)),
     ]
     trip = fold([stretch(messages)]).trip
-    assert (trip.start_position, trip.stop_position) == (here(15, 2.1), here(20, 2.2))
+    assert (trip.start_position, trip.stop_position) == (here(15, 2.001), here(20, 2.002))
 
 
 def test_a_trip_first_heard_of_when_moving_is_unstarted() -> None:
