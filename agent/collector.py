@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
-from agent.calendar import Calendar
+from agent.clocks.calendar import Calendar
 from agent.journal.journal import Journal
 from agent.journal.numbering import Numbering
 from agent.journal.segments import Key, Priority

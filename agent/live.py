@@ -17,7 +17,8 @@ from agent.box import Box
 from agent.bus.frame import Frame
 from agent.bus.live import LiveBuses
 from agent.bus.losses import Damage, Losses
-from agent.calendar import Calendar
+from agent.clocks.calendar import Calendar
+from agent.clocks.system import monotonic_ms, system_anchor
 from agent.collector import Collector
 from agent.gathering import Gathering
 from agent.health.parts import clock_health, journal_health, sampling_health, uplink_health
@@ -28,7 +29,6 @@ from agent.obeying import obey
 from agent.plan.plan import Plan
 from agent.sampling.sampler import Sampler
 from agent.settings.agent import Settings
-from agent.system_clock import monotonic_ms, system_anchor
 from agent.uplink.bridge_time import BridgeTime
 from contract.upload import Reason
 

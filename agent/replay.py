@@ -25,7 +25,7 @@ import msgspec
 from agent.bus.frame import Frame
 from agent.bus.losses import Damage, Losses
 from agent.bus.recording import Recording
-from agent.clock import recording_anchor
+from agent.clocks.anchors import recording_anchor
 from agent.collector import Collector
 from agent.gnss import recorded
 from agent.journal.numbering import BOOT_BYTES, Numbering, boot_of_a_recording

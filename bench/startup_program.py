@@ -27,13 +27,13 @@ def service(config: Path) -> None:
 
     load("run")
     from agent.bus.frame import Frame
+    from agent.clocks.system import monotonic_ms
     from agent.collector import Collector
     from agent.journal.numbering import Numbering, boot_of_this_start
     from agent.lifting import lifting
     from agent.plan.prepared import FOLDER, prepared_plan
     from agent.sampling.sampler import Sampler
     from agent.settings.agent import load_settings
-    from agent.system_clock import monotonic_ms
 
     settings = load_settings(config)
     assert settings.profile is not None

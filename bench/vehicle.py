@@ -43,6 +43,7 @@ from agent.bus.socketcan.buses import Buses
 from agent.bus.socketcan.packets import SO_TIMESTAMPNS, Packets, ask_for_times
 from agent.bus.socketcan.sockets import make_roomy
 from agent.bus.socketcan.stamps import Stamps
+from agent.clocks.system import monotonic_ms
 from agent.collector import Collector
 from agent.gathering import Gathering
 from agent.journal.journal import Journal
@@ -50,7 +51,6 @@ from agent.journal.numbering import Numbering, boot_of_this_start
 from agent.plan.compiling import compile_plan
 from agent.plan.listening import listening
 from agent.sampling.sampler import Sampler
-from agent.system_clock import monotonic_ms
 from bench.decode import KEY_AND_PAYLOAD, frames_of
 from bench.measure import Measure
 from contract.upload import Reason

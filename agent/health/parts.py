@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.calendar import Calendar
+from agent.clocks.calendar import Calendar
 from agent.collector import Collector
 from agent.health.snapshot import ClockHealth, JournalHealth, SamplingHealth, UplinkHealth
 from agent.journal.journal import Journal

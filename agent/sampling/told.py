@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.bus.frame import Frame
-from agent.clock import satellite_anchor, surest
+from agent.clocks.anchors import satellite_anchor, surest
 from agent.gnss import fix as gnss
 from agent.plan.plan import Plan
 from agent.sampling.newest import Newest

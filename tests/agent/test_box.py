@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from agent.box import Box
 from agent.bus.losses import Losses
+from agent.clocks.system import monotonic_ms
 from agent.journal.segments import Key
 from agent.plan.plan import Plan
 from agent.privacy.guard import Outcome
@@ -26,7 +27,6 @@ from agent.settings.modem import ModemSettings
 from agent.settings.power import PowerSettings
 from agent.settings.privacy import PrivacySettings
 from agent.settings.uplink import UplinkSettings
-from agent.system_clock import monotonic_ms
 from contract.configuration import Duration
 from contract.upload import Privacy, Reason, Upload, decode_upload, read_header
 from tests.agent.bridge import Bridge, eventually

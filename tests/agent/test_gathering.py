@@ -11,8 +11,8 @@ import pytest
 
 from agent.bus.frame import Frame
 from agent.bus.interface import Interface, InterfaceError
+from agent.clocks.system import monotonic_ms
 from agent.gathering import Gathering
-from agent.system_clock import monotonic_ms
 
 
 class Recorded:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.bus.losses import Losses
 from agent.bus.recording import Recording
-from agent.clock import recording_anchor
+from agent.clocks.anchors import recording_anchor
 from agent.collector import Collector
 from agent.gnss import recorded
 from agent.journal.journal import Journal

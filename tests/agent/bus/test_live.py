@@ -7,8 +7,8 @@ from pathlib import Path
 import can
 
 from agent.bus.live import LiveBuses
+from agent.clocks.system import monotonic_ms
 from agent.settings.bus import BusSettings
-from agent.system_clock import monotonic_ms
 from tests.agent import model
 
 CHANNEL = "canlift-live"

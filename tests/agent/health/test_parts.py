@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.calendar import Calendar
+from agent.clocks.calendar import Calendar
 from agent.health.parts import clock_health, journal_health
 from agent.journal.journal import Journal
 from agent.journal.segments import Key, Priority

@@ -1,8 +1,8 @@
 """What ties this boot to the calendar: the surest of all that was offered, from every source.
 
-Every source of time (`agent.clock`) offers what it finds, as often as it likes. Kept is the newest good anchor of each
-source. Of those the calendar believes the ones that agree (`contract.anchor`); one that contradicts surer ones is
-refused, counted and said. A source that stays with its other opinion for `CONVINCED` offers is heard again: a
+Every source of time (`agent.clocks.anchors`) offers what it finds, as often as it likes. Kept is the newest good anchor
+of each source. Of those the calendar believes the ones that agree (`contract.anchor`); one that contradicts surer ones
+is refused, counted and said. A source that stays with its other opinion for `CONVINCED` offers is heard again: a
 receiver's first time may be off by the leap seconds that it has not learned yet.
 
 Uploads carry one anchor. It is replaced only by one that is better by `GAIN_MS` than what the old one is by then, or

@@ -3,12 +3,12 @@
 A box may have no clock that survives the night, so everything it collects is stamped with milliseconds of the boot's
 monotonic clock, and an *anchor* dates it: one moment on both clocks, with an uncertainty. Any anchor of a boot dates
 all of the boot, also what was sent before it was found. Here is where anchors come from; which of them is believed is
-the calendar's to say (`agent.calendar`).
+the calendar's to say (`agent.clocks.calendar`).
 
     source      uncertainty     from
     gnss        300 ms          an RMC sentence of a receiver on a serial port, by its arrival
     gnss        the profile's   a signal of the bus that a GNSS module sends ([clock] of the profile)
-    system      as it is kept   the box's clock, while it is known to be synchronised (`agent.system_clock`)
+    system      as it is kept   the box's clock, while it is known to be synchronised (`agent.clocks.system`)
     bridge      500 ms and      a receipt: made after the upload was first published and before it came
                 half of that time
     recording   1000 ms         the times written in a replayed recording
@@ -18,7 +18,7 @@ The dashboard's clock is never used: people set it, and to local time.
 
 from __future__ import annotations
 
-from agent.calendar import EARLIEST_UTC_MS
+from agent.clocks.calendar import EARLIEST_UTC_MS
 from contract.upload import Anchor, AnchorSource
 
 RECEIVER_UNCERTAINTY_MS = 300

@@ -8,8 +8,8 @@ import threading
 import pytest
 from msgspec.structs import replace
 
-from agent.calendar import CONVINCED, GAIN_MS, Calendar
-from agent.system_clock import system_anchor
+from agent.clocks.calendar import CONVINCED, GAIN_MS, Calendar
+from agent.clocks.system import system_anchor
 from contract.anchor import Anchor, AnchorSource
 
 UTC_MS = 1_790_000_000_000

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from agent.clock import recording_anchor, satellite_anchor
+from agent.clocks.anchors import recording_anchor, satellite_anchor
 from contract.upload import Anchor, AnchorSource
 
 NOW_UTC_MS = 1_700_000_000_000
