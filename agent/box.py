@@ -17,12 +17,11 @@ from agent.devices.computer import box_frame
 from agent.devices.messages import frame, frame_of
 from agent.devices.periodic import Periodic
 from agent.gathering import Source
-from agent.health.snapshot import GnssHealth, ModemHealth, PowerHealth
 from agent.lifting import Lifting, state_of
 from agent.plan.plan import Plan
 from agent.power.power import Doings, Power
 from agent.power.supply import SupplyFile
-from agent.power.watch import Limits, Watch
+from agent.power.watch import Ending, Limits, Watch
 from agent.privacy.enforcing import Enforcing
 from agent.privacy.guard import Guard, Outcome
 from agent.privacy.guard import Source as Word
@@ -34,7 +33,7 @@ from agent.settings.gnss import GnssSettings
 from agent.settings.modem import ModemSettings
 from agent.settings.power import PowerSettings
 from contract.profile.cadence import VehicleState
-from contract.profile.devices import PRIVACY_STATES, REGISTRATIONS, TECHNOLOGIES
+from contract.profile.devices import PRIVACY_STATES
 from contract.upload import Privacy, Reason
 
 if TYPE_CHECKING:
@@ -126,55 +125,14 @@ class Box:
         """A command of the cloud's. `identity` is its id; it is executed once."""
         return self.guard.command(identity, word, expires_utc_ms, self._utc_ms())
 
+    @property
+    def ending(self) -> Ending | None:
+        """Why the box is about to go off; None where it is not."""
+        return None if self._attached is None else self._attached.power.under_way
+
     def close(self) -> None:
         if self._attached is not None:
             self._attached.power.close()
-
-    # How it is.
-
-    def privacy_health(self) -> str:
-        return self.guard.state.value
-
-    def gnss_health(self) -> GnssHealth | None:
-        gnss = self.gnss
-        if gnss is None:
-            return None
-        newest = gnss.newest
-        return GnssHealth(
-            source=gnss.name,
-            open=gnss.connected,
-            fix=None if newest is None or newest.fix is None else f"{newest.fix}D",
-            satellites=None if newest is None else newest.satellites,
-            fixes=gnss.count,
-            unreadable=gnss.losses.unreadable,
-            stale=gnss.stale,
-            recovered=gnss.losses.recovered,
-            silent_s=None if newest is None else (self._monotonic_ms() - newest.at_ms) / 1000,
-        )
-
-    def modem_health(self) -> ModemHealth | None:
-        modem = self.modem
-        if modem is None:
-            return None
-        reading = modem.reading
-        if reading is None:
-            return ModemHealth(port=modem.port, answering=False, resets=modem.resets)
-        status, technology = reading.registration
-        return ModemHealth(
-            port=modem.port,
-            answering=True,
-            registration=None if status is None else REGISTRATIONS.get(status),
-            operator=None if reading.operator is None else str(reading.operator),
-            technology=None if technology is None else TECHNOLOGIES.get(technology),
-            signal_dbm=reading.signal.dbm,
-            resets=modem.resets,
-        )
-
-    def power_health(self) -> PowerHealth:
-        ending = None if self._attached is None else self._attached.power.under_way
-        return PowerHealth(supply_v=self.supply_v, ending=None if ending is None else ending.value)
-
-    # Inside.
 
     def _utc_ms(self) -> int | None:
         """Now, by the surest anchor; None where there is none yet."""

@@ -21,7 +21,15 @@ from agent.clocks.calendar import Calendar
 from agent.clocks.system import monotonic_ms, system_anchor
 from agent.collector import Collector
 from agent.gathering import Gathering
-from agent.health.parts import clock_health, journal_health, sampling_health, uplink_health
+from agent.health.parts import (
+    clock_health,
+    gnss_health,
+    journal_health,
+    modem_health,
+    power_health,
+    sampling_health,
+    uplink_health,
+)
 from agent.health.snapshot import Parts
 from agent.journal.numbering import Numbering, boot_of_this_start
 from agent.lifting import Lifting, Progress, lifting
@@ -87,11 +95,11 @@ class Live(NamedTuple):
             clock=lambda: clock_health(self.calendar),
             journal=lambda: journal_health(self.lift.journal, settings.journal.max_bytes),
             uplink=lambda: uplink_health(self.lift.uplink),
-            privacy=self.box.privacy_health,
+            privacy=lambda: self.box.guard.state.value,
             privacy_unwritten=lambda: self.box.guard.unwritten,
-            gnss=self.box.gnss_health,
-            modem=self.box.modem_health,
-            power=self.box.power_health,
+            gnss=lambda: gnss_health(self.box.gnss, monotonic_ms()),
+            modem=lambda: modem_health(self.box.modem),
+            power=lambda: power_health(self.box),
         )
         if self.asking is not None:
             parts.asking = self.asking.health

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from agent.box import Box
 from agent.clocks.calendar import Calendar
 from agent.collector import Collector
-from agent.health.snapshot import ClockHealth, JournalHealth, SamplingHealth, UplinkHealth
+from agent.health.snapshot import (
+    ClockHealth,
+    GnssHealth,
+    JournalHealth,
+    ModemHealth,
+    PowerHealth,
+    SamplingHealth,
+    UplinkHealth,
+)
 from agent.journal.journal import Journal
 from agent.sampling.sampler import Sampler
 from agent.uplink.uplink import Uplink
+from contract.profile.devices import REGISTRATIONS, TECHNOLOGIES
+
+if TYPE_CHECKING:
+    from agent.gnss.source import Fixes
+    from agent.modem.modem import Modem
 
 
 def sampling_health(collector: Collector, sampler: Sampler, unreadable: int, lag_ms: int) -> SamplingHealth:
@@ -21,6 +37,47 @@ def sampling_health(collector: Collector, sampler: Sampler, unreadable: int, lag
         events=sampler.happened,
         held_back=sum(sampler.held_back.values()),
     )
+
+
+def gnss_health(gnss: Fixes | None, now_ms: int) -> GnssHealth | None:
+    """None: there is no receiver."""
+    if gnss is None:
+        return None
+    newest = gnss.newest
+    return GnssHealth(
+        source=gnss.name,
+        open=gnss.connected,
+        fix=None if newest is None or newest.fix is None else f"{newest.fix}D",
+        satellites=None if newest is None else newest.satellites,
+        fixes=gnss.count,
+        unreadable=gnss.losses.unreadable,
+        stale=gnss.stale,
+        recovered=gnss.losses.recovered,
+        silent_s=None if newest is None else (now_ms - newest.at_ms) / 1000,
+    )
+
+
+def modem_health(modem: Modem | None) -> ModemHealth | None:
+    """None: there is no modem that is asked."""
+    if modem is None:
+        return None
+    reading = modem.reading
+    if reading is None:
+        return ModemHealth(port=modem.port, answering=False, resets=modem.resets)
+    status, technology = reading.registration
+    return ModemHealth(
+        port=modem.port,
+        answering=True,
+        registration=None if status is None else REGISTRATIONS.get(status),
+        operator=None if reading.operator is None else str(reading.operator),
+        technology=None if technology is None else TECHNOLOGIES.get(technology),
+        signal_dbm=reading.signal.dbm,
+        resets=modem.resets,
+    )
+
+
+def power_health(box: Box) -> PowerHealth:
+    return PowerHealth(supply_v=box.supply_v, ending=None if box.ending is None else box.ending.value)
 
 
 def clock_health(calendar: Calendar) -> ClockHealth:

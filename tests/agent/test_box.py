@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from agent.box import Box
 from agent.bus.losses import Losses
 from agent.clocks.system import monotonic_ms
+from agent.health.parts import gnss_health, modem_health, power_health
 from agent.journal.segments import Key
 from agent.plan.plan import Plan
 from agent.privacy.guard import Outcome
@@ -163,7 +164,7 @@ def test_a_command_is_obeyed_once_and_without_a_clock_only_if_it_is_stricter(tmp
     assert box.obey("a", Privacy.FULL, 1 << 40) is Outcome.DONE
     assert box.obey("a", Privacy.FULL, 1 << 40) is Outcome.REPEATED
     assert box.obey("b", Privacy.NONE, 1 << 40) is Outcome.TIMELESS
-    assert Box(VIN, Settings(state=tmp_path / "state"), plan, Losses(), monotonic_ms).privacy_health() == "Full"
+    assert Box(VIN, Settings(state=tmp_path / "state"), plan, Losses(), monotonic_ms).guard.state is Privacy.FULL
 
 
 def test_the_box_says_how_its_parts_are_and_never_where(tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ def test_the_box_says_how_its_parts_are_and_never_where(tmp_path: Path) -> None:
         assert eventually(lambda: bool(box.sources[0].read(0.2)))
         assert eventually(lambda: bool(box.sources[1].read(0.2)))
         assert eventually(lambda: bool(box.sources[2].read(0.2)))
-        gnss, modem, power = box.gnss_health(), box.modem_health(), box.power_health()
+        gnss, modem, power = gnss_health(box.gnss, monotonic_ms()), modem_health(box.modem), power_health(box)
         for source in box.sources:
             source.close()
     assert gnss is not None
@@ -194,4 +195,4 @@ def test_the_box_says_how_its_parts_are_and_never_where(tmp_path: Path) -> None:
         True, "Home", "20801", "LTE", -81,
     )  # fmt: skip
     assert power.supply_v == pytest.approx(12.6)
-    assert box.privacy_health() == "None"
+    assert box.guard.state is Privacy.NONE
