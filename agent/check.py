@@ -243,7 +243,8 @@ def _asked(plan: Plan) -> Table:
     table = _table("Asked, where agent.toml allows it", "of", "on", "what", "of the bus")
     for name, ask in plan.profile.ask.items():
         on = "; else ".join(f"{request:03X}, {answer:03X}" for request, answer in ask.addresses)
-        what = [f"{number} every {every}" for number, every in (ask.pids | ask.dids).items()]
+        tables = (ask.pids, ask.dids, ask.lids)
+        what = [f"{number} every {every}" for table in tables for number, every in table.items()]
         what += [f"VIN ({ask.vin}) once"] * (ask.vin is not None)
         what += [f"trouble codes ({ask.faults}) every {ask.faults_every}"] * (ask.faults is not None)
         _row(table, name, f"{ask.bus_of(plan.buses)} {on}", ", ".join(what), f"{share_of(ask):.2%}")

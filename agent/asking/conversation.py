@@ -248,6 +248,8 @@ def _to_ask(ask: Ask) -> Iterator[tuple[bytes, int | None]]:
         yield messages.ask_pids(0), None
     for did, every in ask.dids.items():
         yield messages.ask_identifier(int(did, 16)), int(every)
+    for lid, every in ask.lids.items():
+        yield messages.ask_local_identifier(int(lid, 16)), int(every)
     if ask.faults is not None:
         for question in messages.ask_codes(ask.faults):
             yield question, int(ask.faults_every)

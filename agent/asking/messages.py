@@ -1,8 +1,9 @@
-"""Questions and answers of OBD-II (SAE J1979) and UDS (ISO 14229-1), as the payloads of ISO-TP messages.
+"""Questions and answers of OBD-II (SAE J1979), UDS (ISO 14229-1) and KWP2000 (ISO 14230-3), as the payloads of ISO-TP messages.
 
 01 0C 0D            values of PIDs 0C and 0D               41 0C 1A F8 0D 28
 09 02               vehicle identification number          49 02 01 "VF3…"
 03 / 07 / 0A        stored / pending / permanent codes     43 02 01 33 C1 00
+21 01               value of the local identifier 01       61 01 FF FF F3 CC …
 22 D4 10            value of the identifier D410           62 D4 10 80 00
 19 02 0C            codes with one of these status bits    59 02 FF 01 33 00 08 …
 any                 no                                     7F service reason
@@ -24,6 +25,7 @@ class Service(IntEnum):
     VEHICLE_INFORMATION = 0x09
     PERMANENT_CODES = 0x0A
     CODES = 0x19
+    BY_LOCAL_IDENTIFIER = 0x21
     BY_IDENTIFIER = 0x22
 
 
@@ -48,6 +50,7 @@ _ECHOED = {
     Service.CURRENT_DATA: 0,
     Service.VEHICLE_INFORMATION: 1,
     Service.CODES: 1,
+    Service.BY_LOCAL_IDENTIFIER: 1,
     Service.BY_IDENTIFIER: 2,
 }
 """How many bytes after the service an answer repeats of its question; PIDs may come in any order."""
@@ -66,6 +69,10 @@ def ask_pids(*pids: int) -> bytes:
 
 def ask_identifier(identifier: int) -> bytes:
     return bytes([Service.BY_IDENTIFIER]) + identifier.to_bytes(2, "big")
+
+
+def ask_local_identifier(identifier: int) -> bytes:
+    return bytes([Service.BY_LOCAL_IDENTIFIER, identifier])
 
 
 def ask_vin(protocol: str) -> bytes:

@@ -41,7 +41,8 @@ def share_of(ask: Ask, bitrate: int = USUAL_BITRATE) -> float:
     """What the questions of a table and their answers take of a bus at most, if every answer fits into one frame and
     every question is asked by itself."""
     address = Address(*ask.addresses[0])
-    bits_a_ms = sum(exchange_bits(address, _SINGLE_BYTES) / every for every in (*ask.pids.values(), *ask.dids.values()))
+    asked = (*ask.pids.values(), *ask.dids.values(), *ask.lids.values())
+    bits_a_ms = sum(exchange_bits(address, _SINGLE_BYTES) / every for every in asked)
     return 1000 * bits_a_ms / bitrate
 
 

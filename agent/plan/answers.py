@@ -20,6 +20,7 @@ from contract.configuration import Keys
 from contract.profile.asking import LARGEST_SHORT_ID, Ask
 from contract.profile.profile import Profile
 
+SERVICE_BY_LOCAL_IDENTIFIER = 0x21
 SERVICE_BY_IDENTIFIER = 0x22
 _CYCLES = 3
 """So many questions may go unanswered before a value is stale, as with what is sent of itself."""
@@ -65,7 +66,7 @@ def answer_problems(
     """What is asked for and read by nobody. `lengths`: of the longest answer, by message."""
     transported = [message for message in messages if message.transport]
     for name, ask in profile.ask.items():
-        if not (ask.pids or ask.dids):
+        if not (ask.pids or ask.dids or ask.lids):
             continue
         message = next((each for each in transported if _answered_in(ask, each, profile)), None)
         if message is None:
@@ -93,3 +94,5 @@ def _questions(ask: Ask) -> Iterator[tuple[tuple[str, str], bytes, int]]:
         yield ("pids", pid), bytes([POSITIVE + SERVICE_CURRENT_DATA, int(pid, 16)]), int(every)
     for did, every in ask.dids.items():
         yield ("dids", did), bytes([POSITIVE + SERVICE_BY_IDENTIFIER]) + bytes.fromhex(did), int(every)
+    for lid, every in ask.lids.items():
+        yield ("lids", lid), bytes([POSITIVE + SERVICE_BY_LOCAL_IDENTIFIER, int(lid, 16)]), int(every)

@@ -14,7 +14,7 @@ LARGEST_ID = 0x1FFF_FFFF
 LARGEST_SHORT_ID = 0x7FF
 """A greater id has 29 bits."""
 _SHORTEST_MS = 100
-_PID = re.compile(r"[0-9A-F]{2}")
+_BYTE = re.compile(r"[0-9A-F]{2}")
 _DID = re.compile(r"[0-9A-F]{4}")
 
 
@@ -34,6 +34,8 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """PIDs of OBD-II service 01 (two hexadecimal digits), with how often. Only those that it has are asked for."""
     dids: dict[str, Duration] = {}
     """Identifiers of UDS service 22 (four hexadecimal digits), with how often."""
+    lids: dict[str, Duration] = {}
+    """Local identifiers of KWP2000 service 21 (two hexadecimal digits), with how often."""
     vin: Literal["obd", "uds"] | None = None
     """Ask for the identification number once each time that the vehicle wakes: by service 09, or by identifier F190."""
     faults: Literal["obd", "uds"] | None = None
@@ -76,14 +78,14 @@ def _contradictions(name: str, ask: Ask, buses: Collection[str]) -> Iterator[tup
             yield keys, f"request and answer have the same id {request:#x}"
         if (request > LARGEST_SHORT_ID) != (answer > LARGEST_SHORT_ID):
             yield keys, f"request {request:#x} and answer {answer:#x}: both have 11 bits or both have 29"
-    for kind, asked, form in (("pids", ask.pids, _PID), ("dids", ask.dids, _DID)):
+    for kind, asked, form in (("pids", ask.pids, _BYTE), ("dids", ask.dids, _DID), ("lids", ask.lids, _BYTE)):
         for number_text, every in asked.items():
             if not form.fullmatch(number_text):
-                digits = 2 if kind == "pids" else 4
+                digits = 4 if kind == "dids" else 2
                 yield (*keys, kind, number_text), f"expected {digits} hexadecimal digits in capitals"
             elif every < _SHORTEST_MS:
                 yield (*keys, kind, number_text), f"expected {_SHORTEST_MS} ms or more, found {every}"
     if ask.faults_every < 10_000:
         yield (*keys, "faults_every"), f"expected 10 s or more, found {ask.faults_every}"
-    if not (ask.pids or ask.dids or ask.vin or ask.faults):
-        yield keys, "asks for nothing: give pids, dids, vin or faults"
+    if not (ask.pids or ask.dids or ask.lids or ask.vin or ask.faults):
+        yield keys, "asks for nothing: give pids, dids, lids, vin or faults"

@@ -148,6 +148,8 @@ def test_a_broken_answer_is_counted_and_nothing_of_it_is_taken(tmp_path: Path) -
     [
         ('"05" = "10s", "0C" = "1s"', '"05" = "10s"', "no listed signal of Engine is in the answer 41 0c"),
         ("dids = { D412", "dids = { D410", "no listed signal of Battery is in the answer 62 d4 12"),
+        ('lids = { 12 = "1s" }', 'dids = { D410 = "1min" }', "no listed signal of Battery is in the answer 61 12"),
+        ('lids = { 012 = "1s" }', 'dids = { D410 = "1min" }', "expected 2 hexadecimal digits in capitals"),
         ("answer = 0x695", "answer = 0x694", "no signal of a message 0x695"),
         ('"5" = "10s"', '"05" = "10s"', "expected 2 hexadecimal digits in capitals"),
         ("dids = { d410", "dids = { D410", "expected 4 hexadecimal digits in capitals"),
