@@ -102,7 +102,9 @@ class _AnyLength:
         self._message = message
         self._wanted = tuple(wanted)
         self._physical = physical
-        self._longest = max((message.signal(name).payload_bytes for name in wanted), default=0)
+        # A selector may stand behind what it selects.
+        selectors = {name for signal in wanted for name, _ in message.signal(signal).multiplexer or ()}
+        self._longest = max((message.signal(name).payload_bytes for name in {*wanted, *selectors}), default=0)
         self._by_length = {self._longest: _decoder(message, self._wanted, self._longest, physical)}
 
     def __call__(self, data: bytes) -> tuple[int | float | None, ...]:

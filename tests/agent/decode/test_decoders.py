@@ -246,15 +246,23 @@ def test_a_short_frame_gives_the_signals_that_it_carries(message: MessageLayout,
     Decoding(message, len(payload)).assert_as_bit_by_bit(payload)
 
 
-@given(message_layouts(), st.lists(st.binary(max_size=64), max_size=4))
+@given(message_layouts(), st.lists(st.binary(max_size=64), max_size=4), st.data())
 def test_a_decoder_for_any_length_gives_what_one_for_that_length_gives(
-    message: MessageLayout, payloads: list[bytes]
+    message: MessageLayout, payloads: list[bytes], data: st.DataObject
 ) -> None:
-    names = [signal.name for signal in message.signals]
+    names = data.draw(st.lists(st.sampled_from([signal.name for signal in message.signals]), unique=True))
     raw, physical = raw_decoder(message, names), physical_decoder(message, names)
     for payload in payloads:
         assert raw(payload) == raw_decoder(message, names, len(payload))(payload)
         assert repr(physical(payload)) == repr(physical_decoder(message, names, len(payload))(payload))
+
+
+def test_a_selector_may_stand_behind_what_it_selects() -> None:
+    page = SignalLayout("page", 44, 1, little_endian=True, is_multiplexer=True)
+    value = SignalLayout("value", 0, 8, little_endian=True, multiplexer=(("page", (1,)),))
+    decode = raw_decoder(MessageLayout("any", 0x123, False, False, 8, None, (page, value)), ["value"])
+    assert decode(bytes.fromhex("2A 00 00 00 00 10 00 00")) == (0x2A,)
+    assert decode(bytes.fromhex("2A 00 00 00 00 00 00 00")) == decode(bytes.fromhex("2A")) == (None,)
 
 
 @given(message_layouts(), st.binary(min_size=64, max_size=64), st.integers(0, 64))
