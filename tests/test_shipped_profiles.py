@@ -16,7 +16,10 @@ from contract.served_page import PAGE, page, shipped
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = sorted((ROOT / "config" / "vehicles").glob("*.toml"))
 DATABASES = sorted((ROOT / "dbc").glob("*.dbc"))
-MODELS = {"alfa-giulia", "demo-car", "j1939-truck", "obd2", "obd2-canmod", "peugeot-comfort-2004", "peugeot-e-208"}
+MODELS = {
+    *("alfa-giulia", "demo-car", "j1939-truck", "nissan-leaf", "obd2", "obd2-canmod", "peugeot-comfort-2004"),
+    "peugeot-e-208",
+}
 
 
 def test_the_models_are_those_that_are_promised() -> None:

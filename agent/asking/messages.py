@@ -1,4 +1,4 @@
-"""Questions and answers of OBD-II (SAE J1979), UDS (ISO 14229-1) and KWP2000 (ISO 14230-3), as the payloads of ISO-TP messages.
+"""Questions and answers of OBD-II (SAE J1979), UDS (ISO 14229-1) and KWP2000 (ISO 14230-3), as payloads of ISO-TP.
 
 01 0C 0D            values of PIDs 0C and 0D               41 0C 1A F8 0D 28
 09 02               vehicle identification number          49 02 01 "VF3…"

@@ -88,12 +88,12 @@ def answers(folder: Path, said: Sequence[tuple[float, int, str]]) -> Path:
     return log
 
 
-def frames(folder: Path, said: Sequence[tuple[str, str]], *, seconds: int = 4, bus: str = "can0") -> Path:
-    """A recording in which each of some frames (id and payload, in hexadecimal) is repeated each second."""
+def recorded(folder: Path, said: Sequence[tuple[str, str, str]], *, seconds: int = 4) -> Path:
+    """A recording in which each of some frames (bus, id and payload, in hexadecimal) is repeated each second."""
     lines = [
         f"({1627274455 + second + number / 1000:.3f}) {bus} {ident}#{payload.replace(' ', '')}"
         for second in range(seconds)
-        for number, (ident, payload) in enumerate(said)
+        for number, (bus, ident, payload) in enumerate(said)
     ]
     log = folder / "frames.log"
     log.write_text("\n".join(lines) + "\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cloud_bridge.records.model import Value
-from tests.shipped.drive import Drive, drive, frames
+from tests.shipped.drive import Drive, drive, recorded
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_truck_on_the_road_says_what_its_bus_says(tmp_path: Path) -> None:
         ("18FD7C00", "F4 F7 FF FF FF FF FF FF"),  # lamp blinks, regenerating
         ("18FEFF00", "FD FF FF FF FF FF FF FF"),
     ]
-    truck = drive("j1939-truck", frames(tmp_path, said))
+    truck = drive("j1939-truck", recorded(tmp_path, [("can0", *frame) for frame in said]))
     newest = {datum: values[-1][1] for datum, values in truck.said.items()}
     assert newest == {
         "alert.AbsBrakingSystemFault": True,
