@@ -39,6 +39,11 @@ _ALLOWED = (
 _LOOKING_BACK = "rate(Message.Signal, seconds), minimum(…), maximum(…), changed(Message.Signal)"
 
 
+def holds(value: Value | None) -> bool:
+    """Whether a condition that has this value holds: what is absent does not, and a text never does."""
+    return bool(value) and not isinstance(value, str)
+
+
 class ExpressionError(ValueError):
     """A text that is not an expression of this language; says where and what is allowed."""
 

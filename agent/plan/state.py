@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from agent.plan.data import datum
 from agent.plan.events import Evaluate
-from contract.expressions import Lookup
+from contract.expressions import Lookup, holds
 from contract.profile.cadence import VehicleState
 from contract.profile.profile import Profile
 
@@ -23,7 +23,7 @@ def state_of(profile: Profile) -> Callable[[Lookup], VehicleState]:
     def state(lookup: Lookup) -> VehicleState:
         if driven is not None and driven(lookup) in active:
             return VehicleState.DRIVING
-        if charging is not None and _holds(charging, lookup):
+        if charging is not None and holds(charging(lookup)):
             return VehicleState.CHARGING
         return VehicleState.DRIVING if driven is None else VehicleState.PARKED
 
@@ -47,8 +47,3 @@ def _charging(profile: Profile) -> Evaluate | None:
         return None
     status = datum(mapping)
     return lambda lookup: status(lookup) == "InProgress"
-
-
-def _holds(condition: Evaluate, lookup: Lookup) -> bool:
-    value = condition(lookup)
-    return bool(value) and not isinstance(value, str)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from agent.plan.plan import Plan
 from agent.sampling.newest_message import NewestMessage
 from agent.sampling.times import NEVER_MS
-from contract.expressions import Value
+from contract.expressions import Value, holds
 
 _MOST_VERSIONS = 4096
 
@@ -67,11 +67,10 @@ class Conditions:
 
     def _evaluate(self, condition: int, now_ms: int) -> None:
         self._now_ms = now_ms
-        result = self._expressions[condition](self._lookup)
-        holds = bool(result) and not isinstance(result, str)
-        if holds != self._holds[condition]:
-            self._holds[condition] = holds
-            self.since_ms[condition] = now_ms if holds else NEVER_MS
+        now = holds(self._expressions[condition](self._lookup))
+        if now != self._holds[condition]:
+            self._holds[condition] = now
+            self.since_ms[condition] = now_ms if now else NEVER_MS
             self._begin_version()
             for dependent in self._dependents[condition]:
                 self._evaluate(dependent, now_ms)

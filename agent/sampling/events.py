@@ -16,7 +16,7 @@ from agent.sampling.newest_message import NewestMessage
 from agent.sampling.times import NEVER_MS
 from agent.sampling.triggers import Limit, Trigger
 from agent.sampling.windows import Windows
-from contract.expressions import Value
+from contract.expressions import Value, holds
 from contract.profile.events import CRASH
 
 _CRASH_NOT_AGAIN_MS = 10_000
@@ -136,7 +136,7 @@ class Events:
             return False
         found = False
         if watched.says and crash.message is not None:
-            found |= watch.says(at_ms, crash=_true(crash.message(self._lookup)))
+            found |= watch.says(at_ms, crash=holds(crash.message(self._lookup)))
         if watched.accelerations:
             felt = [
                 (axis, value * factor)
@@ -187,7 +187,3 @@ class Events:
             for name in crash.speed_names:
                 of(name).speeds = of(name).looks_back = True
         return found
-
-
-def _true(value: Value | None) -> bool:
-    return bool(value) and not isinstance(value, str)

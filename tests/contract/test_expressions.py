@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.expressions import DEEPEST, LONGEST, ExpressionError, Value, compile_condition, compile_expression
+from contract.expressions import DEEPEST, LONGEST, ExpressionError, Value, compile_condition, compile_expression, holds
 from contract.windows import Look
 
 VALUES: dict[str, Value] = {
@@ -100,6 +100,11 @@ def test_what_is_not_known_is_absent_and_not_guessed(text: str) -> None:
 )
 def test_one_side_alone_may_decide_and_or_and_a_choice(text: str, expected: Value) -> None:
     assert value(text) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [(True, True), (2.5, True), (0, False), (None, False), ("On", False)])
+def test_a_condition_holds_by_what_it_says_and_never_by_a_text(value: Value | None, expected: bool) -> None:
+    assert holds(value) is expected
 
 
 def test_the_signals_and_the_constants_they_are_compared_with_are_listed() -> None:
