@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
 from agent.collector import Collector
-from agent.journal.journal import FULL, Journal
+from agent.journal.journal import Journal
 from agent.journal.numbering import Numbering
+from agent.journal.room import FULL
 from agent.journal.segments import Key
 from agent.sampling.batch import Batch
 from contract.manifest import Group, Manifest, Sampling, Signal, manifest_id

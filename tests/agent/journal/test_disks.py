@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.journal.journal import REFUSED, Journal
+from agent.journal.journal import Journal
+from agent.journal.room import REFUSED
 from agent.journal.segments import Key, Priority, segment_files
 from contract.receipt import Receipt
 from tests.agent.journal.disks import made, mounted, needs_disks, remounted

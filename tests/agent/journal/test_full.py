@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.journal.evictions import FILE, Eviction, merged, read_evictions
-from agent.journal.journal import FULL, Journal
+from agent.journal.journal import Journal
+from agent.journal.room import FULL
 from agent.journal.segments import MARKER, Key, Priority, read_segment, segment_files
 from agent.journal.thinning import thinned, thinned_payload
 from contract.manifest import encode_manifest
@@ -100,13 +101,11 @@ def test_thinning_ahead_makes_room_in_a_thread_of_its_own(tmp_path: Path) -> Non
 
 
 def test_an_upload_receipted_while_it_is_thinned_does_not_come_back(tmp_path: Path) -> None:
-    with opened(tmp_path, 20_000) as journal:
+    def receipted_meanwhile(payload: bytes) -> tuple[bytes, int] | None:
+        journal.acknowledge(Receipt(BOOT, (range(3),)))
+        return halved(payload)
 
-        def receipted_meanwhile(payload: bytes) -> tuple[bytes, int] | None:
-            journal.acknowledge(Receipt(BOOT, (range(3),)))
-            return halved(payload)
-
-        journal._thinner = receipted_meanwhile
+    with opened(tmp_path, 20_000, receipted_meanwhile) as journal:
         for sequence in range(9):
             journal.append(Key(BOOT, sequence), bytes(160))
         journal.flush()
@@ -117,16 +116,16 @@ def test_an_upload_receipted_while_it_is_thinned_does_not_come_back(tmp_path: Pa
 
 
 def test_two_who_thin_the_same_at_once_count_once_what_that_costs(tmp_path: Path) -> None:
-    with opened(tmp_path, 20_000) as journal:
+    others: list[threading.Thread] = []
 
-        def another_meanwhile(payload: bytes) -> tuple[bytes, int] | None:
-            journal._thinner = halved
-            another = threading.Thread(target=journal.thin)
-            another.start()
-            another.join(30)
-            return halved(payload)
+    def another_meanwhile(payload: bytes) -> tuple[bytes, int] | None:
+        if not others:
+            others.append(threading.Thread(target=journal.thin))
+            others[0].start()
+            others[0].join(30)
+        return halved(payload)
 
-        journal._thinner = another_meanwhile
+    with opened(tmp_path, 20_000, another_meanwhile) as journal:
         for sequence in range(6):
             journal.append(Key(BOOT, sequence), bytes(160))
         journal.flush()

@@ -19,8 +19,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.journal.evictions import Eviction
-from agent.journal.journal import FULL, MAX_BYTES, MEMORY_BYTES, SEGMENT_BYTES, Journal, JournalError, Stored
+from agent.journal.journal import MAX_BYTES, MEMORY_BYTES, SEGMENT_BYTES, Journal, JournalError, Stored
 from agent.journal.pending import Entry, Pending
+from agent.journal.room import FULL
 from agent.journal.segments import HEAD_BYTES, MARKER, Key, Priority, encode_record, read_segment, segment_files
 from contract.receipt import Receipt
 from tests.agent.journal.syncs import watched
