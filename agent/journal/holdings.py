@@ -33,6 +33,8 @@ class Holdings:
         """Since when there is something in memory, or since the last try to write it."""
         self.changed = threading.Condition(threading.RLock())
         """Notified when there is more or less of it."""
+        self.came: Callable[[], None] = lambda: None
+        """Called when uploads were found on the disk."""
         self._clock = clock
 
     @property
@@ -52,6 +54,8 @@ class Holdings:
             self.pending.newest = newest
         if not self.evictions.loaded and self.path.is_dir():
             self._load_evictions()
+        if found:
+            self.came()
 
     def add(self, key: Key, entry: Entry) -> None:
         """Takes an upload into memory."""

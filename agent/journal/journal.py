@@ -32,7 +32,7 @@ from agent.journal.evictions import Eviction
 from agent.journal.folder import Damage, Folder, HeldError
 from agent.journal.holdings import DAMAGED, Holdings
 from agent.journal.pending import Entry
-from agent.journal.rewriting import Transform, rewrite
+from agent.journal.rewriting import Transform, rewrite, rewrite_disk
 from agent.journal.room import Room, Thinner
 from agent.journal.segments import HEAD_BYTES, Key, Priority
 from agent.journal.wear import Wear
@@ -100,6 +100,9 @@ class Journal:
         self._closed = False
         self._rewriting = False
         """Whether what is pending may be of before a rewrite that is under way."""
+        self._rewritten: tuple[Transform, str] | None = None
+        """How it was rewritten last."""
+        self._holdings.came = self._rewrite_what_came
         try:
             self._holdings.open_folder()
         except HeldError as held:
@@ -304,10 +307,11 @@ class Journal:
 
         What else was still in its segment, receipted, goes from the disk too, and so does what the disk did not let go
         of before. A power cut leaves each segment wholly old or wholly new: call it again after a start. Until it
-        returns, nothing is to go. What the disk does not let us rewrite is not sent any more, and named; then the
-        answer is that of `let_go`.
+        returns, nothing is to go. A disk that is there only later is rewritten when it comes. What the disk does not
+        let us rewrite is not sent any more, and named; then the answer is that of `let_go`.
         """
         self._rewriting = True
+        self._rewritten = transform, reason
         try:
             rewrite(self._holdings, transform, reason)
         finally:
@@ -341,3 +345,8 @@ class Journal:
             if not self.thin():
                 with self._changed:
                     self._changed.wait_for(lambda: self._closed, 60)
+
+    def _rewrite_what_came(self) -> None:
+        """From a disk that was not there when the journal was rewritten: that is older than what is in memory."""
+        if self._rewritten is not None:
+            rewrite_disk(self._holdings, *self._rewritten)

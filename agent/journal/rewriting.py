@@ -24,8 +24,14 @@ def rewrite(holdings: Holdings, transform: Transform, reason: str) -> None:
     Takes the lock anew for each segment, so that others get their turn.
     """
     with holdings.changed:
-        last = holdings.folder.segments[-1] if holdings.folder.segments else None
         _rewrite_memory(holdings, transform, reason)
+    rewrite_disk(holdings, transform, reason)
+
+
+def rewrite_disk(holdings: Holdings, transform: Transform, reason: str) -> None:
+    """What is in memory stays as it is."""
+    with holdings.changed:
+        last = holdings.folder.segments[-1] if holdings.folder.segments else None
     done: set[Path] = set()
     while last is not None:
         with holdings.changed:

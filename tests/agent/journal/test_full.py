@@ -234,6 +234,23 @@ def test_a_rewrite_is_not_done_while_there_are_uploads_that_nobody_here_can_read
         assert not journal.let_go()
 
 
+def test_uploads_on_a_disk_that_comes_after_a_rewrite_are_rewritten_when_they_come(tmp_path: Path) -> None:
+    with opened(tmp_path / "before", 20_000) as journal:
+        journal.append(Key(BOOT, 0), b"a secret", EVENT)
+    state = tmp_path / "state"
+    state.write_text("a disk that is not mounted yet")
+    with opened(state / "journal", 20_000) as journal:
+        journal.rewrite(lambda _key, payload: payload.replace(b"secret", b""), "privacy")
+        journal.append(Key(BOOT, 1), b"no secret any more")
+        state.unlink()
+        state.mkdir()
+        (tmp_path / "before").rename(state / "journal")
+        journal.append(Key(BOOT, 2), b"", EVENT)
+        found = {stored.key.sequence: stored.payload for stored in journal.pending(9)}
+        assert found == {0: b"a ", 1: b"no secret any more", 2: b""}
+        assert not any(b"a secret" in path.read_bytes() for path in segment_files(state / "journal"))
+
+
 def test_a_power_cut_while_rewriting_leaves_the_old_or_the_new_and_no_rest(tmp_path: Path) -> None:
     with opened(tmp_path, 20_000) as journal:
         journal.append(Key(BOOT, 0), b"old", EVENT)
