@@ -40,7 +40,7 @@ class Enforcing:
         plan: Plan,
         guard: Guard,
         remove_pending: Callable[[Privacy], bool] | None = None,
-        finish_removing: Callable[[], bool] = lambda: True,
+        finish_removing: Callable[[], bool] = lambda: False,
     ) -> None:
         """`remove_pending` takes out of the journal what a state does not allow; None: what is pending is sent as it
         is, and so is what is being collected at a change. Where it says that the disk has not let go of all of it, it
