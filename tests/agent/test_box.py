@@ -17,10 +17,12 @@ from agent.box import Box
 from agent.bus.losses import Losses
 from agent.clocks.system import monotonic_ms
 from agent.health.parts import gnss_health, modem_health, power_health
-from agent.journal.segments import Key
+from agent.journal.segments import Key, Priority, segment_files
+from agent.lifting import lifting
 from agent.plan.plan import Plan
 from agent.privacy.guard import Outcome
 from agent.run import run
+from agent.sampling.sampler import Sampler
 from agent.settings.agent import Settings
 from agent.settings.bus import BusSettings
 from agent.settings.gnss import GnssSettings
@@ -33,10 +35,11 @@ from contract.upload import Privacy, Reason, Upload, decode_upload, read_header
 from tests.agent.bridge import Bridge, eventually
 from tests.agent.gnss.test_nmea import gga, rmc
 from tests.agent.gnss.test_receiver import TODAY, Port
+from tests.agent.journal.disks import made, mounted, needs_disks, remounted
 from tests.agent.model import state
 from tests.agent.modem import responder
 from tests.agent.privacy import world
-from tests.conftest import Mosquitto
+from tests.conftest import Mosquitto, free_port
 
 VIN = "VR3CANL1FT0000001"
 CHANNEL = "canlift-box"
@@ -136,6 +139,25 @@ def test_a_switch_thrown_while_driving_takes_the_position_out_of_all_that_follow
     assert "55.95" not in caplog.text
     kept = b"".join(path.read_bytes() for path in (tmp_path / "state").rglob("*") if path.is_file())
     assert b"5557.5556" not in kept
+
+
+@needs_disks
+def test_what_privacy_could_not_delete_is_deleted_while_the_box_runs(tmp_path: Path) -> None:
+    plan = world.plan(tmp_path, PROFILE)
+    with mounted(made(tmp_path / "disk", 64 << 20), tmp_path / "mnt") as folder:
+        settings = Settings(state=folder, uplink=UplinkSettings(brokers=(f"127.0.0.1:{free_port()}",)))
+        with lifting(VIN, settings, plan.manifest, live=True) as lift:
+            box = Box(VIN, settings, plan, Losses(), monotonic_ms)
+            enforcing = box.enforcing(Sampler(plan, 0), lift)
+            lift.journal.append(Key(bytes(16), 0), b"where it was", Priority.EVENT)
+            remounted(folder, "ro")
+            box.obey("1", Privacy.FULL, 1 << 60)
+            enforcing.advance(0)
+            assert lift.journal.depth == 0
+            assert segment_files(lift.journal.path)
+            remounted(folder, "rw")
+            enforcing.advance(60_000)
+            assert segment_files(lift.journal.path) == []
 
 
 def test_when_the_vehicle_sleeps_the_box_says_so_and_goes_to_sleep(mosquitto: Mosquitto, tmp_path: Path) -> None:
