@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.logging import RichHandler
 
-from cloud_bridge import lists
+from cloud_bridge import lists, thefts
 from cloud_bridge.access.secrets import hash_secret, new_secret
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.ids import EXPECTED, is_id
@@ -116,6 +116,12 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--model", required=True, help="its vehicle profile")
     add.add_argument("--fleet", required=True, action="append", metavar="ID", help="may be given several times")
     add.add_argument("--brand", help="the profile's when left out")
+    stolen = _action(vehicle, "stolen", thefts.report_stolen, [common], "say that a vehicle was taken; prints an id")
+    stolen.add_argument("vin", metavar="VIN")
+    stolen.add_argument("--since", type=thefts.moment, metavar="TIME", help="RFC 3339; now when left out")
+    recovered = _action(vehicle, "recovered", thefts.report_recovered, [common], "say that it was found again")
+    recovered.add_argument("vin", metavar="VIN")
+    recovered.add_argument("--at", type=thefts.moment, metavar="TIME", help="RFC 3339; now when left out")
     _action(vehicle, "list", lists.vehicles, [listing], "all vehicles: what came, what is missing")
 
     client = commands.add_parser("client", help="who may read").add_subparsers(required=True, metavar="ACTION")

@@ -143,9 +143,10 @@ class Call:
     def window(self) -> Window:
         """The page of the collection."""
         size = self.resource.page_size
-        if size is None:
+        if size is None and not self.resource.page_length:
             raise TypeError(f"{self.resource.path} is not a collection")
-        return Window(self.query[INDEX_RANGE], self.here.start, self.query[size])
+        length = self.resource.page_length if size is None else self.query[size]
+        return Window(self.query[INDEX_RANGE], self.here.start, length)
 
     def page(self, total: int) -> Page:
         address = self.links.root + self.here.path

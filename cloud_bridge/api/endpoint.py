@@ -47,7 +47,7 @@ class Endpoint:
         in_threads: bool,
     ) -> None:
         self._resource = resource
-        self._parameters = resource.all_parameters
+        self._parameters = resource.understood
         self._context = frozenset(parameter.name for parameter in self._parameters) - {PAGE_TOKEN.name}
         self._service = service
         self._verify = verify
@@ -117,7 +117,8 @@ def _modified_ms(call: Call, document: Document | Json) -> int | None:
     """When a document with an `updatedAt` changed last. That is its newest datum's time: older data that come late
     change the document without it, and are counted from when they were taken in."""
     at = document.get("updatedAt") if isinstance(document, dict) else getattr(document, "updated_at", None)
-    if at is None:
+    if at is None or (call.is_of_fleet and len(call.ids) > 1):
+        # Of a record that is asked for in the fleet it is not known when older data came.
         return None
     updated_ms = unix_ms(parse_time(at))
     return max(updated_ms, call.vehicle.changed_at_ms) if "vid" in call.ids else updated_ms

@@ -54,17 +54,24 @@ class Resource:
     page_size: Parameter[int] | None = None
     """Its page size parameter, for a collection."""
     index_range: bool = False
+    page_length: int = 0
+    """Of a collection that has no parameters of paging, as published: its pages are found by its links only."""
     media_type: str = HAL
     deprecated: bool = False
     """As published."""
 
     @property
     def all_parameters(self) -> tuple[Parameter[object], ...]:
-        """Its own parameters and those of paging."""
+        """Its own parameters and those of paging, as published."""
         if self.page_size is None:
             return self.parameters
         paging: list[Parameter[object]] = [INDEX_RANGE] if self.index_range else []
         return (*self.parameters, *paging, self.page_size, PAGE_TOKEN)
+
+    @property
+    def understood(self) -> tuple[Parameter[object], ...]:
+        """All parameters that may come, those of its own links included."""
+        return (*self.all_parameters, PAGE_TOKEN) if self.page_length else self.all_parameters
 
     @property
     def path_ids(self) -> tuple[str, ...]:

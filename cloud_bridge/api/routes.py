@@ -10,6 +10,7 @@ from cloud_bridge.api import (
     last_position,
     maintenance,
     status,
+    stolen,
     telemetry,
     trips,
     vehicles,
@@ -125,6 +126,18 @@ RESOURCES: tuple[Resource, ...] = (
     Resource(
         f"{_VEHICLE}/collisions/{{cid}}", "getVehicleCollisionById", "A collision of a vehicle", "Vehicles",
         collisions.Collision, collisions.read_collision, (PROFILE,),
+    ),
+    Resource(
+        f"{_VEHICLE}/stolen", "getVehicleStolenHistory", "When a vehicle was stolen", "Vehicles",
+        stolen.StolenCollection, stolen.read_thefts, (TIMESTAMPS,), page_size=PAGE_SIZE, index_range=True,
+    ),
+    Resource(
+        f"{_VEHICLE}/stolen/{{sid}}", "getVehicleStolenById", "A theft of a vehicle", "Vehicles",
+        stolen.Stolen, stolen.read_theft,
+    ),
+    Resource(
+        f"{_VEHICLE}/stolen/{{sid}}/waypoints", "getVehicleStolenIdPosition", "Where it was while it was stolen",
+        "Vehicles", way_points.WayPoints, stolen.read_theft_way_points, page_length=2000,
     ),
     Resource(
         f"{_VEHICLE}/telemetry", "getTelemetry", "What a vehicle said, message by message", "Vehicles",

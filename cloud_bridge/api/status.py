@@ -32,6 +32,7 @@ from cloud_bridge.api.listing import collection_of, listed, page_of
 from cloud_bridge.api.positions import Feature, feature
 from cloud_bridge.api.records import all_statuses
 from cloud_bridge.api.rendering import PLACES, Renderer
+from cloud_bridge.api.stolen import StolenStatus, stolen_status
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
@@ -70,6 +71,7 @@ class Status(Document):
     wiping_blades: StampedWipingBlades | UnsetType = UNSET
     lighting_system: StampedLightingSystem | UnsetType = UNSET
     alarm: StampedAlarm | UnsetType = UNSET
+    stolen: StolenStatus | UnsetType = UNSET
 
 
 StatusList = collection_of("StatusList", "status", Status)
@@ -115,4 +117,7 @@ def _status(call: Call, vehicle: Vehicle, known: model.Status) -> Json:
     _RENDERER.fill(status, known.known)
     if known.trigger is not None:
         status.setdefault("alarm", {})["trigger"] = stamped_trigger_of(call, vehicle, known.trigger)
+    stolen = stolen_status(call, vehicle)
+    if stolen is not None:
+        status["stolen"] = stolen
     return status

@@ -46,6 +46,17 @@ class Vehicle(msgspec.Struct, frozen=True):
     """When what is derived of it changed last, by the clock of the database; the API's reader tells it. 0: never."""
 
 
+class Theft(msgspec.Struct, frozen=True):
+    """That a vehicle was taken, and found again, as its operator says. Nothing that the vehicle says makes one."""
+
+    id: str
+    started_at_ms: int
+    ended_at_ms: int | None = None
+    """None while it is stolen."""
+    declared_at_ms: int = 0
+    updated_at_ms: int = 0
+
+
 DAY, BURST = 100_000, 100
 """What a client may ask of which nothing else is said."""
 
@@ -81,6 +92,11 @@ class Reader(Protocol):
         ...
 
     def positions(self, vin: str, within: Sequence[Interval]) -> list[Position]: ...
+    def position_at(self, vin: str, at_ms: int) -> Position | None:
+        """The last known at that time: the newest of then or before."""
+        ...
+
+    def thefts(self, vin: str) -> list[Theft]: ...
     def records(self, kind: type[One], vin: str, within: Sequence[Interval]) -> list[One]:
         """The vehicle's records of one type that overlap the ranges, in ascending start, those that go on included."""
         ...
@@ -121,6 +137,15 @@ class Registry(Protocol):
     def all_vehicles(self) -> list[Vehicle]: ...
     def vehicle(self, vin: str) -> Vehicle | None: ...
     def fleets_of_vehicle(self, vin: str) -> list[str]: ...
+    def add_theft(self, vin: str, theft: Theft) -> None:
+        """Of a vehicle that is not stolen then."""
+        ...
+
+    def end_theft(self, vin: str, at_ms: int, now_ms: int) -> Theft:
+        """The theft that goes on, as it is afterwards."""
+        ...
+
+    def thefts(self, vin: str) -> list[Theft]: ...
     def add_client(self, client: Client, created_at_ms: int) -> None: ...
     def all_clients(self) -> list[Client]: ...
     def limit_client(self, client_id: str, day: int | None, burst: int | None) -> None:

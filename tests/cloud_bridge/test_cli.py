@@ -230,3 +230,37 @@ def test_an_address_that_is_taken_is_named(run: CommandLine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         run.config.write_text(f"[api]\nport = {taken.getsockname()[1]}\n")
         assert f"cannot listen on 127.0.0.1:{taken.getsockname()[1]}" in run("serve", fails=1)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_vehicle_is_reported_stolen_and_recovered(run: CommandLine) -> None:
+    first = run("vehicle", "stolen", VIN, "--since", "2024-03-05T07:42:10+01:00")
+    assert run("vehicle", "recovered", VIN.lower(), "--at", "2024-03-05T09:00:00Z") == first
+    second = run("vehicle", "stolen", VIN)
+    storage = run.storage()
+    found = storage.reader.thefts(VIN)
+    storage.close()
+    assert [(theft.id, theft.started_at_ms, theft.ended_at_ms) for theft in found[:1]] == [
+        (first, 1_709_620_930_000, 1_709_629_200_000)
+    ]
+    assert (found[1].id, found[1].ended_at_ms) == (second, None)
+    assert found[1].started_at_ms == found[1].declared_at_ms == found[1].updated_at_ms
+
+
+@pytest.mark.usefixtures("fleet")
+def test_what_cannot_be_of_a_theft_is_refused_with_the_reason(run: CommandLine) -> None:
+    assert "no vehicle WVW" in run("vehicle", "stolen", "WVWN0NE0000000001", fails=1)
+    assert "is not reported stolen" in run("vehicle", "recovered", VIN, fails=1)
+    assert "has not come yet" in run("vehicle", "stolen", VIN, "--since", "9999-01-01T00:00:00Z", fails=1)
+    run("vehicle", "stolen", VIN, "--since", "2024-03-05T07:00:00Z")
+    assert "is reported stolen already" in run("vehicle", "stolen", VIN, fails=1)
+    assert "stolen only after" in run("vehicle", "recovered", VIN, "--at", "2024-03-05T06:59:59Z", fails=1)
+    run("vehicle", "recovered", VIN, "--at", "2024-03-05T08:00:00Z")
+    assert "recovered only after" in run("vehicle", "stolen", VIN, "--since", "2024-03-05T07:59:59Z", fails=1)
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2024-03-05T07:42:10", "2024-03-05"])
+def test_a_time_without_its_offset_is_wrong_usage(run: CommandLine, time: str) -> None:
+    with pytest.raises(SystemExit) as refused:
+        run("vehicle", "stolen", VIN, "--since", time)
+    assert refused.value.code == 2

@@ -17,9 +17,9 @@ import msgspec
 
 from cloud_bridge.records.messages import kinds_of, merge
 from cloud_bridge.records.model import Message, Position, Status
-from cloud_bridge.store.port import Client, Fleet, Interval, One, StoreError, Vehicle
+from cloud_bridge.store.port import Client, Fleet, Interval, One, StoreError, Theft, Vehicle
 from cloud_bridge.store.ranges import overlapping
-from cloud_bridge.store.sqlite import records, registry
+from cloud_bridge.store.sqlite import records, registry, thefts
 from cloud_bridge.store.sqlite.chunks import count, unpack
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import is_fleet_folded, is_folded
@@ -30,6 +30,10 @@ _CHUNKS = """
 SELECT boot, sequence, from_ms, to_ms, positions, kinds FROM chunk
 WHERE vin = ? AND from_ms >= ? AND from_ms < ? AND to_ms > ? AND messages > 0
 ORDER BY from_ms, to_ms, boot, sequence
+"""
+_WITH_POSITIONS = """
+SELECT boot, sequence, from_ms, to_ms, positions, kinds FROM chunk
+WHERE vin = ? AND from_ms <= ? AND positions > 0 ORDER BY from_ms DESC
 """
 _BODY = "SELECT body FROM chunk WHERE vin = ? AND boot = ? AND sequence = ?"
 _STATUS = "SELECT body FROM status WHERE vin = ?"
@@ -133,15 +137,17 @@ class SqliteReader:
 
     def positions(self, vin: str, within: Sequence[Interval]) -> list[Position]:
         with self._derived(vin) as connection:
-            return [
-                message.position
-                for interval in _union(within)
-                for left in [Left(connection, vin, interval)]
-                for together in _groups(connection, vin, interval)
-                if any(chunk.positions for chunk in together)
-                for message in _open(connection, vin, together, interval, left)
-                if message.position is not None
-            ]
+            return _positions(connection, vin, _union(within))
+
+    def position_at(self, vin: str, at_ms: int) -> Position | None:
+        with self._derived(vin) as connection:
+            newest_ms = _newest_position_ms(connection, vin, min(at_ms, _INTEGERS[1]))
+            found = [] if newest_ms is None else _positions(connection, vin, [(newest_ms, newest_ms + 1)])
+        return found[-1] if found else None
+
+    def thefts(self, vin: str) -> list[Theft]:
+        with self._database.read() as connection:
+            return thefts.thefts_of(connection, vin)
 
     def records(self, kind: type[One], vin: str, within: Sequence[Interval]) -> list[One]:
         with self._derived(vin) as connection:
@@ -176,6 +182,33 @@ def _union(within: Sequence[Interval]) -> list[Interval]:
         else:
             result.append((from_ms, to_ms))
     return result
+
+
+def _positions(connection: sqlite3.Connection, vin: str, union: Sequence[Interval]) -> list[Position]:
+    return [
+        message.position
+        for interval in union
+        for left in [Left(connection, vin, interval)]
+        for together in _groups(connection, vin, interval)
+        if any(chunk.positions for chunk in together)
+        for message in _open(connection, vin, together, interval, left)
+        if message.position is not None
+    ]
+
+
+def _newest_position_ms(connection: sqlite3.Connection, vin: str, at_ms: int) -> int | None:
+    """The time of the newest position of `at_ms` or before."""
+    newest_ms: int | None = None
+    (longest_ms,) = connection.execute(_LONGEST_CHUNK, (vin,)).fetchone()
+    for chunk in map(_Chunk._make, connection.execute(_WITH_POSITIONS, (vin, at_ms))):
+        # One that begins earlier may end later, but not by more than the longest.
+        if newest_ms is not None and chunk.from_ms + longest_ms <= newest_ms:
+            break
+        interval = (chunk.from_ms, min(at_ms + 1, chunk.to_ms))
+        messages = _open(connection, vin, [chunk], interval, Left(connection, vin, interval))
+        times = [message.at_ms for message in messages if message.position is not None]
+        newest_ms = max(times if newest_ms is None else [*times, newest_ms], default=None)
+    return newest_ms
 
 
 def _groups(connection: sqlite3.Connection, vin: str, interval: Interval) -> Iterator[list[_Chunk]]:

@@ -6,7 +6,8 @@ import secrets
 import sqlite3
 from collections.abc import Sequence
 
-from cloud_bridge.store.port import Client, Fleet, RegistryError, Vehicle
+from cloud_bridge.store.port import Client, Fleet, RegistryError, Theft, Vehicle
+from cloud_bridge.store.sqlite import thefts
 from cloud_bridge.store.sqlite.database import Database
 
 _ADD_FLEET = """
@@ -40,7 +41,9 @@ WHERE fleet_id = ? AND vin >= ? AND vin < ? || '~' ORDER BY vin LIMIT ? OFFSET ?
 """
 _COUNT_VEHICLES = "SELECT count(*) FROM fleet_vehicle WHERE fleet_id = ? AND vin >= ? AND vin < ? || '~'"
 _VEHICLE_OF = """
-SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms, coalesce(changed_at_ms, 0)
+SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms, max(
+    coalesce(changed_at_ms, 0), coalesce((SELECT max(updated_at_ms) FROM theft WHERE theft.vin = vehicle.vin), 0)
+)
 FROM vehicle JOIN fleet_vehicle USING (vin) LEFT JOIN derived USING (vin)
 WHERE id = ? AND fleet_id = ?
 """
@@ -137,6 +140,20 @@ class SqliteRegistry:
         with self._database.read() as connection:
             return [fleet for (fleet,) in connection.execute(_FLEETS_OF_VEHICLE, (vin,))]
 
+    def add_theft(self, vin: str, theft: Theft) -> None:
+        with self._database.write() as connection:
+            _expect_vehicle(connection, vin)
+            thefts.add(connection, vin, theft)
+
+    def end_theft(self, vin: str, at_ms: int, now_ms: int) -> Theft:
+        with self._database.write() as connection:
+            _expect_vehicle(connection, vin)
+            return thefts.end(connection, vin, at_ms, now_ms)
+
+    def thefts(self, vin: str) -> list[Theft]:
+        with self._database.read() as connection:
+            return thefts.thefts_of(connection, vin)
+
     def vehicle(self, vin: str) -> Vehicle | None:
         with self._database.read() as connection:
             row = connection.execute(_VEHICLE, (vin,)).fetchone()
@@ -176,3 +193,8 @@ class SqliteRegistry:
 def _expect_fleet(connection: sqlite3.Connection, fleet_id: str) -> None:
     if fleet_of(connection, fleet_id) is None:
         raise RegistryError(f"there is no fleet {fleet_id}; see `canlift-bridge fleet list`")
+
+
+def _expect_vehicle(connection: sqlite3.Connection, vin: str) -> None:
+    if connection.execute(_VEHICLE, (vin,)).fetchone() is None:
+        raise RegistryError(f"there is no vehicle {vin}; see `canlift-bridge vehicle list`")

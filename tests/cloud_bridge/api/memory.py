@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from cloud_bridge.records.messages import kinds_of
 from cloud_bridge.records.model import Message, Position, Record, Status
-from cloud_bridge.store.port import Client, Fleet, Interval, One, Vehicle
+from cloud_bridge.store.port import Client, Fleet, Interval, One, Theft, Vehicle
 
 
 def inside(at_ms: int, within: Sequence[Interval]) -> bool:
@@ -30,6 +30,7 @@ class MemoryReader:
     """And all that follows by VIN."""
     all_messages: dict[str, list[Message]] = field(default_factory=dict)
     all_records: dict[str, list[Record]] = field(default_factory=dict)
+    all_thefts: dict[str, list[Theft]] = field(default_factory=dict)
 
     def client(self, client_id: str) -> Client | None:
         return self.clients.get(client_id)
@@ -70,6 +71,13 @@ class MemoryReader:
             for message in self.all_messages.get(vin, ())
             if message.position is not None and inside(message.position.at_ms, within)
         ]
+
+    def position_at(self, vin: str, at_ms: int) -> Position | None:
+        found = self.positions(vin, [(0, at_ms + 1)])
+        return found[-1] if found else None
+
+    def thefts(self, vin: str) -> list[Theft]:
+        return sorted(self.all_thefts.get(vin, ()), key=lambda theft: theft.started_at_ms)
 
     def records(self, kind: type[One], vin: str, within: Sequence[Interval]) -> list[One]:
         found = [one for one in self.all_records.get(vin, ()) if isinstance(one, kind) and overlaps(one, within)]

@@ -20,7 +20,7 @@ ABSENT = {
     "/_links/.*/(deprecation|hreflang|name|profile|title|type)": "a link is an address",
     "/(brand|service|gmpStatus)|/vehicle/lighting": "deprecated",
     r"/status(/_embedded/status\[])?/_embedded": "withdrawn with the parameter that asks for it",
-    "/pictures|/stolen|/charging/schedule|/airConditioning/programs": "not known",
+    "/pictures|/charging/schedule|/airConditioning/programs": "not known",
     "/remote/(charging|preconditioning)/parameters/.*": "no remote function is supported",
     "/drivingBehavior/updatedAt": "`createdAt` says it",
     "/location/properties/vin": "telemetry is of one vehicle",

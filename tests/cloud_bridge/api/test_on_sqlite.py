@@ -27,6 +27,9 @@ def store(database: Database, world: MemoryReader) -> None:
     for fleet_id, vehicles in world.members.items():
         for vehicle in vehicles:
             registry.add_vehicle(vehicle, [fleet_id])
+    for vin, thefts in world.all_thefts.items():
+        for theft in thefts:
+            registry.add_theft(vin, theft)
     for client in world.clients.values():
         registry.add_client(client, MORNING)
     for vin, status in world.statuses_of.items():
@@ -96,6 +99,10 @@ ASKED = [
     (f"{TRIPS}/{{tid}}/alerts/{{aid}}", ""),
     (f"{TRIPS}/{{tid}}/collisions", ""),
     (f"{TRIPS}/{{tid}}/collisions", "timestamps=/2024-03-05T07:14:59.999Z"),
+    (f"{VEHICLE_PATH}/stolen", ""),
+    (f"{VEHICLE_PATH}/stolen", "timestamps=2024-03-05T07:37:00.001Z/PT1H"),
+    (f"{VEHICLE_PATH}/stolen/{{sid}}", ""),
+    (f"{VEHICLE_PATH}/stolen/{{sid}}/waypoints", ""),
     ("/vehicles/{vin}", "extension=branding"),
     (f"{VEHICLE_PATH}/maintenance", ""),
     (f"{VEHICLE_PATH}/alerts", ""),

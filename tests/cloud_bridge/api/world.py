@@ -32,7 +32,7 @@ from cloud_bridge.records.model import (
     Status,
     Trip,
 )
-from cloud_bridge.store.port import Client, Fleet, Reader, Vehicle
+from cloud_bridge.store.port import Client, Fleet, Reader, Theft, Vehicle
 from contract.published import TRIP
 from tests.cloud_bridge.api.memory import MemoryReader
 from tests.published import Published
@@ -64,7 +64,7 @@ MODELS = {
         {"ignition.type", "odometer.mileage", "environment.air.temp", "position.longitude", "alert.FuelLevelLow", TRIP}
     )
 }
-FIRST = {"alerts": "a1", "alarms": "r1", "collisions": "c1"}
+FIRST = {"alerts": "a1", "alarms": "r1", "collisions": "c1", "stolen": "s1"}
 """A record of each kind of the van, by the step of the path before its id."""
 LABELS = {"peugeot-van": "Partner"}
 
@@ -140,6 +140,15 @@ def alarms() -> list[Alarm]:
     ]
 
 
+def thefts() -> list[Theft]:
+    """One of the night before of which no position is known, one while the van drove, one that goes on."""
+    return [
+        Theft("s0", MORNING - 600 * MINUTE, MORNING - 60 * MINUTE, MORNING - 500 * MINUTE, MORNING - 60 * MINUTE),
+        Theft("s1", MORNING + 31 * MINUTE, MORNING + 37 * MINUTE, MORNING + 33 * MINUTE, MORNING + 40 * MINUTE),
+        Theft("s2", MORNING + 115 * MINUTE, None, MORNING + 116 * MINUTE, MORNING + 116 * MINUTE),
+    ]
+
+
 def reader() -> MemoryReader:
     known = {
         "ignition.type": Known("Start", MORNING + 90 * MINUTE),
@@ -166,6 +175,7 @@ def reader() -> MemoryReader:
             CAR.vin: Status({"kinetic.speed": Known(0.0, MORNING)}, None, MORNING),
         },
         all_messages={VAN.vin: messages()},
+        all_thefts={VAN.vin: thefts()},
         all_records={
             VAN.vin: [*trips(), *alerts(), *collisions(), *alarms()],
             CAR.vin: [Collision("c9", MORNING, (Impact("Rear", "Minimal"),), updated_at_ms=MORNING)],
