@@ -65,9 +65,10 @@ class Connection:
         utc_ms: Callable[[], int | None] = lambda: None,
         *,
         commands: bool = False,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         """Opens nothing yet. `clock` gives monotonic seconds, `utc_ms` the best time known; `commands` are listened to
-        where they are wanted."""
+        where they are wanted; when `stopping`, answers are not waited for."""
         self.remembered = False
         """Whether the broker has kept our session, once open."""
         self.most_unacknowledged = _MOST_UNACKNOWLEDGED
@@ -79,6 +80,7 @@ class Connection:
         self._tls = tls
         self._utc_ms = utc_ms
         self._commands = commands
+        self._stopping = stopping
         self._failure: str | None = None
         self._aliases = 0
         """How many topics the broker lets us call by a number."""
@@ -221,6 +223,8 @@ class Connection:
             if self._refusal is not None:
                 raise ConnectionLostError(self._refusal)
             left_s = deadline_s - self._clock()
+            if self._stopping():
+                raise ConnectionLostError("the agent ends")
             if left_s <= 0:
                 raise ConnectionLostError(f"no answer to {what} within {patience_s:g} s")
             # A session that was kept may deliver receipts before the subscription is confirmed.

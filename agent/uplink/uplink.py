@@ -18,6 +18,7 @@ import random
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +48,10 @@ _LONGEST_WAIT_S = 1.0
 """The MQTT client wants to look at its keep-alive this often."""
 _BUDGET_LOOK_S = 30.0
 """So often it is looked whether a used-up budget has begun anew."""
+
+
+_STOPPING_S = 2.0
+"""So long the end waits for a connection that is being made."""
 
 
 class Uplink:
@@ -104,20 +109,22 @@ class Uplink:
         self._thread.start()
 
     def stop(self) -> None:
-        """Closes the connection. What is not receipted stays in the journal."""
+        """Closes the connection. What is not receipted stays in the journal.
+
+        Nothing interrupts a connection that is being made: it is left to itself after a while, and ends once made.
+        """
         self._stopping.set()
         self.wake()
-        if self._thread.ident is not None:
-            self._thread.join()
-        self._wake.close()
-        self._woken.close()
+        if self._thread.ident is None:
+            self._close_wake()
+        else:
+            self._thread.join(_STOPPING_S)
 
     def wake(self) -> None:
         """Something is pending: look at the journal now. May be called from any thread."""
-        try:
+        # It may have been woken often enough already, or have ended.
+        with suppress(OSError):
             self._wake.send(b"\0")
-        except BlockingIOError:
-            return  # It has been woken often enough already.
 
     @property
     def alive(self) -> bool:
@@ -147,6 +154,16 @@ class Uplink:
         return self._certificate.days()
 
     def _run(self) -> None:
+        try:
+            self._connect_again_and_again()
+        finally:
+            self._close_wake()
+
+    def _close_wake(self) -> None:
+        self._wake.close()
+        self._woken.close()
+
+    def _connect_again_and_again(self) -> None:
         # Here, in the uplink's own thread: the vehicle is not to wait until all that MQTT needs is loaded.
         from tenacity import RetryError, Retrying
         from tenacity.nap import sleep_using_event
@@ -221,6 +238,7 @@ class Uplink:
             self._clock,
             self._utc_ms,
             commands=self.orders.wanted,
+            stopping=self._stopping.is_set,
         )
 
     def _serve(self, connection: Connection) -> None:

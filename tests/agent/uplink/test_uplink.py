@@ -379,6 +379,28 @@ def test_stopping_does_not_wait_for_a_broker_that_is_not_there(journal: Journal,
     assert time.monotonic() - before_s < 1
 
 
+def test_stopping_does_not_wait_for_a_broker_that_does_not_answer(journal: Journal, manifests: Manifests) -> None:
+    with Mute() as mute:
+        uplink = lift(journal, manifests, settings(mute.port, connect_timeout=Duration(60_000)))
+        uplink.start()
+        assert eventually(lambda: mute.connections == 1)
+        before_s = time.monotonic()
+        uplink.stop()
+        assert time.monotonic() - before_s < 20
+        assert not uplink.alive
+
+
+def test_stopping_leaves_a_connection_that_is_being_made_to_itself(journal: Journal, manifests: Manifests) -> None:
+    with Crowded() as crowded:
+        uplink = lift(journal, manifests, settings(crowded.port, connect_timeout=Duration(60_000)))
+        uplink.start()
+        time.sleep(0.2)
+        before_s = time.monotonic()
+        uplink.stop()
+        assert time.monotonic() - before_s < 20
+    assert eventually(lambda: not uplink.alive)
+
+
 def test_a_certificate_that_is_absent_is_named_before_anything_starts(
     tmp_path: Path, journal: Journal, manifests: Manifests
 ) -> None:
