@@ -11,14 +11,15 @@ from agent.databases.loading import load
 from agent.plan.compiling import compile_plan
 from cloud_bridge.unify.unifier import Unifier
 from contract.profile.profile import load_profile
+from contract.served import alerts_of, served_by
 from contract.served_page import PAGE, page, shipped
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = sorted((ROOT / "config" / "vehicles").glob("*.toml"))
 DATABASES = sorted((ROOT / "dbc").glob("*.dbc"))
 MODELS = {
-    *("alfa-giulia", "demo-car", "j1939-truck", "nissan-leaf", "obd2", "obd2-canmod", "peugeot-comfort-2004"),
-    "peugeot-e-208",
+    *("alfa-giulia", "demo-car", "j1939-truck", "nissan-leaf", "obd2", "obd2-canmod", "obd2-phev"),
+    *("peugeot-comfort-2004", "peugeot-e-208"),
 }
 
 
@@ -41,6 +42,13 @@ def test_every_datum_and_alert_of_a_profile_can_be_given(path: Path) -> None:
 
 def test_the_page_of_what_is_served_is_what_the_profiles_make_of_it() -> None:
     assert PAGE.read_text() == page(shipped()), "write it again: make served"
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+def test_a_profile_says_why_it_lacks_what_it_lacks(path: Path) -> None:
+    profile = load_profile(path)
+    lacking = [one for one in (*served_by(profile), *alerts_of(profile)) if not one.served]
+    assert [one.name for one in lacking if "does not map" in one.why or "does not say what a trip is" in one.why] == []
 
 
 def test_every_database_is_used_by_a_profile() -> None:

@@ -47,8 +47,8 @@ class Drive(NamedTuple):
 
 
 @cache
-def drive(model: str, log: Path) -> Drive:
-    plan = compile_plan(ROOT / "config" / "vehicles" / f"{model}.toml")
+def drive(model: str | Path, log: Path) -> Drive:
+    plan = compile_plan(model if isinstance(model, Path) else ROOT / "config" / "vehicles" / f"{model}.toml")
     recording = Recording([log], buses=plan.buses)
     sampler = Sampler(plan, 0)
     batches, end_ms = [], 0

@@ -73,3 +73,12 @@ def test_any_car_answers_together_and_by_29_bit_ids_alike(tmp_path: Path) -> Non
     assert car.values("odometer.mileage")[0] == 6789
     assert car.values("environment.air.temp")[0] == 25
     assert car.values("alert.EngineFault")[0] is True
+
+
+def test_fuel_by_the_hour_becomes_fuel_by_the_way_and_none_while_it_stands(tmp_path: Path) -> None:
+    said = [(second, 0x7E8, "41 5E 00 64 0D 32") for second in range(4)]  # 5 L/h at 50 km/h
+    said += [(4 + second, 0x7E8, "41 5E 00 10 0D 00") for second in range(4)]
+    car = drive("obd2", answers(tmp_path, said))
+    consumption = [value for at_ms, value in car.said["energies.Fuel.consumption.instant"] if at_ms < 4000]
+    assert set(consumption) == {10}
+    assert max(at_ms for at_ms, _ in car.said["energies.Fuel.consumption.instant"]) < 4500
