@@ -1,4 +1,4 @@
-"""Every datum of the catalog can be mapped: from a signal of a database, through the plan, an upload and the unifier."""
+"""Every datum of the catalog can be mapped: from a signal of a database, through plan, upload and unifier."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloud_bridge.records.model import Value
-from tests.shipped.drive import Drive, drive
+from tests.shipped.drive import Drive, drive, recorded
 
 
 @pytest.fixture
@@ -52,6 +52,7 @@ def truth(shared: Path) -> dict[str, float]:
         ("wipingBlades.active", False),
         ("transmission.gearbox.mode.automatic", False),
         ("environment.luminosity.day", True),
+        ("adas.lvv", False),
     ],
 )
 def test_the_parked_peugeot_is_as_it_was(parked_peugeot: Drive, datum: str, value: Value) -> None:
@@ -129,3 +130,122 @@ def test_the_peugeots_lamps_warn_exactly_when_they_did(peugeot_trip: Drive, trut
 @pytest.mark.slow
 def test_the_dashboard_clock_dates_nothing(peugeot_trip: Drive) -> None:
     assert not peugeot_trip.anchors
+
+
+# Each lamp, by hand-made frames.
+
+AWAKE = ("can0", "036", "0E 00 00 06 01 00 00 A0")
+RUNNING = ("can0", "0F6", "8A 39 0A 52 FA 6E 6E 20")
+"""Ignition on, engine running, no test of the lamps, the wheel at the left, no turn signal."""
+
+
+def lit(ident: str, length: int, *bits: int) -> tuple[str, str, str]:
+    """A frame with these bits set: eight times the byte, and the bit from the least significant on."""
+    payload = bytearray(length)
+    for bit in bits:
+        payload[bit // 8] |= 1 << bit % 8
+    return "can0", ident, payload.hex()
+
+
+def shown(folder: Path, *said: tuple[str, str, str]) -> dict[str, Value]:
+    found = drive("peugeot-comfort-2004", recorded(folder, [AWAKE, RUNNING, *said])).said
+    return {datum: values[-1][1] for datum, values in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("lamp", "alert"),
+    [
+        (lit("168", 8, 7), "EngineTemperatureFailure"),
+        (lit("168", 8, 5), "CoolantLevellow"),
+        (lit("168", 8, 4), "OilLevelLow"),
+        (lit("168", 8, 3), "EngineOilPressureFailure"),
+        (lit("168", 8, 2), "BrakingSystemFailure"),
+        (lit("168", 8, 0), "TireUnderInflationDetectionSystemFault"),
+        (lit("168", 8, 31), "BrakingSystemFailure"),
+        (lit("168", 8, 30), "SuspensionFault"),
+        (lit("168", 8, 29), "AbsBrakingSystemFault"),
+        (lit("168", 8, 28), "EspAsrSystemFault"),
+        (lit("168", 8, 27), "GearboxFault"),
+        (lit("168", 8, 26), "ReplaceBrakePads"),
+        (lit("168", 8, 25), "EngineFault"),
+        (lit("168", 8, 24), "WaterInTheDieselFuelFilter"),
+        (lit("168", 8, 37), "AirbagOrSeatBeltPretensionerOrActiveHoodFailure"),
+        (lit("168", 8, 34), "BatteryChargeOrElectricalCircuitSystemFailure"),
+        (lit("168", 8, 33), "BatteryChargeOrElectricalCircuitSystemFailure"),
+        (lit("168", 8, 40), "EngineFault"),
+        (lit("168", 8, 53), "PowerSteeringFault"),
+        (lit("168", 8, 52), "ParkingBrakeOrHillStartSystemFailure"),
+        (lit("168", 8, 51), "ParkingBrakeOrHillStartSystemFailure"),
+        (lit("128", 8, 4), "FuelLevelLow"),
+        (lit("0E8", 7, 35), "AddWasherFluid"),
+        (lit("0D6", 6, 7), "RetractableRoofMechanismFault"),
+        (lit("0D6", 6, 0), "RoofOperationNotPossibleSpeedUnknown"),
+        (lit("0E1", 7, 5), "ParkAssistSystemFault"),
+        (lit("0E1", 7, 2), "ParkAssistSystemFault"),
+    ],
+)
+def test_each_lamp_of_the_peugeot_is_one_alert_and_no_other(
+    tmp_path: Path, lamp: tuple[str, str, str], alert: str
+) -> None:
+    dark = [lit("168", 8), lit("128", 8), lit("0E8", 7), lit("0D6", 6)]
+    said = shown(tmp_path, *(frame for frame in dark if frame[1] != lamp[1]), lamp)
+    alerts = {datum: value for datum, value in said.items() if datum.startswith("alert.")}
+    assert {datum for datum, value in alerts.items() if value} == {f"alert.{alert}"}
+
+
+@pytest.mark.parametrize(("bit", "slow"), [(12, "LowSpeed"), (11, "")])
+@pytest.mark.parametrize(
+    ("door", "name"),
+    [
+        *((7, "LeftFrontDoorOpen"), (6, "RightFrontDoorOpen"), (5, "LeftRearDoorOpen"), (4, "RightRearDoorOpen")),
+        *((3, "TrunkOrHoodOpen"), (2, "TrunkOrHoodOpen"), (1, "RearWindowOpen")),
+    ],
+)
+def test_a_door_of_the_peugeot_warns_by_its_name_when_it_is_driven_open(
+    tmp_path: Path, door: int, name: str, bit: int, slow: str
+) -> None:
+    said = shown(tmp_path, lit("220", 2, door), lit("128", 8, bit))
+    assert {datum for datum, value in said.items() if value is True and datum.startswith("alert.")} == {
+        f"alert.{name}{slow}"
+    }
+
+
+@pytest.mark.parametrize(
+    ("gearbox", "selected", "gear", "ratio"),
+    [
+        (0, 1, 0, "Reverse"),
+        (0, 2, 0, "Neutral"),
+        (0, 3, 4, "Ratio4"),
+        (0, 9, 0, "Ratio1"),
+        (2, 4, 0, "Ratio6"),
+        (0, 0, 0, None),  # parked
+        (0, 3, 0, None),  # declutched
+        (1, 11, 0, None),  # changed by hand
+    ],
+)
+def test_the_peugeot_names_its_gear(tmp_path: Path, gearbox: int, selected: int, gear: int, ratio: str | None) -> None:
+    said = shown(tmp_path, ("can0", "128", f"00 00 00 00 00 00 {selected << 4 | gear << 1:02X} {gearbox:02X}"))
+    assert said.get("transmission.gearbox.ratio") == ratio
+
+
+@pytest.mark.parametrize(
+    ("frame", "datum", "value"),
+    [
+        ("1A8 02 FF FF 00 00 0E CA B3", "adas.lvv", False),
+        ("1A8 82 FF FF 00 00 0E CA B3", "adas.lvv", True),
+        ("2E1 00 30 00 00 00", "adas.esp", True),
+        ("2E1 00 10 00 00 00", "adas.esp", False),
+        ("2E1 00 00 00 00 00", "adas.esp", None),
+        ("0E1 80 00 00 00 00 00 00", "adas.bsm", "Inactive"),
+        ("0E1 80 02 00 00 00 00 00", "adas.bsm", "Active"),
+        ("0E1 80 08 00 00 00 00 00", "adas.bsm", "Disabled"),
+        ("0E1 80 0E 00 00 00 00 00", "adas.bsm", "Fault"),
+    ],
+)
+def test_the_peugeots_assistance_is_as_it_says(tmp_path: Path, frame: str, datum: str, value: Value | None) -> None:
+    ident, _, payload = frame.partition(" ")
+    assert shown(tmp_path, lit("361", 6, 33), ("can0", ident, payload)).get(datum) == value
+
+
+def test_a_peugeot_without_a_monitor_of_the_blind_spot_says_nothing_of_it(tmp_path: Path) -> None:
+    assert "adas.bsm" not in shown(tmp_path, lit("361", 6), ("can0", "0E1", "80 00 00 00 00 00 00"))
