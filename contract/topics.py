@@ -19,7 +19,8 @@ COMMAND = "command"
 RESULT = "command/result"
 
 # ISO 3779: 17 characters, without I, O and Q.
-_VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
+VIN_PATTERN = "[A-HJ-NPR-Z0-9]{17}"
+_VIN = re.compile(VIN_PATTERN)
 
 
 def is_vin(text: str) -> bool:

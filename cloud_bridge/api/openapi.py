@@ -12,8 +12,7 @@ import msgspec
 
 from cloud_bridge.api.errors import Error
 from cloud_bridge.api.links import BASE
-from cloud_bridge.api.resource import PATH_IDS, Resource
-from cloud_bridge.ids import ID_PATTERN
+from cloud_bridge.api.resource import PATH_IDS, Resource, path_id_pattern
 
 _REFUSALS = {
     "400": "A path id or query parameter is wrong: the message says which, what was found and what is expected.",
@@ -76,7 +75,7 @@ def _operation(resource: Resource, answer: dict[str, object]) -> dict[str, objec
             "in": "path",
             "required": True,
             "description": PATH_IDS[name],
-            "schema": {"type": "string", "pattern": f"^{ID_PATTERN}$"},
+            "schema": {"type": "string", "pattern": f"^{path_id_pattern(name)}$"},
         }
         for name in resource.path_ids
     ]

@@ -15,9 +15,9 @@ from starlette.routing import compile_path
 from cloud_bridge.api.documents import Document
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.parameters import INDEX_RANGE, PAGE_TOKEN, Parameter
-from cloud_bridge.ids import EXPECTED, is_id
+from cloud_bridge.ids import EXPECTED, ID_PATTERN, is_id
 from cloud_bridge.records.model import Json
-from contract.topics import is_vin
+from contract.topics import VIN_PATTERN, is_vin
 
 if TYPE_CHECKING:
     from cloud_bridge.api.call import Call
@@ -76,6 +76,11 @@ class Resource:
     @property
     def path_ids(self) -> tuple[str, ...]:
         return tuple(compile_path(self.path)[2])
+
+
+def path_id_pattern(name: str) -> str:
+    """What a path id consists of: all but a VIN are of one form."""
+    return VIN_PATTERN if name == "vin" else ID_PATTERN
 
 
 def check_ids(ids: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -60,6 +61,31 @@ def test_operations_parameters_and_enums_are_the_published_ones(
         items = published.resolve(published_schema.get("items", {}))
         if "enum" in items:
             assert schema["items"]["enum"] == items["enum"]
+
+
+def test_what_is_deprecated_is_what_is_published_so(published: Published, document: dict[str, Any]) -> None:
+    for path, item in document["paths"].items():
+        theirs = published.document["paths"][path]["get"]
+        assert item["get"].get("deprecated", False) == theirs.get("deprecated", False), path
+        assert item["get"]["tags"] == theirs["tags"], path
+
+
+def test_a_path_id_is_described_by_the_form_that_is_asked_for(document: dict[str, Any]) -> None:
+    patterns = {
+        parameter["name"]: parameter["schema"]["pattern"]
+        for item in document["paths"].values()
+        for parameter in item["get"]["parameters"]
+        if parameter["in"] == "path"
+    }
+    assert patterns.keys() == {"fid", "vid", "vin", "tid", "aid", "cid", "sid"}
+    assert re.fullmatch(patterns.pop("vin"), "VF3ABCDE0FG123456")
+    assert all(re.fullmatch(pattern, "a" * 40) for pattern in patterns.values())
+
+
+def test_every_published_resource_that_is_read_is_served(published: Published, document: dict[str, Any]) -> None:
+    later = ("monitors", "remote", "callbacks")  # Their own issues.
+    reads = {path for path, item in published.document["paths"].items() if "get" in item}
+    assert {path for path in reads if not any(word in path for word in later)} == document["paths"].keys()
 
 
 def test_no_field_may_be_null(document: dict[str, Any]) -> None:
