@@ -14,6 +14,7 @@ from cloud_bridge.api.listing import collection_of, page_of
 from cloud_bridge.api.positions import Feature, feature
 from cloud_bridge.api.records import (
     Found,
+    TripsAt,
     of_fleet,
     of_trip,
     of_vehicle,
@@ -91,11 +92,7 @@ def _page(call: Call, found: Sequence[Found[model.Alert]]) -> Json:
 
 def _alerts(call: Call, found: Sequence[Found[model.Alert]]) -> list[Alert]:
     trips = trips_at(call, [(vehicle, at_ms) for vehicle, alert in found for at_ms in _moments(alert)])
-    return [
-        _alert(call, each, [trips[vehicle.vin, at_ms] for at_ms in _moments(alert)])
-        for each in found
-        for vehicle, alert in [each]
-    ]
+    return [_alert(call, each, trips) for each in found]
 
 
 def _moments(alert: model.Alert) -> list[int]:
@@ -103,7 +100,7 @@ def _moments(alert: model.Alert) -> list[int]:
     return [alert.started_at_ms] if alert.ended_at_ms is None else [alert.started_at_ms, alert.ended_at_ms]
 
 
-def _alert(call: Call, found: Found[model.Alert], trips: Sequence[model.Trip | None]) -> Alert:
+def _alert(call: Call, found: Found[model.Alert], trips: TripsAt) -> Alert:
     vehicle, alert = found
     links, fleet = call.links, call.fleet_id
     document = Alert(
@@ -120,9 +117,10 @@ def _alert(call: Call, found: Found[model.Alert], trips: Sequence[model.Trip | N
         severity=severity(alert.type),
         started_at=rfc3339(alert.started_at_ms),
     )
-    during = dict.fromkeys(trip.id for trip in trips if trip is not None)
-    if during:
-        document.links.trips = [links.trip(fleet, vehicle.id, trip_id) for trip_id in during]
+    during = [trips[vehicle.vin, at_ms] for at_ms in _moments(alert)]
+    if any(during):
+        named = dict.fromkeys(trip.id for trip in during if trip is not None)
+        document.links.trips = [links.trip(fleet, vehicle.id, trip_id) for trip_id in named]
     if alert.ended_at_ms is not None:
         document.end_at = rfc3339(alert.ended_at_ms)
     if call.shows_position(vehicle):

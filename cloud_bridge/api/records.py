@@ -6,7 +6,7 @@ What may not be shown is as if it were not there.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.errors import Code, RefusedError
@@ -16,6 +16,8 @@ from cloud_bridge.store.port import Interval, One, Vehicle
 
 Found = tuple[Vehicle, One]
 """A record, and whose it is."""
+TripsAt = Mapping[tuple[str, int], Trip | None]
+"""By VIN and time."""
 _STATUSES_AT_ONCE = 500
 
 
@@ -91,12 +93,12 @@ def trip_at(trips: Sequence[Trip], at_ms: int) -> Trip | None:
     return trip
 
 
-def trips_at(call: Call, moments: Iterable[tuple[Vehicle, int]]) -> dict[tuple[str, int], Trip | None]:
-    """The trip that went on, by VIN and time, of all these."""
+def trips_at(call: Call, moments: Iterable[tuple[Vehicle, int]]) -> TripsAt:
+    """The trips that went on at these times."""
     times: dict[str, list[int]] = {}
     for vehicle, at_ms in moments:
         times.setdefault(vehicle.vin, []).append(at_ms)
-    found = {}
+    found: dict[tuple[str, int], Trip | None] = {}
     for vin, wanted in times.items():
         trips = call.reader.records(Trip, vin, union([(at_ms, at_ms + 1) for at_ms in wanted]))
         found.update({(vin, at_ms): trip_at(trips, at_ms) for at_ms in wanted})
