@@ -13,6 +13,8 @@ from contract.published import COMBUSTION, PUBLISHED, TRIP, Published
 
 _PRIVACY = "privacy.state"
 """The box says it of itself, for all vehicles."""
+_PROPULSION = "propulsion"
+"""Of a vehicle of one engine it follows from the motorization."""
 _NOT_SAID = "the profile does not map it"
 
 
@@ -29,6 +31,8 @@ def served_by(profile: Profile) -> list[Served]:
     mapped: dict[str, Mapping | Lamp | None] = {**profile.data}
     mapped.update({f"alert.{alert}": lamp for alert, lamp in profile.alerts.items()})
     mapped.setdefault(_PRIVACY, None)
+    if profile.motorization in ("Thermic", "Electric"):
+        mapped.setdefault(_PROPULSION, None)
     if profile.trip is not None:
         mapped[TRIP] = None
     return [_served(datum, profile, mapped) for datum in PUBLISHED]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from cloud_bridge.records.model import EnergyConsumption, EnergyLevel, Known, Segment
+from cloud_bridge.records.model import EnergyConsumption, EnergyLevel, Known, Propulsion, Segment
 from cloud_bridge.records.progress import ENERGIES, MILEAGE, NEAR_START_MS, POSITION, RESTATED_MS, Progress
 
 KNOWN_SHARE = 0.95
 """Of how much of the way it must be known what propelled the vehicle."""
 
-_PROPULSIONS: tuple[Literal["Thermal", "Electric", "Hybrid"], ...] = ("Thermal", "Electric", "Hybrid")
+_PROPULSIONS: tuple[Propulsion, ...] = ("Thermal", "Electric", "Hybrid")
 
 
 def distance_km(shown: Progress, started_ms: int, duration_ms: int) -> float | None:
@@ -65,8 +63,13 @@ def consumptions(shown: Progress, started_ms: int, distance: float | None) -> tu
     return tuple(found)
 
 
-def segments(shown: Progress, duration_ms: int, distance: float | None) -> tuple[Segment, ...]:
-    """The parts of the distance by what propelled the vehicle, in the ratio in which the speed adds up under each."""
+def segments(
+    shown: Progress, duration_ms: int, distance: float | None, always: Propulsion | None
+) -> tuple[Segment, ...]:
+    """The parts of the distance by what propelled the vehicle, in the ratio in which the speed adds up under each; all
+    of it by what `always` does."""
+    if always is not None and distance:
+        return (Segment(always, 100.0, round(distance, 3)),)
     known_km = sum(shown.propelled_km.values())
     if distance is None or known_km <= 0 or known_km < KNOWN_SHARE * shown.integral_km:
         return ()

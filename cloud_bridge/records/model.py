@@ -72,10 +72,13 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     cause: Literal["GeoPrivacy", "FullPrivacy", "Connection"] | None = None
 
 
+Propulsion = Literal["Thermal", "Electric", "Hybrid"]
+
+
 class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
     """A part of a trip by what propelled the vehicle, wherever in the trip that was."""
 
-    propulsion: Literal["Thermal", "Electric", "Hybrid"]
+    propulsion: Propulsion
     percent: float
     """Of the trip's distance."""
     distance_km: float

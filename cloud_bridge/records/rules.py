@@ -6,12 +6,16 @@ from collections.abc import Iterable
 
 import msgspec
 
+from cloud_bridge.records.model import Propulsion
 from cloud_bridge.records.news import TOLD_BY_NEWS
 from cloud_bridge.records.progress import BRIDGED_MS, PROPULSION
 from cloud_bridge.records.trips import TripRule
 from contract.configuration import Duration
 from contract.profile.profile import Profile
 from contract.profile.signals import SamplingClass
+
+_OF_ONE_ENGINE: dict[str, Propulsion] = {"Thermic": "Thermal", "Electric": "Electric"}
+"""What propels a vehicle, by its motorization, where that leaves no choice."""
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -43,6 +47,7 @@ def rules(vin: str, profile: Profile) -> Rules:
             pause_ms=int(trip.pause),
             holds_ms=2 * max(restated, default=Duration(30_000)),
             propels_ms=max(BRIDGED_MS, 2 * max(propels, default=Duration(0))),
+            always=None if PROPULSION in profile.data else _OF_ONE_ENGINE.get(profile.motorization),
         ),
         holds_ms,
     )

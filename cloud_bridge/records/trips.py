@@ -21,8 +21,9 @@ A trip in which nothing moved is not a trip, and there is no record of it. What 
   last in the trip, up to ten minutes before its end. Positions: first and last fix in the trip.
 * consumption: the difference of the vehicle's own counter of that energy, where it serves one, it was said within 60 s
   of start and end, and not reset on the way (or gone back: what a brake gives back is not counted off).
-* segments: the distance by what propelled the vehicle, where the profile maps `propulsion`, in the ratio in which the
-  integral of the speed parts. What propels holds until said otherwise, as long as it is restated; where it is not known
+* segments: the distance by what propelled the vehicle. A vehicle of one engine has one, all of it, as its profile's
+  motorization says; of another the profile maps `propulsion`, and they are in the ratio in which the integral of the
+  speed parts. What propels holds until said otherwise, as long as it is restated; where it is not known
   for more than 5 % of the way, or the speed does not cover the trip, there are none.
 * faults, by the place where data lack: *Unstarted* when it was moving already when first heard of; *Unfinished* when it
   was moving still when last heard of and nobody said that it ended; *DataLacking* when nothing was said for more than
@@ -39,7 +40,7 @@ import msgspec
 
 from cloud_bridge.records import measures
 from cloud_bridge.records.identity import record_id
-from cloud_bridge.records.model import Fault, Known, Message, Trip
+from cloud_bridge.records.model import Fault, Known, Message, Propulsion, Trip
 from cloud_bridge.records.progress import (
     AT_ENDS,
     BRIDGED_MS,
@@ -71,6 +72,8 @@ class TripRule(msgspec.Struct, frozen=True):
     """For how long the datum holds after it was said; longer than it takes to be restated."""
     propels_ms: int = 120_000
     """The same of what propels the vehicle."""
+    always: Propulsion | None = None
+    """What propels a vehicle that has one engine."""
 
 
 class OpenTrip(msgspec.Struct):
@@ -81,6 +84,8 @@ class OpenTrip(msgspec.Struct):
     """It was seen to start: an inactive sample came before."""
     holds_ms: int
     """For how long the rule's datum holds after it was said."""
+    always: Propulsion | None
+    """What propels a vehicle that has one engine."""
     said_ms: int
     """When it was last said."""
     sure: Progress
@@ -106,7 +111,7 @@ def begin(
     )
     now.propulsion = known.get(PROPULSION)
     now.veil = Veil.at_start(drawn(message, known), hidden=hidden)
-    trip = OpenTrip(message.at_ms, announced, rule.holds_ms, message.at_ms, now, now)
+    trip = OpenTrip(message.at_ms, announced, rule.holds_ms, rule.always, message.at_ms, now, now)
     absorb(now, message, message.at_ms, rule.propels_ms, announced=announced)
     trip.sure = copy(trip.now)
     return trip
@@ -172,7 +177,7 @@ def record(trip: OpenTrip, vin: str, *, done: bool) -> Trip | None:
         maximum_speed_kmh=shown.maximum_kmh,
         faults=_faults(shown, trip.sure.veil if told else trip.now.veil, done=done, told=told),
         updated_at_ms=shown.last_ms,
-        segments=measures.segments(shown, duration_ms, distance),
+        segments=measures.segments(shown, duration_ms, distance, trip.always),
     )
 
 

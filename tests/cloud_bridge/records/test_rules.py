@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from cloud_bridge.records.rules import rules
 from contract.profile.profile import load_profile
 from tests.cloud_bridge.records.drives import PROFILES
@@ -47,6 +49,19 @@ def test_what_propels_and_what_happens_hold_for_twice_the_time_in_which_they_are
     assert (full.holds_ms, full.trip.propels_ms) == (800_000, 40_000)
 
 
+@pytest.mark.parametrize(
+    ("motorization", "propulsion"),
+    [("Thermic", "Thermal"), ("Electric", "Electric"), ("Hybrid", None), ("Hydrogen", None)],
+)
+def test_a_vehicle_of_one_engine_is_propelled_by_it(tmp_path: Path, motorization: str, propulsion: str | None) -> None:
+    file = tmp_path / "test.toml"
+    text = PROFILE.replace('"Thermic"', f'"{motorization}"') + '[trip]\ndatum = "ignition.type"\nactive = ["Start"]\n'
+    file.write_text(text)
+    rule = rules(VIN, load_profile(file)).trip
+    assert rule is not None
+    assert rule.always == propulsion
+
+
 def test_a_pause_of_the_profile_does_not_end_a_trip(tmp_path: Path) -> None:
     file = tmp_path / "test.toml"
     file.write_text(PROFILE + '[trip]\ndatum = "powertrain.status"\nactive = ["Running"]\npause = "3 min"\n')
@@ -60,7 +75,7 @@ def test_trips_of_the_engine_go_on_over_a_stop_at_a_light_in_every_profile() -> 
     found = [rule for profile in profiles if (rule := rules(VIN, profile).trip) is not None]
     assert found
     for rule in found:
-        assert rule.pause_ms == (180_000 if rule.datum == "powertrain.status" else 0)
+        assert rule.pause_ms == {"powertrain.status": 180_000, "kinetic.moving": 300_000}.get(rule.datum, 0)
 
 
 def test_a_profile_without_a_trip_gives_no_rule_for_one(tmp_path: Path) -> None:

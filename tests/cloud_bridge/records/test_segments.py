@@ -68,6 +68,15 @@ def test_there_are_none_where_it_is_not_known_what_propelled_the_vehicle(parts: 
     assert segments(drive(*parts)) == ()
 
 
+def test_a_vehicle_of_one_engine_has_one_segment_where_the_distance_is_known() -> None:
+    thermal = Rules(VIN, TripRule("ignition.type", frozenset({"Start"}), 300_000, always="Thermal"))
+    trip = fold([stretch(drive((600, 72.0, None)))], thermal).trip
+    assert trip.distance_km is not None
+    assert trip.segments == (Segment("Thermal", 100.0, trip.distance_km),)
+    unknown = [at(one.at_ms / 1000, kinetic__moving=True, ignition__type="Start") for one in drive((100, 72.0, None))]
+    assert fold([stretch(unknown)], thermal).trip.segments == ()
+
+
 def test_what_propels_at_the_start_may_have_been_said_before_it() -> None:
     messages = drive((100, 72.0, None))
     messages[0] = at(0, ignition__type="Stop", propulsion="Electric")
