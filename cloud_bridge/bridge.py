@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from cloud_bridge.access.limits import SAVE_S, Limits
 from cloud_bridge.access.secrets import Verifier
 from cloud_bridge.api.app import create_app
+from cloud_bridge.api.capabilities import served_by
 from cloud_bridge.clock import clock_ms, steady_clock, told_ms
 from cloud_bridge.ingest.ingest import Ingest, Receipts
 from cloud_bridge.ingest.subscription import Subscription
@@ -24,7 +25,6 @@ from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port import StoreError
 from contract.configuration import ConfigurationError
-from contract.published import TRIP
 
 SWEEP_S = 1.0
 """What came is derived after at most this time, also if nobody asks."""
@@ -104,8 +104,7 @@ class Bridge:
             profile = self.storage.profiles.of(model).profile
         except ConfigurationError:
             return frozenset()
-        trips = {TRIP} if profile.trip is not None else set()
-        return frozenset(profile.data) | trips | {"privacy.state"} | {f"alert.{alert}" for alert in profile.alerts}
+        return served_by(profile)
 
     def _label(self, model: str) -> str:
         try:

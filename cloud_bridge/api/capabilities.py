@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from cloud_bridge.api.documents import Document
+from contract.profile.profile import Profile
 from contract.published import TRIP
 
+COLLISION = "collision"
 _VEHICLE = "data:telemetry:vehicle"
 _VEHICLE_BLOCKS = (
     "ignition", "preconditioning", "energies", "engines", "doorsState", "powertrain", "battery", "safety", "odometer",
@@ -21,7 +23,7 @@ _SCOPES: dict[str, tuple[str, ...]] = {
     **{block: ("data:telemetry", _VEHICLE, f"{_VEHICLE}:{block}") for block in _VEHICLE_BLOCKS},
     "position": ("data:position",),
     "alert": ("data:alert",),
-    "collision": ("data:collision",),
+    COLLISION: ("data:collision",),
     TRIP: ("data:trip",),
 }
 """The scopes that a datum lies in, by the first word of its key."""
@@ -118,7 +120,18 @@ _NO_REMOTES = Remotes(
 )
 
 
+def served_by(profile: Profile) -> frozenset[str]:
+    """The data that vehicles of the profile's model serve; `TRIP` stands for trips, and `COLLISION` for collisions that
+    the vehicle notices itself, of which no datum tells."""
+    data = {*profile.data, "privacy.state", *(f"alert.{alert}" for alert in profile.alerts)}
+    if profile.trip is not None:
+        data.add(TRIP)
+    if profile.crash is not None and profile.built_in.crash:
+        data.add(COLLISION)
+    return frozenset(data)
+
+
 def capabilities(served: Iterable[str]) -> OnboardCapabilities:
-    """The capabilities of a vehicle that serves these data; `TRIP` among them stands for trips."""
+    """The capabilities of a vehicle that serves these data, as `served_by` gives them."""
     scopes = {scope for key in served for scope in _SCOPES.get(key.partition(".")[0], ())}
     return OnboardCapabilities(data=[scope for scope in SCOPES if scope in scopes], remote=_NO_REMOTES)
