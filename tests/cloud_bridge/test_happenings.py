@@ -7,11 +7,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from cloud_bridge.records.model import Alert, Collision, Trip
+from cloud_bridge.records.model import Alert, Collision, Impact, Trip
 from contract.upload import Count, Event, Privacy, Reason, Upload
 from tests.cloud_bridge.conftest import Cloud
 from tests.cloud_bridge.test_derive import ALWAYS, BOOT, answers
-from tests.cloud_bridge.vehicle import EPOCH_MS, encode
+from tests.cloud_bridge.vehicle import EPOCH_MS, MODEL, PROFILE, Boot, anchor, encode
 
 
 def crash(upload: Upload, at_ms: int) -> Upload:
@@ -84,3 +84,22 @@ def test_what_privacy_has_taken_out_of_an_upload_since_is_gone_from_all_that_was
     assert status is not None
     assert (after.id, after.start_position, status.position) == (before.id, None, None)
     assert cloud.reader.positions(BOOT.vin, ALWAYS) == []
+
+
+def test_a_collision_loses_what_privacy_has_taken_out_of_the_upload_after_it_since(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    """The upload that is replaced begins with an hour, at a checkpoint that the collision is open at."""
+    profile = PROFILE.replace("[data]", '[data]\n"collision.side" = { from = "Body.Door", values = { Open = "Rear" } }')
+    (tmp_path / "vehicles" / f"{MODEL}.toml").write_text(profile, encoding="utf-8")
+    cloud.now_ms += 2_800_000
+    boot = Boot(anchor=anchor(error_ms=2_780_000))
+    told = boot.upload(2, door=True)
+    cloud.send_manifest()
+    cloud.send(boot.payload(0), encode(crash(boot.upload(1), 14_321)), encode(told))
+    (before,) = cloud.reader.records(Collision, BOOT.vin, ALWAYS)
+    assert before.impacts == (Impact("Rear"),)
+    ledger = replace(told.ledger, counts={**told.ledger.counts, Count.THINNED: 40})
+    cloud.send(encode(replace(told, grids=(), changes=(), ledger=ledger, privacy=Privacy.FULL)))
+    (after,) = cloud.reader.records(Collision, BOOT.vin, ALWAYS)
+    assert (after.id, after.impacts, after.updated_at_ms) == (before.id, (), before.started_at_ms)

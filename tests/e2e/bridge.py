@@ -36,7 +36,9 @@ class Bridge:
         registry.add_vehicle(Vehicle(VEHICLE, sent.vin, sent.model, "Brand", "Thermic", 1, 1), ["f1"])
         registry.add_client(CLIENT, 1)
         self.sent = sent
-        self.ingest = Ingest(self.storage.receiving, lambda: NOW_MS)
+        self.now_ms = NOW_MS
+        """When uploads come."""
+        self.ingest = Ingest(self.storage.receiving, lambda: self.now_ms)
         self.app = create_app(
             self.storage.reader,
             "https://api.example.org",

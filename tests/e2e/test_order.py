@@ -91,3 +91,33 @@ def test_a_real_drive_that_comes_in_any_order_is_the_same(shared: Path, tmp_path
         answers.append(bridge.answers())
         bridge.close()
     assert answers[0] == answers[1]
+
+
+def test_half_an_hour_of_a_drive_that_comes_three_days_late_gives_the_trip_of_the_undisturbed_run(
+    shared: Path, tmp_path: Path
+) -> None:
+    derived = shared / "data" / "derived"
+    log, nmea = derived / "psa_conf_trip_a.log.gz", derived / "psa_conf_trip_a.nmea.gz"
+    sent = collect(tmp_path, log, nmea, "VF30A5FWTEST00001", "peugeot-comfort-2004", 60_000)
+    numbers = list(range(len(sent.uploads)))
+    bridges = []
+    for name in ("undisturbed", "disturbed"):
+        (tmp_path / name).mkdir()
+        bridges.append(Bridge(tmp_path / name, sent))
+        bridges[-1].manifest()
+    undisturbed, disturbed = bridges
+    undisturbed.take(numbers)
+    expected = undisturbed.answers()
+    for number in numbers[:5] + numbers[35:]:
+        disturbed.take([number])
+    early = disturbed.get("/trips").json()["_embedded"]["trips"]
+    assert [fault["fault"] for trip in early for fault in trip["faults"]]
+    disturbed.now_ms += 3 * 24 * 3_600_000
+    for number in numbers[5:35]:
+        disturbed.take([number])
+        disturbed.derive()
+    (late,) = disturbed.get("/trips").json()["_embedded"]["trips"]
+    assert disturbed.answers() == expected
+    assert late["faults"] == []
+    for bridge in bridges:
+        bridge.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cloud_bridge.records.fold import Stretch
+from cloud_bridge.records.fold import History, Stretch, advance
 from cloud_bridge.records.model import Fault
 from contract.catalog import DATA
 from tests.cloud_bridge.records.drives import Drive, drive
@@ -104,6 +104,16 @@ def test_everything_that_a_drive_says_may_be_published(name: str, request: pytes
     assert drive.unifier.absent == []
     for message in drive.messages:
         assert all(DATA[datum].admits(value) for datum, value in message.values.items())
+
+
+@pytest.mark.parametrize("name", ["peugeot", "commute"])
+def test_nothing_that_a_real_drive_says_is_called_impossible(name: str, request: pytest.FixtureRequest) -> None:
+    drive: Drive = request.getfixturevalue(name)
+    history = History()
+    for stretch in drive.stretches:
+        step = advance(history, stretch, drive.rules)
+        assert step.implausible == []
+        history = step.history
 
 
 @pytest.mark.parametrize("name", ["peugeot", "commute"])
