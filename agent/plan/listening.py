@@ -14,6 +14,7 @@ from math import gcd
 import msgspec
 
 from agent.bus.j1939 import group_of
+from agent.bus.j1939_broadcasts import TRANSPORT
 from agent.plan.plan import SILENCE_MS, TICK_MS, Plan, PlannedMessage
 from agent.plan.state import state_names
 
@@ -62,7 +63,8 @@ def listening(plan: Plan, bus: str, watched: Iterable[Ident] = ()) -> Listening:
         if message.bus != bus:
             continue
         if message.j1939:
-            groups.add(group_of(message.id))
+            # A message may come in the frames of a broadcast.
+            groups |= {group_of(message.id), *TRANSPORT}
             continue
         idents = {(number, extended) for _, number, extended in message.keys}
         names = {plan.signals[number].name for number in message.signals}

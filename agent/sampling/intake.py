@@ -2,17 +2,20 @@
 
 Of a message that is merely sampled only the newest payload is kept. One that is *eager* (`PlannedMessage.eager`) is
 looked at frame by frame: by on-change signals and conditions, groups that follow it, the clock, the privacy, the
-recorder and the events, in this order. An ISO-TP message is put together first (`agent.isotp`).
+recorder and the events, in this order. An ISO-TP message is put together first (`agent.isotp`), and so is a broadcast
+of J1939 that is longer than a frame (`agent.bus.j1939_broadcasts`).
 
 Frames of the box are not counted as frames (`Count.FRAMES`): they come from no bus.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import length_hint
 
 from agent.bus.frame import Frame
+from agent.bus.j1939 import group_of
+from agent.bus.j1939_broadcasts import TRANSPORT, Broadcasts
 from agent.isotp.pids import apart
 from agent.plan.plan import Plan
 from agent.sampling.events import Events
@@ -48,6 +51,7 @@ class Intake:
         self._events = events
         self._time = time
         self._privacy = privacy
+        self._broadcasts = {bus: Broadcasts(self._wanted(bus)) for bus in newest.aliases.buses}
 
     def take(self, frames: Sequence[Frame]) -> int:
         """Takes frames until one ends the batch; how many it took."""
@@ -59,6 +63,13 @@ class Intake:
             message = by_key.get(key)
             if message is None and key[0] in aliases.buses:
                 message = aliases.find(key, frame[0])
+                if message is None and key[2] and group_of(key[1]) in TRANSPORT:
+                    whole = self._put_together(frame)
+                    if whole is None:
+                        continue
+                    frame = whole
+                    key = frame[1:4]
+                    message = by_key.get(key) or aliases.find(key, frame[0])
             if message is None:
                 if key[0] in DEVICES:
                     devices += 1
@@ -101,6 +112,18 @@ class Intake:
         refused = frame.fd is message.plan.refused_fd
         self._batch.counts[Count.COLLISION] += refused or bool(message.plan.claims)
         return refused
+
+    def _wanted(self, bus: str) -> Callable[[int], bool]:
+        return lambda number: self._newest.aliases.described((bus, number, True))
+
+    def _put_together(self, frame: Frame) -> Frame | None:
+        """Takes a part of a broadcast; the broadcast, if it is whole by it."""
+        broadcasts = self._broadcasts[frame.bus]
+        broken, cut_short = broadcasts.out_of_sequence, broadcasts.unfinished
+        whole = broadcasts.take(frame)
+        self._batch.counts[Count.CHECKSUM] += broadcasts.out_of_sequence - broken
+        self._batch.counts[Count.WRONG_LENGTH] += broadcasts.unfinished - cut_short
+        return whole
 
     def _take_apart(self, message: NewestMessage, frame: Frame) -> None:
         """Takes a frame of an ISO-TP message, and the answers that it completes."""

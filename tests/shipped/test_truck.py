@@ -25,6 +25,8 @@ def truck(shared: Path) -> Drive:
         ("engines.Thermic.coolant.level", {100}),
         ("powertrain.status", {"Running"}),
         ("alert.ParticleFilterRegenerating", {False}),
+        ("alert.EngineFault", {True}),  # four faults, told in broadcasts of three frames
+        ("alert.EngineFailure", {False}),
     ],
 )
 def test_the_truck_idles_as_it_did(truck: Drive, datum: str, values: set[Value]) -> None:

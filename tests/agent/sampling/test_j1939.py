@@ -117,10 +117,34 @@ def test_frames_of_other_groups_are_counted(tmp_path: Path) -> None:
     assert counts[Count.UNKNOWN] == 2
 
 
+def test_a_message_that_comes_in_the_frames_of_a_broadcast_is_one_of_its_group(tmp_path: Path) -> None:
+    def frames(at_ms: int, *payloads: str) -> list[Frame]:
+        ids = [0x1CECFF00, *[0x1CEBFF00] * (len(payloads) - 1)]
+        return [
+            Frame(at_ms + 50 * place, "can0", number, True, bytes.fromhex(payload))
+            for place, (number, payload) in enumerate(zip(ids, payloads, strict=True))
+        ]
+
+    announced, first, second = "20 0A 00 02 FF 04 F0 00", "01 00 00 00 07 00 00 00", "02 00 00 00 FF FF FF FF"
+    raws, counts = sampled(plan_of(tmp_path), [*frames(0, announced, first, second), engine(1100, EEC1 | 1, 9)])
+    assert raws == [None, 7]
+    assert Count.UNKNOWN not in counts
+    # The second frame before the first; and a message that stops.
+    broken = [*frames(0, announced, second), *frames(200, announced, first), *frames(400, announced, first, second)]
+    raws, counts = sampled(plan_of(tmp_path), [*broken, engine(1500, EEC1 | 1, 9)])
+    assert raws == [None, 7]
+    assert (counts[Count.CHECKSUM], counts[Count.WRONG_LENGTH]) == (1, 1)
+
+
 def test_the_kernel_is_asked_for_groups_by_mask(tmp_path: Path) -> None:
-    first, *_ = filters(listening(plan_of(tmp_path), "can0"))
-    passes = [number for number in (EEC1, EEC1 | 0x18000025, 0x0CF00300) if (number | 1 << 31) & first.mask == first.id]
-    assert passes == [EEC1, EEC1 | 0x18000025]
+    wanted = filters(listening(plan_of(tmp_path), "can0"))
+    transport = (0x1CECFF00, 0x1CEBFF17)  # in whose frames a longer message of the group may come
+    passes = [
+        number
+        for number in (EEC1, EEC1 | 0x18000025, 0x0CF00300, *transport, 0x18FEF100)
+        if any((number | 1 << 31) & each.mask == each.id for each in wanted)
+    ]
+    assert passes == [EEC1, EEC1 | 0x18000025, *transport]
 
 
 def test_a_truck_is_read_although_its_addresses_are_not_those_of_the_database(shared: Path, tmp_path: Path) -> None:
