@@ -21,6 +21,8 @@ Needs = tuple[tuple[str, ...], ...]
 
 TRIP = "[trip]"
 """Stands for the profile's trip rule, among data keys."""
+CRASH = "[crash]"
+"""The same for what it takes for a crash."""
 
 Source = Literal["said", "record", "administration", "not offered"]
 
@@ -60,6 +62,7 @@ _BATTERY = "energies.Electric.battery"
 _CONSUMED = ("energies.Fuel.consumption.total", "energies.Electric.consumption.total")
 _ALERTS = tuple(f"alert.{alert}" for alert in ALERT_TYPES)
 _COLLISION = ("collision.side",)
+_COLLIDED = (*_COLLISION, "collision.severity", "collision.tippedOver", "collision.pedestrian", CRASH)
 _TRIGGER = ("alarm.trigger.type",)
 _DISTANCE = ("odometer.mileage", "kinetic.speed", *_POSITION)
 _PROGRAMS = "preconditioning.airConditioning.programs"
@@ -220,7 +223,7 @@ PUBLISHED: tuple[Published, ...] = (
     _in_trip("Trip energy ratio", ("propulsion",)),
     _in_trip("Trip alerts", _ALERTS),
     _in_trip("Trip telemetry"),
-    _in_trip("Trip Collisions", _COLLISION),
+    _in_trip("Trip Collisions", _COLLIDED),
     _in_trip("Trip Waypoints", _POSITION),
     *_registered("Fleet Name", "Fleet Description", "Fleet identifier", "vehicle label"),
     *_never("there is no source of pictures", "vehicle pictures"),

@@ -9,7 +9,7 @@ from contract.catalog import ALERT_TYPES
 from contract.profile import absent
 from contract.profile.data import Lamp, Mapping
 from contract.profile.profile import Profile
-from contract.published import COMBUSTION, PUBLISHED, TRIP, Published
+from contract.published import COMBUSTION, CRASH, PUBLISHED, TRIP, Published
 
 _PRIVACY = "privacy.state"
 """The box says it of itself, for all vehicles."""
@@ -35,6 +35,8 @@ def served_by(profile: Profile) -> list[Served]:
         mapped.setdefault(_PROPULSION, None)
     if profile.trip is not None:
         mapped[TRIP] = None
+    if profile.crash is not None and profile.built_in.crash:
+        mapped[CRASH] = None
     return [_served(datum, profile, mapped) for datum in PUBLISHED]
 
 

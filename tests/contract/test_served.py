@@ -68,6 +68,15 @@ def test_alerts_are_records_of_lamps_and_their_places_need_a_position(tmp_path: 
     assert sum(alert.served for alert in types.values()) == 1
 
 
+def test_a_crash_that_is_felt_is_a_collision_of_a_trip_without_a_side(tmp_path: Path) -> None:
+    trip = '[data]\n"ignition.type" = { from = "Key.State" }\n[trip]\ndatum = "ignition.type"\nactive = ["Start"]\n'
+    data = served(tmp_path, trip)
+    assert not data["Trip Collisions"].served
+    data = served(tmp_path, trip + '[crash]\nmessage = "Key.State == \'Deployed\'"\n')
+    assert data["Trip Collisions"].served
+    assert not data["Collision side"].served
+
+
 def test_what_no_vehicle_serves_here_is_absent_with_the_reason_and_what_is_registered_or_the_boxs_own_is_there(
     tmp_path: Path,
 ) -> None:
