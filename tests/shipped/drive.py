@@ -8,6 +8,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 from agent.bus.recording import Recording
 from agent.plan.compiling import compile_plan
@@ -83,9 +84,7 @@ def answers(folder: Path, said: Sequence[tuple[float, int, str]]) -> Path:
         for at_s, ident, message in said
         for number, frame in enumerate(frames_of(bytes.fromhex(message)))
     ]
-    log = folder / "answers.log"
-    log.write_text("\n".join(lines) + "\n")
-    return log
+    return _written(folder, lines)
 
 
 def recorded(folder: Path, said: Sequence[tuple[str, str, str]], *, seconds: int = 4) -> Path:
@@ -95,6 +94,12 @@ def recorded(folder: Path, said: Sequence[tuple[str, str, str]], *, seconds: int
         for second in range(seconds)
         for number, (bus, ident, payload) in enumerate(said)
     ]
-    log = folder / "frames.log"
-    log.write_text("\n".join(lines) + "\n")
+    return _written(folder, lines)
+
+
+def _written(folder: Path, lines: Sequence[str]) -> Path:
+    """A file named after its content: what a file says is looked up the second time."""
+    text = "\n".join(lines) + "\n"
+    log = folder / f"{crc32(text.encode()):08x}.log"
+    log.write_text(text)
     return log
