@@ -44,6 +44,7 @@ class Bridge:
         self.storage = Storage(settings)
         try:
             self._name_missing_profiles()
+            self._name_missing_services()
             ingest = Ingest(self.storage.receiving, clock_ms, lambda: told_ms(settings.clock.trusted))
             self.subscription = Subscription(settings.mqtt, ingest, self._committed, on_failure)
             self.limits = Limits(self.storage.uses, steady_clock())
@@ -88,6 +89,7 @@ class Bridge:
             served=self._served,
             page_key=self.storage.registry.key(PAGE_KEY),
             label=self._label,
+            services=self.storage.services,
             limits=self.limits,
         )
 
@@ -98,6 +100,13 @@ class Bridge:
                 self.storage.profiles.of(model)
             except ConfigurationError as error:
                 log.error("vehicles of model %s are taken in, but not derived nor served:\n%s", model, error)
+
+    def _name_missing_services(self) -> None:
+        for vehicle in self.storage.registry.all_vehicles():
+            for name in self.storage.services.unknown(vehicle.services):
+                log.error(
+                    "vehicle %s has the service %s, which [services] does not say: it shows nothing", vehicle.vin, name
+                )
 
     def _served(self, model: str) -> frozenset[str]:
         try:

@@ -22,7 +22,7 @@ from cloud_bridge.remote.sending import UnsentError
 from cloud_bridge.settings import Database, Settings, read_settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port import BURST, DAY, Client, Fleet, RegistryError, StoreError, Vehicle
-from contract.configuration import ConfigurationError, Duration
+from contract.configuration import ConfigurationError, Duration, nearest
 from contract.topics import is_vin
 from contract.upload import Privacy
 
@@ -116,6 +116,12 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--model", required=True, help="its vehicle profile")
     add.add_argument("--fleet", required=True, action="append", metavar="ID", help="may be given several times")
     add.add_argument("--brand", help="the profile's when left out")
+    text = "what it is subscribed to; may be given several times; everything when left out"
+    add.add_argument("--service", action="append", metavar="NAME", help=text)
+    change = _action(vehicle, "services", _subscribe, [common], "change what a vehicle is subscribed to, and so shows")
+    change.add_argument("vin", metavar="VIN")
+    change.add_argument("services", nargs="*", metavar="NAME", help="[services] of the settings says which there are")
+    change.add_argument("--all", action="store_true", help="everything, without services")
     stolen = _action(vehicle, "stolen", thefts.report_stolen, [common], "say that a vehicle was taken; prints an id")
     stolen.add_argument("vin", metavar="VIN")
     stolen.add_argument("--since", type=thefts.moment, metavar="TIME", help="RFC 3339; now when left out")
@@ -208,11 +214,33 @@ def _add_vehicle(options: argparse.Namespace, storage: Storage, console: Console
         raise RegistryError(f"vehicle {vin} is there already, of the brand {there.brand!r} and not {options.brand!r}")
     now_ms = clock_ms()
     brand = options.brand if options.brand is not None else profile.brand
-    vehicle = Vehicle(secrets.token_hex(20), vin, profile.model, brand, profile.motorization, now_ms, now_ms)
+    services = _services(options.service or [], storage)
+    if there is not None and options.service is not None and services != there.services:
+        raise RegistryError(f"vehicle {vin} is there already; its services change by `canlift-bridge vehicle services`")
+    vehicle = Vehicle(
+        secrets.token_hex(20), vin, profile.model, brand, profile.motorization, now_ms, now_ms, services=services
+    )
     storage.registry.add_vehicle(vehicle, options.fleet)
     known = storage.registry.vehicle(vin)
     console.print(vehicle.id if known is None else known.id, markup=False)
     return 0
+
+
+def _subscribe(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    vin: str = options.vin.upper()
+    if options.all == bool(options.services):
+        raise UsageError("give the names of services, or --all for everything: one of the two")
+    storage.registry.subscribe(vin, _services(options.services, storage), clock_ms())
+    console.print(f"vehicle {vin} shows {', '.join(options.services) or 'everything'} from now on", markup=False)
+    return 0
+
+
+def _services(names: list[str], storage: Storage) -> tuple[str, ...]:
+    """Raises UsageError for one that the settings do not have."""
+    for name in storage.services.unknown(names):
+        hint = nearest(name, storage.services.names())
+        raise UsageError(f"service {name!r}: there is no [services.{name}] in the settings{hint}")
+    return tuple(dict.fromkeys(names))
 
 
 def _add_client(options: argparse.Namespace, storage: Storage, console: Console) -> int:

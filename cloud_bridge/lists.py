@@ -39,6 +39,7 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
                 "model": vehicle.model,
                 "brand": vehicle.brand,
                 "fleets": member_of,
+                "services": list(vehicle.services),
                 "uploads": intake.uploads,
                 "duplicates": intake.duplicates,
                 "lastUpload": _time(intake.last_upload_at_ms),
@@ -59,6 +60,7 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
                 vehicle.id,
                 vehicle.model,
                 ", ".join(member_of),
+                ", ".join(vehicle.services) or "all",
                 str(intake.uploads),
                 _time(intake.last_upload_at_ms) or "never",
                 _missing(intake),
@@ -68,7 +70,7 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
         )
     if options.json:
         return _json(console, documents)
-    titles = ("vin", "id", "model", "fleets", "uploads", "last upload", "missing", "waiting", "quarantined")
+    titles = ("vin", "id", "model", "fleets", "services", "uploads", "last upload", "missing", "waiting", "quarantined")
     _table(console, titles, rows)
     return 0
 

@@ -8,7 +8,8 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from contract.configuration import Duration, read_toml
+from cloud_bridge.services import Service, contradictions
+from contract.configuration import ConfigurationError, Document, Duration
 
 
 class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,11 +67,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     api: Api = Api()
     vehicles: Vehicles = Vehicles()
     clock: Clock = Clock()
+    services: dict[str, Service] = {}
 
 
 def read_settings(path: Path) -> Settings:
     """Raises ConfigurationError naming everything that is wrong with the file."""
-    settings = read_toml(path, Settings)
+    document = Document.read(path)
+    settings = document.convert(Settings)
+    problems = [document.problem(keys, text) for keys, text in contradictions(settings.services)]
+    if problems:
+        raise ConfigurationError(problems)
     folder = path.parent
     mqtt = settings.mqtt
     return replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.derive import Deriver
 from cloud_bridge.profiles import Profiles
+from cloud_bridge.services import Services
 from cloud_bridge.settings import Settings
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
@@ -24,6 +25,7 @@ class Storage:
         self.registry = SqliteRegistry(self.database)
         self.receiving = SqliteReceiving(self.database)
         self.uses = SqliteUses(self.database)
+        self.services = Services(settings.services)
         self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES)
         self.deriver = Deriver(SqliteDerived(self.database), self._model_of, self.profiles, clock_ms)
         self.reader = SqliteReader(self.database, self.deriver.derive, self.deriver.derive_fleet)

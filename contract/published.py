@@ -24,6 +24,9 @@ TRIP = "[trip]"
 CRASH = "[crash]"
 """The same for what it takes for a crash."""
 
+STOLEN = "[stolen]"
+"""Stands for thefts, which operators report, among data keys."""
+
 Source = Literal["said", "record", "administration", "not offered"]
 
 COMBUSTION = ("Thermic", "Hybrid")

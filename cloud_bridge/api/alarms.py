@@ -75,7 +75,7 @@ def trigger_of(call: Call, vehicle: Vehicle, alarm: model.Alarm) -> AlarmTrigger
     if alarm.trigger is None:
         return None
     trigger = AlarmTrigger(type=alarm.trigger, start_at=rfc3339(alarm.started_at_ms))
-    if alarm.position is not None and call.shows_position(vehicle):
+    if alarm.position is not None:
         trigger.position = feature(alarm.position, call.vin_of(vehicle))
     return trigger
 

@@ -123,8 +123,7 @@ def _alert(call: Call, found: Found[model.Alert], trips: TripsAt) -> Alert:
         document.links.trips = [links.trip(fleet, vehicle.id, trip_id) for trip_id in named]
     if alert.ended_at_ms is not None:
         document.end_at = rfc3339(alert.ended_at_ms)
-    if call.shows_position(vehicle):
-        _put_positions(call, document, found)
+    _put_positions(call, document, found)
     return document
 
 
@@ -135,5 +134,5 @@ def _put_positions(call: Call, document: Alert, found: Found[model.Alert]) -> No
         document.start_position = feature(alert.start_position, vin)
     if alert.end_position is not None:
         document.end_position = feature(alert.end_position, vin)
-    if alert.start_position is not None or alert.end_position is not None:
+    if call.scope_of(vehicle).place_now and (alert.start_position is not None or alert.end_position is not None):
         document.links.position = call.links.of_vehicle(call.fleet_id, vehicle.id, "lastPosition")

@@ -22,10 +22,14 @@ from cloud_bridge.api.errors import Code, respond, respond_failure
 from cloud_bridge.api.links import BASE, Links
 from cloud_bridge.api.paging import Tokens
 from cloud_bridge.api.routes import RESOURCES
+from cloud_bridge.services import Services
 from cloud_bridge.store.port import Reader, StoreError
 from contract.catalog import DATA
 
 HEALTH = "/health"
+
+
+NO_SERVICES = Services({})
 
 
 def _no_label(_: str) -> str:
@@ -41,6 +45,7 @@ def create_app(
     served: Callable[[str], frozenset[str]],
     page_key: bytes,
     label: Callable[[str], str] = _no_label,
+    services: Services = NO_SERVICES,
     limits: Limits | None = None,
     in_threads: bool = True,
 ) -> Starlette:
@@ -48,12 +53,13 @@ def create_app(
 
     `public_url` is what callers put before the base path; all links begin with it. `now` gives an aware time. `verify`
     says whether a secret belongs to a stored hash. `served` and `label` give the datum keys that a model serves and its
-    name for people. `page_key` signs page tokens: every worker behind one address needs the same. `limits` counts what
-    clients ask; without it they may ask as much as they like. `in_threads` reads in worker threads, for a reader that
-    may be called from several at once; otherwise in the event loop.
+    name for people; `services` are those that vehicles can be subscribed to. `page_key` signs page tokens: every worker
+    behind one address needs the same. `limits` counts what clients ask; without it they may ask as much as they like.
+    `in_threads` reads in worker threads, for a reader that may be called from several at once; otherwise in the event
+    loop.
     """
     kinds = frozenset(datum.telemetry for datum in DATA.values() if datum.telemetry is not None)
-    service = Service(reader, Links(public_url), Tokens(page_key), served, label, kinds)
+    service = Service(reader, Links(public_url), Tokens(page_key), served, label, kinds, services)
     description = openapi.document(RESOURCES, public_url, version("canlift"))
 
     def refuse(_: Request, error: Exception) -> Response:

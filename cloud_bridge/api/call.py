@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from msgspec import UNSET, UnsetType
 
-from cloud_bridge.api.errors import Code, InvalidError, RefusedError, no_data
+from cloud_bridge.api.errors import Code, InvalidError, RefusedError
 from cloud_bridge.api.links import Links
 from cloud_bridge.api.paging import Page, Token, Tokens, Window, page
 from cloud_bridge.api.parameters import INDEX_RANGE, PROFILE, TIMESTAMPS, Query, wrong
 from cloud_bridge.api.resource import Resource
+from cloud_bridge.api.scope import EVERYTHING, Scope
 from cloud_bridge.api.timestamps import EVER, resolve
-from cloud_bridge.records.model import Status, Value
+from cloud_bridge.records.model import Protection, Status
+from cloud_bridge.services import Services
 from cloud_bridge.store.port import Client, Interval, Reader, Vehicle
 
 
@@ -39,6 +41,8 @@ class Service:
     """A model's name for people; empty where there is none."""
     telemetry_kinds: frozenset[str]
     """Every kind of the catalog that a message can have."""
+    services: Services
+    """What vehicles can be subscribed to."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Call:
     here: Token
     """The context of this page."""
     by_token: bool
+    _scopes: dict[str, Scope] = field(default_factory=dict, init=False)
+    """By VIN."""
 
     @property
     def reader(self) -> Reader:
@@ -85,39 +91,29 @@ class Call:
         return vehicle.vin if self.is_of_fleet else UNSET
 
     @cached_property
-    def status(self) -> Status | None:
-        return self.reader.status(self.vehicle.vin)
+    def scope(self) -> Scope:
+        """What may be shown of the vehicle of the path."""
+        return self.scope_of(self.vehicle)
+
+    def scope_of(self, vehicle: Vehicle) -> Scope:
+        """What may be shown of a vehicle of the fleet."""
+        if self.shows_everything and not vehicle.services:
+            return EVERYTHING
+        scope = self._scopes.get(vehicle.vin)
+        if scope is None:
+            protections = () if self.shows_everything else self.reader.records(Protection, vehicle.vin, [EVER])
+            scope = self._scopes[vehicle.vin] = Scope(self.service.services.data(vehicle.services), protections)
+        return scope
 
     @property
     def shows_everything(self) -> bool:
-        """Whether the profile shows all data of all vehicles."""
+        """Whether the profile shows all data of all vehicles, as far as their services have them."""
         return self.query[PROFILE] != "endUser"
 
-    def shows_data(self, vehicle: Vehicle) -> bool:
-        """Whether the profile shows any data of a vehicle of the fleet."""
-        return self._privacy(vehicle) != "Full"
-
-    def shows_position(self, vehicle: Vehicle) -> bool:
-        """Whether the profile shows positions of a vehicle of the fleet."""
-        return self._privacy(vehicle) in (None, "None")
-
-    def _privacy(self, vehicle: Vehicle) -> Value | None:
-        """The end user's view follows the privacy that is set in the vehicle now, for all of its data."""
-        if self.shows_everything:
-            return None
-        status = self.status if not self.is_of_fleet else self.reader.status(vehicle.vin)
-        state = None if status is None else status.known.get("privacy.state")
-        return None if state is None else state.value
-
-    def require_data(self) -> None:
-        """Raises RefusedError where the profile shows no data of the vehicle of the path."""
-        if not self.shows_data(self.vehicle):
-            raise no_data("the vehicle's privacy lets its user share nothing")
-
-    def require_position(self) -> None:
-        self.require_data()
-        if not self.shows_position(self.vehicle):
-            raise no_data("the vehicle's privacy lets its user share no position")
+    @cached_property
+    def status(self) -> Status | None:
+        """Of the vehicle of the path, as far as it may be shown."""
+        return self.scope.status(self.reader.status(self.vehicle.vin))
 
     @cached_property
     def intervals(self) -> list[Interval]:

@@ -8,7 +8,7 @@ from cloud_bridge.api.positions import Feature, feature
 
 
 def read_last_position(call: Call) -> Feature:
-    call.require_position()
+    call.scope.expect_place()
     status = call.status
     if status is None or status.position is None:
         raise no_data("no position of the vehicle is known")

@@ -36,7 +36,7 @@ MaintenanceList = collection_of("MaintenanceList", "maintenances", Maintenance)
 
 
 def read_maintenance(call: Call) -> Maintenance:
-    call.require_data()
+    call.scope.expect_data()
     found = None if call.status is None else _maintenance(call, call.vehicle, call.status)
     if found is None:
         raise no_data("nothing is known of the vehicle's next maintenance")

@@ -1,6 +1,6 @@
 """The records that a path names: of its vehicle, its fleet or its trip, all of the asked times or one by its id.
 
-What may not be shown is as if it were not there.
+What may not be shown (`api.scope`) is as if it were not there.
 """
 
 from __future__ import annotations
@@ -22,16 +22,13 @@ _STATUSES_AT_ONCE = 500
 
 
 def of_vehicle(call: Call, kind: type[One]) -> list[Found[One]]:
-    """In ascending time, as all others. Raises RefusedError where nothing of the vehicle may be shown."""
-    call.require_data()
+    """In ascending time, as all others."""
     return _within(call, kind, call.intervals)
 
 
 def of_fleet(call: Call, kind: type[One]) -> list[Found[One]]:
-    """Of the vehicles of which anything may be shown."""
     found = call.reader.fleet_records(kind, call.fleet_id, call.intervals) if call.intervals else []
-    shown = {vehicle.vin: call.shows_data(vehicle) for vehicle in dict.fromkeys(vehicle for vehicle, _ in found)}
-    return [each for each in found if shown[each[0].vin]]
+    return [(vehicle, one) for vehicle, each in found if (one := call.scope_of(vehicle).see(each)) is not None]
 
 
 def of_trip(call: Call, kind: type[One]) -> list[Found[One]]:
@@ -41,38 +38,42 @@ def of_trip(call: Call, kind: type[One]) -> list[Found[One]]:
 
 
 def one_of_vehicle(call: Call, kind: type[One], path_id: str) -> Found[One]:
-    """Raises RefusedError where the vehicle has no such record, or nothing of it may be shown."""
-    call.require_data()
-    one = call.reader.record(kind, call.vehicle.vin, call.ids[path_id])
+    """Raises RefusedError where the vehicle has no such record."""
+    found = call.reader.record(kind, call.vehicle.vin, call.ids[path_id])
+    one = None if found is None else call.scope.see(found)
     if one is None:
         raise _unknown(call, kind, path_id, "vehicle")
     return call.vehicle, one
 
 
 def one_of_fleet(call: Call, kind: type[One], path_id: str) -> Found[One]:
-    """Raises RefusedError where no vehicle of the fleet has such a record, or nothing of it may be shown."""
+    """Raises RefusedError where no vehicle of the fleet has such a record."""
     found = call.reader.fleet_record(kind, call.fleet_id, call.ids[path_id])
-    if found is None or not call.shows_data(found[0]):
+    one = None if found is None else call.scope_of(found[0]).see(found[1])
+    if found is None or one is None:
         raise _unknown(call, kind, path_id, "fleet")
-    return found
+    return found[0], one
 
 
 def one_of_trip(call: Call, kind: type[One], path_id: str) -> Found[One]:
     """Raises RefusedError where the vehicle has no such trip, or no such record overlaps it."""
     trip, _ = trip_of_path(call)
     vehicle, one = one_of_vehicle(call, kind, path_id)
-    first_ms, end_ms = _extent(trip)
+    first_ms, end_ms = extent(trip)
     if one.started_at_ms >= end_ms or (one.until_ms is not None and one.until_ms < first_ms):
         raise _unknown(call, kind, path_id, "trip")
     return vehicle, one
 
 
 def all_statuses(call: Call) -> Iterator[tuple[Vehicle, Status]]:
-    """Of the vehicles of the fleet, by VIN, of which anything may be shown."""
+    """Of the vehicles of the fleet, by VIN."""
     offset = 0
     while True:
         total, found = call.reader.statuses(call.fleet_id, offset, _STATUSES_AT_ONCE)
-        yield from (each for each in found if call.shows_data(each[0]))
+        for vehicle, each in found:
+            status = call.scope_of(vehicle).status(each)
+            if status is not None:
+                yield vehicle, status
         offset += _STATUSES_AT_ONCE
         if offset >= total:
             return
@@ -81,7 +82,7 @@ def all_statuses(call: Call) -> Iterator[tuple[Vehicle, Status]]:
 def trip_of_path(call: Call) -> tuple[Trip, list[Interval]]:
     """The trip of the path, and the asked times during it. Raises RefusedError where the vehicle has no such trip."""
     _, trip = one_of_vehicle(call, Trip, "tid")
-    return trip, intersect(call.intervals, _extent(trip))
+    return trip, intersect(call.intervals, extent(trip))
 
 
 def trip_at(trips: Sequence[Trip], at_ms: int) -> Trip | None:
@@ -96,22 +97,32 @@ def trip_at(trips: Sequence[Trip], at_ms: int) -> Trip | None:
 def trips_at(call: Call, moments: Iterable[tuple[Vehicle, int]]) -> TripsAt:
     """The trips that went on at these times."""
     times: dict[str, list[int]] = {}
+    vehicles: dict[str, Vehicle] = {}
     for vehicle, at_ms in moments:
+        vehicles[vehicle.vin] = vehicle
         times.setdefault(vehicle.vin, []).append(at_ms)
     found: dict[tuple[str, int], Trip | None] = {}
     for vin, wanted in times.items():
-        trips = call.reader.records(Trip, vin, union([(at_ms, at_ms + 1) for at_ms in wanted]))
+        trips = trips_of(call, vehicles[vin], union([(at_ms, at_ms + 1) for at_ms in wanted]))
         found.update({(vin, at_ms): trip_at(trips, at_ms) for at_ms in wanted})
     return found
 
 
-def _extent(trip: Trip) -> Interval:
+def trips_of(call: Call, vehicle: Vehicle, within: list[Interval]) -> list[Trip]:
+    """The vehicle's trips at these times, in ascending time."""
+    scope = call.scope_of(vehicle)
+    seen = (scope.see(trip) for trip in call.reader.records(Trip, vehicle.vin, within))
+    return [trip for trip in seen if trip is not None]
+
+
+def extent(trip: Trip) -> Interval:
     return trip.started_at_ms, EVER[1] if trip.stopped_at_ms is None else trip.stopped_at_ms + 1
 
 
 def _within(call: Call, kind: type[One], intervals: list[Interval]) -> list[Found[One]]:
     found = call.reader.records(kind, call.vehicle.vin, intervals) if intervals else []
-    return [(call.vehicle, one) for one in found]
+    seen = (call.scope.see(one) for one in found)
+    return [(call.vehicle, one) for one in seen if one is not None]
 
 
 def _unknown(call: Call, kind: type[One], path_id: str, owner: str) -> RefusedError:

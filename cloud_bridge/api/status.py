@@ -80,15 +80,15 @@ _RENDERER = Renderer(Status, PLACES)
 
 
 def read_status(call: Call) -> Json:
-    call.require_data()
+    call.scope.expect_data()
     if call.status is None:
-        raise no_data("the vehicle has sent nothing yet")
+        raise no_data("the vehicle has sent nothing yet that may be shown")
     return _status(call, call.vehicle, call.status)
 
 
 def read_statuses(call: Call) -> Json:
     nothing = "no vehicle of these indexes has sent anything yet"
-    if not call.shows_everything:
+    if not call.shows_everything or call.reader.has_services(call.fleet_id):
         return page_of(
             call, "status", list(all_statuses(call)), lambda shown: [_status(call, *each) for each in shown], nothing
         )
@@ -112,7 +112,7 @@ def _status(call: Call, vehicle: Vehicle, known: model.Status) -> Json:
         "createdAt": at,
         "updatedAt": at,
     }
-    if known.position is not None and call.shows_position(vehicle):
+    if known.position is not None:
         status["lastPosition"] = feature(known.position, call.vin_of(vehicle))
     _RENDERER.fill(status, known.known)
     if known.trigger is not None:

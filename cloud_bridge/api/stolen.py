@@ -14,6 +14,7 @@ from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.timestamps import EVER
 from cloud_bridge.records.model import Json
 from cloud_bridge.store.port import Interval, Theft, Vehicle
+from contract.published import STOLEN
 
 
 class StolenLinks(Document):
@@ -43,29 +44,27 @@ StolenCollection = collection_of("StolenCollection", "stolen", Stolen)
 
 
 def read_thefts(call: Call) -> Json:
-    call.require_data()
     return page_of(
         call,
         "stolen",
-        [theft for theft in call.reader.thefts(call.vehicle.vin) if _overlaps(theft, call.intervals)],
+        [theft for theft in _thefts(call, call.vehicle) if _overlaps(theft, call.intervals)],
         lambda shown: [_stolen(call, theft) for theft in shown],
         "the vehicle was not stolen at these times and indexes",
     )
 
 
 def read_theft(call: Call) -> Stolen:
-    call.require_data()
     return _stolen(call, _named(call))
 
 
 def read_theft_way_points(call: Call) -> Json:
-    call.require_position()
+    call.scope.expect_places()
     theft = _named(call)
     end_ms = EVER[1] if theft.ended_at_ms is None else theft.ended_at_ms + 1
     return page_of(
         call,
         "positions",
-        call.reader.positions(call.vehicle.vin, [(theft.started_at_ms, end_ms)]),
+        call.reader.positions(call.vehicle.vin, call.scope.times_of_places([(theft.started_at_ms, end_ms)])),
         lambda shown: [feature(position) for position in shown],
         "no position of the theft is known",
     )
@@ -73,10 +72,14 @@ def read_theft_way_points(call: Call) -> Json:
 
 def stolen_status(call: Call, vehicle: Vehicle) -> StolenStatus | None:
     """The theft that goes on; None while the vehicle is not stolen."""
-    for theft in call.reader.thefts(vehicle.vin):
+    for theft in _thefts(call, vehicle):
         if theft.ended_at_ms is None:
             return _show(call, vehicle, theft)
     return None
+
+
+def _thefts(call: Call, vehicle: Vehicle) -> list[Theft]:
+    return call.reader.thefts(vehicle.vin) if call.scope_of(vehicle).covers(STOLEN) else []
 
 
 def _overlaps(theft: Theft, within: list[Interval]) -> bool:
@@ -85,7 +88,7 @@ def _overlaps(theft: Theft, within: list[Interval]) -> bool:
 
 
 def _named(call: Call) -> Theft:
-    for theft in call.reader.thefts(call.vehicle.vin):
+    for theft in _thefts(call, call.vehicle):
         if theft.id == call.ids["sid"]:
             return theft
     raise RefusedError(Code.NO_DATA, f"The vehicle has no theft '{call.ids['sid']}'.")
@@ -109,7 +112,7 @@ def _show(call: Call, vehicle: Vehicle, theft: Theft) -> StolenStatus:
         started_at=rfc3339(theft.started_at_ms),
         end_at=UNSET if theft.ended_at_ms is None else rfc3339(theft.ended_at_ms),
     )
-    if call.shows_position(vehicle):
+    if call.scope_of(vehicle).place_now:
         document.start_position = _place(call, vehicle, theft.started_at_ms)
         if theft.ended_at_ms is not None:
             document.end_position = _place(call, vehicle, theft.ended_at_ms)
@@ -117,5 +120,5 @@ def _show(call: Call, vehicle: Vehicle, theft: Theft) -> StolenStatus:
 
 
 def _place(call: Call, vehicle: Vehicle, at_ms: int) -> Feature | UnsetType:
-    position = call.reader.position_at(vehicle.vin, at_ms)
+    position = call.scope_of(vehicle).place(call.reader.position_at(vehicle.vin, at_ms))
     return known(None if position is None else feature(position, call.vin_of(vehicle)))

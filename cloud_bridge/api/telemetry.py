@@ -36,7 +36,7 @@ from cloud_bridge.api.errors import no_data
 from cloud_bridge.api.listing import collection_of, listed
 from cloud_bridge.api.parameters import TELEMETRY_EXTENSION, TYPE
 from cloud_bridge.api.positions import Location, location
-from cloud_bridge.api.records import trip_at, trip_of_path
+from cloud_bridge.api.records import trip_at, trip_of_path, trips_of
 from cloud_bridge.api.rendering import PLACES, Renderer, below_vehicle
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.timestamps import EVER, union
@@ -128,17 +128,19 @@ def kinds_of(types: Sequence[str], every: frozenset[str]) -> frozenset[str]:
 
 
 def _read(call: Call, intervals: Sequence[Interval], trip: Trip | None) -> Json:
-    call.require_data()
-    position_shown = call.shows_position(call.vehicle)
-    kinds = kinds_of(call.query[TYPE], call.service.telemetry_kinds)
-    window, vin = call.window, call.vehicle.vin
+    scope, window, vehicle = call.scope, call.window, call.vehicle
+    kinds, data = scope.telemetry(kinds_of(call.query[TYPE], call.service.telemetry_kinds))
+    shown = scope.times(intervals)
     unrestricted, messages = (
-        call.reader.messages(vin, intervals, kinds, window.offset, window.limit) if kinds and intervals else (0, [])
+        call.reader.messages(vehicle.vin, shown, kinds, window.offset, window.limit, data)
+        if kinds and shown
+        else (0, [])
     )
     if not messages:
         raise no_data("no message of the vehicle is of these types, times and indexes")
-    trips = [trip] if trip else call.reader.records(Trip, vin, [(messages[0].at_ms, messages[-1].at_ms + 1)])
-    extensions = frozenset(call.query[TELEMETRY_EXTENSION]) - (frozenset() if position_shown else {"location"})
+    messages = [scope.message(message) for message in messages]
+    trips = [trip] if trip else trips_of(call, vehicle, [(messages[0].at_ms, messages[-1].at_ms + 1)])
+    extensions = frozenset(call.query[TELEMETRY_EXTENSION])
     places = _places(call, messages) if "location" in extensions else {}
     triggers = _triggers(call, messages) if "vehicle.alarm.trigger" in kinds else {}
     telemetries = []
@@ -156,7 +158,8 @@ def _triggers(call: Call, messages: Sequence[Message]) -> dict[int, AlarmTrigger
         return {}
     # It may go on since long before the page.
     records = call.reader.records(Alarm, call.vehicle.vin, [(EVER[0], telling[-1].at_ms + 1)])
-    alarms = [alarm for alarm in records if alarm.trigger is not None]
+    seen = (call.scope.see(alarm) for alarm in records)
+    alarms = [alarm for alarm in seen if alarm is not None and alarm.trigger is not None]
     found = {}
     for message in telling:
         index = bisect_right(alarms, message.at_ms, key=lambda alarm: alarm.started_at_ms)
@@ -174,11 +177,13 @@ def _places(call: Call, messages: Sequence[Message]) -> dict[int, Position]:
     without = [message.at_ms for message in messages if message.position is None]
     if not without:
         return places
-    near = call.reader.positions(call.vehicle.vin, union([(at_ms - NEAR_MS, at_ms + NEAR_MS + 1) for at_ms in without]))
+    around = union([(at_ms - NEAR_MS, at_ms + NEAR_MS + 1) for at_ms in without])
+    near = call.reader.positions(call.vehicle.vin, call.scope.times_of_places(around))
     for at_ms in without:
         index = bisect_left(near, at_ms, key=lambda position: position.at_ms)
-        around = near[max(0, index - 1) : index + 1]
-        nearest = min(around, key=lambda position: abs(position.at_ms - at_ms), default=None)
+        nearest = min(
+            near[max(0, index - 1) : index + 1], key=lambda position: abs(position.at_ms - at_ms), default=None
+        )
         if nearest is not None and abs(nearest.at_ms - at_ms) <= NEAR_MS:
             places[at_ms] = nearest
     return places

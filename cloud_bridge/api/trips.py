@@ -14,7 +14,7 @@ from cloud_bridge.api.documents import DateTime, Document, Link, known
 from cloud_bridge.api.listing import collection_of, page_of
 from cloud_bridge.api.parameters import DISTANCE, DURATION, STATES
 from cloud_bridge.api.positions import Feature, feature
-from cloud_bridge.api.records import Found, of_fleet, of_vehicle, one_of_vehicle
+from cloud_bridge.api.records import Found, extent, of_fleet, of_vehicle, one_of_vehicle
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
@@ -147,8 +147,8 @@ def _trip(call: Call, vehicle: Vehicle, trip: model.Trip) -> Trip:
     if trip.stopped_at_ms is not None:
         document.stopped_at = rfc3339(trip.stopped_at_ms)
         document.duration = (trip.stopped_at_ms - trip.started_at_ms) // 1000
-    if call.shows_position(vehicle):
-        _put_positions(document, trip, call.vin_of(vehicle))
+    _put_positions(document, trip, call.vin_of(vehicle))
+    if call.scope_of(vehicle).times_of_places([extent(trip)]):
         document.links.waypoints = links.of_vehicle(fleet, vehicle.id, f"trips/{trip.id}/wayPoints")
     _put_energies(document, trip)
     if trip.average_speed_kmh is not None or trip.maximum_speed_kmh is not None:

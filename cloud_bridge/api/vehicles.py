@@ -16,27 +16,29 @@ from cloud_bridge.api.parameters import VEHICLE_EXTENSION, VEHICLES_EXTENSION, V
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records.model import Json
 from cloud_bridge.store import port
+from contract.published import TRIP
 
 _MOTORIZATIONS = ("Electric", "Hybrid", "Thermic", "Hydrogen")
 Motorization = Annotated[str, Meta(extra_json_schema={"enum": list(_MOTORIZATIONS)})]
 
 
 class ItemLinks(Document, kw_only=True):
-    """From the list, as published: to all that is served of the vehicle but its alarms."""
+    """From the list, as published: to all that is served of the vehicle but its alarms. Where the vehicle's services
+    have nothing of a kind there is no link."""
 
     self: Link
     fleet: Link
-    last_position: Link
-    trips: Link
-    maintenance: Link
-    alerts: Link
+    last_position: Link | UnsetType = UNSET
+    trips: Link | UnsetType = UNSET
+    maintenance: Link | UnsetType = UNSET
+    alerts: Link | UnsetType = UNSET
     status: Link
     telemetry: Link
-    collisions: Link
+    collisions: Link | UnsetType = UNSET
 
 
 class VehicleLinks(ItemLinks, kw_only=True):
-    alarms: Link
+    alarms: Link | UnsetType = UNSET
 
 
 class ItemBranding(Document):
@@ -112,7 +114,8 @@ def read_vehicles(call: Call) -> Json:
 
 def read_vehicle(call: Call) -> Vehicle:
     vehicle, links = call.vehicle, call.links
-    alarms = links.of_vehicle(call.fleet_id, vehicle.id, "alarms")
+    served = call.scope_of(vehicle).covers_any_of("alarm")
+    alarms = links.of_vehicle(call.fleet_id, vehicle.id, "alarms") if served else UNSET
     return Vehicle(
         **_identity(vehicle),
         links=VehicleLinks(**_links(vehicle, call), alarms=alarms),
@@ -145,7 +148,7 @@ def _extension(call: Call, vehicle: port.Vehicle) -> EmbeddedExtension | UnsetTy
     extensions = call.query[VEHICLE_EXTENSION]
     extension = VehicleExtension()
     if "onboardCapabilities" in extensions:
-        extension.onboard_capabilities = capabilities(call.service.served(vehicle.model))
+        extension.onboard_capabilities = capabilities(call.scope_of(vehicle).only(call.service.served(vehicle.model)))
     label = call.service.label(vehicle.model)
     if "branding" in extensions and (vehicle.brand or label):
         extension.branding = Branding(brand=vehicle.brand or UNSET, label=label or UNSET)
@@ -161,18 +164,20 @@ def _item(vehicle: port.Vehicle, call: Call, *, branding: bool) -> VehicleItem:
 
 
 def _links(vehicle: port.Vehicle, call: Call) -> dict[str, Link]:
-    links, fleet = call.links, call.fleet_id
-    return {
-        "self": links.vehicle(fleet, vehicle.id),
-        "fleet": links.fleet(fleet),
-        "last_position": links.of_vehicle(fleet, vehicle.id, "lastPosition"),
-        "trips": links.of_vehicle(fleet, vehicle.id, "trips"),
-        "maintenance": links.of_vehicle(fleet, vehicle.id, "maintenance"),
-        "alerts": links.of_vehicle(fleet, vehicle.id, "alerts"),
-        "status": links.of_vehicle(fleet, vehicle.id, "status"),
-        "telemetry": links.of_vehicle(fleet, vehicle.id, "telemetry"),
-        "collisions": links.of_vehicle(fleet, vehicle.id, "collisions"),
+    links, fleet, scope = call.links, call.fleet_id, call.scope_of(vehicle)
+    served = {
+        "lastPosition": scope.places,
+        "trips": scope.covers(TRIP),
+        "maintenance": scope.covers_any_of("maintenance"),
+        "alerts": scope.covers_any_of("alert"),
+        "status": True,
+        "telemetry": True,
+        "collisions": scope.covers_any_of("collision"),
     }
+    found = {name: links.of_vehicle(fleet, vehicle.id, name) for name, is_served in served.items() if is_served}
+    if "lastPosition" in found:
+        found["last_position"] = found.pop("lastPosition")
+    return {"self": links.vehicle(fleet, vehicle.id), "fleet": links.fleet(fleet), **found}
 
 
 def _identity(vehicle: port.Vehicle) -> dict[str, Any]:

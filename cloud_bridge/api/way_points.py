@@ -14,9 +14,10 @@ WayPoints = collection_of("WayPoints", "positions", Feature)
 
 
 def read_way_points(call: Call) -> Json:
-    call.require_position()
+    call.scope.expect_places()
     _, intervals = trip_of_path(call)
-    path = call.reader.positions(call.vehicle.vin, intervals) if intervals else []
+    shown = call.scope.times_of_places(intervals)
+    path = call.reader.positions(call.vehicle.vin, shown) if shown else []
     return page_of(
         call,
         "positions",

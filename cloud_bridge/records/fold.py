@@ -18,11 +18,11 @@ from copy import copy
 
 import msgspec
 
-from cloud_bridge.records import alarms, alerts, collisions, trips
+from cloud_bridge.records import alarms, alerts, collisions, protections, trips
 from cloud_bridge.records.collisions import Latest
 from cloud_bridge.records.identity import record_id
 from cloud_bridge.records.messages import merge
-from cloud_bridge.records.model import Alarm, Alert, Implausible, Known, Message, Position, Record, Status
+from cloud_bridge.records.model import Alarm, Alert, Implausible, Known, Message, Position, Protection, Record, Status
 from cloud_bridge.records.news import Heard, listen
 from cloud_bridge.records.plausibility import Doubts, judge
 from cloud_bridge.records.progress import GAP_MS
@@ -53,6 +53,8 @@ class History(msgspec.Struct):
     collision: Latest | None = None
     trigger: Alarm | None = None
     """How the alarm went off last."""
+    protection: Protection | None = None
+    """What the vehicle's user keeps to himself now."""
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -91,6 +93,8 @@ def status(history: History) -> Status:
 def unfinished(history: History, rules: Rules) -> dict[str, Record | None]:
     """What may still change of the past, by id, as it is now. None: a trip that is no record yet."""
     found: dict[str, Record | None] = {alert.id: alert for alert in history.alerts.values()}
+    if history.protection is not None:
+        found[history.protection.id] = history.protection
     if history.collision is not None:
         found[history.collision.collision.id] = history.collision.collision
     if history.trip is not None:
@@ -179,6 +183,9 @@ class _Fold:
         for alarm in alarms.follow(news, message, position, vin):
             history.trigger = alarm if alarm.trigger else history.trigger
             made.append(alarm)
+        for protection in protections.follow(history.protection, message, vin):
+            history.protection = protection if protection.ended_at_ms is None else None
+            made.append(protection)
         self.records.update({one.id: one for one in made})
 
     def _follow_trip(self, message: Message, doubtful: tuple[str, ...]) -> None:

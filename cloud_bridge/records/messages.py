@@ -31,10 +31,11 @@ _POSITION = "position."
 _FIX: dict[Value, Literal["2D", "3D"]] = {"2D": "2D", "3D": "3D"}
 
 
-def kinds_of(message: Message) -> tuple[str, ...]:
-    """The telemetry kinds of a message's data, in order. That there is no break-in is of no kind: it has no start, and
-    so is not published."""
-    kinds = {_kind(key) for key, value in message.values.items() if value != NO_BREAK_IN}
+def kinds_of(message: Message, data: frozenset[str] | None = None) -> tuple[str, ...]:
+    """The telemetry kinds of a message's data (where `data` are given, of those among them), in order. That there is no
+    break-in is of no kind: it has no start, and so is not published."""
+    shown = message.values if data is None else message.values.keys() & data
+    kinds = {_kind(key) for key in shown if message.values[key] != NO_BREAK_IN}
     return tuple(sorted(kind for kind in kinds if kind is not None))
 
 

@@ -162,7 +162,19 @@ class Alarm(Record, frozen=True, omit_defaults=True):
     updated_at_ms: int = 0
 
 
-RECORDS: tuple[type[Record], ...] = (Trip, Alert, Collision, Alarm)
+class Protection(Record, frozen=True, omit_defaults=True):
+    """A time in which the user of the vehicle kept places, or everything, to himself."""
+
+    state: Literal["Geolocation", "Full"]
+    ended_at_ms: int | None = None
+    """The first moment after it."""
+
+    @property
+    def until_ms(self) -> int | None:
+        return self.ended_at_ms
+
+
+RECORDS: tuple[type[Record], ...] = (Trip, Alert, Collision, Alarm, Protection)
 
 
 class Status(msgspec.Struct, frozen=True):

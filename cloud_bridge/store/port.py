@@ -43,7 +43,9 @@ class Vehicle(msgspec.Struct, frozen=True):
     created_at_ms: int
     updated_at_ms: int
     changed_at_ms: int = 0
-    """When what is derived of it changed last, by the clock of the database; the API's reader tells it. 0: never."""
+    """When what is shown of it changed last, by the clock of the bridge; the API's reader tells it. 0: never."""
+    services: tuple[str, ...] = ()
+    """What it is subscribed to; without any it shows everything."""
 
 
 class Theft(msgspec.Struct, frozen=True):
@@ -85,10 +87,17 @@ class Reader(Protocol):
 
     def status(self, vin: str) -> Status | None: ...
     def messages(
-        self, vin: str, within: Sequence[Interval], kinds: frozenset[str], offset: int, limit: int
+        self,
+        vin: str,
+        within: Sequence[Interval],
+        kinds: frozenset[str],
+        offset: int,
+        limit: int,
+        data: frozenset[str] | None = None,
     ) -> tuple[int, list[Message]]:
         """The number of all telemetry messages with at least one datum of `kinds`, and `limit` of them from `offset` on
-        (kinds as in `contract.catalog`, and no others than these)."""
+        (kinds as in `contract.catalog`, and no others than these). Where `data` are given, the datum is one of these;
+        to count them costs more then."""
         ...
 
     def positions(self, vin: str, within: Sequence[Interval]) -> list[Position]: ...
@@ -102,6 +111,10 @@ class Reader(Protocol):
         ...
 
     def record(self, kind: type[One], vin: str, record_id: str) -> One | None: ...
+    def has_services(self, fleet_id: str) -> bool:
+        """Whether a vehicle of the fleet is subscribed to services, and so shows some of its data only."""
+        ...
+
     def statuses(self, fleet_id: str, offset: int, limit: int) -> tuple[int, list[tuple[Vehicle, Status]]]:
         """How many vehicles of the fleet have a status, and some of them by VIN."""
         ...
@@ -132,6 +145,10 @@ class Registry(Protocol):
     def all_fleets(self) -> list[Fleet]: ...
     def add_vehicle(self, vehicle: Vehicle, fleets: Sequence[str]) -> None:
         """A vehicle that is there already, with the same model, joins `fleets` too and stays as it is."""
+        ...
+
+    def subscribe(self, vin: str, services: Sequence[str], now_ms: int) -> None:
+        """The vehicle has these services from now on, and no others."""
         ...
 
     def all_vehicles(self) -> list[Vehicle]: ...

@@ -15,7 +15,7 @@ from cloud_bridge.records.model import Trip
 from cloud_bridge.settings import read_settings
 from cloud_bridge.storage import Storage
 from contract.topics import MANIFEST, UP, topic
-from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MODEL, PROFILE, VIN, Boot, write_profile
+from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MODEL, OTHER_VIN, PROFILE, VIN, Boot, write_profile
 
 
 class CommandLine:
@@ -88,6 +88,24 @@ def test_a_vehicle_that_is_there_cannot_be_added_as_another(run: CommandLine, fl
     assert "is there already, with the model test-car and not other-car" in run(*add, "--model", "other-car", fails=1)
     (vehicle,) = json.loads(run("vehicle", "list", "--json"))
     assert vehicle["fleets"] == [fleet]
+
+
+def test_what_a_vehicle_is_subscribed_to_is_given_with_it_and_changed_later(run: CommandLine, fleet: str) -> None:
+    def services(vin: str) -> list[str]:
+        return next(one["services"] for one in json.loads(run("vehicle", "list", "--json")) if one["vin"] == vin)
+
+    run.config.write_text('[services.care]\ndata = ["maintenance"]\n[services.log]\ndata = ["trip"]\n')
+    add = ("vehicle", "add", OTHER_VIN, "--model", MODEL, "--fleet", fleet)
+    run(*add, "--service", "care", "--service", "log")
+    assert (services(VIN), services(OTHER_VIN)) == ([], ["care", "log"])
+    run("vehicle", "services", VIN, "log")
+    run("vehicle", "services", OTHER_VIN, "--all")
+    assert (services(VIN), services(OTHER_VIN)) == (["log"], [])
+    assert "no [services.lag] in the settings; did you mean log?" in run("vehicle", "services", VIN, "lag", fails=2)
+    assert "one of the two" in run("vehicle", "services", VIN, fails=2)
+    assert "no vehicle" in run("vehicle", "services", "VF30A5FWTEST99999", "log", fails=1)
+    assert "vehicle services" in run(*add, "--service", "log", fails=1)
+    assert services(VIN) == ["log"]
 
 
 def test_a_client_gets_a_secret_that_works_and_is_not_shown_again(run: CommandLine, fleet: str) -> None:

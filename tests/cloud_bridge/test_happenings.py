@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from cloud_bridge.records.model import Alert, Collision, Impact, Trip
+from cloud_bridge.records.model import Alert, Collision, Impact, Protection, Trip
 from contract.upload import Count, Event, Privacy, Reason, Upload
 from tests.cloud_bridge.conftest import Cloud
 from tests.cloud_bridge.test_derive import ALWAYS, BOOT, answers
@@ -103,3 +103,15 @@ def test_a_collision_loses_what_privacy_has_taken_out_of_the_upload_after_it_sin
     cloud.send(encode(replace(told, grids=(), changes=(), ledger=ledger, privacy=Privacy.FULL)))
     (after,) = cloud.reader.records(Collision, BOOT.vin, ALWAYS)
     assert (after.id, after.impacts, after.updated_at_ms) == (before.id, (), before.started_at_ms)
+
+
+def test_the_times_of_privacy_are_records_and_so_are_their_ends(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    states = (Privacy.NONE, Privacy.GEOLOCATION, Privacy.GEOLOCATION, Privacy.FULL, Privacy.NONE)
+    for sequence, state in enumerate(states):
+        cloud.send(encode(replace(BOOT.upload(sequence), privacy=state)))
+    found = cloud.reader.records(Protection, BOOT.vin, ALWAYS)
+    assert [one.state for one in found] == ["Geolocation", "Full"]
+    assert [one.started_at_ms for one in found[1:]] == [one.ended_at_ms for one in found[:1]]
+    cloud.send(encode(replace(BOOT.upload(5), privacy=Privacy.FULL)))
+    assert cloud.reader.records(Protection, BOOT.vin, ALWAYS)[-1].ended_at_ms is None

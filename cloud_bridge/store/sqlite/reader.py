@@ -114,7 +114,13 @@ class SqliteReader:
             return None if row is None else _status(row[0])
 
     def messages(
-        self, vin: str, within: Sequence[Interval], kinds: frozenset[str], offset: int, limit: int
+        self,
+        vin: str,
+        within: Sequence[Interval],
+        kinds: frozenset[str],
+        offset: int,
+        limit: int,
+        data: frozenset[str] | None = None,
     ) -> tuple[int, list[Message]]:
         total, page = 0, []
         with self._derived(vin) as connection:
@@ -129,7 +135,7 @@ class SqliteReader:
                     wanted = [
                         message
                         for message in _open(connection, vin, together, interval, left)
-                        if not kinds.isdisjoint(kinds_of(message))
+                        if not kinds.isdisjoint(kinds_of(message, data))
                     ]
                     page += wanted[max(0, first) : max(0, last)]
                     total += len(wanted)
@@ -156,6 +162,10 @@ class SqliteReader:
     def record(self, kind: type[One], vin: str, record_id: str) -> One | None:
         with self._derived(vin) as connection:
             return records.one(connection, kind, vin, record_id)
+
+    def has_services(self, fleet_id: str) -> bool:
+        with self._database.read() as connection:
+            return records.has_services(connection, fleet_id)
 
     def statuses(self, fleet_id: str, offset: int, limit: int) -> tuple[int, list[tuple[Vehicle, Status]]]:
         with self._derived_fleet(fleet_id) as connection:

@@ -14,6 +14,7 @@ import msgspec
 
 from cloud_bridge.records.model import Record, Status
 from cloud_bridge.store.port import Interval, One, Vehicle
+from cloud_bridge.store.sqlite.registry import vehicle_from
 
 _PUT = "INSERT OR REPLACE INTO record (vin, kind, id, from_ms, until_ms, body) VALUES (?, ?, ?, ?, ?, ?)"
 _DROP_FROM = "DELETE FROM record WHERE vin = ? AND from_ms >= ?"
@@ -26,17 +27,20 @@ _OPEN = "SELECT body FROM record WHERE vin = ? AND kind = ? AND until_ms - from_
 _ONE = "SELECT body FROM record WHERE vin = ? AND id = ? AND kind = ?"
 
 _MEMBERS = """
-SELECT vehicle.id, vin, model, brand, motorization, vehicle.created_at_ms, vehicle.updated_at_ms
+SELECT vehicle.id, vin, model, brand, motorization, vehicle.created_at_ms, vehicle.updated_at_ms, services
 FROM fleet_vehicle JOIN vehicle USING (vin) WHERE fleet_id = ? ORDER BY vin
 """
 _ONE_OF_FLEET = """
-SELECT vehicle.id, vin, model, brand, motorization, vehicle.created_at_ms, vehicle.updated_at_ms, body
+SELECT vehicle.id, vin, model, brand, motorization, vehicle.created_at_ms, vehicle.updated_at_ms, services, body
 FROM fleet_vehicle JOIN vehicle USING (vin) JOIN record USING (vin)
 WHERE fleet_id = ? AND record.id = ? AND kind = ?
 """
 _STATUSES = """
-SELECT vehicle.id, vin, model, brand, motorization, vehicle.created_at_ms, vehicle.updated_at_ms, body
+SELECT vehicle.id, vin, model, brand, motorization, vehicle.created_at_ms, vehicle.updated_at_ms, services, body
 FROM fleet_vehicle JOIN vehicle USING (vin) JOIN status USING (vin) WHERE fleet_id = ? ORDER BY vin LIMIT ? OFFSET ?
+"""
+_HAS_SERVICES = """
+SELECT 1 FROM fleet_vehicle JOIN vehicle USING (vin) WHERE fleet_id = ? AND services <> '' LIMIT 1
 """
 _COUNT_STATUSES = "SELECT count(*) FROM fleet_vehicle JOIN status USING (vin) WHERE fleet_id = ?"
 
@@ -77,7 +81,7 @@ def of_fleet(
     connection: sqlite3.Connection, kind: type[One], fleet_id: str, union: Sequence[Interval]
 ) -> list[tuple[Vehicle, One]]:
     """As `overlapping`, of all vehicles of a fleet, in ascending (start, VIN, id)."""
-    members = [Vehicle(*row) for row in connection.execute(_MEMBERS, (fleet_id,))]
+    members = [vehicle_from(row) for row in connection.execute(_MEMBERS, (fleet_id,))]
     found = [(vehicle, one) for vehicle in members for one in overlapping(connection, kind, vehicle.vin, union)]
     return sorted(found, key=lambda each: (each[1].started_at_ms, each[0].vin, each[1].id))
 
@@ -86,7 +90,11 @@ def one_of_fleet(
     connection: sqlite3.Connection, kind: type[One], fleet_id: str, record_id: str
 ) -> tuple[Vehicle, One] | None:
     row = connection.execute(_ONE_OF_FLEET, (fleet_id, record_id, _kind(kind))).fetchone()
-    return None if row is None else (Vehicle(*row[:-1]), _decoder(kind)(row[-1]))
+    return None if row is None else (vehicle_from(row[:-1]), _decoder(kind)(row[-1]))
+
+
+def has_services(connection: sqlite3.Connection, fleet_id: str) -> bool:
+    return connection.execute(_HAS_SERVICES, (fleet_id,)).fetchone() is not None
 
 
 def statuses(
@@ -94,7 +102,7 @@ def statuses(
 ) -> tuple[int, list[tuple[Vehicle, Status]]]:
     (total,) = connection.execute(_COUNT_STATUSES, (fleet_id,)).fetchone()
     rows = connection.execute(_STATUSES, (fleet_id, limit, offset))
-    return total, [(Vehicle(*row[:-1]), _status(row[-1])) for row in rows]
+    return total, [(vehicle_from(row[:-1]), _status(row[-1])) for row in rows]
 
 
 def _kind(kind: type[Record]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 from cloud_bridge.store.port import Client, Fleet, RegistryError, Theft, Vehicle
 from cloud_bridge.store.sqlite import thefts
@@ -23,26 +24,30 @@ ORDER BY created_at_ms, id LIMIT ? OFFSET ?
 _COUNT_FLEETS = "SELECT count(*) FROM fleet WHERE id IN (SELECT value FROM json_each(?))"
 
 _ADD_VEHICLE = """
-INSERT INTO vehicle (id, vin, model, brand, motorization, created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO NOTHING
+INSERT INTO vehicle (id, vin, model, brand, motorization, created_at_ms, updated_at_ms, services)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 _JOIN_FLEET = "INSERT INTO fleet_vehicle (vin, fleet_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _VEHICLE = """
-SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms FROM vehicle WHERE vin = ?
+SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms, services FROM vehicle WHERE vin = ?
 """
 _ALL_VEHICLES = """
-SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms FROM vehicle ORDER BY vin
+SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms, services FROM vehicle ORDER BY vin
 """
+_SUBSCRIBE = "UPDATE vehicle SET services = ?, updated_at_ms = ? WHERE vin = ?"
 _FLEETS_OF_VEHICLE = "SELECT fleet_id FROM fleet_vehicle WHERE vin = ? ORDER BY fleet_id"
 # A prefix as a range of texts, so that the index serves it: all that a VIN is made of is below '~'.
 _VEHICLES_OF = """
-SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms FROM fleet_vehicle JOIN vehicle USING (vin)
+SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms, services
+FROM fleet_vehicle JOIN vehicle USING (vin)
 WHERE fleet_id = ? AND vin >= ? AND vin < ? || '~' ORDER BY vin LIMIT ? OFFSET ?
 """
 _COUNT_VEHICLES = "SELECT count(*) FROM fleet_vehicle WHERE fleet_id = ? AND vin >= ? AND vin < ? || '~'"
+# What it is subscribed to changes what is shown of it, too.
 _VEHICLE_OF = """
-SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms, max(
-    coalesce(changed_at_ms, 0), coalesce((SELECT max(updated_at_ms) FROM theft WHERE theft.vin = vehicle.vin), 0)
+SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms, services, max(
+    coalesce(changed_at_ms, 0), vehicle.updated_at_ms,
+    coalesce((SELECT max(updated_at_ms) FROM theft WHERE theft.vin = vehicle.vin), 0)
 )
 FROM vehicle JOIN fleet_vehicle USING (vin) LEFT JOIN derived USING (vin)
 WHERE id = ? AND fleet_id = ?
@@ -80,12 +85,28 @@ def vehicles_of(
 ) -> tuple[int, list[Vehicle]]:
     place = (fleet_id, vin_prefix, vin_prefix)
     (total,) = connection.execute(_COUNT_VEHICLES, place).fetchone()
-    return total, [Vehicle(*row) for row in connection.execute(_VEHICLES_OF, (*place, limit, offset))]
+    return total, [vehicle_from(row) for row in connection.execute(_VEHICLES_OF, (*place, limit, offset))]
 
 
 def vehicle_of(connection: sqlite3.Connection, fleet_id: str, vehicle_id: str) -> Vehicle | None:
     row = connection.execute(_VEHICLE_OF, (vehicle_id, fleet_id)).fetchone()
-    return None if row is None else Vehicle(*row)
+    return None if row is None else vehicle_from(row)
+
+
+def vehicle_from(row: Sequence[Any]) -> Vehicle:
+    """The columns of the vehicle up to its services, and when what is derived of it changed, where that was asked."""
+    vehicle_id, vin, model, brand, motorization, created_at_ms, updated_at_ms, services, *changed_at_ms = row
+    return Vehicle(
+        vehicle_id,
+        vin,
+        model,
+        brand,
+        motorization,
+        created_at_ms,
+        updated_at_ms,
+        changed_at_ms[0] if changed_at_ms else 0,
+        tuple(services.split()),
+    )
 
 
 def client_of(connection: sqlite3.Connection, client_id: str) -> Client | None:
@@ -119,22 +140,27 @@ class SqliteRegistry:
                 _expect_fleet(connection, fleet)
             values = (
                 vehicle.id, vehicle.vin, vehicle.model, vehicle.brand, vehicle.motorization,
-                vehicle.created_at_ms, vehicle.updated_at_ms,
+                vehicle.created_at_ms, vehicle.updated_at_ms, " ".join(vehicle.services),
             )  # fmt: skip
             if connection.execute(_ADD_VEHICLE, values).rowcount == 0:
                 row = connection.execute(_VEHICLE, (vehicle.vin,)).fetchone()
                 if row is None:
                     raise RegistryError(f"there is a vehicle with the id {vehicle.id} already")
-                known = Vehicle(*row)
+                known = vehicle_from(row)
                 if known.model != vehicle.model:
                     raise RegistryError(
                         f"vehicle {vehicle.vin} is there already, with the model {known.model} and not {vehicle.model}"
                     )
             connection.executemany(_JOIN_FLEET, [(vehicle.vin, fleet) for fleet in fleets])
 
+    def subscribe(self, vin: str, services: Sequence[str], now_ms: int) -> None:
+        with self._database.write() as connection:
+            if connection.execute(_SUBSCRIBE, (" ".join(services), now_ms, vin)).rowcount == 0:
+                raise RegistryError(f"there is no vehicle {vin}; see `canlift-bridge vehicle list`")
+
     def all_vehicles(self) -> list[Vehicle]:
         with self._database.read() as connection:
-            return [Vehicle(*row) for row in connection.execute(_ALL_VEHICLES)]
+            return [vehicle_from(row) for row in connection.execute(_ALL_VEHICLES)]
 
     def fleets_of_vehicle(self, vin: str) -> list[str]:
         with self._database.read() as connection:
@@ -157,7 +183,7 @@ class SqliteRegistry:
     def vehicle(self, vin: str) -> Vehicle | None:
         with self._database.read() as connection:
             row = connection.execute(_VEHICLE, (vin,)).fetchone()
-            return None if row is None else Vehicle(*row)
+            return None if row is None else vehicle_from(row)
 
     def add_client(self, client: Client, created_at_ms: int) -> None:
         with self._database.write() as connection:

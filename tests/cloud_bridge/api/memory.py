@@ -56,12 +56,18 @@ class MemoryReader:
         return self.statuses_of.get(vin)
 
     def messages(
-        self, vin: str, within: Sequence[Interval], kinds: frozenset[str], offset: int, limit: int
+        self,
+        vin: str,
+        within: Sequence[Interval],
+        kinds: frozenset[str],
+        offset: int,
+        limit: int,
+        data: frozenset[str] | None = None,
     ) -> tuple[int, list[Message]]:
         found = [
             message
             for message in self.all_messages.get(vin, ())
-            if inside(message.at_ms, within) and not kinds.isdisjoint(kinds_of(message))
+            if inside(message.at_ms, within) and not kinds.isdisjoint(kinds_of(message, data))
         ]
         return len(found), found[offset : offset + limit]
 
@@ -86,6 +92,9 @@ class MemoryReader:
     def record(self, kind: type[One], vin: str, record_id: str) -> One | None:
         found = (one for one in self.all_records.get(vin, ()) if isinstance(one, kind) and one.id == record_id)
         return next(found, None)
+
+    def has_services(self, fleet_id: str) -> bool:
+        return any(vehicle.services for vehicle in self.members.get(fleet_id, ()))
 
     def statuses(self, fleet_id: str, offset: int, limit: int) -> tuple[int, list[tuple[Vehicle, Status]]]:
         members = sorted(self.members.get(fleet_id, ()), key=lambda vehicle: vehicle.vin)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloud_bridge.records.model import Alert, Known, Status
+from cloud_bridge.records.model import Alert
 from tests.cloud_bridge.api.world import CAR, FLEET, MINUTE, MORNING, ROOT, VAN, VEHICLE_PATH, Api
 
 ALERTS = f"{VEHICLE_PATH}/alerts"
@@ -126,10 +126,10 @@ def test_a_vehicle_without_alerts_is_404(api: Api) -> None:
 
 
 def test_the_end_user_profile_shows_an_alert_without_its_places_while_privacy_forbids_them(api: Api) -> None:
-    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("Geolocation", MORNING)}, None, MORNING)
+    api.protect("Geolocation")
     for template in (ALERT, ONE_OF_TRIP):
         body = api.get(template, {"profile": "endUser"})
         assert not {"startPosition", "endPosition"} & body.keys()
         assert "position" not in body["_links"]
-    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("Full", MORNING)}, None, MORNING)
+    api.protect("Full")
     assert api.request(ALERTS, {"profile": "endUser"}).status_code == 404

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloud_bridge.records.model import Known, Status
-from tests.cloud_bridge.api.world import CAR, FLEET, MORNING, ROOT, SILENT, VAN, VEHICLE_PATH, Api
+from tests.cloud_bridge.api.world import CAR, FLEET, ROOT, SILENT, VAN, VEHICLE_PATH, Api
 
 COLLISIONS = f"{VEHICLE_PATH}/collisions"
 COLLISION = f"{COLLISIONS}/{{cid}}"
@@ -71,7 +70,7 @@ def test_an_unknown_collision_is_not_found_nor_a_record_of_another_kind(api: Api
 
 
 def test_the_collisions_of_a_trip_have_no_profile_and_ignore_one(api: Api) -> None:
-    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("Full", MORNING)}, None, MORNING)
+    api.protect("Full")
     assert api.request(COLLISIONS, {"profile": "endUser"}).status_code == 404
     assert api.request(COLLISION, {"profile": "endUser"}).status_code == 404
     assert api.request(OF_TRIP, {"profile": "endUser"}).status_code == 200

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from cloud_bridge.records.model import Known, Position, Status
-from tests.cloud_bridge.api.world import CAR, MORNING, SILENT, VAN, VEHICLE_PATH, Api, position
+from cloud_bridge.records.model import Position, Status
+from tests.cloud_bridge.api.world import CAR, MORNING, SILENT, VAN, VEHICLE_PATH, Api
 
 LAST = f"{VEHICLE_PATH}/lastPosition"
 
@@ -29,8 +29,8 @@ def test_without_a_position_there_is_nothing_to_show(api: Api) -> None:
 
 
 def test_the_end_user_profile_shows_no_position_while_privacy_forbids_it(api: Api) -> None:
-    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("Geolocation", MORNING)}, position(0), MORNING)
+    api.protect("Geolocation", -30, -20)
+    assert api.request(LAST, {"profile": "endUser"}).status_code == 200
+    api.protect("Geolocation", 119)
     assert api.request(LAST, {"profile": "endUser"}).json()["code"] == 40400
     assert api.request(LAST, {"profile": "fleet"}).status_code == 200
-    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("None", MORNING)}, position(0), MORNING)
-    assert api.request(LAST, {"profile": "endUser"}).status_code == 200

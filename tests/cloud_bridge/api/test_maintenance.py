@@ -38,7 +38,6 @@ def test_a_vehicle_that_says_nothing_of_its_maintenance_is_404(api: Api) -> None
 
 
 def test_the_end_user_profile_shows_no_maintenance_under_full_privacy(api: Api) -> None:
-    known = {DAYS: Known(3, MORNING), "privacy.state": Known("Full", MORNING)}
-    api.reader.statuses_of[VAN.vin] = Status(known, None, MORNING)
+    api.protect("Full")
     assert api.request(MAINTENANCE, {"profile": "endUser"}).status_code == 404
     assert api.request(MAINTENANCE).status_code == 200

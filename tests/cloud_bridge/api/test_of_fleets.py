@@ -150,10 +150,9 @@ def test_a_repetition_without_end_is_taken_up_to_now(api: Api) -> None:
 
 
 def test_the_end_user_profile_leaves_out_what_a_vehicles_privacy_forbids(api: Api) -> None:
-    known = api.reader.statuses_of[VAN.vin].known
-    api.reader.statuses_of[VAN.vin] = Status(known | {"privacy.state": Known("Full", MORNING)}, position(1), MORNING)
-    car = {"kinetic.speed": Known(0.0, MORNING), "privacy.state": Known("Geolocation", MORNING)}
-    api.reader.statuses_of[CAR.vin] = Status(car, position(1), MORNING)
+    api.reader.statuses_of[CAR.vin] = Status({"kinetic.speed": Known(0.0, MORNING)}, position(1), MORNING)
+    api.protect("Full", vehicle=VAN)
+    api.protect("Geolocation", vehicle=CAR)
     asked = {"profile": "endUser"}
     for template in (STATUS, ALERTS, COLLISIONS, TRIPS):
         body = api.get(template, asked)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -253,8 +253,12 @@ def test_the_last_position_is_in_the_status(api: Api) -> None:
 
 
 @pytest.mark.parametrize("state", ["Geolocation", "Full"])
-def test_the_end_user_profile_follows_the_privacy_of_the_vehicle(api: Api, state: str) -> None:
-    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known(state, MORNING)}, position(0), MORNING)
+def test_the_end_user_profile_follows_the_privacy_of_the_vehicle(
+    api: Api, state: Literal["Geolocation", "Full"]
+) -> None:
+    known = {"privacy.state": Known(state, MORNING + 119 * MINUTE)}
+    api.reader.statuses_of[VAN.vin] = Status(known, position(118), MORNING + 119 * MINUTE)
+    api.protect(state, 119)
     assert "lastPosition" in api.get(STATUS)
     shown = api.request(STATUS, {"profile": "endUser"})
     if state == "Full":

@@ -7,7 +7,7 @@ import pytest
 from cloud_bridge.api.parameters import TELEMETRY_TYPES
 from cloud_bridge.api.rendering import PLACES
 from cloud_bridge.api.telemetry import kinds_of
-from cloud_bridge.records.model import Alarm, Known, Message, Position, Status
+from cloud_bridge.records.model import Alarm, Message, Position
 from contract.catalog import DATA, TELEMETRY_KINDS
 from tests.cloud_bridge.api.test_status import any_value
 from tests.cloud_bridge.api.world import CAR, FLEET, MINUTE, MORNING, ROOT, VAN, VEHICLE_PATH, Api, position
@@ -89,7 +89,7 @@ def test_a_break_in_is_told_with_its_start_as_long_as_it_is_said(api: Api) -> No
         "2024-03-05T06:59:00Z", "2024-03-05T07:02:00Z", "2024-03-05T07:03:00Z", "2024-03-05T07:03:00Z", None,
     ]  # fmt: skip
     assert "position" in found[0]["vehicle"]["alarm"]["trigger"]
-    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("Geolocation", MORNING)}, None, MORNING)
+    api.protect("Geolocation")
     (first, *_) = messages_of(api.get(TELEMETRY, {"type": "vehicle.alarm.trigger", "profile": "endUser"}))
     assert first["vehicle"]["alarm"]["trigger"].keys() == {"type", "startAt"}
 
@@ -269,9 +269,8 @@ def test_telemetry_of_a_trip_that_does_not_exist_is_not_found(api: Api) -> None:
 
 
 def test_the_end_user_profile_hides_locations_while_privacy_forbids_them(api: Api) -> None:
-    known = {"privacy.state": Known("Geolocation", MORNING)}
-    api.reader.statuses_of[VAN.vin] = Status(known, None, MORNING)
+    api.protect("Geolocation")
     query = {"profile": "endUser", "extension": "location"}
     assert all("_embedded" not in message for message in messages_of(api.get(TELEMETRY, query)))
-    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("Full", MORNING)}, None, MORNING)
+    api.protect("Full")
     assert api.request(TELEMETRY, query).json()["code"] == 40400

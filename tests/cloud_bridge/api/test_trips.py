@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloud_bridge.records.model import Known, Status
-from tests.cloud_bridge.api.world import CAR, FLEET, MORNING, ROOT, VAN, VEHICLE_PATH, Api
+from tests.cloud_bridge.api.world import CAR, FLEET, ROOT, VAN, VEHICLE_PATH, Api
 
 TRIPS = f"{VEHICLE_PATH}/trips"
 TRIP = f"{TRIPS}/{{tid}}"
@@ -116,7 +115,7 @@ def test_an_unknown_trip_is_not_found(api: Api) -> None:
 
 
 def test_the_end_user_profile_shows_a_trip_without_its_places_while_privacy_forbids_them(api: Api) -> None:
-    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("Geolocation", MORNING)}, None, MORNING)
+    api.protect("Geolocation")
     body = api.get(TRIP, {"profile": "endUser"})
     assert not {"startPosition", "stopPosition"} & body.keys()
     assert "waypoints" not in body["_links"]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from cloud_bridge.records.model import Known, Message, Status
+from cloud_bridge.records.model import Message
 from tests.cloud_bridge.api.world import MINUTE, MORNING, VAN, VEHICLE_PATH, Api, position
 
 WAY_POINTS = f"{VEHICLE_PATH}/trips/{{tid}}/wayPoints"
@@ -55,6 +55,6 @@ def test_a_trip_that_goes_on_has_the_way_points_so_far(api: Api) -> None:
 
 
 def test_the_end_user_profile_has_no_way_points_while_privacy_forbids_them(api: Api) -> None:
-    api.reader.statuses_of[VAN.vin] = Status({"privacy.state": Known("Geolocation", MORNING)}, None, MORNING)
+    api.protect("Geolocation")
     assert api.request(WAY_POINTS, {"profile": "endUser"}).json()["code"] == 40400
     assert api.request(WAY_POINTS).status_code == 200

@@ -9,9 +9,11 @@ import re
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import httpx
+from msgspec.structs import replace
+from starlette.applications import Starlette
 
 from cloud_bridge.access.limits import Limits
 from cloud_bridge.api.app import create_app
@@ -28,10 +30,12 @@ from cloud_bridge.records.model import (
     Known,
     Message,
     Position,
+    Protection,
     Segment,
     Status,
     Trip,
 )
+from cloud_bridge.services import Service, Services
 from cloud_bridge.store.port import Client, Fleet, Reader, Theft, Vehicle
 from contract.published import TRIP
 from tests.cloud_bridge.api.memory import MemoryReader
@@ -206,9 +210,14 @@ class Api:
     verify: Verify = _reversed
     now: datetime = NOW
     limits: Limits | None = None
+    services: dict[str, Service] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        app = create_app(
+        self.app = self._make_app()
+        self.transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+
+    def _make_app(self) -> Starlette:
+        return create_app(
             self.instead or self.reader,
             PUBLIC_URL,
             lambda: self.now,
@@ -217,10 +226,24 @@ class Api:
             page_key=b"a key of the tests",
             label=lambda model: LABELS.get(model, ""),
             limits=self.limits,
+            services=Services(self.services),
             in_threads=self.in_threads,
         )
-        self.app = app
-        self.transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    def protect(
+        self, state: Literal["Geolocation", "Full"], first: int = -60, last: int | None = None, vehicle: Vehicle = VAN
+    ) -> None:
+        """The user keeps something to himself, from minute `first` of the morning until minute `last`; None: still."""
+        ended_at_ms = None if last is None else MORNING + last * MINUTE
+        records = self.reader.all_records.setdefault(vehicle.vin, [])
+        records.append(Protection(f"p{len(records)}", MORNING + first * MINUTE, state, ended_at_ms))
+
+    def subscribe(self, *data: str, vehicle: Vehicle = VAN) -> None:
+        """The vehicle has one service, with these data."""
+        self.services["only"] = Service(data)
+        self.app = self.transport.app = self._make_app()
+        members = self.reader.members[FLEET]
+        members[members.index(vehicle)] = replace(vehicle, services=("only",))
 
     def send(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """One request as it stands."""

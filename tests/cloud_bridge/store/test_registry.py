@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.store.port import Client, Fleet, RegistryError, Vehicle
@@ -28,7 +29,7 @@ def test_fleets_are_found_by_id_in_the_order_they_were_made(cloud: Cloud) -> Non
 def test_a_vehicle_may_be_in_several_fleets_and_is_seen_in_these_only(cloud: Cloud) -> None:
     cloud.registry.add_fleet(SOUTH)
     cloud.registry.add_vehicle(vehicle(VIN), ["f2"])
-    known = vehicle(VIN)
+    known = replace(vehicle(VIN), changed_at_ms=1)
     assert cloud.registry.fleets_of_vehicle(VIN) == ["f1", "f2"]
     assert cloud.reader.vehicle("f1", known.id) == cloud.reader.vehicle("f2", known.id) == known
     assert cloud.reader.vehicle("f2", vehicle(OTHER_VIN).id) is None
@@ -41,7 +42,8 @@ def test_a_vehicle_says_when_its_records_changed_last_whatever_the_time_of_the_d
         assert known is not None
         return known.changed_at_ms
 
-    assert changed_at_ms() == 0
+    cloud.registry.subscribe(VIN, ("care",), 7)
+    assert changed_at_ms() == 7
     before_ms = clock_ms() // 1000 * 1000
     cloud.send_manifest()
     cloud.send(Boot().payload(0))
