@@ -31,6 +31,9 @@ Source = Literal["said", "record", "administration", "not offered"]
 
 COMBUSTION = ("Thermic", "Hybrid")
 TRACTION_BATTERY = ("Electric", "Hybrid", "Hydrogen")
+TANK = ("Thermic", "Hybrid", "Hydrogen")
+PARTS = {COMBUSTION: "combustion engine", TRACTION_BATTERY: "traction battery", TANK: "tank"}
+"""What only some motorizations have."""
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -42,7 +45,7 @@ class Published(msgspec.Struct, frozen=True):
     not_offered: str = ""
     """Why no vehicle can serve it; empty for one that can be served."""
     motorizations: tuple[str, ...] = ()
-    """Vehicles of other motorizations have nothing of the kind; empty: all may have it."""
+    """Vehicles of others lack the part (`PARTS`) that it is of; empty: all may have it."""
 
 
 _POSITION = ("position.longitude",)
@@ -63,6 +66,7 @@ _OPENINGS = tuple(f"doorsState.opening.{opening}" for opening in OPENINGS)
 _CHARGING = "energies.Electric.charging"
 _BATTERY = "energies.Electric.battery"
 _CONSUMED = ("energies.Fuel.consumption.total", "energies.Electric.consumption.total")
+_INSTANT = ("energies.Fuel.consumption.instant", "energies.Hydrogen.consumption.instant")
 _ALERTS = tuple(f"alert.{alert}" for alert in ALERT_TYPES)
 _COLLISION = ("collision.side",)
 _COLLIDED = (*_COLLISION, "collision.severity", "collision.tippedOver", "collision.pedestrian", CRASH)
@@ -190,7 +194,7 @@ PUBLISHED: tuple[Published, ...] = (
     _said("Energy supply subtype", *_ENERGY),
     _said("Energy autonomy", *_AUTONOMIES),
     _said("Energy level", *_LEVELS),
-    _said("Fuel instant consumption", "energies.Fuel.consumption.instant", "energies.Hydrogen.consumption.instant"),
+    Published("Fuel instant consumption", "said", (_INSTANT,), motorizations=TANK),
     _combustion("Fuel total consumption", "energies.Fuel.consumption.total"),
     _battery("Battery capacity", f"{_BATTERY}.load.capacity"),
     _battery("Battery residual energy", f"{_BATTERY}.load.residual"),

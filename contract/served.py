@@ -9,7 +9,7 @@ from contract.catalog import ALERT_TYPES
 from contract.profile import absent
 from contract.profile.data import Lamp, Mapping
 from contract.profile.profile import Profile
-from contract.published import COMBUSTION, CRASH, PUBLISHED, TRIP, Published
+from contract.published import CRASH, PARTS, PUBLISHED, TRIP, Published
 
 _PRIVACY = "privacy.state"
 """The box says it of itself, for all vehicles."""
@@ -65,8 +65,7 @@ def _served(datum: Published, profile: Profile, mapped: dict[str, Mapping | Lamp
     if datum.source == "administration":
         return Served(datum.name, True, "given when the vehicle is registered")
     if datum.motorizations and profile.motorization not in datum.motorizations:
-        lacking = "combustion engine" if datum.motorizations == COMBUSTION else "traction battery"
-        return Served(datum.name, False, f"the vehicle has no {lacking}")
+        return Served(datum.name, False, f"the vehicle has no {PARTS[datum.motorizations]}")
     for group in datum.needs:
         if mapped.keys().isdisjoint(group):
             return Served(datum.name, False, _lacking(profile, group))
@@ -78,10 +77,9 @@ def _served(datum: Published, profile: Profile, mapped: dict[str, Mapping | Lamp
 
 
 def _lacking(profile: Profile, group: tuple[str, ...]) -> str:
-    for key in group:
-        why = absent.reason(profile.absent, absent.TRIP if key == TRIP else key)
-        if why is not None:
-            return why
+    why = absent.reason(profile.absent, *(absent.TRIP if key == TRIP else key for key in group))
+    if why is not None:
+        return why
     if group == (TRIP,):
         return "the profile does not say what a trip is: [trip]"
     return f"the profile does not map {' or '.join(group[:3])}{' …' if len(group) > 3 else ''}"

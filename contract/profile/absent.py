@@ -20,13 +20,14 @@ REST = "*"
 TRIP = "trip"
 
 
-def reason(absent: Mapping[str, str], key: str) -> str | None:
-    """Why the datum is absent; None where the profile does not say."""
-    words = key.split(".")
-    for length in range(len(words), 0, -1):
-        found = absent.get(".".join(words[:length]))
-        if found is not None:
-            return found
+def reason(absent: Mapping[str, str], *keys: str) -> str | None:
+    """Why none of some data is there: what is said of the first that is named; None where the profile does not say."""
+    for key in keys:
+        words = key.split(".")
+        for length in range(len(words), 0, -1):
+            found = absent.get(".".join(words[:length]))
+            if found is not None:
+                return found
     return absent.get(REST)
 
 

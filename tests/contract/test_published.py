@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from contract.catalog import DATA, Kind
-from contract.published import COMBUSTION, CRASH, PUBLISHED, TRACTION_BATTERY, TRIP, Published
+from contract.published import COMBUSTION, CRASH, PUBLISHED, TANK, TRACTION_BATTERY, TRIP, Published
 
 UNITS = {
     "Degree": "deg",
@@ -161,7 +161,7 @@ def test_only_vehicles_that_have_an_engine_or_a_battery_are_expected_to_say_what
 ) -> None:
     for datum, entry in catalogue:
         if datum.name == "Fuel instant consumption":
-            assert not datum.motorizations  # Hydrogen is consumed too.
+            assert datum.motorizations == TANK  # Hydrogen is consumed too.
         elif datum.motorizations:
             expected = {"ICE", "PHEV"} if datum.motorizations == COMBUSTION else {"BEV", "PHEV", "FCEV"}
             assert datum.motorizations in (COMBUSTION, TRACTION_BATTERY)

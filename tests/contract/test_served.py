@@ -101,6 +101,7 @@ adas = "no assistance"
 "adas.parkAssist" = "no beeps"
 "alert.FuelLevelLow" = "no tank"
 trip = "it stands in a museum"
+"energies.Electric.level" = "no gauge"
 "*" = "unknown"
 """
     data = served(tmp_path, text)
@@ -108,6 +109,7 @@ trip = "it stands in a museum"
     assert data["Park assist front"].why == "no beeps"
     assert data["Trip distance"].why == "it stands in a museum"
     assert data["Odometer mileage"].why == "unknown"
+    assert data["Energy level"].why == "no gauge"  # Of fuel nothing is said, of the battery it is.
     alerts = {alert.name: alert.why for alert in alerts_of(load_profile(tmp_path / "t.toml"))}
     assert (alerts["FuelLevelLow"], alerts["OilLevelLow"]) == ("no tank", "unknown")
     assert dict(grouped(data.values()))["no beeps"] == ["Park assist front", "Park assist rear"]
