@@ -17,6 +17,7 @@ from cloud_bridge import lists, thefts
 from cloud_bridge.access.secrets import hash_secret, new_secret
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.ids import EXPECTED, is_id
+from cloud_bridge.rebuilding import rebuild
 from cloud_bridge.remote.privacy import NotDoneError, ask_for_privacy
 from cloud_bridge.remote.sending import UnsentError
 from cloud_bridge.settings import Database, Settings, read_settings
@@ -152,8 +153,10 @@ def _parser() -> argparse.ArgumentParser:
     text = "how long to wait for the answer; %(default)s when left out"
     privacy.add_argument("--wait", type=_duration, default=Duration.parse("30s"), metavar="DURATION", help=text)
 
-    rebuild = commands.add_parser("rebuild", parents=[common], help="derive everything again from what vehicles sent")
-    rebuild.add_argument("vins", nargs="*", metavar="VIN", help="all vehicles when left out")
+    text = "derive again what vehicles sent, and say what came out differently"
+    rebuild = commands.add_parser("rebuild", parents=[listing], help=text, description=text)
+    rebuild.add_argument("vins", nargs="*", metavar="VIN")
+    rebuild.add_argument("--all", action="store_true", help="all vehicles")
     rebuild.set_defaults(run=_rebuild)
     status = commands.add_parser("status", parents=[listing], help="what is stored, what waits, what was refused")
     status.set_defaults(run=lists.summary)
@@ -300,24 +303,15 @@ def _privacy(options: argparse.Namespace, settings: Settings, console: Console) 
 
 
 def _rebuild(options: argparse.Namespace, storage: Storage, console: Console) -> int:
-    vins: list[str] = options.vins or [vehicle.vin for vehicle in storage.registry.all_vehicles()]
-    _expect_registered(storage, vins)
-    for vin in vins:
-        storage.profiles.of(_model(storage, vin))
-        storage.deriver.rebuild(vin)
-        console.print(f"{vin} derived again", markup=False)
-    return 0
+    if options.all == bool(options.vins):
+        raise UsageError("give the VINs of vehicles, or --all for all of them: one of the two")
+    return rebuild(options, storage, console)
 
 
 def _expect_registered(storage: Storage, vins: list[str]) -> None:
     strangers = [vin for vin in vins if storage.registry.vehicle(vin) is None]
     if strangers:
         raise RegistryError(f"not registered: {', '.join(strangers)}; see `canlift-bridge vehicle list`")
-
-
-def _model(storage: Storage, vin: str) -> str:
-    vehicle = storage.registry.vehicle(vin)
-    return "" if vehicle is None else vehicle.model
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from contextlib import suppress
 
 import msgspec
 
+from cloud_bridge.difference import Difference, Told, compare, tell
 from cloud_bridge.profiles import Known, Profiles
 from cloud_bridge.records.fold import History, Stretch, advance, lay_out, status, unfinished
 from cloud_bridge.records.messages import messages
@@ -116,13 +117,24 @@ class Deriver:
         finally:
             lock.release()
 
-    def rebuild(self, vin: str) -> None:
-        """Deletes everything derived and derives it again."""
+    def rebuild(self, vin: str) -> Difference:
+        """Deletes everything derived and derives it again; what came out differently."""
         with self._locks[vin]:
             known = self._known(vin)
-            if known is not None:
-                self._store.forget(vin, known.digest)
+            if known is None:
+                return Difference()
+            if self._store.extent(vin).profile == known.digest:
+                self._derive(vin, known)  # What came since the last time is no difference.
+            before = self._told(vin)
+            self._store.forget(vin, known.digest)
         self.derive(vin, threading.TIMEOUT_MAX)
+        return compare(before, self._told(vin))
+
+    def _told(self, vin: str) -> Told:
+        """As it was derived last."""
+        laid = laid_out(self._store.stretches(vin, _BEGINNING_MS))
+        messages = (message for stretch in laid for message in stretch.messages)
+        return tell(self._store.records(vin), self._store.status(vin), messages)
 
     def sweep(self) -> int:
         """Derives every vehicle that has something to derive, or whose profile changed; returns their number."""
@@ -155,12 +167,16 @@ class Deriver:
         extent = self._store.extent(vin)
         if extent.profile == known.digest and not extent.is_ready and extent.dirty_from_ms is None:
             return
+        before = None
         if extent.profile != known.digest:
+            before = self._told(vin) if extent.profile else None
             extent = self._store.forget(vin, known.digest)
         while not self._stopping.is_set() and (ready := self._store.ready(vin, self._look_at)):
             extent = self._store.put_step(vin, extent, self._look(vin, known, ready), self._clock_ms())
         if extent.dirty_from_ms is not None and not self._stopping.is_set():
             self._fold(vin, known, extent, extent.dirty_from_ms)
+        if before is not None and not self._stopping.is_set():
+            log.info("vehicle %s derived again by a changed profile: %s", vin, compare(before, self._told(vin)).summary)
 
     def _look(self, vin: str, known: Known, ready: list[Pending]) -> Step:
         datings, timelines = self._date(vin, ready)

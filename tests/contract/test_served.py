@@ -72,7 +72,7 @@ def test_a_crash_that_is_felt_is_a_collision_of_a_trip_without_a_side(tmp_path: 
     trip = '[data]\n"ignition.type" = { from = "Key.State" }\n[trip]\ndatum = "ignition.type"\nactive = ["Start"]\n'
     data = served(tmp_path, trip)
     assert not data["Trip Collisions"].served
-    data = served(tmp_path, trip + '[crash]\nmessage = "Key.State == \'Deployed\'"\n')
+    data = served(tmp_path, trip + "[crash]\nmessage = \"Key.State == 'Deployed'\"\n")
     assert data["Trip Collisions"].served
     assert not data["Collision side"].served
 

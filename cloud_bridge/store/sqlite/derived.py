@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 import msgspec
 
 from cloud_bridge.records.fold import Stretch
+from cloud_bridge.records.model import Record, Status
 from cloud_bridge.store.port import (
     Checkpoint,
     Chunk,
@@ -181,6 +182,14 @@ class SqliteDerived:
         with self._database.read() as connection:
             for start_ms, end_ms, body, asleep in connection.execute(_STRETCHES, (vin, from_ms)):
                 yield Stretch(start_ms, end_ms, unpack(body), bool(asleep))
+
+    def status(self, vin: str) -> Status | None:
+        with self._database.read() as connection:
+            return records.status(connection, vin)
+
+    def records(self, vin: str) -> list[Record]:
+        with self._database.read() as connection:
+            return records.every(connection, vin)
 
     def put_fold(self, vin: str, extent: Extent, fold: Fold) -> Extent:
         with self._database.write() as connection:

@@ -12,7 +12,7 @@ from functools import cache
 
 import msgspec
 
-from cloud_bridge.records.model import Record, Status
+from cloud_bridge.records.model import RECORDS, Record, Status
 from cloud_bridge.store.port import Interval, One, Vehicle
 from cloud_bridge.store.sqlite.registry import vehicle_from
 
@@ -25,6 +25,9 @@ SELECT body FROM record WHERE vin = ? AND kind = ? AND from_ms >= ? AND from_ms 
 """
 _OPEN = "SELECT body FROM record WHERE vin = ? AND kind = ? AND until_ms - from_ms IS NULL AND from_ms < ?"
 _ONE = "SELECT body FROM record WHERE vin = ? AND id = ? AND kind = ?"
+
+_ALL = "SELECT kind, body FROM record WHERE vin = ? ORDER BY from_ms, id"
+_STATUS = "SELECT body FROM status WHERE vin = ?"
 
 _MEMBERS = """
 SELECT vehicle.id, vin, model, brand, motorization, vehicle.created_at_ms, vehicle.updated_at_ms, services
@@ -75,6 +78,17 @@ def overlapping(connection: sqlite3.Connection, kind: type[One], vin: str, union
 def one(connection: sqlite3.Connection, kind: type[One], vin: str, record_id: str) -> One | None:
     row = connection.execute(_ONE, (vin, record_id, _kind(kind))).fetchone()
     return None if row is None else _decoder(kind)(row[0])
+
+
+def every(connection: sqlite3.Connection, vin: str) -> list[Record]:
+    """Of all types, in ascending (start, id)."""
+    kinds = {_kind(kind): _decoder(kind) for kind in RECORDS}
+    return [kinds[kind](body) for kind, body in connection.execute(_ALL, (vin,)) if kind in kinds]
+
+
+def status(connection: sqlite3.Connection, vin: str) -> Status | None:
+    row = connection.execute(_STATUS, (vin,)).fetchone()
+    return None if row is None else _status(row[0])
 
 
 def of_fleet(
