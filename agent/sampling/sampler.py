@@ -33,7 +33,7 @@ from agent.plan.plan import TICK_MS, Plan
 from agent.sampling.batch import Batch
 from agent.sampling.dozing import Dozing
 from agent.sampling.events import Events
-from agent.sampling.filling import FULL_GRIDS_BITS, Filling
+from agent.sampling.filling import Filling
 from agent.sampling.intake import Intake
 from agent.sampling.newest import Newest
 from agent.sampling.recorder import Recorder
@@ -232,7 +232,7 @@ class Sampler:
         if self._events.due_ms == at_ms:
             for name, recording in self._events.reach(at_ms):
                 self._recorder.open(name, recording, at_ms)
-        if self._batch.grids_bits >= FULL_GRIDS_BITS:
+        if self._batch.full:
             self._batch.end_by(self._samples.told_ms(at_ms) + 1)
 
     # Batches, sleep and wake.

@@ -345,6 +345,16 @@ def test_a_full_batch_ends_at_once_and_nothing_is_lost(plan: Plan) -> None:
     assert changes(plan, batches, "Motion.Oil") == [(10 + at_ms, at_ms % 2) for at_ms in range(count)]
 
 
+def test_a_batch_that_is_filled_by_what_ceases_to_count_ends_at_once(plan: Plan) -> None:
+    spoken = FULL_CHANGES - 2  # and one of the ignition
+    frames = [*awake(spoken), *(motion(at_ms, oil=at_ms % 2) for at_ms in range(spoken))]
+    frames += [cell(at_ms, 1.0) for at_ms in range(0, spoken + 10_000, 100)]
+    batches = sampled(plan, frames)
+    ceased_ms = next(at_ms for at_ms, raw in changes(plan, batches, "Motion.Oil") if raw is None)
+    assert ceased_ms > spoken + 1900
+    assert [batch.end_ms for batch in batches] == [ceased_ms + 1, frames[-1].at_ms + 1]
+
+
 @pytest.mark.slow
 def test_a_batch_is_full_before_it_is_too_large_for_an_upload_whatever_is_in_it(tmp_path: Path) -> None:
     fast = model.PROFILE.replace('fast = { every = "1s" }', 'fast = { every = "10ms" }')
