@@ -19,8 +19,9 @@ _FORGET = 3
 class NewestMessage:
     """The newest frame of one message; of a multiplexed one the newest value of each signal.
 
-    So it is of any other as well, once a frame came that was too short for all of its wanted signals: such a frame says
-    nothing of those beyond its end, and what was said of them before counts until it is stale.
+    So it is of any other as well, once a frame came that is too short for all of its wanted signals, and shorter than
+    the one before: it says nothing of those beyond its end, and what was said of them before counts until it is stale.
+    Where all frames of a vehicle are shorter than its database has them, nothing is lost from one to the next.
     """
 
     __slots__ = (
@@ -106,10 +107,11 @@ class NewestMessage:
         """A frame came with fewer than `needed_bytes`: whether it lacks a wanted signal that it should hold."""
         if self.pages is not None:
             return self.pages.cut_short(data)
-        if not self.multiplexed:
+        before = self.data
+        if not self.multiplexed and before is not None and len(data) < len(before):
             self.multiplexed = self.eager = True
             slots = len(self.plan.signals)
-            self.raws = [None] * slots if self.data is None else [*self.decode(self.data)]
+            self.raws = [*self.decode(before)]
             self.times_ms = [self.at_ms] * slots
             self.gaps_ms = [self.gap_ms] * slots
         return True
@@ -130,8 +132,11 @@ class NewestMessage:
                 self.times_ms[slot] = at_ms
 
     def came(self, slot: int, at_ms: int) -> bool:
-        """Whether a signal was in the frame that came at `at_ms`, the newest."""
-        return not self.multiplexed or self.times_ms[slot] == at_ms
+        """Whether a signal was in the frame that came at `at_ms`, the newest, which was taken eagerly."""
+        if self.multiplexed:
+            return self.times_ms[slot] == at_ms
+        # The box says by None that it does not know.
+        return self.is_device or self.decoded[slot] is not None
 
     def observed_limit_ms(self) -> int:
         """How old its newest frame may be, by the gaps between the frames before."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from agent.bus.frame import Frame
 from agent.plan.compiling import compile_plan
@@ -82,6 +83,37 @@ def test_each_signal_is_of_the_newest_frame_that_holds_it(plan: Plan, said: list
             fresh = bool(holding) and sampled_ms - holding[-1].at_ms <= LIMIT_MS
             assert raw == (holding[-1].data[0] if fresh else None)
     assert total(batches, Count.WRONG_LENGTH) == sum(len(frame.data) < 3 for frame in frames)
+
+
+@pytest.mark.parametrize(("lengths", "each"), [([2, 2, 2, 2], False), ([2, 2, 4, 4], False), ([4, 4, 2, 2], True)])
+def test_only_where_a_frame_is_shorter_than_the_one_before_each_is_decoded(
+    plan: Plan, lengths: list[int], *, each: bool
+) -> None:
+    motion_message = next(message for message in plan.messages if message.name == "Motion")
+    decoded: list[bytes] = []
+
+    def decode(data: bytes) -> tuple[int | None, ...]:
+        decoded.append(data)
+        return motion_message.decode(data)
+
+    counting = replace(motion_message, decode=decode)
+    counted = replace(plan, messages=tuple(counting if one is motion_message else one for one in plan.messages))
+    frames = [cut(motion(10 * step, speed=step), lengths[step // 100]) for step in range(400)]
+    assert sampled(counted, [*awake(4000), *frames]) == sampled(plan, [*awake(4000), *frames])
+    assert (len(decoded) > 100) is each
+
+
+def test_a_group_is_not_sampled_where_the_signal_that_it_follows_is_beyond_the_end_of_every_frame(
+    tmp_path: Path,
+) -> None:
+    profile = model.PROFILE.replace('slow = { every = "10s" }', 'slow = { every = "1s", follows = "Motion.Level" }')
+    profile = profile.replace('"Motion.Speed" = { class = "fast"', '"Motion.Speed" = { class = "slow"')
+    plan = model.plan(tmp_path, profile)
+    whole = [motion(at_ms, speed=at_ms, level=61) for at_ms in range(130, 4000, 1000)]
+    assert grid(plan, sampled(plan, [*awake(4000), *whole]), "Motion.Speed") == {
+        130: 130, 1130: 1130, 2130: 2130, 3130: 3130
+    }  # fmt: skip
+    assert grid(plan, sampled(plan, [*awake(4000), *(cut(each, 2) for each in whole)]), "Motion.Speed") == {}
 
 
 def paged(folder: Path, *, selector: bool) -> Plan:
