@@ -203,7 +203,9 @@ class Deriver:
                 text = f"it covers {days} days, at most {LONGEST_MS // DAY_MS} are taken"
                 undecodable.append(Undecodable(pending, Refusal.OUT_OF_RANGE, text))
                 continue
-            chunks.append(Chunk(pending.boot, pending.sequence, _stretch(upload, samples, line), +outside))
+            chunks.append(
+                Chunk(pending.boot, pending.sequence, _stretch(upload, samples, line, pending.kernel), +outside)
+            )
         return Step(datings, chunks, undecodable, undated)
 
     def _date(self, vin: str, ready: Iterable[Pending]) -> tuple[dict[bytes, Dating], dict[bytes, Timeline | None]]:
@@ -252,7 +254,7 @@ class Folding:
         self._rules = by
         self._history = History() if checkpoint is None else _history(checkpoint.history)
         # As they were at the checkpoint: the rows may be of later, and nothing may follow.
-        opened = unfinished(self._history, by)
+        opened = unfinished(self._history)
         self._opened = list(opened)
         self._records: dict[str, Record] = {one.id: one for one in opened.values() if one is not None}
         self._implausible: list[Implausible] = []
@@ -306,8 +308,8 @@ def _covered_ms(upload: Upload, samples: list[Sample]) -> int:
     return max([upload.end_ms, *times]) - min([upload.start_ms, *times])
 
 
-def _stretch(upload: Upload, samples: list[Sample], timeline: Timeline) -> Stretch:
-    said = messages(samples, timeline)
+def _stretch(upload: Upload, samples: list[Sample], timeline: Timeline, kernel: bytes) -> Stretch:
+    said = messages(samples, timeline, kernel)
     from_ms = min([timeline.utc_ms(upload.start_ms), *(one.at_ms for one in said[:1])])
     # A clock that ran fast: the last milliseconds of an upload can be one.
     last_ms = said[-1].at_ms if said else from_ms

@@ -26,11 +26,11 @@ def follow(news: Mapping[str, News], message: Message, position: Position | None
     activation, trigger = news.get(ACTIVATION), news.get(TRIGGER)
     if activation is not None and activation.changed:
         armed: Literal["Inactive", "Active"] = "Active" if activation.value == "Active" else "Inactive"
-        made.append(Alarm(record_id(vin, ACTIVATION, at_ms), at_ms, activation=armed, updated_at_ms=at_ms))
+        made.append(Alarm(record_id(vin, ACTIVATION, message), at_ms, activation=armed, updated_at_ms=at_ms))
     if trigger is not None and trigger.value != NO_BREAK_IN:
         made.append(
             Alarm(
-                record_id(vin, TRIGGER, at_ms),
+                record_id(vin, TRIGGER, message),
                 at_ms,
                 trigger=str(trigger.value),
                 position=position,

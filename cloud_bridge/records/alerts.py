@@ -24,7 +24,7 @@ def follow(opened: dict[str, Alert], message: Message, position: Position | None
         kind = datum[len(PREFIX) :]
         alert = opened.get(kind)
         if on is True and alert is None:
-            identity = record_id(vin, datum, message.at_ms)
+            identity = record_id(vin, datum, message)
             alert = Alert(identity, message.at_ms, kind, start_position=position, updated_at_ms=message.at_ms)
             opened[kind] = alert
             changed.append(alert)

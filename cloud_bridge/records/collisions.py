@@ -58,7 +58,7 @@ def follow(latest: Latest | None, message: Message, news: Mapping[str, News], vi
         return replace(grown, collision=replace(grown.collision, updated_at_ms=at_ms))
     if not is_sign:
         return latest
-    return _with(Latest(Collision(record_id(vin, "collision", at_ms), at_ms, updated_at_ms=at_ms)), message)
+    return _with(Latest(Collision(record_id(vin, "collision", message), at_ms, updated_at_ms=at_ms)), message)
 
 
 def _is_together(collision: Collision, at_ms: int) -> bool:

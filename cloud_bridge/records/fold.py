@@ -20,7 +20,6 @@ import msgspec
 
 from cloud_bridge.records import alarms, alerts, collisions, protections, trips
 from cloud_bridge.records.collisions import Latest
-from cloud_bridge.records.identity import record_id
 from cloud_bridge.records.messages import merge
 from cloud_bridge.records.model import Alarm, Alert, Implausible, Known, Message, Position, Protection, Record, Status
 from cloud_bridge.records.news import Heard, listen
@@ -90,7 +89,7 @@ def status(history: History) -> Status:
     return Status(dict(sorted(history.known.items())), history.position, history.last_ms or 0, history.trigger)
 
 
-def unfinished(history: History, rules: Rules) -> dict[str, Record | None]:
+def unfinished(history: History) -> dict[str, Record | None]:
     """What may still change of the past, by id, as it is now. None: a trip that is no record yet."""
     found: dict[str, Record | None] = {alert.id: alert for alert in history.alerts.values()}
     if history.protection is not None:
@@ -98,7 +97,7 @@ def unfinished(history: History, rules: Rules) -> dict[str, Record | None]:
     if history.collision is not None:
         found[history.collision.collision.id] = history.collision.collision
     if history.trip is not None:
-        found[record_id(rules.vin, "trip", history.trip.started_ms)] = trips.record(history.trip, rules.vin, done=False)
+        found[history.trip.id] = trips.record(history.trip, done=False)
     return found
 
 
@@ -198,7 +197,7 @@ class _Fold:
             trips.follow(history.trip, message, known, rule, hidden=hidden, doubtful=doubtful)
         elif said is not None and said in rule.active:
             history.trip = trips.begin(
-                message, known, rule, announced=history.at_rest, hidden=hidden, doubtful=doubtful
+                self.rules.vin, message, known, rule, announced=history.at_rest, hidden=hidden, doubtful=doubtful
             )
         if said is not None:
             history.at_rest, history.hidden = said not in rule.active, False
@@ -219,6 +218,6 @@ class _Fold:
             history.hidden = False
 
     def _keep(self, trip: OpenTrip, *, done: bool) -> None:
-        made = trips.record(trip, self.rules.vin, done=done)
+        made = trips.record(trip, done=done)
         if made is not None:
             self.records[made.id] = made

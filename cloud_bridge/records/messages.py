@@ -19,7 +19,7 @@ from typing import Literal
 
 import msgspec
 
-from cloud_bridge.records.model import Message, Position, Value
+from cloud_bridge.records.model import Message, Origin, Position, Value
 from cloud_bridge.records.timeline import Timeline
 from cloud_bridge.unify.sample import Sample
 from contract.catalog import DATA
@@ -39,8 +39,9 @@ def kinds_of(message: Message, data: frozenset[str] | None = None) -> tuple[str,
     return tuple(sorted(kind for kind in kinds if kind is not None))
 
 
-def messages(samples: Iterable[Sample], timeline: Timeline) -> list[Message]:
-    """One message per instant, in ascending time, from samples in ascending time (as `Unifier.unify` gives them)."""
+def messages(samples: Iterable[Sample], timeline: Timeline, kernel: bytes | None = None) -> list[Message]:
+    """One message per instant, in ascending time, from samples in ascending time (as `Unifier.unify` gives them) on the
+    clock of one kernel boot, which `kernel` names."""
     made: list[Message] = []
     for at_ms, instant in groupby(samples, key=attrgetter("at_ms")):
         utc_ms = timeline.utc_ms(at_ms)
@@ -52,12 +53,14 @@ def messages(samples: Iterable[Sample], timeline: Timeline) -> list[Message]:
             else:
                 values[datum] = value
         where = _position(utc_ms, fix) if fix else None
+        origin = None if kernel is None else Origin(kernel, at_ms)
         if made and made[-1].at_ms == utc_ms:
             # A clock that ran fast: two of its milliseconds are one. The later outweighs the earlier.
             earlier = made.pop()
             values, where = dict(sorted((earlier.values | values).items())), where or earlier.position
+            origin = earlier.origin
         if values or where is not None:
-            made.append(Message(utc_ms, values, where))
+            made.append(Message(utc_ms, values, where, origin))
     return made
 
 
@@ -96,7 +99,10 @@ def _merged(one: Message, other: Message) -> Message:
         known = values.get(datum)
         values[datum] = value if known is None else max(known, value, key=_rank)
     places = [place for place in (one.position, other.position) if place is not None]
-    return Message(one.at_ms, dict(sorted(values.items())), max(places, key=_rank, default=None))
+    origins = [origin for origin in (one.origin, other.origin) if origin is not None]
+    return Message(
+        one.at_ms, dict(sorted(values.items())), max(places, key=_rank, default=None), min(origins, default=None)
+    )
 
 
 def _rank(value: Value | Position) -> bytes:

@@ -34,12 +34,23 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
     at_ms: int
 
 
+class Origin(NamedTuple):
+    """An instant on a vehicle's own clock, which no dating changes."""
+
+    kernel: bytes
+    """The kernel's boot."""
+    at_ms: int
+    """On its monotonic clock."""
+
+
 class Message(msgspec.Struct, frozen=True, array_like=True):
     """All data collected at one instant: one telemetry message of the API."""
 
     at_ms: int
     values: dict[str, Value]
     position: Position | None = None
+    origin: Origin | None = None
+    """Where it is told of a record's start; readers do without."""
 
 
 class Implausible(NamedTuple):

@@ -79,7 +79,7 @@ def judge(message: Message, doubts: Doubts, known: Mapping[str, Known], position
 def without(message: Message, data: Collection[str]) -> Message:
     """`message` without some data, of which its position is one; it may say nothing then."""
     values = {datum: value for datum, value in message.values.items() if datum not in data}
-    return Message(message.at_ms, values, None if POSITION in data else message.position)
+    return Message(message.at_ms, values, None if POSITION in data else message.position, message.origin)
 
 
 def _mileage(message: Message, doubt: Doubt | None, truth: Known | None) -> tuple[str | None, Doubt | None]:

@@ -22,6 +22,6 @@ def follow(opened: Protection | None, message: Message, vin: str) -> list[Protec
         return []
     changed = [] if opened is None else [replace(opened, ended_at_ms=message.at_ms)]
     if said in ("Geolocation", "Full"):
-        identity = record_id(vin, KIND, message.at_ms)
+        identity = record_id(vin, KIND, message)
         changed.append(Protection(identity, message.at_ms, "Full" if said == "Full" else "Geolocation"))
     return changed

@@ -79,6 +79,7 @@ class TripRule(msgspec.Struct, frozen=True):
 class OpenTrip(msgspec.Struct):
     """A trip that goes on."""
 
+    id: str
     started_ms: int
     announced: bool
     """It was seen to start: an inactive sample came before."""
@@ -96,7 +97,14 @@ class OpenTrip(msgspec.Struct):
 
 
 def begin(
-    message: Message, known: dict[str, Known], rule: TripRule, *, announced: bool, hidden: bool, doubtful: Counters
+    vin: str,
+    message: Message,
+    known: dict[str, Known],
+    rule: TripRule,
+    *,
+    announced: bool,
+    hidden: bool,
+    doubtful: Counters,
 ) -> OpenTrip:
     """A trip that starts with `message`; `known` is what was known before it. `hidden`: full privacy was on since the
     rule's datum was last heard. `doubtful`: counters that went where driving does not take them."""
@@ -111,7 +119,8 @@ def begin(
     )
     now.propulsion = known.get(PROPULSION)
     now.veil = Veil.at_start(drawn(message, known), hidden=hidden)
-    trip = OpenTrip(message.at_ms, announced, rule.holds_ms, rule.always, message.at_ms, now, now)
+    identity = record_id(vin, "trip", message)
+    trip = OpenTrip(identity, message.at_ms, announced, rule.holds_ms, rule.always, message.at_ms, now, now)
     absorb(now, message, message.at_ms, rule.propels_ms, announced=announced)
     trip.sure = copy(trip.now)
     return trip
@@ -150,7 +159,7 @@ def is_over(trip: OpenTrip, rule: TripRule, by_ms: int) -> bool:
     return by_ms - min(trip.now.last_ms, trip.said_ms) > rule.silence_ms
 
 
-def record(trip: OpenTrip, vin: str, *, done: bool) -> Trip | None:
+def record(trip: OpenTrip, *, done: bool) -> Trip | None:
     """The trip as it is known; None when nothing moved, or, for a trip that goes on, when nothing surely did."""
     told = trip.paused_ms is not None
     holds = not told and trip.now.last_ms - trip.said_ms <= trip.holds_ms
@@ -163,7 +172,7 @@ def record(trip: OpenTrip, vin: str, *, done: bool) -> Trip | None:
     end = {key: known for key, known in shown.end.items() if shown.last_ms - known.at_ms < NEAR_END_MS}
     mileage = start.get(MILEAGE)
     return Trip(
-        id=record_id(vin, "trip", trip.started_ms),
+        id=trip.id,
         started_at_ms=trip.started_ms,
         stopped_at_ms=shown.last_ms if done else None,
         distance_km=None if distance is None else round(distance, 3),

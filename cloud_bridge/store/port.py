@@ -280,6 +280,11 @@ class Waits(IntEnum):
     ANCHOR = 2
 
 
+def kernel_of(boot: bytes) -> bytes:
+    """The kernel's boot in a boot of the agent."""
+    return boot[:8]
+
+
 class Pending(NamedTuple):
     """An upload to derive."""
 
@@ -292,7 +297,7 @@ class Pending(NamedTuple):
     @property
     def kernel(self) -> bytes:
         """The kernel's boot: uploads of one share a clock."""
-        return self.boot[:8]
+        return kernel_of(self.boot)
 
 
 class Chunk(NamedTuple):

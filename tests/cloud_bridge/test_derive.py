@@ -169,17 +169,19 @@ def test_a_fuller_copy_that_comes_while_the_other_is_derived_is_not_passed_over(
     assert speeds == [EPOCH_MS + second * 1000 for second in range(10)]
 
 
-def test_a_better_anchor_dates_the_whole_boot_anew(cloud: Cloud) -> None:
+def test_a_better_anchor_dates_the_whole_boot_anew_and_ids_survive_it(cloud: Cloud) -> None:
     cloud.send_manifest()
     rough = Boot(anchor=anchor(error_ms=900_000, uncertainty_ms=1000))
-    cloud.send(*[rough.payload(sequence) for sequence in range(5)])
+    cloud.send(*[rough.payload(sequence, oil=True) for sequence in range(5)])
     assert all_messages(cloud)[0].at_ms == EPOCH_MS + 900_000
     (rough_trip,) = cloud.reader.records(Trip, VIN, ALWAYS)
+    (rough_alert,) = cloud.reader.records(Alert, VIN, ALWAYS)
     cloud.send(BOOT.payload(5))
     assert all_messages(cloud)[0].at_ms == EPOCH_MS
     (trip,) = cloud.reader.records(Trip, VIN, ALWAYS)
+    (alert,) = cloud.reader.records(Alert, VIN, ALWAYS)
     assert (trip.started_at_ms, rough_trip.started_at_ms - trip.started_at_ms) == (EPOCH_MS + 100, 900_000)
-    assert cloud.reader.status(VIN) == fresh(tuple(range(6))).status
+    assert (trip.id, alert.id, alert.started_at_ms) == (rough_trip.id, rough_alert.id, EPOCH_MS + 100)
 
 
 def test_an_anchor_of_the_future_dates_nothing_and_is_counted(cloud: Cloud) -> None:

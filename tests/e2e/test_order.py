@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contract.upload import read_header
 from tests.conftest import ROOT
 from tests.e2e.bridge import Bridge
 from tests.e2e.uploads import Sent, collect
@@ -99,7 +100,9 @@ def test_half_an_hour_of_a_drive_that_comes_three_days_late_gives_the_trip_of_th
     derived = shared / "data" / "derived"
     log, nmea = derived / "psa_conf_trip_a.log.gz", derived / "psa_conf_trip_a.nmea.gz"
     sent = collect(tmp_path, log, nmea, "VF30A5FWTEST00001", "peugeot-comfort-2004", 60_000)
-    numbers = list(range(len(sent.uploads)))
+    starts = [read_header(upload).start_ms for upload in sent.uploads]
+    numbers = sorted(range(len(starts)), key=lambda number: starts[number])
+    late_ones = [number for number in numbers if 5 * 60_000 <= starts[number] < 35 * 60_000]
     bridges = []
     for name in ("undisturbed", "disturbed"):
         (tmp_path / name).mkdir()
@@ -108,16 +111,18 @@ def test_half_an_hour_of_a_drive_that_comes_three_days_late_gives_the_trip_of_th
     undisturbed, disturbed = bridges
     undisturbed.take(numbers)
     expected = undisturbed.answers()
-    for number in numbers[:5] + numbers[35:]:
+    for number in [number for number in numbers if number not in late_ones]:
         disturbed.take([number])
-    early = disturbed.get("/trips").json()["_embedded"]["trips"]
-    assert [fault["fault"] for trip in early for fault in trip["faults"]]
+    first, _ = disturbed.get("/trips").json()["_embedded"]["trips"]
+    assert [fault["fault"] for fault in first["faults"]] == ["Unfinished"]
     disturbed.now_ms += 3 * 24 * 3_600_000
-    for number in numbers[5:35]:
+    for number in late_ones:
         disturbed.take([number])
         disturbed.derive()
     (late,) = disturbed.get("/trips").json()["_embedded"]["trips"]
     assert disturbed.answers() == expected
+    assert late["id"] == first["id"]
+    assert late["updatedAt"] > first["updatedAt"]
     assert late["faults"] == []
     for bridge in bridges:
         bridge.close()

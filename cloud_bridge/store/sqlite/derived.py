@@ -25,9 +25,10 @@ from cloud_bridge.store.port import (
     StaleError,
     Step,
     Undecodable,
+    kernel_of,
 )
 from cloud_bridge.store.sqlite import implausible, records
-from cloud_bridge.store.sqlite.chunks import pack, pack_kinds, unpack
+from cloud_bridge.store.sqlite.chunks import pack, pack_clock, pack_kinds, unpack_dated
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.received import QUARANTINE_BYTES, QUARANTINE_ROWS, quarantine
 from contract.topics import UP, topic
@@ -80,11 +81,13 @@ _STOP_WAITING = "UPDATE pending SET waits = 0 WHERE vin = ? AND waits = 2 AND bo
 _NOT_PENDING = "DELETE FROM pending WHERE vin = ? AND waits = 0 AND boot = ? AND sequence = ?"
 _WAIT_FOR_ANCHOR = "UPDATE pending SET waits = 2 WHERE vin = ? AND waits = 0 AND boot = ? AND sequence = ?"
 _PUT_CHUNK = """
-INSERT OR REPLACE INTO chunk (vin, boot, sequence, from_ms, to_ms, asleep, messages, positions, kinds, body, outside)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO chunk (
+    vin, boot, sequence, from_ms, to_ms, asleep, messages, positions, kinds, body, clock, outside
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _STRETCHES = """
-SELECT from_ms, to_ms, body, asleep FROM chunk WHERE vin = ? AND from_ms >= ? ORDER BY from_ms, to_ms, boot, sequence
+SELECT from_ms, to_ms, body, clock, boot, asleep FROM chunk WHERE vin = ? AND from_ms >= ?
+ORDER BY from_ms, to_ms, boot, sequence
 """
 _CHECKPOINT = """
 SELECT until_ms, span, history FROM checkpoint WHERE vin = ? AND until_ms <= ? ORDER BY until_ms DESC LIMIT 1
@@ -180,8 +183,8 @@ class SqliteDerived:
 
     def stretches(self, vin: str, from_ms: int) -> Iterator[Stretch]:
         with self._database.read() as connection:
-            for start_ms, end_ms, body, asleep in connection.execute(_STRETCHES, (vin, from_ms)):
-                yield Stretch(start_ms, end_ms, unpack(body), bool(asleep))
+            for start_ms, end_ms, body, clock, boot, asleep in connection.execute(_STRETCHES, (vin, from_ms)):
+                yield Stretch(start_ms, end_ms, unpack_dated(body, clock, kernel_of(boot)), bool(asleep))
 
     def status(self, vin: str) -> Status | None:
         with self._database.read() as connection:
@@ -283,7 +286,8 @@ def _chunk_row(vin: str, chunk: Chunk) -> tuple[object, ...]:
     positions = sum(message.position is not None for message in messages)
     return (
         vin, chunk.boot, chunk.sequence, stretch.from_ms, stretch.to_ms, int(stretch.ends_asleep),
-        len(messages), positions, pack_kinds(messages), pack(messages), implausible.pack(chunk.outside),
+        len(messages), positions, pack_kinds(messages), pack(messages), pack_clock(messages),
+        implausible.pack(chunk.outside),
     )  # fmt: skip
 
 

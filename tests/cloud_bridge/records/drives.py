@@ -69,7 +69,7 @@ def drive(model: str, log: Path, nmea: Path | None = None) -> Drive:
             bytes(16), sequence, VIN, manifest_id(plan.manifest), batch.reason, batch.start_ms, batch.end_ms,
             batch.anchor, batch.ledger, batch.grids, batch.changes,
         )  # fmt: skip
-        said = messages(unifier.unify(upload), dated)
+        said = messages(unifier.unify(upload), dated, upload.boot[:8])
         ends = dated.utc_ms(upload.start_ms), dated.utc_ms(upload.end_ms)
         stretches.append(Stretch(*ends, said, upload.reason is Reason.SLEEP))
     return Drive(unifier, rules(VIN, profile), stretches)

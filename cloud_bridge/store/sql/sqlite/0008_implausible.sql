@@ -1,4 +1,4 @@
--- What was said and cannot be.
+-- What was said and cannot be; and what the ids of records are made of.
 
 -- By what was said before (`cloud_bridge.records.plausibility`): left out of what is read of chunks.
 CREATE TABLE implausible (
@@ -11,5 +11,8 @@ CREATE TABLE implausible (
 
 -- By itself (`cloud_bridge.unify.limits`): how many numbers of which data the chunk lacks, in MessagePack.
 ALTER TABLE chunk ADD COLUMN outside BLOB NOT NULL DEFAULT x'80';
+
+-- The messages' times on the boot's clock, by which records that begin with them are named.
+ALTER TABLE chunk ADD COLUMN clock BLOB NOT NULL DEFAULT x'';
 
 UPDATE derived SET profile = x'';
