@@ -18,7 +18,15 @@ from bench.measure import Measure
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "build" / "bench.json"
-MODULES = {"decode": True, "ingest": False, "journal": False, "startup": False, "vehicle": True, "wire": True}
+MODULES = {
+    "decode": True,
+    "ingest": False,
+    "journal": False,
+    "startup": False,
+    "status": False,
+    "vehicle": True,
+    "wire": True,
+}
 """Each has `run(shared: Path) -> list[Measure]`; whether it needs the recordings."""
 
 

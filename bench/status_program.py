@@ -1,12 +1,14 @@
-"""A server in a process of its own (`bench.status`): `canlift FOLDER`, or `bare BODY` with or without `gzip`.
+"""A server in a process of its own (`bench.status`): `canlift DATABASE`, or `bare DOCUMENT`.
 
 It prints its port, then its CPU seconds so far for each line of its input; it ends when its input does.
 """
 
 from __future__ import annotations
 
+import socket
 import sys
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,39 +21,72 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cloud_bridge.access.limits import SAVE_S, Limits
 from cloud_bridge.access.secrets import Verifier
 from cloud_bridge.api.app import create_app
-from cloud_bridge.settings import Database, Settings
+from cloud_bridge.clock import steady_clock
+from cloud_bridge.serve import listen
+from cloud_bridge.settings import Api, Database, Settings
 from cloud_bridge.storage import Storage
 
+PATH = "/connectedcar/v3/fleets/{fid}/vehicles/{vid}/status"
 
-def canlift(folder: Path) -> Starlette:
-    """The API as `canlift-bridge serve` makes it, on the database in `folder`."""
-    storage = Storage(Settings(database=Database(folder / "bench.db")))
+
+def canlift(database: Path) -> Starlette:
+    """The API as the bridge makes it, with everything on."""
+    storage = Storage(Settings(database=Database(database)))
+    limits = Limits(storage.uses, steady_clock())
+
+    def save() -> None:
+        while True:
+            time.sleep(SAVE_S)
+            limits.save()
+
+    threading.Thread(target=save, daemon=True).start()
     return create_app(
         storage.reader,
         "http://127.0.0.1",
         lambda: datetime.now(UTC),
         verify=Verifier(),
         served=lambda _: frozenset(),
-        page_key=b"key",
+        page_key=bytes(32),
+        limits=limits,
     )
 
 
-def bare(body: Path) -> Starlette:
-    """Starlette and msgspec, and nothing else: a document that is there is encoded and sent."""
-    document = msgspec.json.decode(body.read_bytes())
+def bare(document: Path) -> Starlette:
+    """Starlette and msgspec and nothing else: a document that is in memory is encoded and sent."""
+    body = msgspec.json.decode(document.read_bytes())
     encode = msgspec.json.Encoder().encode
 
     async def status(_: Request) -> Response:
-        return Response(encode(document), media_type="application/hal+json")
+        return Response(encode(body), media_type="application/hal+json")
 
-    middleware = [Middleware(GZipMiddleware)]
-    return Starlette(routes=[Route("/{path:path}", status)], middleware=middleware)
+    return Starlette(routes=[Route(PATH, status)])
 
 
-def main() -> None:
-    what, argument = sys.argv[1], Path(sys.argv[2])
-    app = canlift(argument) if what == "canlift" else bare(argument)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
-    threading.Thread(target=server.run, daemon=True).start()
+def coded(document: Path) -> Starlette:
+    """The same, and what Starlette has to send it as gzip."""
+    app = bare(document)
+    return Starlette(routes=app.routes, middleware=[Middleware(GZipMiddleware)])
+
+
+def main(what: str, argument: Path) -> None:
+    app = {"canlift": canlift, "bare": bare, "coded": coded}[what](argument)
+    with listen(Api(port=0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+        threading.Thread(target=_answer, args=(listener, server), daemon=True).start()
+        server.run(sockets=[listener])
+
+
+def _answer(listener: socket.socket, server: uvicorn.Server) -> None:
+    sys.stdout.write(f"{listener.getsockname()[1]}\n")
+    sys.stdout.flush()
+    for _ in sys.stdin:
+        sys.stdout.write(f"{time.process_time()}\n")
+        sys.stdout.flush()
+    server.should_exit = True
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -117,6 +117,11 @@ class Deriver:
         finally:
             lock.release()
 
+    def is_current(self, vin: str, extent: Extent) -> bool:
+        """Whether `derive` has nothing to do for a vehicle with this extent."""
+        known = self._known(vin)
+        return known is None or _is_current(extent, known)
+
     def rebuild(self, vin: str) -> Difference:
         """Deletes everything derived and derives it again; what came out differently."""
         with self._locks[vin]:
@@ -165,7 +170,7 @@ class Deriver:
 
     def _derive(self, vin: str, known: Known) -> None:
         extent = self._store.extent(vin)
-        if extent.profile == known.digest and not extent.is_ready and extent.dirty_from_ms is None:
+        if _is_current(extent, known):
             return
         before = None
         if extent.profile != known.digest:
@@ -300,6 +305,10 @@ def _redated(before: Timeline | None, after: Timeline | None) -> list[tuple[int,
         (before.utc_ms(start_ms), None if end_ms is None else before.utc_ms(end_ms))
         for start_ms, end_ms in changed(before, after)
     ]
+
+
+def _is_current(extent: Extent, known: Known) -> bool:
+    return extent.profile == known.digest and not extent.is_ready and extent.dirty_from_ms is None
 
 
 def _covered_ms(upload: Upload, samples: list[Sample]) -> int:

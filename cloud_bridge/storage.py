@@ -28,7 +28,9 @@ class Storage:
         self.services = Services(settings.services)
         self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES)
         self.deriver = Deriver(SqliteDerived(self.database), self._model_of, self.profiles, clock_ms)
-        self.reader = SqliteReader(self.database, self.deriver.derive, self.deriver.derive_fleet)
+        self.reader = SqliteReader(
+            self.database, self.deriver.derive, self.deriver.derive_fleet, self.deriver.is_current
+        )
 
     def close(self) -> None:
         self.database.close()

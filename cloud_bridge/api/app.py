@@ -22,6 +22,7 @@ from cloud_bridge.api.errors import Code, respond, respond_failure
 from cloud_bridge.api.links import BASE, Links
 from cloud_bridge.api.paging import Tokens
 from cloud_bridge.api.routes import RESOURCES
+from cloud_bridge.api.routing import Resources
 from cloud_bridge.services import Services
 from cloud_bridge.store.port import Reader, StoreError
 from contract.catalog import DATA
@@ -72,9 +73,9 @@ def create_app(
 
     app = Starlette(
         routes=[
-            *(
-                Route(BASE + resource.path, Endpoint(resource, service, verify, limits, now, in_threads))
-                for resource in RESOURCES
+            Resources(
+                BASE,
+                {resource.path: Endpoint(resource, service, verify, limits, now, in_threads) for resource in RESOURCES},
             ),
             *docs.routes(msgspec.json.encode(description)),
             Route(HEALTH, _health),

@@ -3,7 +3,6 @@ or that the caller has it already."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -22,7 +21,8 @@ from cloud_bridge.api.paging import Token
 from cloud_bridge.api.parameters import PAGE_TOKEN, TIMESTAMPS, Query, pairs_of
 from cloud_bridge.api.representation import asked, represent
 from cloud_bridge.api.resource import Resource, check_ids
-from cloud_bridge.api.timestamps import follow_the_clock, parse_time, unix_ms
+from cloud_bridge.api.timestamps import follow_the_clock, unix_ms
+from cloud_bridge.api.workers import Workers
 from cloud_bridge.records.model import Json
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 LIMITS = "canlift.limits"
 """Where a scope has the headers that every answer to its client gets."""
 _ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
+_WORKERS = Workers("api", 8)
+"""A few may wait: for a secret that is checked, or for another who derives."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -57,7 +59,7 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._in_threads:
-            response = await asyncio.get_running_loop().run_in_executor(None, self.answer, scope)
+            response = await _WORKERS.run(self.answer, scope)
         else:
             response = self.answer(scope)
         await response(scope, receive, send)
@@ -70,7 +72,8 @@ class Endpoint:
         try:
             if method not in ("GET", "HEAD"):
                 raise RefusedError(Code.METHOD, f"Method {method}: expected GET, HEAD or OPTIONS.", _ALLOW)
-            response = self._read(scope, now)
+            with self._service.reader.snapshot():
+                response = self._read(scope, now)
         except RefusedError as refused:
             response = respond(refused.code, refused.message, now, refused.headers)
         response.raw_headers.extend(scope.get(LIMITS, ()))
@@ -120,5 +123,5 @@ def _modified_ms(call: Call, document: Document | Json) -> int | None:
     if at is None or (call.is_of_fleet and len(call.ids) > 1):
         # Of a record that is asked for in the fleet it is not known when older data came.
         return None
-    updated_ms = unix_ms(parse_time(at))
+    updated_ms = unix_ms(datetime.fromisoformat(at))
     return max(updated_ms, call.vehicle.changed_at_ms) if "vid" in call.ids else updated_ms

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Generic, Literal, NamedTuple, TypeVar, cast
 from urllib.parse import parse_qsl
 
@@ -20,6 +21,8 @@ from cloud_bridge.api.timestamps import parse as parse_range
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
+
+_SHORT = 128
 
 Pairs = Sequence[tuple[str, str]]
 """Names and values of a query string, decoded, in order."""
@@ -66,8 +69,16 @@ def wrong(name: str, invalid: InvalidError) -> RefusedError:
     return RefusedError(Code.PARAMETER, f"Query parameter '{name}': {invalid}.")
 
 
-def pairs_of(query_string: bytes) -> list[tuple[str, str]]:
-    return parse_qsl(query_string.decode("latin-1"), keep_blank_values=True) if query_string else []
+def pairs_of(query_string: bytes) -> Pairs:
+    # The short ones are mostly the same again: nothing but a client's id.
+    return _short_pairs(query_string) if len(query_string) <= _SHORT else _pairs(query_string)
+
+
+def _pairs(query_string: bytes) -> Pairs:
+    return tuple(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
+
+
+_short_pairs = lru_cache(maxsize=1024)(_pairs)
 
 
 def single(parse: Callable[[str], T]) -> Callable[[Sequence[str]], T]:

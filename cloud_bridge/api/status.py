@@ -36,6 +36,7 @@ from cloud_bridge.api.stolen import StolenStatus, stolen_status
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
+from cloud_bridge.remembered import Remembered
 from cloud_bridge.store.port import Vehicle
 
 
@@ -79,6 +80,15 @@ StatusList = collection_of("StatusList", "status", Status)
 _RENDERER = Renderer(Status, PLACES)
 
 
+def _filled(known: model.Status) -> Json:
+    blocks: Json = {}
+    _RENDERER.fill(blocks, known.known)
+    return blocks
+
+
+_FILLED: Remembered[str, model.Status, Json] = Remembered(_filled)
+
+
 def read_status(call: Call) -> Json:
     call.scope.expect_data()
     if call.status is None:
@@ -114,9 +124,10 @@ def _status(call: Call, vehicle: Vehicle, known: model.Status) -> Json:
     }
     if known.position is not None:
         status["lastPosition"] = feature(known.position, call.vin_of(vehicle))
-    _RENDERER.fill(status, known.known)
+    status.update(_FILLED.of(vehicle.vin, known))
     if known.trigger is not None:
-        status.setdefault("alarm", {})["trigger"] = stamped_trigger_of(call, vehicle, known.trigger)
+        trigger = stamped_trigger_of(call, vehicle, known.trigger)
+        status["alarm"] = {**status.get("alarm", {}), "trigger": trigger}
     stolen = stolen_status(call, vehicle)
     if stolen is not None:
         status["stolen"] = stolen

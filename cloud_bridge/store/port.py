@@ -10,6 +10,7 @@ API). Every method is one transaction.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from enum import IntEnum
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -78,6 +79,10 @@ class Client(msgspec.Struct, frozen=True):
 
 class Reader(Protocol):
     """What the API reads. Answers reflect every upload receipted before the call."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """What this thread reads in the block is of one moment, but for what had to be derived first."""
+        ...
 
     def client(self, client_id: str) -> Client | None: ...
     def fleets(self, ids: Sequence[str], offset: int, limit: int) -> tuple[int, list[Fleet]]: ...

@@ -33,7 +33,8 @@ class Cloud:
         self.ingest = Ingest(self.receiving, lambda: self.now_ms)
         profiles = Profiles(write_profile(folder / "vehicles"))
         self.deriver = Deriver(SqliteDerived(self.database), self._model_of, profiles, lambda: self.now_ms, look_at)
-        self.reader = SqliteReader(self.database, self.deriver.derive, self.deriver.derive_fleet)
+        deriver = self.deriver
+        self.reader = SqliteReader(self.database, deriver.derive, deriver.derive_fleet, deriver.is_current)
 
     def _model_of(self, vin: str) -> str | None:
         vehicle = self.registry.vehicle(vin)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
@@ -39,6 +39,8 @@ class Database:
         self._write_lock = threading.Lock()
         self._pool_lock = threading.Lock()
         self._pool: list[sqlite3.Connection] = []
+        self._mine = threading.local()
+        """`connection`: what this thread has open in `snapshot`."""
         self._closed = False
         if not path.parent.is_dir():
             raise StoreError(
@@ -89,10 +91,14 @@ class Database:
             except sqlite3.OperationalError as error:
                 raise StoreError(f"{self.path}: {error}") from error
 
+    def read(self) -> AbstractContextManager[sqlite3.Connection]:
+        """One snapshot: what is committed when the block first looks, unchanged until it ends; within `snapshot`, that
+        one. Raises StoreError when the file cannot be opened or read."""
+        mine: sqlite3.Connection | None = getattr(self._mine, "connection", None)
+        return self._read() if mine is None else nullcontext(mine)
+
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        """One snapshot: what is committed when the block first looks, unchanged until it ends. Raises StoreError when
-        the file cannot be opened or read."""
+    def _read(self) -> Iterator[sqlite3.Connection]:
         try:
             connection = self._reader()
             try:
@@ -104,6 +110,31 @@ class Database:
                 self._put_back(connection)
         except sqlite3.OperationalError as error:
             raise StoreError(f"{self.path}: {error}") from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that this thread reads in the block is of one moment. It also costs one look at the file and not many."""
+        with self.read() as connection:
+            self._mine.connection = connection
+            try:
+                yield
+            finally:
+                self._mine.connection = None
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Leaves this thread's snapshot, if it has one, for the block; what is read after it is of a later moment."""
+        mine: sqlite3.Connection | None = getattr(self._mine, "connection", None)
+        if mine is None:
+            yield
+            return
+        mine.execute("ROLLBACK")
+        self._mine.connection = None
+        try:
+            yield
+        finally:
+            mine.execute("BEGIN")
+            self._mine.connection = mine
 
     def _reader(self) -> sqlite3.Connection:
         with self._pool_lock:

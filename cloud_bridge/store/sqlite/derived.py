@@ -45,7 +45,10 @@ ORDER BY vehicle.vin
 _UNFOLDED = """
 SELECT 1 FROM fleet_vehicle JOIN derived USING (vin) WHERE fleet_id = ? AND dirty_from_ms IS NOT NULL LIMIT 1
 """
-_EXTENT = "SELECT revision, dirty_from_ms, profile FROM derived WHERE vin = ?"
+_EXTENT = """
+SELECT revision, dirty_from_ms, profile, EXISTS (SELECT 1 FROM pending WHERE pending.vin = derived.vin AND waits = 0)
+FROM derived WHERE vin = ?
+"""
 _IS_READY = "SELECT 1 FROM pending WHERE vin = ? AND waits = 0 LIMIT 1"
 _PUT_EXTENT = """
 INSERT INTO derived (vin, revision, dirty_from_ms, profile, changed_at_ms)
@@ -135,8 +138,7 @@ class SqliteDerived:
 
     def extent(self, vin: str) -> Extent:
         with self._database.read() as connection:
-            is_ready = connection.execute(_IS_READY, (vin,)).fetchone() is not None
-            return msgspec.structs.replace(_extent(connection, vin), is_ready=is_ready)
+            return extent_of(connection, vin)
 
     def ready(self, vin: str, limit: int) -> list[Pending]:
         with self._database.read() as connection:
@@ -216,7 +218,7 @@ class SqliteDerived:
                 connection.execute(statement, (vin,))
             connection.execute(_ALL_PENDING, (vin,))
             connection.execute(_WANT_ALL, (vin,))
-            extent = msgspec.structs.replace(_extent(connection, vin), profile=profile)
+            extent = msgspec.structs.replace(extent_of(connection, vin), profile=profile)
             is_ready = connection.execute(_IS_READY, (vin,)).fetchone() is not None
             # Who reads now must not take what is not derived yet for nothing.
             return _put_extent(connection, vin, extent, _BEGINNING_MS if is_ready else None)
@@ -224,7 +226,7 @@ class SqliteDerived:
 
 def is_folded(connection: sqlite3.Connection, vin: str) -> bool:
     """Whether the vehicle's records are of all of its chunks."""
-    return _extent(connection, vin).dirty_from_ms is None
+    return extent_of(connection, vin).dirty_from_ms is None
 
 
 def is_fleet_folded(connection: sqlite3.Connection, fleet_id: str) -> bool:
@@ -232,13 +234,13 @@ def is_fleet_folded(connection: sqlite3.Connection, fleet_id: str) -> bool:
     return connection.execute(_UNFOLDED, (fleet_id,)).fetchone() is None
 
 
-def _extent(connection: sqlite3.Connection, vin: str) -> Extent:
+def extent_of(connection: sqlite3.Connection, vin: str) -> Extent:
     row = connection.execute(_EXTENT, (vin,)).fetchone()
     return Extent() if row is None else Extent(*row)
 
 
 def _expect(connection: sqlite3.Connection, vin: str, extent: Extent) -> None:
-    if _extent(connection, vin).revision != extent.revision:
+    if extent_of(connection, vin).revision != extent.revision:
         raise StaleError(vin)
 
 

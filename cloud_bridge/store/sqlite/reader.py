@@ -8,6 +8,7 @@ those of which something is not believed, are opened and merged.
 
 from __future__ import annotations
 
+import operator
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -17,12 +18,13 @@ import msgspec
 
 from cloud_bridge.records.messages import kinds_of, merge
 from cloud_bridge.records.model import Message, Position, Status
-from cloud_bridge.store.port import Client, Fleet, Interval, One, StoreError, Theft, Vehicle
+from cloud_bridge.remembered import Remembered
+from cloud_bridge.store.port import Client, Extent, Fleet, Interval, One, StoreError, Theft, Vehicle
 from cloud_bridge.store.ranges import overlapping
 from cloud_bridge.store.sqlite import records, registry, thefts
 from cloud_bridge.store.sqlite.chunks import count, unpack
 from cloud_bridge.store.sqlite.database import Database
-from cloud_bridge.store.sqlite.derived import is_fleet_folded, is_folded
+from cloud_bridge.store.sqlite.derived import extent_of, is_fleet_folded, is_folded
 from cloud_bridge.store.sqlite.implausible import Left
 
 _LONGEST_CHUNK = "SELECT max(to_ms - from_ms) FROM chunk WHERE vin = ?"
@@ -56,16 +58,35 @@ class _Chunk(NamedTuple):
 
 class SqliteReader:
     """`cloud_bridge.store.port.Reader` on SQLite. `derive` brings the records of a vehicle up to its uploads,
-    `derive_fleet` those of a fleet."""
+    `derive_fleet` those of a fleet; `is_current` says that a vehicle with this extent needs no `derive`."""
 
-    def __init__(self, database: Database, derive: Callable[[str], None], derive_fleet: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        derive: Callable[[str], None],
+        derive_fleet: Callable[[str], None],
+        is_current: Callable[[str, Extent], bool] = lambda _vin, _extent: False,
+    ) -> None:
         self._database = database
         self._derive = derive
         self._derive_fleet = derive_fleet
+        self._is_current = is_current
+        self._statuses: Remembered[str, bytes, Status] = Remembered(_status, same=operator.eq)
 
-    def _derived(self, vin: str) -> AbstractContextManager[sqlite3.Connection]:
+    def snapshot(self) -> AbstractContextManager[None]:
+        return self._database.snapshot()
+
+    @contextmanager
+    def _derived(self, vin: str) -> Iterator[sqlite3.Connection]:
         """A snapshot in which the vehicle's records are of its chunks, all of them."""
-        return self._settled(f"vehicle {vin}", lambda: self._derive(vin), lambda connection: is_folded(connection, vin))
+        with self._database.read() as connection:
+            if self._is_current(vin, extent_of(connection, vin)):
+                yield connection
+                return
+        with self._settled(
+            f"vehicle {vin}", lambda: self._derive(vin), lambda connection: is_folded(connection, vin)
+        ) as connection:
+            yield connection
 
     def _derived_fleet(self, fleet_id: str) -> AbstractContextManager[sqlite3.Connection]:
         """The same of all vehicles of a fleet."""
@@ -80,7 +101,8 @@ class SqliteReader:
         self, what: str, derive: Callable[[], None], settled: Callable[[sqlite3.Connection], bool]
     ) -> Iterator[sqlite3.Connection]:
         for _ in range(_ATTEMPTS):
-            derive()
+            with self._database.outside():
+                derive()
             with self._database.read() as connection:
                 # More may have come since, and be half derived now.
                 if settled(connection):
@@ -111,7 +133,7 @@ class SqliteReader:
     def status(self, vin: str) -> Status | None:
         with self._derived(vin) as connection:
             row = connection.execute(_STATUS, (vin,)).fetchone()
-            return None if row is None else _status(row[0])
+            return None if row is None else self._statuses.of(vin, row[0])
 
     def messages(
         self,

@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from cloud_bridge.store.port import Client, Fleet, RegistryError, Theft, Vehicle
 from cloud_bridge.store.sqlite import thefts
 from cloud_bridge.store.sqlite.database import Database
@@ -61,9 +63,13 @@ _LIMIT_CLIENT = """
 UPDATE client SET day_limit = coalesce(?, day_limit), burst_limit = coalesce(?, burst_limit) WHERE id = ?
 """
 _GRANT = "INSERT INTO client_fleet (client_id, fleet_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
-_CLIENT = "SELECT id, user, secret_hash, day_limit, burst_limit FROM client WHERE id = ?"
+# The fleets come as one JSON array.
+_CLIENT = """
+SELECT id, user, secret_hash, day_limit, burst_limit,
+    (SELECT json_group_array(fleet_id) FROM client_fleet WHERE client_id = client.id)
+FROM client WHERE id = ?
+"""
 _CLIENT_IDS = "SELECT id FROM client ORDER BY created_at_ms, id"
-_CLIENT_FLEETS = "SELECT fleet_id FROM client_fleet WHERE client_id = ? ORDER BY fleet_id"
 _ADD_KEY = "INSERT INTO bridge_key (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _KEY = "SELECT value FROM bridge_key WHERE name = ?"
 _REMOVE_CLIENT = "DELETE FROM client WHERE id = ?"
@@ -113,9 +119,11 @@ def client_of(connection: sqlite3.Connection, client_id: str) -> Client | None:
     row = connection.execute(_CLIENT, (client_id,)).fetchone()
     if row is None:
         return None
-    fleets = tuple(fleet for (fleet,) in connection.execute(_CLIENT_FLEETS, (client_id,)))
-    found_id, user, secret_hash, day, burst = row
-    return Client(found_id, user, secret_hash, fleets, day, burst)
+    found_id, user, secret_hash, day, burst, fleets = row
+    return Client(found_id, user, secret_hash, tuple(sorted(_fleets(fleets))), day, burst)
+
+
+_fleets = msgspec.json.Decoder(list[str]).decode
 
 
 class SqliteRegistry:

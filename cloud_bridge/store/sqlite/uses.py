@@ -22,7 +22,8 @@ class SqliteUses:
         self._database = database
 
     def uses(self, client_id: str, since: int) -> dict[int, int]:
-        with self._database.read() as connection:
+        # A snapshot may be of before the last save, which the caller counts as written.
+        with self._database.outside(), self._database.read() as connection:
             return dict(connection.execute(_USES, (client_id, since)).fetchall())
 
     def add_uses(self, uses: Mapping[str, Mapping[int, int]], since: int, kept: int) -> dict[str, dict[int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from cloud_bridge.records.messages import kinds_of
@@ -51,6 +52,9 @@ class MemoryReader:
     def vehicle(self, fleet_id: str, vehicle_id: str) -> Vehicle | None:
         found = (vehicle for vehicle in self.members.get(fleet_id, ()) if vehicle.id == vehicle_id)
         return next(found, None)
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def status(self, vin: str) -> Status | None:
         return self.statuses_of.get(vin)

@@ -107,8 +107,9 @@ def test_a_program_of_preconditioning_of_which_a_part_is_old_is_absent_and_says_
     known["preconditioning.airConditioning.status"] = Known("Enabled", MORNING + 20 * MINUTE)
     api.reader.statuses_of[VAN.vin] = Status(known, None, MORNING + 20 * MINUTE)
     assert "programs" not in api.get(STATUS)["preconditioning"]["airConditioning"]
-    del known[f"{AIR}.start"]
-    known["preconditioning.airConditioning.status"] = Known("Enabled", MORNING)
+    without = {key: value for key, value in known.items() if key != f"{AIR}.start"}
+    without["preconditioning.airConditioning.status"] = Known("Enabled", MORNING)
+    api.reader.statuses_of[VAN.vin] = Status(without, None, MORNING + 20 * MINUTE)
     air = api.get(STATUS)["preconditioning"]["airConditioning"]
     assert air == {"status": "Enabled", "createdAt": "2024-03-05T07:00:00Z"}
 

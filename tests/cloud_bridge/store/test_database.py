@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,37 @@ def test_what_is_committed_is_durable_and_readers_do_not_wait(tmp_path: Path) ->
             assert reader.execute("SELECT count(*) FROM fleet").fetchone() == (0,)
     with database.read() as reader:
         assert reader.execute("SELECT count(*) FROM fleet").fetchone() == (1,)
+    database.close()
+
+
+def test_what_a_thread_reads_in_a_snapshot_is_of_one_moment(tmp_path: Path) -> None:
+    database = Database(tmp_path / "new.db")
+
+    def fleets() -> int:
+        with database.read() as connection:
+            (number,) = connection.execute("SELECT count(*) FROM fleet").fetchone()
+            return int(number)
+
+    def add(fleet: str) -> None:
+        with database.write() as writer:
+            writer.execute("INSERT INTO fleet VALUES (?, '', '', 0, 0)", (fleet,))
+
+    with ThreadPoolExecutor(1) as other:
+        with database.snapshot():
+            assert fleets() == 0
+            add("one")
+            assert fleets() == 0
+            assert other.submit(fleets).result() == 1
+            with database.outside():
+                assert fleets() == 1
+                add("two")
+            assert fleets() == 2
+            add("three")
+            assert fleets() == 2
+        assert fleets() == 3
+        with pytest.raises(StoreError, match="no such table"), database.snapshot(), database.read() as connection:
+            connection.execute("SELECT * FROM lost")
+        assert fleets() == 3
     database.close()
 
 

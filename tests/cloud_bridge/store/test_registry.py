@@ -58,6 +58,20 @@ def test_a_vehicle_says_when_its_records_changed_last_whatever_the_time_of_the_d
     assert changed_at_ms() >= derived_ms
 
 
+def test_what_came_in_is_derived_within_a_snapshot_too(cloud: Cloud) -> None:
+    with cloud.reader.snapshot():
+        assert cloud.reader.status(VIN) is None
+        cloud.send_manifest()
+        cloud.send(Boot().payload(0))
+    with cloud.reader.snapshot():
+        assert cloud.reader.vehicle(FLEET.id, vehicle(VIN).id) is not None
+        derived = cloud.reader.status(VIN)
+        assert derived is not None
+        assert cloud.reader.status(VIN) is derived
+    cloud.send(Boot().payload(1))
+    assert cloud.reader.status(VIN) != derived
+
+
 def test_vehicles_of_a_fleet_come_in_pages_and_by_prefix(cloud: Cloud) -> None:
     vins = [f"WVWPAGES{number:09d}" for number in range(5)]
     for vin in vins:
