@@ -74,7 +74,7 @@ class Box:
         self._monotonic_ms = monotonic_ms
         self._due_ms = 0
         self._reached_ms: int | None = monotonic_ms()
-        """When a broker was last reached; None while one is."""
+        """When a broker was last reached; None while one is, or none is to be."""
         self._measured = _supply(settings.power)
         self._attached: _Attached | None = None
         self.sources = self._sources()
@@ -109,7 +109,8 @@ class Box:
         if attached is None:
             return
         attached.enforcing.confirm()
-        self._reached_ms = None if attached.lift.uplink.connected else self._reached_ms or now_ms
+        uplink = attached.lift.uplink
+        self._reached_ms = None if uplink.connected or uplink.budget_spent else self._reached_ms or now_ms
         if now_ms < self._due_ms:
             return
         self._due_ms = now_ms + _TICK_MS

@@ -8,7 +8,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from agent.health.snapshot import BusHealth, Health
+from agent.health.snapshot import BusHealth, Health, UplinkHealth
 from agent.show import clock_time, size
 from contract.version import VERSION
 
@@ -22,6 +22,7 @@ _STYLES = {
     ("journal", "wear_spent"): _DOUBTFUL,
     ("journal", "newer"): _DOUBTFUL,
     ("clock", "refused"): _DOUBTFUL,
+    ("uplink", "budget_spent"): _DOUBTFUL,
 }
 Row = tuple[str, Text]
 
@@ -94,14 +95,14 @@ def _sections(health: Health) -> Iterator[Row]:
             if shown is not None:
                 text.append(("  " if text else "") + shown, _STYLES.get((section, field), ""))
         if section == "uplink" and health.uplink is not None:
-            _judge(text, connected=health.uplink.connected, silent=health.uplink.bridge_silent)
+            _judge(text, health.uplink)
         yield section, text or Text("nothing yet", "dim")
 
 
-def _judge(text: Text, *, connected: bool, silent: bool) -> None:
-    if not connected:
+def _judge(text: Text, uplink: UplinkHealth) -> None:
+    if not uplink.connected and not uplink.budget_spent:
         text.append("  no broker", _BAD)
-    elif silent:
+    elif uplink.bridge_silent and not uplink.budget_spent:
         text.append("  no receipts", _DOUBTFUL)
 
 

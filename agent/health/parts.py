@@ -129,4 +129,5 @@ def uplink_health(uplink: Uplink) -> UplinkHealth:
         most_day_bytes=uplink.budget.limits.day_bytes,
         month_bytes=uplink.budget.month_used if uplink.budget.limited else None,
         most_month_bytes=uplink.budget.limits.month_bytes,
+        budget_spent=uplink.budget_spent,
     )

@@ -123,6 +123,8 @@ class UplinkHealth(msgspec.Struct, frozen=True, kw_only=True):
     most_day_bytes: Annotated[int | None, "bytes that may be used in a day"] = None
     month_bytes: Annotated[int | None, "bytes of this month's budget that are used"] = None
     most_month_bytes: Annotated[int | None, "bytes that may be used in a month"] = None
+    budget_spent: bool = False
+    """There is no connection on purpose, until a day or month begins."""
 
 
 class PowerHealth(msgspec.Struct, frozen=True, kw_only=True):

@@ -76,7 +76,9 @@ def summary(health: Health) -> str:
             words.append(f"in memory only: {health.journal.trouble}")
     if health.uplink is not None:
         words.append(
-            "no broker"
+            "the budget is used up"
+            if health.uplink.budget_spent
+            else "no broker"
             if not health.uplink.connected
             else "no receipts"
             if health.uplink.bridge_silent

@@ -1,8 +1,9 @@
 """The budget of a metered line: what may still go today and this month.
 
 Days and months are those of UTC. Before that is known, and while it is not, what is used counts for the period that was
-last; a day is over after 24 hours of the box's running, a month after 30 times that. So a box without a clock never
-spends more than it may, and is never kept waiting for ever.
+last; a day is over after 24 hours of the box's running, a month after 30 times that. So it is where the date is before
+the one that is noted: a clock that is set back gives no day twice, and one that was once wrong stops nothing for good.
+A box without a clock never spends more than it may, and is never kept waiting for ever.
 
 What is short goes to what matters: the last fifth of a budget is not for history, the last twentieth for events alone.
 What waits stays in the journal.
@@ -136,8 +137,8 @@ class Budget:
         utc_ms = self._utc_ms()
         if utc_ms is not None:
             today = datetime.fromtimestamp(utc_ms / 1000, UTC).strftime("%Y-%m-%d")
-            # Never backwards: a clock that is set back does not give a day twice.
-            day, month = max(today, used.day), max(today[:7], used.month)
+            day = today if today > used.day or used.day_s >= _DAY_S else used.day
+            month = today[:7] if today[:7] > used.month or used.month_s >= _MONTH_S else used.month
         else:
             day = "" if used.day_s >= _DAY_S else used.day
             month = "" if used.month_s >= _MONTH_S else used.month

@@ -90,6 +90,7 @@ class Uplink:
         self._exchange = Exchange(vin, settings, journal, manifests, self.orders, self.counters, clock, bridge_time)
         self._brokers = cycle(settings.addresses())
         self._connected = False
+        self._budget_spent = self.budget.allows() is None
         self._stopping = threading.Event()
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
@@ -133,6 +134,11 @@ class Uplink:
     @property
     def connected(self) -> bool:
         return self._connected
+
+    @property
+    def budget_spent(self) -> bool:
+        """Whether there is no connection on purpose: the line is metered, and its budget is used up."""
+        return self._budget_spent
 
     @property
     def bridge_silent(self) -> bool:
@@ -181,7 +187,8 @@ class Uplink:
         )
         jitter = random.SystemRandom()
         while not self._stopping.is_set():
-            if self.budget.allows() is None:
+            self._budget_spent = self.budget.allows() is None
+            if self._budget_spent:
                 self._stopping.wait(_BUDGET_LOOK_S)
                 continue
             try:

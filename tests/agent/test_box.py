@@ -18,7 +18,7 @@ from agent.bus.losses import Losses
 from agent.clocks.system import monotonic_ms
 from agent.health.parts import gnss_health, modem_health, power_health
 from agent.journal.segments import Key, Priority, segment_files
-from agent.lifting import lifting
+from agent.lifting import BUDGET, lifting
 from agent.plan.plan import Plan
 from agent.privacy.guard import Outcome
 from agent.run import run
@@ -29,7 +29,7 @@ from agent.settings.gnss import GnssSettings
 from agent.settings.modem import ModemSettings
 from agent.settings.power import PowerSettings
 from agent.settings.privacy import PrivacySettings
-from agent.settings.uplink import UplinkSettings
+from agent.settings.uplink import Budget, UplinkSettings
 from contract.configuration import Duration
 from contract.upload import Privacy, Reason, Upload, decode_upload, read_header
 from tests.agent.bridge import Bridge, eventually
@@ -158,6 +158,22 @@ def test_what_privacy_could_not_delete_is_deleted_while_the_box_runs(tmp_path: P
             remounted(folder, "rw")
             enforcing.advance(60_000)
             assert segment_files(lift.journal.path) == []
+
+
+def test_a_budget_that_is_used_up_is_no_dead_link_and_resets_no_modem(tmp_path: Path) -> None:
+    used = tmp_path / "state" / VIN / BUDGET
+    used.parent.mkdir(parents=True)
+    used.write_text('{"day_used": 1000}')
+    with responder.Modem(tmp_path / "modem") as there:
+        settings = Settings(
+            state=tmp_path / "state",
+            buses={"can0": BusSettings(interface="virtual", channel=CHANNEL)},
+            modem=ModemSettings(port=str(there.link), every=Duration(100), reset_after=Duration(2000)),
+            uplink=UplinkSettings(brokers=(f"127.0.0.1:{free_port()}",), budget=Budget(day_bytes=1000)),
+        )
+        with running(settings, world.plan(tmp_path, PROFILE)):
+            assert eventually(lambda: there.heard.count("AT+CREG?") > 30)
+        assert not any(command.startswith(("AT+CFUN", "AT+COPS=2")) for command in there.heard)
 
 
 def test_when_the_vehicle_sleeps_the_box_says_so_and_goes_to_sleep(mosquitto: Mosquitto, tmp_path: Path) -> None:

@@ -93,6 +93,21 @@ def test_a_clock_that_is_set_back_does_not_give_a_day_twice() -> None:
     assert budget.allows() is None
 
 
+def test_a_clock_that_was_once_years_ahead_keeps_nobody_waiting_for_years(tmp_path: Path) -> None:
+    file = tmp_path / "budget"
+    clocks = Clocks(NOON_MS + 20 * 365 * DAY_S * 1000)
+    budget = clocks.budget(file, month=2_000_000)
+    budget.use(1_999_999)
+    budget.keep()
+    clocks.began_ms = NOON_MS
+    budget = clocks.budget(file, month=2_000_000)
+    assert budget.allows() is None
+    clocks.now_s = DAY_S
+    assert budget.allows() is Priority.EVENT, "it is another day, and the month has one byte left"
+    clocks.now_s = 30 * DAY_S
+    assert budget.allows() is Priority.HISTORY
+
+
 def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
     file = tmp_path / "budget"
     before = Clocks().budget(file)
