@@ -4,6 +4,9 @@ It is a source like the buses: what it says of itself comes as the device messag
 beside the data connection's (`/dev/ttyUSB2`, say), so asking never disturbs that. A port that vanishes, as it does when
 the modem is reset, is opened again, after half a second first and up to 30 s later on. While the port is gone only the
 last step of the ladder can be taken, the command of the settings.
+
+What a step takes away it gives back: the second command of one, which registers anew or switches the radio on, is said
+until the modem answers it, whatever became of the first one.
 """
 
 from __future__ import annotations
@@ -91,6 +94,8 @@ class Modem:
         self._retry_at_ms = 0
         self._delay_ms = _FIRST_DELAY_MS
         self._due_ms = 0
+        self._owed: tuple[str, ...] = ()
+        """Commands of a step that the modem has not answered, without which it would stay off the network."""
 
     @property
     def resets(self) -> int:
@@ -101,7 +106,7 @@ class Modem:
         """What it said of itself, if it was due; waits up to `wait_s`."""
         self._climb()
         line = self._opened(wait_s)
-        if line is None:
+        if line is None or (self._owed and not self._command(line, self._owed)):
             return []
         try:
             if self._monotonic_ms() < self._due_ms:
@@ -215,7 +220,9 @@ class Modem:
         elif self._line is not None:
             self._command(self._line, _COMMANDS[step])
 
-    def _command(self, line: Line, commands: Sequence[str]) -> None:
+    def _command(self, line: Line, commands: tuple[str, ...]) -> bool:
+        """False where the modem did not answer them all."""
+        self._owed = commands[1:] or self._owed
         for command in commands:
             try:
                 line.ask(command, timeout_s=_SLOW_S if self._timeout_s >= 5 else self._timeout_s)
@@ -224,14 +231,17 @@ class Modem:
             except NoAnswerError as silent:
                 self.unanswered += 1
                 self._fail(silent)
-                return
+                return False
             except _FAILURES as failure:
                 self._fail(failure)
-                return
+                return False
+        self._owed = ()
         self._due_ms = 0
+        return True
 
     def _cycle_power(self) -> None:
         self.close()
+        self._owed = ()
         try:
             subprocess.run(
                 self._power_cycle, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_S, check=True

@@ -33,6 +33,8 @@ class Modem:
         self.chatter: list[str] = []
         self.silent = False
         """Whether it hears and says nothing."""
+        self.unanswered: list[str] = []
+        """Commands that it carries out without a word, once each."""
         self.heard: list[str] = []
         self.radio = True
         self._registered = True
@@ -100,6 +102,10 @@ class Modem:
             self.heard.append(line)
             self._changed.notify_all()
         if self.silent:
+            return
+        if line in self.unanswered:
+            self.unanswered.remove(line)
+            self._answer(line)
             return
         out = f"{line}\r" if self.echo else ""
         for each in [*self._answer(line), ""]:

@@ -234,3 +234,20 @@ def test_the_ladder_is_climbed_while_no_broker_is_reached_and_not_while_one_is(
     there.plug()
     assert said(modem)["Resets"] == 4
     modem.close()
+
+
+@pytest.mark.parametrize("unanswered", [["AT+COPS=2"], ["AT+CFUN=0"], ["AT+CFUN=0", "AT+CFUN=1"]])
+def test_a_step_that_is_not_answered_leaves_no_modem_off_the_network(
+    there: responder.Modem, unanswered: list[str]
+) -> None:
+    dead_since_ms: list[int | None] = [None]
+    step = Step.REGISTER if unanswered == ["AT+COPS=2"] else Step.RADIO
+    modem = Modem(
+        str(there.link), 115_200, now_ms, every_ms=50, ladder=Ladder([step], 1, a_day=1),
+        dead_since_ms=lambda: dead_since_ms[0], timeout_s=0.5,
+    )  # fmt: skip
+    said(modem)
+    there.unanswered, dead_since_ms[0] = [*unanswered], 0
+    until(modem, lambda: not there.unanswered and modem.reading is not None)
+    assert (modem.resets, said(modem)["Registration"]) == (1, 1)
+    modem.close()
