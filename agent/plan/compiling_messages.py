@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from agent.bus.j1939 import group_of
 from agent.databases.layouts import MessageLayout
 from agent.databases.loaded import Loaded
 from agent.decode.checksums import Checker, checksum_checker
 from agent.decode.decoders import raw_decoder
 from agent.decode.pages import Pages
 from agent.devices.messages import decoder as device_decoder
+from agent.j1939.identifiers import group_of
 from agent.plan.answers import answer_problems, as_answer
 from agent.plan.compiling_groups import Grouping
 from agent.plan.places import Place, Places

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.bus.j1939 import largest_valid
+from agent.j1939.parameters import largest_valid
 from agent.plan.places import Places
 from agent.plan.plan import PlannedSignal
 from agent.plan.values import bounds, fixed_point, manifest_signal, reader

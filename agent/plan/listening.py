@@ -13,8 +13,8 @@ from math import gcd
 
 import msgspec
 
-from agent.bus.j1939 import group_of
-from agent.bus.j1939_broadcasts import TRANSPORT
+from agent.j1939.broadcasts import TRANSPORT
+from agent.j1939.identifiers import group_of
 from agent.plan.plan import SILENCE_MS, TICK_MS, Plan, PlannedMessage
 from agent.plan.state import state_names
 
@@ -41,7 +41,7 @@ class Listening(msgspec.Struct, frozen=True):
     each: frozenset[Ident]
     sampled: dict[Ident, Sampled]
     groups: frozenset[int]
-    """J1939 parameter groups of which each frame is wanted, as `agent.bus.j1939.group_of` gives them."""
+    """J1939 parameter groups of which each frame is wanted, as `agent.j1939.identifiers.group_of` gives them."""
     step_ms: int
     """Between two multiples of this, both on the boot's clock, no sample is due."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.bus.j1939 import group_of, source_of
+from agent.j1939.identifiers import group_of, source_of
 from agent.plan.plan import FrameKey
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 Of a message that is merely sampled only the newest payload is kept. One that is *eager* (`PlannedMessage.eager`) is
 looked at frame by frame: by on-change signals and conditions, groups that follow it, the clock, the privacy, the
 recorder and the events, in this order. An ISO-TP message is put together first (`agent.isotp`), and so is a broadcast
-of J1939 that is longer than a frame (`agent.bus.j1939_broadcasts`).
+of J1939 that is longer than a frame (`agent.j1939.broadcasts`).
 
 Frames of the box are not counted as frames (`Count.FRAMES`): they come from no bus.
 """
@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from operator import length_hint
 
 from agent.bus.frame import Frame
-from agent.bus.j1939 import group_of
-from agent.bus.j1939_broadcasts import TRANSPORT, Broadcasts
 from agent.isotp.pids import apart
+from agent.j1939.broadcasts import TRANSPORT, Broadcasts
+from agent.j1939.identifiers import group_of
 from agent.plan.plan import Plan
 from agent.sampling.events import Events
 from agent.sampling.filling import Filling

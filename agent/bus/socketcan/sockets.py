@@ -8,10 +8,10 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from agent.bus.j1939 import group_mask
 from agent.bus.socketcan.errors import ALL
 from agent.bus.socketcan.packets import ask_for_times
 from agent.bus.socketcan.reduction import EXTENDED_FLAG, EXTENDED_MASK, REMOTE_FLAG, STANDARD_MASK
+from agent.j1939.identifiers import group_mask
 from agent.plan.listening import Listening
 
 _FILTER = struct.Struct("=II")

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from agent.bus.frame import Frame
-from agent.bus.j1939 import group_of, largest_valid
 from agent.bus.losses import Losses
 from agent.bus.recording import Recording
 from agent.bus.socketcan.sockets import filters
+from agent.j1939.identifiers import group_of
+from agent.j1939.parameters import largest_valid
 from agent.plan.compiling import compile_plan
 from agent.plan.listening import listening
 from agent.plan.plan import Plan

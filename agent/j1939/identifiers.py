@@ -1,5 +1,5 @@
-"""J1939: what an id of 29 bits says. A message is known by its parameter group; who sent it, to whom and how urgent is
-in the id too.
+"""What an id of 29 bits says. A message is known by its parameter group; who sent it, to whom and how urgent is in the
+id too.
 
     priority 3   extended page and page 2   format 8   specific 8   source address 8
 
@@ -27,11 +27,3 @@ def group_of(number: int) -> int:
 def source_of(number: int) -> int:
     """The address of who sent it."""
     return number & 0xFF
-
-
-def largest_valid(length: int) -> int | None:
-    """The largest raw value of an unsigned parameter of so many bits that is a value: those above stand for "error",
-    "not available" and the like. None where the standard says nothing."""
-    if length in (2, 4):
-        return {2: 1, 4: 13}[length]
-    return (0xFB << (length - 8)) - 1 if length in (8, 16, 24, 32) else None

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.bus.frame import Frame
-from agent.bus.j1939_broadcasts import PATIENCE_MS, Broadcasts
+from agent.j1939.broadcasts import PATIENCE_MS, Broadcasts
 
 FAULTS = 0x18FECA00
 """The id that a broadcast of the group FECA by source 0 is given."""

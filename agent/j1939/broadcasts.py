@@ -14,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from agent.bus.frame import Frame
-from agent.bus.j1939 import group_mask, group_of, source_of
+from agent.j1939.identifiers import group_mask, group_of, source_of
 
 ANNOUNCEMENT = 0x00EC_0000
 DATA = 0x00EB_0000
