@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from agent.asking.permission import asking_of
 from agent.box import Box
 from agent.bus.frame import Frame
-from agent.bus.live import LiveBuses
 from agent.bus.losses import Damage, Losses
+from agent.buses import LiveBuses
 from agent.clocks.calendar import Calendar
 from agent.clocks.system import monotonic_ms, system_anchor
 from agent.collector import Collector

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import can
 
-from agent.bus.live import LiveBuses
+from agent.buses import LiveBuses
 from agent.clocks.system import monotonic_ms
 from agent.settings.bus import BusSettings
 from tests.agent import model
