@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from agent.health.snapshot import Identity
-from agent.health.watch import Watch, summary
+from agent.health.reporter import Reporter, summary
 from agent.lifting import Progress
 from agent.live import Live, opened
 from agent.plan.plan import Plan
@@ -42,27 +42,27 @@ def run(
     with opened(vin, settings, plan) as live:
         log.info("running: vehicle %s, boot %s, buses %s", vin, live.boot.hex(), ", ".join(settings.buses))
         identity = Identity(vin, plan.manifest.model, live.boot, os.getpid())
-        with Watch(identity, live.health(settings), settings.health) as watch:
+        with Reporter(identity, live.health(settings), settings.health) as reporter:
             try:
-                _loop(live, watch, stop, report)
+                _loop(live, reporter, stop, report)
             finally:
                 # Also what came before a failure is kept.
-                watch.stopping()
+                reporter.stopping()
                 live.end()
             if not live.lift.journal.wait_until_at_most(0, drain_s):
                 log.info("%d uploads stay in the journal for the next start", live.lift.journal.depth)
             return live.progress()
 
 
-def _loop(live: Live, watch: Watch, stop: threading.Event, report: Callable[[Progress], None]) -> None:
+def _loop(live: Live, reporter: Reporter, stop: threading.Event, report: Callable[[Progress], None]) -> None:
     said_s = time.monotonic()
     for frames in live.gathering.batches(_WAIT_S):
         live.turn(frames)
         report(live.progress())
-        watch.turned(live.gathering.settled_ms, live.lift.uplink.alive)
+        reporter.turned(live.gathering.settled_ms, live.lift.uplink.alive)
         if time.monotonic() - said_s >= _SAY_EVERY_S:
             said_s = time.monotonic()
-            log.info("%s", summary(watch.snapshot()))
+            log.info("%s", summary(reporter.snapshot()))
         if stop.is_set():
             live.collector.feed(live.gathering.rest())
             return

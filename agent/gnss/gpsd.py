@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from agent.bus.losses import Losses
-from agent.gnss.calendar import Repeats, rolled_over
+from agent.gnss.receiver_time import Repeats, rolled_over
 from agent.gnss.fix import Fix
 
 log = logging.getLogger(__name__)

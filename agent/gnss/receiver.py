@@ -3,7 +3,7 @@
 Receivers say an instant in a burst of sentences, once or a few times a second; the pause after it ends the instant. A
 port that disappears (an unplugged USB receiver) is opened again, after half a second first and up to 30 s later on.
 What is no sentence is counted; where nothing else comes, as at a wrong baud rate, that is said once. What a receiver
-says of the time is made right or left out by `agent.gnss.calendar`.
+says of the time is made right or left out by `agent.gnss.receiver_time`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import TracebackType
 import serial
 
 from agent.bus.losses import Losses
-from agent.gnss.calendar import Repeats, rolled_over
+from agent.gnss.receiver_time import Repeats, rolled_over
 from agent.gnss.fix import Fix
 from agent.gnss.nmea import Assembler, Instant
 

@@ -24,7 +24,7 @@ from typing import Self
 
 import msgspec
 
-from agent.health.exchange import Exchange
+from agent.health.handover import Handover
 from agent.health.snapshot import FORMAT
 from contract.version import VERSION
 
@@ -42,8 +42,8 @@ _AFTER_FAILURE_S = 1.0
 
 
 class Serving:
-    def __init__(self, exchange: Exchange, status_socket: Path | None, metrics: tuple[str, int] | None) -> None:
-        self._exchange = exchange
+    def __init__(self, handover: Handover, status_socket: Path | None, metrics: tuple[str, int] | None) -> None:
+        self._handover = handover
         self._listeners: list[socket.socket] = []
         self._selector = selectors.DefaultSelector()
         self._stop, self._stopped = socket.socketpair()
@@ -123,7 +123,7 @@ class Serving:
 
     def _say_status(self, asking: socket.socket) -> None:
         asking.settimeout(_PATIENCE_S)
-        health = self._exchange.ask(_TURN_S)
+        health = self._handover.ask(_TURN_S)
         asking.sendall(msgspec.json.encode(_HUNG if health is None else health) + b"\n")
 
     def _say_metrics(self, asking: socket.socket) -> None:
@@ -137,7 +137,7 @@ class Serving:
             answer = _response(405, "Method Not Allowed", headers="Allow: GET\r\n")
         elif rest.split(b" ")[0].partition(b"?")[0] != b"/metrics":
             answer = _response(404, "Not Found", "metrics are at /metrics\n")
-        elif (health := self._exchange.ask(_TURN_S)) is None:
+        elif (health := self._handover.ask(_TURN_S)) is None:
             answer = _response(503, "Service Unavailable", f"{_HUNG['error']}\n")
         else:
             answer = _response(200, "OK", exposition(health), CONTENT_TYPE)

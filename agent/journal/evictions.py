@@ -2,7 +2,7 @@
 
 Each is named by a later upload, of this boot or, after a restart, of another. It is forgotten when that upload is
 receipted; when that upload is itself evicted, or refused by the bridge, it is named again. What is not yet known for
-sure is kept in a file, a line for each stretch, written anew as a whole (`agent.journal.durable`):
+sure is kept in a file, a line for each stretch, written anew as a whole (`agent.disk.durable`):
 
     <CRC-32 of the rest, 8 hexadecimal digits> <boot, 32> <first> <last> <reason>
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-from agent.journal.durable import replace_durably
+from agent.disk.durable import replace_durably
 from agent.journal.segments import Key
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.journal.durable import UNFINISHED, append_durably, replace_durably, sync_folder
+from agent.disk.durable import UNFINISHED, append_durably, replace_durably, sync_folder
 from agent.journal.pending import Entry, Segment
 from agent.journal.segments import (
     Contents,

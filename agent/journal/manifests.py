@@ -12,7 +12,7 @@ import logging
 import os
 from pathlib import Path
 
-from agent.journal.durable import sync_folder
+from agent.disk.durable import sync_folder
 from contract.wire import DIGEST_BYTES, digest
 
 log = logging.getLogger(__name__)

@@ -29,7 +29,7 @@ import agent.databases
 import agent.plan
 import contract.profile
 from agent.databases.loaded import Loaded
-from agent.journal.durable import sync_folder
+from agent.disk.durable import sync_folder
 from contract.profile.profile import Profile
 
 log = logging.getLogger(__name__)

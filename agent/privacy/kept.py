@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.journal.durable import sync_folder
+from agent.disk.durable import sync_folder
 from contract.upload import Privacy
 
 _HEAD = "canlift privacy 1 "

@@ -18,7 +18,7 @@ from agent.health.snapshot import (
     SamplingHealth,
     UplinkHealth,
 )
-from agent.health.watch import Watch
+from agent.health.reporter import Reporter
 from agent.settings.health import HealthSettings
 
 VIN = "VR3CANL1FT0000001"
@@ -49,29 +49,29 @@ PARTS = Parts(
 
 
 @contextmanager
-def turning(settings: HealthSettings, parts: Parts = PARTS) -> Iterator[Watch]:
+def turning(settings: HealthSettings, parts: Parts = PARTS) -> Iterator[Reporter]:
     ended = threading.Event()
-    with Watch(IDENTITY, parts, settings, Notifier({})) as watch:
+    with Reporter(IDENTITY, parts, settings, Notifier({})) as reporter:
 
         def turn() -> None:
             at_ms = 0
             while not ended.wait(0.01):
                 at_ms += 10
-                watch.turned(at_ms, uplink_alive=True)
+                reporter.turned(at_ms, uplink_alive=True)
 
         thread = threading.Thread(target=turn)
         thread.start()
         try:
-            yield watch
+            yield reporter
         finally:
             ended.set()
             thread.join()
 
 
 @contextmanager
-def hanging(settings: HealthSettings) -> Iterator[Watch]:
-    with Watch(IDENTITY, PARTS, settings, Notifier({})) as watch:
-        yield watch
+def hanging(settings: HealthSettings) -> Iterator[Reporter]:
+    with Reporter(IDENTITY, PARTS, settings, Notifier({})) as reporter:
+        yield reporter
 
 
 def at(folder: Path, metrics: bool = False) -> HealthSettings:

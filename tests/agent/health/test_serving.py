@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from agent.health.snapshot import Health
-from agent.health.watch import Watch
+from agent.health.reporter import Reporter
 from agent.settings.health import HealthSettings
 from contract.version import VERSION
 from tests.agent.bridge import eventually
@@ -35,9 +35,9 @@ def asked(path: Path) -> bytes:
         return said
 
 
-def url(watch: Watch, path: str = "/metrics") -> str:
-    assert watch.serving.metrics is not None
-    host, port = watch.serving.metrics
+def url(reporter: Reporter, path: str = "/metrics") -> str:
+    assert reporter.serving.metrics is not None
+    host, port = reporter.serving.metrics
     return f"http://{host}:{port}{path}"
 
 
@@ -52,9 +52,9 @@ def test_the_status_socket_gives_one_snapshot_and_belongs_to_the_agents_group(tm
 
 
 def test_a_loop_that_hangs_is_told_to_who_asks(tmp_path: Path) -> None:
-    with hanging(at(tmp_path, metrics=True)) as watch:
+    with hanging(at(tmp_path, metrics=True)) as reporter:
         assert b"the agent's loop has not turned for 3 s" in asked(tmp_path / "status.sock")
-        answer = httpx.get(url(watch), timeout=30)
+        answer = httpx.get(url(reporter), timeout=30)
     assert answer.status_code == 503
 
 
@@ -90,13 +90,13 @@ def no_descriptors_left() -> Iterator[None]:
 def test_without_a_descriptor_left_it_is_said_once_and_tried_now_and_then_until_there_is_one(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with turning(at(tmp_path)) as watch, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+    with turning(at(tmp_path)) as reporter, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         asking.settimeout(30)
         with no_descriptors_left():
             began_s = time.monotonic()
             asking.connect(str(tmp_path / "status.sock"))
-            assert eventually(lambda: watch.serving.refused >= 2)
-            assert watch.serving.refused <= time.monotonic() - began_s + 1
+            assert eventually(lambda: reporter.serving.refused >= 2)
+            assert reporter.serving.refused <= time.monotonic() - began_s + 1
         assert VIN.encode() in asking.recv(65536)
     assert caplog.text.count("status.sock is answered: Too many open files") == 1
 
@@ -106,17 +106,17 @@ def test_where_nothing_can_be_served_the_agent_works_all_the_same(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         metrics = f"127.0.0.1:{taken.getsockname()[1]}"
-        with turning(HealthSettings(status_socket=tmp_path / "nowhere" / "s", metrics=metrics)) as watch:
-            assert watch.snapshot().vin == VIN
+        with turning(HealthSettings(status_socket=tmp_path / "nowhere" / "s", metrics=metrics)) as reporter:
+            assert reporter.snapshot().vin == VIN
     assert "nowhere/s: No such file or directory" in caplog.text
     assert f"{metrics}: Address already in use" in caplog.text
 
 
 def test_one_who_does_not_say_what_he_wants_does_not_keep_others_waiting(tmp_path: Path) -> None:
-    with turning(at(tmp_path, metrics=True)) as watch:
-        assert watch.serving.metrics is not None
-        with socket.create_connection(watch.serving.metrics) as silent:
-            assert httpx.get(url(watch), timeout=30).status_code == 200
+    with turning(at(tmp_path, metrics=True)) as reporter:
+        assert reporter.serving.metrics is not None
+        with socket.create_connection(reporter.serving.metrics) as silent:
+            assert httpx.get(url(reporter), timeout=30).status_code == 200
             assert VIN.encode() in asked(tmp_path / "status.sock")
             silent.settimeout(30)
             assert silent.recv(4096).startswith(b"HTTP/1.1 400 ")
@@ -147,9 +147,9 @@ def test_many_at_once_are_all_answered(tmp_path: Path) -> None:
     ],
 )
 def test_whatever_comes_is_answered(tmp_path: Path, request_: bytes, status: int) -> None:
-    with turning(at(tmp_path, metrics=True)) as watch:
-        assert watch.serving.metrics is not None
-        with socket.create_connection(watch.serving.metrics, 30) as asking:
+    with turning(at(tmp_path, metrics=True)) as reporter:
+        assert reporter.serving.metrics is not None
+        with socket.create_connection(reporter.serving.metrics, 30) as asking:
             asking.sendall(request_)
             asking.shutdown(socket.SHUT_WR)
             try:
@@ -160,8 +160,8 @@ def test_whatever_comes_is_answered(tmp_path: Path, request_: bytes, status: int
 
 
 def test_metrics_are_what_prometheus_reads(tmp_path: Path) -> None:
-    with turning(at(tmp_path, metrics=True)) as watch:
-        answer = httpx.get(url(watch), timeout=30)
+    with turning(at(tmp_path, metrics=True)) as reporter:
+        answer = httpx.get(url(reporter), timeout=30)
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     text = answer.text
     for line in (

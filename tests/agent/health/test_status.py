@@ -122,7 +122,7 @@ def test_an_agent_that_hangs_is_said_to(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_every_part_has_a_place_in_the_snapshot(tmp_path: Path) -> None:
-    with turning(at(tmp_path), PARTS) as watch:
-        health = watch.snapshot()
+    with turning(at(tmp_path), PARTS) as reporter:
+        health = reporter.snapshot()
     for name in PARTS.__struct_fields__:
         assert hasattr(health, name)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from agent.health.exchange import Exchange
+from agent.health.handover import Handover
 from agent.health.notify import Notifier
 from agent.health.serving import Serving
 from agent.health.snapshot import Health, Identity, Parts, take
@@ -18,7 +18,7 @@ from agent.health.watchdog import Watchdog
 from agent.settings.health import HealthSettings
 
 
-class Watch:
+class Reporter:
     """`clock` gives monotonic seconds."""
 
     def __init__(
@@ -35,8 +35,8 @@ class Watch:
         self._began_s = clock()
         self._notifier = Notifier() if notifier is None else notifier
         self._watchdog = Watchdog(self._notifier, clock)
-        self._exchange = Exchange()
-        self.serving = Serving(self._exchange, settings.status_socket, settings.address())
+        self._handover = Handover()
+        self.serving = Serving(self._handover, settings.status_socket, settings.address())
 
     def __enter__(self) -> Self:
         self.serving.__enter__()
@@ -51,7 +51,7 @@ class Watch:
     def turned(self, sampled_ms: int, uplink_alive: bool) -> None:
         """The loop turned: `sampled_ms` is the time up to which everything is sampled."""
         self._watchdog.turned(sampled_ms, uplink_alive, lambda: summary(self.snapshot()))
-        self._exchange.answer(self.snapshot)
+        self._handover.answer(self.snapshot)
 
     def stopping(self) -> None:
         self._watchdog.stopping()

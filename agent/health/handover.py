@@ -8,7 +8,7 @@ from collections.abc import Callable
 from agent.health.snapshot import Health
 
 
-class Exchange:
+class Handover:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._waiting = 0

@@ -1,4 +1,4 @@
-"""The calendar of a live receiver: what it says of the time, made right or left out.
+"""The time of a live receiver: what it says of it, made right or left out.
 
 * **Week roll-over.** Satellites count weeks to 1023 and begin again. A receiver whose makers did not expect to be used
   so late says a time 1024 weeks (19.6 years) early, or twice that. A live receiver cannot say a time before this
