@@ -12,8 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from agent.health.snapshot import Identity
 from agent.health.reporter import Reporter, summary
+from agent.health.snapshot import Identity
 from agent.lifting import Progress
 from agent.live import Live, opened
 from agent.plan.plan import Plan

@@ -20,8 +20,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from agent.bus.losses import Losses
-from agent.gnss.receiver_time import Repeats, rolled_over
 from agent.gnss.fix import Fix
+from agent.gnss.receiver_time import Repeats, rolled_over
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from types import TracebackType
 import serial
 
 from agent.bus.losses import Losses
-from agent.gnss.receiver_time import Repeats, rolled_over
 from agent.gnss.fix import Fix
 from agent.gnss.nmea import Assembler, Instant
+from agent.gnss.receiver_time import Repeats, rolled_over
 
 log = logging.getLogger(__name__)
 

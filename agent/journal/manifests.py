@@ -12,7 +12,7 @@ import logging
 import os
 from pathlib import Path
 
-from agent.disk.durable import sync_folder
+from agent.disk.durable import replace_durably
 from contract.wire import DIGEST_BYTES, digest
 
 log = logging.getLogger(__name__)
@@ -41,12 +41,7 @@ class Manifests:
         path = self._path(manifest)
         if self.get(manifest) is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(".new")
-            unfinished.write_bytes(encoded)
-            with unfinished.open("rb") as file:
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-            sync_folder(self.folder)
+            replace_durably(path, encoded)
         else:
             os.utime(path)
         self._forget_the_oldest(path)

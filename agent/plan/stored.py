@@ -29,7 +29,7 @@ import agent.databases
 import agent.plan
 import contract.profile
 from agent.databases.loaded import Loaded
-from agent.disk.durable import sync_folder
+from agent.disk.durable import replace_durably
 from contract.profile.profile import Profile
 
 log = logging.getLogger(__name__)
@@ -106,13 +106,7 @@ class Shelf:
         """Keeps a file. Raises OSError when it cannot be written."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._path(key)
-        unfinished = path.with_suffix(".new")
-        with unfinished.open("wb") as file:
-            file.write(stored)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        sync_folder(self.folder)
+        replace_durably(path, stored)
         self._forget_the_oldest(path)
         return path
 

@@ -10,13 +10,12 @@ there.
 
 from __future__ import annotations
 
-import os
 import zlib
 from pathlib import Path
 
 import msgspec
 
-from agent.disk.durable import sync_folder
+from agent.disk.durable import replace_durably
 from contract.upload import Privacy
 
 _HEAD = "canlift privacy 1 "
@@ -55,14 +54,8 @@ def load(file: Path) -> Kept | None:
 def save(file: Path, kept: Kept) -> None:
     """Durably, or not at all. Raises OSError."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".new")
     body = msgspec.json.encode(kept) + b"\n"
-    with unfinished.open("wb") as out:
-        out.write(f"{_head(body)}\n".encode() + body)
-        out.flush()
-        os.fsync(out.fileno())
-    unfinished.rename(file)
-    sync_folder(file.parent)
+    replace_durably(file, f"{_head(body)}\n".encode() + body)
 
 
 def _head(body: bytes) -> str:

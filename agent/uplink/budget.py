@@ -19,13 +19,13 @@ makes at most that hundredth cost nothing.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
+from agent.disk.durable import replace_durably
 from agent.journal.segments import Priority
 from agent.settings.uplink import Budget as Limits
 
@@ -105,13 +105,8 @@ class Budget:
         if self._file is None or not self._since_kept:
             return
         self._since_kept = 0
-        beside = self._file.with_suffix(".new")
         try:
-            with beside.open("wb") as file:
-                file.write(msgspec.json.encode(self._used))
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._file)
+            replace_durably(self._file, msgspec.json.encode(self._used))
         except OSError as error:
             self.unwritten += 1
             log.error("%s: what was used of the budget cannot be kept: %s", self._file, error.strerror or error)

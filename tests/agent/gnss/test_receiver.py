@@ -15,9 +15,9 @@ from typing import Self
 import pytest
 
 from agent.bus.losses import Damage, Losses
-from agent.gnss.receiver_time import WEEKS_1024_MS, WRITTEN_UTC_MS, rolled_over
 from agent.gnss.fix import Fix
 from agent.gnss.receiver import Receiver
+from agent.gnss.receiver_time import WEEKS_1024_MS, WRITTEN_UTC_MS, rolled_over
 from tests.agent.gnss.test_nmea import gga, rmc, sentence
 
 TODAY = "260726"

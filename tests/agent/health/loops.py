@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.health.notify import Notifier
+from agent.health.reporter import Reporter
 from agent.health.snapshot import (
     BusHealth,
     ClockHealth,
@@ -18,7 +19,6 @@ from agent.health.snapshot import (
     SamplingHealth,
     UplinkHealth,
 )
-from agent.health.reporter import Reporter
 from agent.settings.health import HealthSettings
 
 VIN = "VR3CANL1FT0000001"

@@ -17,8 +17,8 @@ import httpx
 import msgspec
 import pytest
 
-from agent.health.snapshot import Health
 from agent.health.reporter import Reporter
+from agent.health.snapshot import Health
 from agent.settings.health import HealthSettings
 from contract.version import VERSION
 from tests.agent.bridge import eventually

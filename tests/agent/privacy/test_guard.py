@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.disk.durable import UNFINISHED
 from agent.privacy.guard import Guard, Outcome, Source, strictest
 from agent.privacy.kept import DamagedError, Kept, load, save
 from agent.privacy.switch import Switch
@@ -145,7 +146,7 @@ def test_whether_the_cloud_was_told_is_kept_too(file: Path) -> None:
 
 def test_what_the_disk_refuses_holds_in_memory_and_is_kept_when_it_can_be(file: Path) -> None:
     guard = Guard(file)
-    in_the_way = file.with_suffix(".new")
+    in_the_way = file.with_name(file.name + UNFINISHED)
     in_the_way.mkdir(parents=True)
     guard.command("a", GEOLOCATION, 1000, 0)
     assert (guard.state, guard.unwritten) == (GEOLOCATION, 1)
