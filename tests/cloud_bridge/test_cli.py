@@ -15,7 +15,18 @@ from cloud_bridge.records.model import Trip
 from cloud_bridge.settings import read_settings
 from cloud_bridge.storage import Storage
 from contract.topics import MANIFEST, UP, topic
-from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MODEL, OTHER_VIN, PROFILE, VIN, Boot, write_profile
+from tests.cloud_bridge.test_implausible import odometer
+from tests.cloud_bridge.vehicle import (
+    EPOCH_MS,
+    MANIFEST_BODY,
+    MODEL,
+    OTHER_VIN,
+    PROFILE,
+    VIN,
+    Boot,
+    encode,
+    write_profile,
+)
 
 
 class CommandLine:
@@ -156,6 +167,18 @@ def test_the_list_of_vehicles_says_what_came_what_is_missing_and_what_waits(run:
     shown = run("vehicle", "list")
     for part in (VIN, "2023-11-14T22:13:20Z", "2 (000102…:2-3)", "3 for their manifest"):
         assert part in shown
+
+
+def test_the_list_of_vehicles_says_what_was_said_and_cannot_be(run: CommandLine, fleet: str) -> None:
+    storage = run.storage()
+    ingest = Ingest(storage.receiving, lambda: EPOCH_MS)
+    uploads = [Boot().payload(0), encode(odometer(Boot().upload(1), 7)), Boot().payload(2, speed_kmh=655.3)]
+    ingest.commit([Delivery(topic(VIN, MANIFEST), MANIFEST_BODY), *(Delivery(topic(VIN, UP), one) for one in uploads)])
+    storage.deriver.derive(VIN)
+    storage.close()
+    (vehicle,) = json.loads(run("vehicle", "list", "--json"))
+    assert vehicle["fleets"] == [fleet]
+    assert vehicle["implausible"] == {"kinetic.speed": {"limits": 10}, "odometer.mileage": {"back": 1}}
 
 
 def test_the_summary_counts_what_was_quarantined(run: CommandLine, fleet: str) -> None:

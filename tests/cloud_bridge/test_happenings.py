@@ -46,6 +46,23 @@ def test_the_upload_with_what_came_after_a_crash_names_it_again_and_it_is_one_in
     assert all(each == found[0] for each in found)
 
 
+def test_two_drives_back_to_back_are_two_trips_and_the_second_keeps_its_id_when_it_ends(cloud: Cloud) -> None:
+    """The ignition is off for ten seconds."""
+    cloud.send_manifest()
+    for sequence in range(13):
+        drives = sequence != 6
+        cloud.send(BOOT.payload(sequence, ignition=drives, speed_kmh=36.0 if drives else 0.0))
+    first, second = cloud.reader.records(Trip, BOOT.vin, ALWAYS)
+    assert (first.started_at_ms, first.stopped_at_ms) == (EPOCH_MS + 100, EPOCH_MS + 60_100)
+    assert (second.started_at_ms, second.stopped_at_ms) == (EPOCH_MS + 70_100, None)
+    assert (first.start_mileage_km, second.start_mileage_km) == (100_000.0, 100_000.7)
+    cloud.send(BOOT.payload(13, ignition=False, speed_kmh=0.0))
+    again, over = cloud.reader.records(Trip, BOOT.vin, ALWAYS)
+    assert again == first
+    assert (over.id, over.stopped_at_ms) == (second.id, EPOCH_MS + 130_100)
+    assert over.updated_at_ms > second.updated_at_ms
+
+
 def test_an_event_that_says_it_was_years_ago_is_quarantined(cloud: Cloud) -> None:
     cloud.send_manifest()
     late = replace(BOOT.upload(0), start_ms=2**40, end_ms=2**40 + 1000, grids=(), changes=())

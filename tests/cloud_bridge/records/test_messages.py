@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud_bridge.records.messages import merge, messages
-from cloud_bridge.records.model import Message, Position, Value
+from cloud_bridge.records.model import Message, Origin, Position, Value
 from cloud_bridge.records.timeline import Timeline
 from cloud_bridge.unify.sample import Sample
 from contract.upload import Anchor, AnchorSource
@@ -26,6 +26,19 @@ def test_samples_of_one_instant_are_one_message() -> None:
         Message(1_000_000, {"ignition.type": "Start", "kinetic.speed": 3.5}),
         Message(1_001_000, {"kinetic.speed": 4.0}),
     ]
+
+
+def test_a_message_knows_its_moment_on_the_vehicle_s_own_clock_also_where_that_ran_fast() -> None:
+    """Two of its milliseconds may be one: the earlier one names it."""
+    fast = Timeline((Anchor(0, 0, 0, AnchorSource.GNSS), Anchor(100_000_000, 99_990_000, 0, AnchorSource.GNSS)))
+    samples = [Sample(at_ms, "kinetic.speed", float(at_ms)) for at_ms in range(20_000)]
+    made = messages(samples, fast, b"kernel")
+    assert len(made) == 19_998
+    origins = [one.origin for one in made if one.origin is not None]
+    assert len({*origins}) == len(made)
+    assert origins[0] == Origin(b"kernel", 0)
+    missing = {*range(20_000)} - {origin.at_ms for origin in origins}
+    assert all(Origin(b"kernel", at_ms - 1) in origins for at_ms in missing)
 
 
 def fix(**parts: Value) -> list[Sample]:
@@ -67,11 +80,13 @@ _parts = st.lists(
         st.tuples(
             st.dictionaries(st.sampled_from("abc"), _values),
             st.none() | st.builds(Position, st.just(0), st.integers(0, 1).map(float), st.just(0.0)),
+            st.none() | st.builds(Origin, st.sampled_from([b"one", b"two"]), st.integers(0, 2)),
         ),
         max_size=3,
     ).map(
         lambda at: [
-            Message(at_ms, dict(sorted(values.items())), position) for at_ms, (values, position) in sorted(at.items())
+            Message(at_ms, dict(sorted(values.items())), position, origin)
+            for at_ms, (values, position, origin) in sorted(at.items())
         ]
     ),
     max_size=4,
