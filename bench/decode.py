@@ -18,17 +18,19 @@ from statistics import median
 import cantools
 from cantools.database.can import Database, Message
 
+from agent.databases.layouts import MessageLayout
 from agent.databases.loading import load
-from agent.decode.decoders import Decoders, frame_key
+from agent.decode.decoders import PhysicalDecoder, physical_decoder
 from bench.measure import Measure
 
 ROUNDS = 9
 ALL_BUDGET = 3.5
 WANTED_BUDGET = 7.0
 KEY_AND_PAYLOAD = struct.Struct("<Q8s")
-"""A classical `struct can_frame`: id, flags and length are one integer, the key of a decoder."""
+"""A classical `struct can_frame`, little-endian: id, flags and length are one integer, the key of a decoder."""
 
 Frames = list[tuple[int, bytes]]
+Decoders = dict[int, PhysicalDecoder]
 
 
 def run(shared: Path) -> list[Measure]:
@@ -42,10 +44,8 @@ def run(shared: Path) -> list[Measure]:
         raise TypeError(f"{path} is no database of CAN messages")
     messages = {message.frame_id: message for message in database.messages}
     some = {can_id: message for can_id, message in messages.items() if message.name in wanted}
-    buffer = b"".join(
-        KEY_AND_PAYLOAD.pack(frame_key(can_id, False, len(data)), data.ljust(8, b"\0")) for can_id, data in frames
-    )
-    every_signal, wanted_signals = Decoders(layouts, physical=True), Decoders(layouts, wanted, physical=True)
+    buffer = b"".join(KEY_AND_PAYLOAD.pack(key_of(can_id, data), data.ljust(8, b"\0")) for can_id, data in frames)
+    every_signal, wanted_signals = _decoders(frames, layouts, names), _decoders(frames, layouts, wanted)
     wrong = _wrong(frames, every_signal, messages, names) + _wrong(frames, wanted_signals, some, wanted)
     seconds = _interleaved(
         {
@@ -84,13 +84,21 @@ def _wanted(file: Path) -> dict[str, list[str]]:
     return wanted
 
 
+def key_of(can_id: int, data: bytes) -> int:
+    """Of a frame whose id has 11 bits."""
+    return can_id | len(data) << 32
+
+
+def _decoders(frames: Frames, layouts: Sequence[MessageLayout], wanted: Mapping[str, Sequence[str]]) -> Decoders:
+    """By key, for each length of payload that the frames have."""
+    by_id = {layout.id: layout for layout in layouts if layout.name in wanted}
+    lengths = {key_of(can_id, data): (by_id[can_id], len(data)) for can_id, data in frames if can_id in by_id}
+    return {key: physical_decoder(layout, wanted[layout.name], length) for key, (layout, length) in lengths.items()}
+
+
 def _decode(buffer: bytes, decoders: Decoders) -> None:
-    known = decoders.known
     for key, data in KEY_AND_PAYLOAD.iter_unpack(buffer):
-        try:
-            decode = known[key]
-        except KeyError:
-            decode = decoders[key]
+        decode = decoders.get(key)
         if decode is not None:
             decode(data)
 
@@ -119,7 +127,7 @@ def _wrong(
     """How many values differ from cantools', or are there in the one and not in the other."""
     wrong = 0
     for can_id, data in frames:
-        message, decode = messages.get(can_id), decoders[frame_key(can_id, False, len(data))]
+        message, decode = messages.get(can_id), decoders.get(key_of(can_id, data))
         if message is None or decode is None:
             wrong += (message is None) != (decode is None)
             continue

@@ -51,7 +51,7 @@ from agent.journal.numbering import Numbering, boot_of_this_start
 from agent.plan.compiling import compile_plan
 from agent.plan.listening import listening
 from agent.sampling.sampler import Sampler
-from bench.decode import KEY_AND_PAYLOAD, frames_of
+from bench.decode import KEY_AND_PAYLOAD, frames_of, key_of
 from bench.measure import Measure
 from contract.upload import Reason
 
@@ -77,7 +77,7 @@ class Cost(NamedTuple):
 
 def run(shared: Path) -> list[Measure]:
     packets = [
-        KEY_AND_PAYLOAD.pack(can_id | len(data) << 32, data.ljust(8, b"\0"))
+        KEY_AND_PAYLOAD.pack(key_of(can_id, data), data.ljust(8, b"\0"))
         for can_id, data in frames_of(shared / "data/logs/toyota_rav4_2018_comma2k19_60s.log.gz")
     ]
     sides: dict[str, list[Cost]] = {"obvious": [], "canlift": []}

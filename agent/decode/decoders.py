@@ -13,7 +13,7 @@ Signals may overlap: each is read on its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from math import isfinite
 from struct import Struct
@@ -28,9 +28,6 @@ PhysicalDecoder = Callable[[bytes], tuple[int | float | None, ...]]
 FLOAT_CODES = {16: "<e", 32: "<f", 64: "<d"}
 """IEEE 754 numbers by their bits, as `struct` names them."""
 
-KNOWN_FORMS = 1 << 16
-"""Forms of frames (id, flags, length) that `Decoders` remembers: a bus of random ids must not fill the memory."""
-
 
 def raw_decoder(message: MessageLayout, wanted: Sequence[str], length: int | None = None) -> RawDecoder:
     """A function from a payload to the raw values of `wanted`, in that order.
@@ -44,55 +41,13 @@ def raw_decoder(message: MessageLayout, wanted: Sequence[str], length: int | Non
 
 
 def physical_decoder(message: MessageLayout, wanted: Sequence[str], length: int | None = None) -> PhysicalDecoder:
-    """As `raw_decoder`, with scale and offset applied: an int where both are whole numbers, else a float."""
+    """As `raw_decoder`, with scale and offset applied: an int where both are whole numbers, else a float.
+
+    A vehicle sends raw values and needs none of this: by it decoders are compared with others, which give such values.
+    """
     if length is None:
         return _AnyLength(message, wanted, physical=True)
     return _decoder(message, wanted, length, physical=True)
-
-
-def frame_key(can_id: int, extended: bool, length: int, fd: bool = False) -> int:
-    """Id, flags and length of a frame as one integer.
-
-    These are the first 8 bytes of Linux' `struct can_frame`, little-endian, without the FD frame's BRS and ESI bits: a
-    buffer of received frames gives its keys with one `struct.iter_unpack`.
-    """
-    return can_id | extended << 31 | length << 32 | fd << 42
-
-
-class Decoders:
-    """The decoder of each form of frame by `frame_key`; None for frames of which nothing is wanted.
-
-    A message has one decoder per payload length, written when the first such frame comes. `decoders[key]` gives it;
-    a loop over many frames looks into `known` itself and asks only for what it does not find there.
-    """
-
-    def __init__(
-        self,
-        messages: Iterable[MessageLayout],
-        wanted: Mapping[str, Sequence[str]] | None = None,
-        physical: bool = False,
-    ) -> None:
-        """`wanted`: signal names by message name. None: all signals of all messages."""
-        self.known: dict[int, PhysicalDecoder | None] = {}
-        self._physical = physical
-        self._by_id: dict[tuple[int, bool], tuple[MessageLayout, Sequence[str]]] = {}
-        for message in messages:
-            names = [signal.name for signal in message.signals] if wanted is None else wanted.get(message.name, ())
-            if names:
-                self._by_id[message.id, message.extended] = (message, names)
-
-    def __getitem__(self, key: int) -> PhysicalDecoder | None:
-        try:
-            return self.known[key]
-        except KeyError:
-            return self._write(key)
-
-    def _write(self, key: int) -> PhysicalDecoder | None:
-        wanted = self._by_id.get((key & 0x1FFF_FFFF, bool(key >> 31 & 1)))
-        decoder = _decoder(*wanted, key >> 32 & 0xFF, self._physical) if wanted else None
-        if len(self.known) < KNOWN_FORMS:
-            self.known[key] = decoder
-        return decoder
 
 
 class _AnyLength:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from agent.databases.layouts import UNSENT_ID, MessageLayout, Multiplexer, SignalLayout, overlapping
 from agent.databases.loading import load
-from agent.decode.decoders import KNOWN_FORMS, Decoders, frame_key, physical_decoder, raw_decoder
+from agent.decode.decoders import physical_decoder, raw_decoder
 from tests.agent.decode.reference_decoder import physical_values, raw_values, same, with_raw
 
 READABLE = [
@@ -171,16 +171,14 @@ def test_every_frame_of_a_real_drive_decodes_as_cantools_decodes_it(shared: Path
     path = shared / "data/dbc/toyota_rav4_merged.dbc"
     layouts = load(path).layouts
     names = {layout.id: [signal.name for signal in layout.signals] for layout in layouts}
-    decoders = Decoders(layouts, physical=True)
+    decoders = {layout.id: physical_decoder(layout, names[layout.id]) for layout in layouts}
     messages = {message.frame_id: message for message in unhealed(path).messages}
     compared = short = 0
     for can_id, data in rav4_frames(shared):
-        decode = decoders[frame_key(can_id, extended=False, length=len(data))]
         if can_id not in messages:
-            assert decode is None
             continue
-        assert decode is not None
-        decoded = {name: value for name, value in zip(names[can_id], decode(data), strict=True) if value is not None}
+        values = zip(names[can_id], decoders[can_id](data), strict=True)
+        decoded = {name: value for name, value in values if value is not None}
         expected = by_cantools(messages[can_id], data)
         assert decoded == expected
         compared += len(expected)
@@ -306,31 +304,3 @@ def test_a_scale_that_is_no_number_is_refused_with_the_name_of_its_signal() -> N
 def test_zero_times_a_negative_scale_is_not_written_as_minus_zero() -> None:
     (value,) = physical_decoder(plain(SignalLayout("A", 0, 8, scale=-0.5)), ["A"])(bytes(8))
     assert str(value) == "0.0"
-
-
-def test_one_key_holds_id_flags_and_length_of_a_frame_as_linux_lays_them_out() -> None:
-    frame = struct.pack("<IBBxx8s", 0x18FEF100 | 0x8000_0000, 8, 0, bytes(8))
-    assert struct.unpack("<Q8s", frame)[0] == frame_key(0x18FEF100, extended=True, length=8)
-    fd_frame = struct.pack("<IBBxx64s", 0x123, 64, 0x04, bytes(64))
-    assert struct.unpack("<Q64s", fd_frame)[0] == frame_key(0x123, extended=False, length=64, fd=True)
-
-
-def test_frames_of_which_nothing_is_wanted_have_no_decoder() -> None:
-    one, other = plain(SignalLayout("A", 0, 8)), plain(SignalLayout("A", 0, 8), can_id=0x124)
-    decoders = Decoders([one, MessageLayout("other", 0x124, False, False, 8, None, other.signals)], {"M": ["A"]})
-    assert decoders[frame_key(0x123, False, 8)] is not None
-    assert decoders[frame_key(0x123, True, 8)] is None
-    assert decoders[frame_key(0x124, False, 8)] is None
-    short = decoders[frame_key(0x123, False, 0)]
-    assert short is not None
-    assert short(bytes(8)) == (None,)
-
-
-def test_a_bus_of_random_ids_does_not_fill_the_memory() -> None:
-    decoders = Decoders([plain(SignalLayout("A", 0, 8))])
-    for can_id in range(KNOWN_FORMS + 100):
-        decoders[frame_key(can_id, extended=True, length=8)]
-    assert len(decoders.known) == KNOWN_FORMS
-    decode = decoders[frame_key(0x123, extended=False, length=8)]
-    assert decode is not None
-    assert decode(b"\x07" + bytes(7)) == (7,)
