@@ -13,18 +13,17 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.logging import RichHandler
 
-from cloud_bridge import lists, thefts
+from cloud_bridge import lists, rebuilding, registering, thefts
 from cloud_bridge.access.secrets import hash_secret, new_secret
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.ids import EXPECTED, is_id
-from cloud_bridge.rebuilding import rebuild
 from cloud_bridge.remote.privacy import NotDoneError, ask_for_privacy
 from cloud_bridge.remote.sending import UnsentError
 from cloud_bridge.settings import Database, Settings, read_settings
 from cloud_bridge.storage import Storage
-from cloud_bridge.store.port import BURST, DAY, Client, Fleet, RegistryError, StoreError, Vehicle
-from contract.configuration import ConfigurationError, Duration, nearest
-from contract.topics import is_vin
+from cloud_bridge.store.port import BURST, DAY, Client, Fleet, RegistryError, StoreError
+from cloud_bridge.usage import UsageError
+from contract.configuration import ConfigurationError, Duration
 from contract.upload import Privacy
 
 _LONGEST_VALID = Duration.parse("90d")
@@ -33,10 +32,6 @@ DEFAULT_CONFIG = Path("config/bridge.toml")
 HIGHEST_LIMIT = 1_000_000_000
 
 Command = Callable[[argparse.Namespace, Storage, Console], int]
-
-
-class UsageError(Exception):
-    """An argument that cannot be; the text says what was expected."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,17 +107,22 @@ def _parser() -> argparse.ArgumentParser:
     _action(fleet, "list", lists.fleets, [listing], "all fleets")
 
     vehicle = commands.add_parser("vehicle", help="what may send").add_subparsers(required=True, metavar="ACTION")
-    add = _action(vehicle, "add", _add_vehicle, [common], "register a vehicle, or let it join more fleets")
+    add = _action(vehicle, "add", registering.add, [common], "register a vehicle, or let it join more fleets")
     add.add_argument("vin", metavar="VIN")
     add.add_argument("--model", required=True, help="its vehicle profile")
     add.add_argument("--fleet", required=True, action="append", metavar="ID", help="may be given several times")
     add.add_argument("--brand", help="the profile's when left out")
     text = "what it is subscribed to; may be given several times; everything when left out"
     add.add_argument("--service", action="append", metavar="NAME", help=text)
-    change = _action(vehicle, "services", _subscribe, [common], "change what a vehicle is subscribed to, and so shows")
+    change = _action(
+        vehicle, "services", registering.subscribe, [common], "change what a vehicle is subscribed to, and so shows"
+    )
     change.add_argument("vin", metavar="VIN")
     change.add_argument("services", nargs="*", metavar="NAME", help="[services] of the settings says which there are")
     change.add_argument("--all", action="store_true", help="everything, without services")
+    text = "leave nothing of a vehicle in the database, and say what was removed"
+    erase = _action(vehicle, "erase", registering.erase, [listing], text)
+    erase.add_argument("vin", metavar="VIN")
     stolen = _action(vehicle, "stolen", thefts.report_stolen, [common], "say that a vehicle was taken; prints an id")
     stolen.add_argument("vin", metavar="VIN")
     stolen.add_argument("--since", type=thefts.moment, metavar="TIME", help="RFC 3339; now when left out")
@@ -157,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     rebuild = commands.add_parser("rebuild", parents=[listing], help=text, description=text)
     rebuild.add_argument("vins", nargs="*", metavar="VIN")
     rebuild.add_argument("--all", action="store_true", help="all vehicles")
-    rebuild.set_defaults(run=_rebuild)
+    rebuild.set_defaults(run=rebuilding.rebuild)
     status = commands.add_parser("status", parents=[listing], help="what is stored, what waits, what was refused")
     status.set_defaults(run=lists.summary)
     return parser
@@ -205,45 +205,6 @@ def _add_fleet(options: argparse.Namespace, storage: Storage, console: Console) 
     storage.registry.add_fleet(fleet)
     console.print(fleet.id, markup=False)
     return 0
-
-
-def _add_vehicle(options: argparse.Namespace, storage: Storage, console: Console) -> int:
-    vin: str = options.vin.upper()
-    if not is_vin(vin):
-        raise UsageError(f"{options.vin!r} is not a VIN: expected 17 letters and digits, without I, O and Q")
-    profile = storage.profiles.of(options.model).profile
-    there = storage.registry.vehicle(vin)
-    if there is not None and options.brand not in (None, there.brand):
-        raise RegistryError(f"vehicle {vin} is there already, of the brand {there.brand!r} and not {options.brand!r}")
-    now_ms = clock_ms()
-    brand = options.brand if options.brand is not None else profile.brand
-    services = _services(options.service or [], storage)
-    if there is not None and options.service is not None and services != there.services:
-        raise RegistryError(f"vehicle {vin} is there already; its services change by `canlift-bridge vehicle services`")
-    vehicle = Vehicle(
-        secrets.token_hex(20), vin, profile.model, brand, profile.motorization, now_ms, now_ms, services=services
-    )
-    storage.registry.add_vehicle(vehicle, options.fleet)
-    known = storage.registry.vehicle(vin)
-    console.print(vehicle.id if known is None else known.id, markup=False)
-    return 0
-
-
-def _subscribe(options: argparse.Namespace, storage: Storage, console: Console) -> int:
-    vin: str = options.vin.upper()
-    if options.all == bool(options.services):
-        raise UsageError("give the names of services, or --all for everything: one of the two")
-    storage.registry.subscribe(vin, _services(options.services, storage), clock_ms())
-    console.print(f"vehicle {vin} shows {', '.join(options.services) or 'everything'} from now on", markup=False)
-    return 0
-
-
-def _services(names: list[str], storage: Storage) -> tuple[str, ...]:
-    """Raises UsageError for one that the settings do not have."""
-    for name in storage.services.unknown(names):
-        hint = nearest(name, storage.services.names())
-        raise UsageError(f"service {name!r}: there is no [services.{name}] in the settings{hint}")
-    return tuple(dict.fromkeys(names))
 
 
 def _add_client(options: argparse.Namespace, storage: Storage, console: Console) -> int:
@@ -300,12 +261,6 @@ def _privacy(options: argparse.Namespace, settings: Settings, console: Console) 
         console=console,
     )
     return 0
-
-
-def _rebuild(options: argparse.Namespace, storage: Storage, console: Console) -> int:
-    if options.all == bool(options.vins):
-        raise UsageError("give the VINs of vehicles, or --all for all of them: one of the two")
-    return rebuild(options, storage, console)
 
 
 def _expect_registered(storage: Storage, vins: list[str]) -> None:

@@ -92,7 +92,7 @@ class Deriver:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._unifiers: dict[tuple[bytes, bytes], tuple[Manifest, Unifier]] = {}
         self._models: dict[str, str] = {}
-        """A vehicle's model never changes."""
+        """A vehicle's model does not change, unless it is erased and registered again."""
         self._complained: set[str] = set()
         self._stopping = threading.Event()
 
@@ -113,7 +113,8 @@ class Deriver:
                     self._derive(vin, known)
                     return
                 except StaleError:
-                    log.info("vehicle %s is derived by another process too: looking again", vin)
+                    log.info("vehicle %s was derived or erased by another process: looking again", vin)
+                    known = self._known_anew(vin)
         finally:
             lock.release()
 
@@ -155,6 +156,10 @@ class Deriver:
         for vin in self._store.to_derive(self._profiles.digests(), fleet_id):
             self.derive(vin)
 
+    def _known_anew(self, vin: str) -> Known | None:
+        self._models.pop(vin, None)
+        return self._known(vin)
+
     def _known(self, vin: str) -> Known | None:
         model = self._models.get(vin) or self._model_of(vin)
         if model is None:
@@ -170,6 +175,11 @@ class Deriver:
 
     def _derive(self, vin: str, known: Known) -> None:
         extent = self._store.extent(vin)
+        if extent.revision == 0:
+            again = self._known_anew(vin)
+            if again is None:
+                return
+            known = again
         if _is_current(extent, known):
             return
         before = None

@@ -12,9 +12,12 @@ from rich.console import Console
 from cloud_bridge.difference import Difference, Pair, RecordChange
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port import RegistryError
+from cloud_bridge.usage import UsageError
 
 
 def rebuild(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    if options.all == bool(options.vins):
+        raise UsageError("give the VINs of vehicles, or --all for all of them: one of the two")
     vehicles = {vehicle.vin: vehicle.model for vehicle in storage.registry.all_vehicles()}
     vins: list[str] = list(vehicles) if options.all else [vin.upper() for vin in options.vins]
     strangers = [vin for vin in vins if vin not in vehicles]

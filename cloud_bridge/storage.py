@@ -9,6 +9,7 @@ from cloud_bridge.services import Services
 from cloud_bridge.settings import Settings
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
+from cloud_bridge.store.sqlite.erasing import SqliteErasing
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from cloud_bridge.store.sqlite.received import SqliteReceiving
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
@@ -24,6 +25,7 @@ class Storage:
         self.database = Database(settings.database.path)
         self.registry = SqliteRegistry(self.database)
         self.receiving = SqliteReceiving(self.database)
+        self.erasing = SqliteErasing(self.database)
         self.uses = SqliteUses(self.database)
         self.services = Services(settings.services)
         self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES)

@@ -11,8 +11,8 @@ Receipts are made after the commit and say what the database holds. Per kind of 
 * another payload under a key that is held: the first stays, this one is quarantined; held;
 * an upload or manifest that cannot be read, or of a lying vehicle: quarantined, and refused by digest, so that the
   vehicle does not send it for ever;
-* anything of a vehicle that is not registered: quarantined but *not* receipted. The vehicle keeps it, and what it
-  keeps comes in once it is registered.
+* anything of a vehicle that is not registered: counted in quarantine, without what it says, and *not* receipted. The
+  vehicle keeps it, and what it keeps comes in once it is registered.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from cloud_bridge.store.port import Received, Receiving, Refused
+from cloud_bridge.store.port import UNREGISTERED, Received, Receiving, Refused, not_registered
 from contract.manifest import decode_manifest
 from contract.receipt import Receipt
 from contract.topics import MANIFEST, UP, vin_of
@@ -83,8 +83,8 @@ class Ingest:
             # Refusals and wishes are the vehicle's, not a boot's: they go along with the first.
             receipts[vin] = [replace(of_vin[0], refused=refused, wanted=wanted), *of_vin[1:]]
         duplicates, conflicts = committed.duplicates, committed.conflicts
-        new = len(sorted_out.uploads) - duplicates - conflicts
-        return Receipts(receipts, new, duplicates, len(sorted_out.refused) + conflicts)
+        new = len(sorted_out.uploads) - duplicates - conflicts - committed.strangers
+        return Receipts(receipts, new, duplicates, len(sorted_out.refused) + conflicts + committed.strangers)
 
     def wanted(self) -> dict[str, Receipt]:
         """A receipt that asks for the manifests it lacks, for every vehicle that has sent uploads without one."""
@@ -111,9 +111,7 @@ class _Batch:
             self._quarantine("", delivery, "wrong_topic", f"topic {topic!r} names no vehicle: its VIN is malformed")
             return
         if not self._store.is_registered(vin):
-            self._quarantine(
-                vin, delivery, "unregistered", f"vehicle {vin} is not registered: `canlift-bridge vehicle add`"
-            )
+            self._quarantine(vin, delivery, UNREGISTERED, not_registered(vin))
             return
         try:
             if leaf == UP:

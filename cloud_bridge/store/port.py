@@ -180,6 +180,15 @@ class Registry(Protocol):
         ...
 
 
+class Erasing(Protocol):
+    """Leaves nothing of a vehicle."""
+
+    def erase(self, vin: str) -> dict[str, int]:
+        """Whether it is registered or not. How many rows were deleted, by table. Raises RegistryError where there is
+        nothing of it, StoreError where it is deleted and its bytes may be left."""
+        ...
+
+
 class Uses(Protocol):
     """How often clients asked, by the minute (Unix time / 60 s)."""
 
@@ -217,6 +226,14 @@ class Refused(NamedTuple):
     payload: bytes
 
 
+UNREGISTERED = "unregistered"
+"""The reason of payloads of vehicles that are not registered: they are counted, and not kept."""
+
+
+def not_registered(vin: str) -> str:
+    return f"vehicle {vin} is not registered: `canlift-bridge vehicle add`"
+
+
 class Committed(NamedTuple):
     """What a commit left in the database, for the receipts."""
 
@@ -227,6 +244,8 @@ class Committed(NamedTuple):
     duplicates: int
     conflicts: int
     """Uploads under a key that holds another payload: the first stays, the others went to quarantine."""
+    strangers: int = 0
+    """Uploads of vehicles that are not registered any more: they went to quarantine."""
 
 
 class Intake(msgspec.Struct, frozen=True):
@@ -266,8 +285,8 @@ class Receiving(Protocol):
     ) -> Committed:
         """Everything or nothing, on disk when it returns. `manifests` are (vin, id, body).
 
-        An upload held in a copy of which more was thinned (`Count.THINNED`) is replaced, and derived anew; it counts as
-        a duplicate."""
+        What is of vehicles that are not registered is refused. An upload held in a copy of which more was thinned
+        (`Count.THINNED`) is replaced, and derived anew; it counts as a duplicate."""
         ...
 
     def wanted(self) -> dict[str, list[bytes]]:
@@ -375,7 +394,7 @@ class Fold(NamedTuple):
 
 
 class StaleError(Exception):
-    """Another process derived the same vehicle meanwhile: look again."""
+    """Another process derived the same vehicle meanwhile, or erased it: look again."""
 
 
 class Extent(msgspec.Struct, frozen=True):

@@ -101,6 +101,21 @@ def test_a_vehicle_that_is_there_cannot_be_added_as_another(run: CommandLine, fl
     assert vehicle["fleets"] == [fleet]
 
 
+def test_a_vehicle_that_is_erased_is_gone_and_what_was_removed_is_said(run: CommandLine, fleet: str) -> None:
+    run.receive(0, 1)
+    removed = json.loads(run("vehicle", "erase", VIN.lower(), "--json"))
+    assert removed["vin"] == VIN
+    assert (removed["removed"]["upload"], removed["removed"]["vehicle"]) == (2, 1)
+    assert json.loads(run("vehicle", "list", "--json")) == []
+    assert VIN.encode() not in (run.config.parent / "canlift.db").read_bytes()
+    assert "nothing of vehicle" in run("vehicle", "erase", VIN, fails=1)
+    run("vehicle", "add", VIN, "--model", MODEL, "--fleet", fleet)
+    run.receive(0)
+    shown = run("vehicle", "erase", VIN)
+    for part in (f"nothing of vehicle {VIN} is left", "  1 uploads\n", "1 memberships of fleets", "refused until"):
+        assert part in shown
+
+
 def test_what_a_vehicle_is_subscribed_to_is_given_with_it_and_changed_later(run: CommandLine, fleet: str) -> None:
     def services(vin: str) -> list[str]:
         return next(one["services"] for one in json.loads(run("vehicle", "list", "--json")) if one["vin"] == vin)

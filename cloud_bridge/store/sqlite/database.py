@@ -34,8 +34,10 @@ CREATE TABLE IF NOT EXISTS schema_change (
 class Database:
     """An open database, migrated to this program's schema. Safe to use from several threads and processes at once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        """`busy_timeout_s`: how long to wait for other processes."""
         self.path = path
+        self._busy_timeout_s = busy_timeout_s
         self._write_lock = threading.Lock()
         self._pool_lock = threading.Lock()
         self._pool: list[sqlite3.Connection] = []
@@ -62,7 +64,11 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
+            self.path,
+            timeout=self._busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
         )
         try:
             connection.execute("PRAGMA synchronous = FULL")
@@ -76,11 +82,13 @@ class Database:
         return connection
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: committed when the block ends, undone when it raises. Raises StoreError when the database is
-        locked for too long, or its disk is full or failing."""
+    def write(self, *, overwrite: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction: committed when the block ends, undone when it raises. `overwrite`: what it deletes is
+        overwritten. Raises StoreError when the database is locked for too long, or its disk is full or failing."""
         with self._write_lock:
             try:
+                if overwrite:
+                    self._writer.execute("PRAGMA secure_delete = ON")
                 self._writer.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._writer
@@ -88,8 +96,22 @@ class Database:
                 finally:
                     if self._writer.in_transaction:
                         self._writer.execute("ROLLBACK")
+                    if overwrite:
+                        self._writer.execute("PRAGMA secure_delete = OFF")
             except sqlite3.OperationalError as error:
                 raise StoreError(f"{self.path}: {error}") from error
+
+    def rewrite(self) -> None:
+        """Writes the file anew, without free pages, and empties the log. Takes as long as copying the file, and as much
+        room beside it. Raises StoreError where it cannot, or readers hold the log for too long."""
+        with self._write_lock:
+            try:
+                self._writer.execute("VACUUM")
+                busy, _, _ = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.OperationalError as error:
+                raise StoreError(f"{self.path}: {error}") from error
+        if busy:
+            raise StoreError(f"{self.path}: its log is being read all the time")
 
     def read(self) -> AbstractContextManager[sqlite3.Connection]:
         """One snapshot: what is committed when the block first looks, unchanged until it ends; within `snapshot`, that

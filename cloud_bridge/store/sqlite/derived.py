@@ -49,6 +49,7 @@ _EXTENT = """
 SELECT revision, dirty_from_ms, profile, EXISTS (SELECT 1 FROM pending WHERE pending.vin = derived.vin AND waits = 0)
 FROM derived WHERE vin = ?
 """
+_IS_REGISTERED = "SELECT 1 FROM vehicle WHERE vin = ?"
 _IS_READY = "SELECT 1 FROM pending WHERE vin = ? AND waits = 0 LIMIT 1"
 _PUT_EXTENT = """
 INSERT INTO derived (vin, revision, dirty_from_ms, profile, changed_at_ms)
@@ -245,6 +246,8 @@ def _expect(connection: sqlite3.Connection, vin: str, extent: Extent) -> None:
 
 
 def _put_extent(connection: sqlite3.Connection, vin: str, extent: Extent, dirty_from_ms: int | None) -> Extent:
+    if connection.execute(_IS_REGISTERED, (vin,)).fetchone() is None:
+        raise StaleError(vin)  # It was erased, and nothing may be left of it.
     after = Extent(extent.revision + 1, dirty_from_ms, extent.profile)
     connection.execute(_PUT_EXTENT, (vin, after.revision, after.dirty_from_ms, after.profile))
     return after

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-from cloud_bridge.store.port import Committed, Intake, Received, Refused, Waits
+from cloud_bridge.store.port import UNREGISTERED, Committed, Intake, Received, Refused, Waits, not_registered
 from cloud_bridge.store.ranges import Span, count, gaps, merged, without
 from cloud_bridge.store.sqlite import implausible
 from cloud_bridge.store.sqlite.database import Database
@@ -34,6 +34,7 @@ DROPPED = "dropped"
 """Counts quarantined payloads that were deleted to keep the quarantine within its limits."""
 
 _IS_REGISTERED = "SELECT 1 FROM vehicle WHERE vin = ?"
+_REMOVALS = "SELECT number FROM removal"
 _HAS_MANIFEST = "SELECT 1 FROM manifest WHERE vin = ? AND id = ?"
 _ADD_MANIFEST = "INSERT INTO manifest (vin, id, body, received_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _STOP_WAITING = "UPDATE pending SET waits = 0 WHERE vin = ? AND waits = 1 AND manifest = ?"
@@ -100,18 +101,16 @@ class SqliteReceiving:
     ) -> None:
         self._database = database
         self._quarantine_limits = (quarantine_rows, quarantine_bytes)
-        # Both only ever grow in the database, so what was found once need not be asked again.
+        # What was found once need not be asked again, until vehicles or manifests are deleted.
         self._registered: set[str] = set()
         self._manifests: set[tuple[str, bytes]] = set()
+        self._removals = 0
 
     def is_registered(self, vin: str) -> bool:
         if vin in self._registered:
             return True
         with self._database.read() as connection:
-            found = connection.execute(_IS_REGISTERED, (vin,)).fetchone() is not None
-        if found:
-            self._registered.add(vin)
-        return found
+            return self._is_registered(connection, vin)
 
     def commit(
         self,
@@ -121,6 +120,12 @@ class SqliteReceiving:
         now_ms: int,
     ) -> Committed:
         with self._database.write() as connection:
+            self._recall(connection)
+            strangers = [one for one in uploads if not self._is_registered(connection, one.vin)]
+            if strangers:
+                uploads = [one for one in uploads if self._is_registered(connection, one.vin)]
+                refused = [*refused, *map(_stranger, strangers)]
+            manifests = [one for one in manifests if self._is_registered(connection, one[0])]
             for vin, manifest_id, body in manifests:
                 connection.execute(_ADD_MANIFEST, (vin, manifest_id, body, now_ms))
                 connection.execute(_STOP_WAITING, (vin, manifest_id))
@@ -145,7 +150,21 @@ class SqliteReceiving:
             wanted = _wanted(connection, {one.vin for one in uploads} | {vin for vin, _, _ in manifests})
         # What a transaction that was undone had found must not be remembered.
         self._manifests.update((vin, manifest_id) for vin, manifest_id, _ in manifests)
-        return Committed(held, wanted, len(uploads) - len(inserted.new) - len(conflicts), len(conflicts))
+        duplicates = len(uploads) - len(inserted.new) - len(conflicts)
+        return Committed(held, wanted, duplicates, len(conflicts), len(strangers))
+
+    def _recall(self, connection: sqlite3.Connection) -> None:
+        """Forgets what may not hold any more."""
+        (removals,) = connection.execute(_REMOVALS).fetchone()
+        if removals != self._removals:
+            self._removals = removals
+            self._registered.clear()
+            self._manifests.clear()
+
+    def _is_registered(self, connection: sqlite3.Connection, vin: str) -> bool:
+        if vin not in self._registered and connection.execute(_IS_REGISTERED, (vin,)).fetchone() is not None:
+            self._registered.add(vin)
+        return vin in self._registered
 
     def _add_pending(self, connection: sqlite3.Connection, uploads: Sequence[Received]) -> None:
         lacking = {
@@ -223,12 +242,15 @@ def quarantine(
     for one in refused:
         digest = sha256(one.payload).digest()[:8]
         values = (one.vin, digest, one.topic, one.reason, one.detail, now_ms, len(one.payload))
-        counts[one.vin, one.reason] += connection.execute(
-            _QUARANTINE, (*values, one.payload[:KEPT_OF_A_PAYLOAD])
-        ).rowcount
+        kept = b"" if one.reason == UNREGISTERED else one.payload[:KEPT_OF_A_PAYLOAD]
+        counts[one.vin, one.reason] += connection.execute(_QUARANTINE, (*values, kept)).rowcount
     for (vin,) in connection.execute(_TRIM_QUARANTINE, limits).fetchall():
         counts[vin, DROPPED] += 1
     connection.executemany(_COUNT_REFUSAL, [(*key, number) for key, number in counts.items() if number])
+
+
+def _stranger(upload: Received) -> Refused:
+    return Refused(upload.vin, upload.topic, UNREGISTERED, not_registered(upload.vin), upload.payload)
 
 
 def _conflict(upload: Received) -> Refused:
