@@ -122,7 +122,7 @@ class Scope:
             return message
         data = self._data
         values = message.values if data is None else {key: message.values[key] for key in message.values if key in data}
-        return Message(message.at_ms, values, self.place(message.position))
+        return replace(message, values=values, position=self.place(message.position))
 
     def status(self, status: Status | None) -> Status | None:
         """None where nothing of it may be shown."""
