@@ -12,12 +12,12 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from agent.asking.share import share_of
+from agent.estimate import estimate
 from agent.plan.compiling import compile_plan
 from agent.plan.compiling_events import event_names
 from agent.plan.events import Recording
@@ -28,34 +28,9 @@ from agent.served import print_served
 from agent.settings.agent import load_settings
 from contract.configuration import ConfigurationError, Duration, Span, nearest
 from contract.manifest import Signal
-from contract.profile.cadence import VehicleState
 from contract.profile.devices import RECEIVER
 from contract.profile.events import CRASH
 from contract.upload import Privacy
-
-HOURS_A_DAY = 2
-DAYS_A_MONTH = 30
-ENVELOPE_BYTES = 90
-"""Of an upload: vehicle, boot, number, times, anchor, ledger, lengths of columns."""
-TRANSPORT_BYTES = 167
-"""Of an upload on its way besides its payload: MQTT, TLS and TCP/IP."""
-TYPICAL_SAMPLE_BYTES = 0.6
-"""Of a sample in a column of differences, measured on recorded drives."""
-TYPICAL_CHANGES_A_MINUTE = 0.2
-WORST_CHANGES_A_MINUTE = 6.0
-CHANGE_BYTES = 4
-"""Of a change: which signal, when, and its value."""
-
-
-class Estimate(msgspec.Struct, frozen=True):
-    """Bytes of one upload, transport included, and of a month."""
-
-    uploads_an_hour: float
-    typical_bytes: float
-    worst_bytes: float
-
-    def month(self, upload_bytes: float) -> float:
-        return upload_bytes * self.uploads_an_hour * HOURS_A_DAY * DAYS_A_MONTH
 
 
 def check(file: Path, console: Console, *, whole: bool = False) -> int:
@@ -78,24 +53,8 @@ def check(file: Path, console: Console, *, whole: bool = False) -> int:
     console.print(_events(plan))
     console.print(_privacy(plan))
     print_served(plan.profile, console, whole=whole)
-    console.print(Text(_estimate_text(plan)))
+    console.print(Text(str(estimate(plan))))
     return 0
-
-
-def estimate(plan: Plan) -> Estimate:
-    """What the signals of a plan weigh while the vehicle drives."""
-    minutes = plan.cadences_ms[VehicleState.DRIVING] / 60_000
-    typical = worst = float(ENVELOPE_BYTES + TRANSPORT_BYTES)
-    for group in plan.groups:
-        rows = plan.cadences_ms[VehicleState.DRIVING] / group.interval_ms
-        for number in group.signals:
-            bits = plan.signals[number].layout.length
-            typical += rows * TYPICAL_SAMPLE_BYTES
-            worst += rows * (bits + 2) / 8
-            if group.on_change:
-                typical += minutes * TYPICAL_CHANGES_A_MINUTE * CHANGE_BYTES
-                worst += minutes * WORST_CHANGES_A_MINUTE * CHANGE_BYTES
-    return Estimate(3_600_000 / plan.cadences_ms[VehicleState.DRIVING], typical, worst)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -292,15 +251,3 @@ def _privacy(plan: Plan) -> Table:
         words = [f"{rules.source} == {value!r}" for value, word in rules.words.items() if word is state]
         _row(table, state.value, ", ".join(words) or "never", kept_back.get(state, "everything"))
     return table
-
-
-def _estimate_text(plan: Plan) -> str:
-    found = estimate(plan)
-    typical_mb, worst_mb = (found.month(each) / 1e6 for each in (found.typical_bytes, found.worst_bytes))
-    return (
-        f"A month of {HOURS_A_DAY} h a day: about {typical_mb:.1f} MB up, {worst_mb:.1f} MB at worst. "
-        f"Basis: {found.uploads_an_hour:g} uploads an hour, each with {ENVELOPE_BYTES} bytes of envelope and "
-        f"{TRANSPORT_BYTES} of MQTT, TLS and TCP/IP; {TYPICAL_SAMPLE_BYTES} bytes a sample (at worst its bits and two "
-        f"more); on-change signals change {TYPICAL_CHANGES_A_MINUTE:g} times a minute (at worst "
-        f"{WORST_CHANGES_A_MINUTE:g} times), {CHANGE_BYTES} bytes each."
-    )

@@ -8,7 +8,6 @@ import pytest
 from rich.console import Console
 
 from agent import check
-from agent.check import DAYS_A_MONTH, HOURS_A_DAY, estimate
 from contract.catalog import ALERT_TYPES
 from contract.published import PUBLISHED
 from tests.agent import model
@@ -111,16 +110,6 @@ def test_the_agents_settings_are_checked_with_the_profile_they_name(
     settings.write_text("profil = 'car.toml'\n")
     assert check.main(["--config", str(settings)]) == 1
     assert f"{settings}:1: profil: unknown key; did you mean profile?" in capsys.readouterr().out
-
-
-def test_the_estimate_grows_with_what_is_sampled(tmp_path: Path) -> None:
-    slow = estimate(model.plan(tmp_path, model.PROFILE.replace('every = "1s"', 'every = "10s"')))
-    fast = estimate(model.plan(tmp_path))
-    # Four signals of 16, 16, 8 and 32 bits, 54 samples a minute more each.
-    assert fast.typical_bytes - slow.typical_bytes == pytest.approx(4 * 54 * 0.6)
-    assert fast.worst_bytes - slow.worst_bytes == pytest.approx(54 * (16 + 16 + 8 + 32 + 4 * 2) / 8)
-    assert fast.uploads_an_hour == 60
-    assert fast.month(1000) == 1000 * 60 * HOURS_A_DAY * DAYS_A_MONTH
 
 
 def test_the_events_are_shown_with_what_goes_with_them(tmp_path: Path) -> None:
