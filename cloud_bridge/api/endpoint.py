@@ -18,7 +18,7 @@ from cloud_bridge.api.documents import Document
 from cloud_bridge.api.errors import Code, RefusedError, respond
 from cloud_bridge.api.media import accepts
 from cloud_bridge.api.paging import Token
-from cloud_bridge.api.parameters import PAGE_TOKEN, TIMESTAMPS, Query, pairs_of
+from cloud_bridge.api.parameters import PAGE_TOKEN, TIMESTAMPS, Pairs, Query, pairs_of
 from cloud_bridge.api.representation import asked, represent
 from cloud_bridge.api.resource import Resource, check_ids
 from cloud_bridge.api.timestamps import follow_the_clock, unix_ms
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 LIMITS = "canlift.limits"
 """Where a scope has the headers that every answer to its client gets."""
 _ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
+_NO_PAGE = Token("", (), 0, 0)
 _WORKERS = Workers("api", 8)
 """A few may wait: for a secret that is checked, or for another who derives."""
 _encode = msgspec.json.Encoder().encode
@@ -51,6 +52,7 @@ class Endpoint:
         self._resource = resource
         self._parameters = resource.understood
         self._context = frozenset(parameter.name for parameter in self._parameters) - {PAGE_TOKEN.name}
+        self._has_context = resource.is_collection or TIMESTAMPS in self._parameters
         self._service = service
         self._verify = verify
         self._limits = limits
@@ -101,12 +103,7 @@ class Endpoint:
         check_ids(ids)
         fleet_id = permitted_fleet(client, ids)
         query = Query(self._parameters, pairs)
-        here = Token(
-            resource.path.format_map(ids),
-            tuple(pair for pair in pairs if pair[0] in self._context),
-            0,
-            unix_ms(now) if follow_the_clock(query[TIMESTAMPS]) else 0,
-        )
+        here = self._first_page(ids, pairs, query, now) if self._has_context else _NO_PAGE
         by_token = PAGE_TOKEN in query
         if by_token:
             here = self._service.tokens.of(client.id).read(query[PAGE_TOKEN], here.path)
@@ -114,6 +111,14 @@ class Endpoint:
         call = Call(self._service, resource, client, ids, fleet_id, query, here, by_token)
         document = resource.read(call)
         return represent(_encode(document), resource.media_type, request, now, _modified_ms(call, document))
+
+    def _first_page(self, ids: dict[str, str], pairs: Pairs, query: Query, now: datetime) -> Token:
+        return Token(
+            self._resource.path.format_map(ids),
+            tuple(pair for pair in pairs if pair[0] in self._context),
+            0,
+            unix_ms(now) if follow_the_clock(query[TIMESTAMPS]) else 0,
+        )
 
 
 def _modified_ms(call: Call, document: Document | Json) -> int | None:

@@ -23,12 +23,12 @@ from cloud_bridge.api.media import quality
 SMALLEST_CODED = 1000
 """Octets; a shorter document goes in one packet anyway."""
 SETTLED_S = 10
-PRIVATE = "private, no-cache"
+PRIVATE = b"private, no-cache"
 """May be kept by who asked, and is asked again each time it is used."""
-PUBLIC = "no-cache"
+PUBLIC = b"no-cache"
 
 _ASKED = frozenset({b"authorization", b"accept", b"accept-encoding", b"if-none-match", b"if-modified-since"})
-_VARY = "Accept, Accept-Encoding, Authorization"
+_VARY = b"Accept, Accept-Encoding, Authorization"
 _TAGS = re.compile(r'(?:W/)?("[^"]*")')
 _LEVEL = 6
 # Making a compressor ready costs more than compressing two kilobytes: for such, a small one.
@@ -50,23 +50,34 @@ def asked(headers: Iterable[tuple[bytes, bytes]]) -> Asked:
 
 
 def represent(
-    body: bytes, media_type: str, request: Asked, now: datetime, modified_ms: int | None = None, cache: str = PRIVATE
+    body: bytes, media_type: str, request: Asked, now: datetime, modified_ms: int | None = None, cache: bytes = PRIVATE
 ) -> Response:
     """The answer with `body`, or 304 without. `modified_ms`: when the document changed last, where that is known."""
     coded = len(body) >= SMALLEST_CODED and _takes_gzip(request.get(b"accept-encoding", ""))
     tag = f'"{sha256(body).hexdigest()[:32]}{"-gzip" if coded else ""}"'
-    headers = {"ETag": tag, "Vary": _VARY, "Cache-Control": cache}
+    headers = [(b"etag", tag.encode()), (b"vary", _VARY), (b"cache-control", cache)]
     modified_s = None if modified_ms is None else -(-modified_ms // 1000)
     if modified_s is not None and modified_s + SETTLED_S <= now.timestamp():
-        headers["Last-Modified"] = _http_date(modified_s)
+        headers.append((b"last-modified", _http_date(modified_s)))
     else:
         modified_s = None
     if _has_it(request, tag, modified_s):
-        return Response(status_code=304, headers=headers)
+        return _Ready(304, headers, b"")
     if coded:
-        headers["Content-Encoding"] = "gzip"
+        headers.append((b"content-encoding", b"gzip"))
         body = _gzip(body)
-    return Response(body, headers=headers, media_type=media_type)
+    headers += (b"content-length", b"%d" % len(body)), (b"content-type", media_type.encode())
+    return _Ready(200, headers, body)
+
+
+class _Ready(Response):
+    """A response whose headers are as ASGI takes them already: making them from text costs as much as the tag."""
+
+    def __init__(self, status_code: int, raw_headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.status_code = status_code
+        self.raw_headers = raw_headers
+        self.body = body
+        self.background = None
 
 
 def _has_it(request: Asked, tag: str, modified_s: int | None) -> bool:
@@ -97,8 +108,8 @@ def _gzip(body: bytes) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _http_date(seconds: int) -> str:
-    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)
+def _http_date(seconds: int) -> bytes:
+    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True).encode()
 
 
 def _read_date(text: str) -> float | None:

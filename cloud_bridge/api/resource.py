@@ -74,6 +74,10 @@ class Resource:
         return (*self.all_parameters, PAGE_TOKEN) if self.page_length else self.all_parameters
 
     @property
+    def is_collection(self) -> bool:
+        return self.page_size is not None or self.page_length > 0
+
+    @property
     def path_ids(self) -> tuple[str, ...]:
         return tuple(compile_path(self.path)[2])
 

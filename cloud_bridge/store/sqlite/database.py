@@ -136,7 +136,7 @@ class Database:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """All that this thread reads in the block is of one moment. It also costs one look at the file and not many."""
-        with self.read() as connection:
+        with self._read() as connection:
             self._mine.connection = connection
             try:
                 yield
