@@ -11,44 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import gcd
 
-import msgspec
-
+from agent.bus.wanted import Ident, Listening, Sampled
 from agent.j1939.broadcasts import TRANSPORT
-from agent.j1939.identifiers import group_of
+from agent.j1939.identifiers import group_mask, group_of
 from agent.plan.plan import SILENCE_MS, TICK_MS, Plan, PlannedMessage
 from agent.plan.state import state_names
-
-Ident = tuple[int, bool]
-"""Id and whether it has 29 bits."""
-
-
-class Sampled(msgspec.Struct, frozen=True):
-    """A message of which the newest frame is enough."""
-
-    bits: int
-    """The bits of its wanted signals: bit `8 * byte + n` for bit n of a byte."""
-    length: int
-    """Bytes of the payload that hold them."""
-    interval_ms: int
-    """How often it is sampled."""
-    fd: bool
-
-
-class Listening(msgspec.Struct, frozen=True):
-    """What is wanted of one bus."""
-
-    bus: str
-    each: frozenset[Ident]
-    sampled: dict[Ident, Sampled]
-    groups: frozenset[int]
-    """J1939 parameter groups of which each frame is wanted, as `agent.j1939.identifiers.group_of` gives them."""
-    step_ms: int
-    """Between two multiples of this, both on the boot's clock, no sample is due."""
-
-    def wanted(self, ident: Ident) -> bool:
-        if ident in self.each or ident in self.sampled:
-            return True
-        return ident[1] and group_of(ident[0]) in self.groups
 
 
 def listening(plan: Plan, bus: str, watched: Iterable[Ident] = ()) -> Listening:
@@ -73,8 +40,9 @@ def listening(plan: Plan, bus: str, watched: Iterable[Ident] = ()) -> Listening:
         else:
             sampled |= dict.fromkeys(idents, _sampled(plan, message, intervals))
     steps = [*intervals.values(), *plan.cadences_ms.values(), TICK_MS]
+    masked = frozenset((group, group_mask(group)) for group in groups)
     merely = {ident: one for ident, one in sampled.items() if ident not in each}
-    return Listening(bus, frozenset(each), merely, frozenset(groups), gcd(*steps))
+    return Listening(bus, frozenset(each), merely, masked, gcd(*steps))
 
 
 def _sampled(plan: Plan, message: PlannedMessage, intervals: dict[int, int]) -> Sampled:

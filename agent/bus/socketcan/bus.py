@@ -25,7 +25,7 @@ from agent.bus.socketcan.reduction import Reduction
 from agent.bus.socketcan.sockets import filters, raw_socket
 from agent.bus.socketcan.stamps import Stamps
 from agent.bus.socketcan.throttle import Throttle, exact
-from agent.plan.listening import Listening
+from agent.bus.wanted import Listening
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 A burst is looked at by *form*: the first 8 bytes of a packet, which hold id, flags and length. `dict(zip(forms, …))`
 finds the last packet of each form without a line of Python per packet; only these become frames, and in between all
-packets of the forms of which each frame is wanted (`agent.plan.listening`). What is sampled is the same as if each
+packets of the forms of which each frame is wanted (`agent.bus.wanted`). What is sampled is the same as if each
 frame had been handed on:
 
 * a burst in which a sample may be due is cut there, and each part is reduced for itself,
@@ -20,7 +20,7 @@ from agent.bus.frame import Frame
 from agent.bus.losses import Losses
 from agent.bus.socketcan.errors import ErrorFrames
 from agent.bus.socketcan.packets import Packets
-from agent.plan.listening import Listening
+from agent.bus.wanted import Listening
 
 EXTENDED_FLAG = 0x8000_0000
 REMOTE_FLAG = 0x4000_0000

@@ -11,8 +11,7 @@ from typing import NamedTuple
 from agent.bus.socketcan.errors import ALL
 from agent.bus.socketcan.packets import ask_for_times
 from agent.bus.socketcan.reduction import EXTENDED_FLAG, EXTENDED_MASK, REMOTE_FLAG, STANDARD_MASK
-from agent.j1939.identifiers import group_mask
-from agent.plan.listening import Listening
+from agent.bus.wanted import Listening
 
 _FILTER = struct.Struct("=II")
 _MOST_FILTERS = 512
@@ -38,8 +37,8 @@ def filters(listening: Listening) -> list[Filter]:
     The kernel finds an exact filter by its id, at the same cost however many there are.
     """
     exact = [_exact(number, extended) for number, extended in sorted({*listening.each, *listening.sampled})]
-    groups = [Filter(group | EXTENDED_FLAG, group_mask(group) | EXTENDED_FLAG) for group in sorted(listening.groups)]
-    return [*exact, *groups, REMOTE]
+    masked = [Filter(number | EXTENDED_FLAG, mask | EXTENDED_FLAG) for number, mask in sorted(listening.masked)]
+    return [*exact, *masked, REMOTE]
 
 
 def _exact(number: int, extended: bool) -> Filter:

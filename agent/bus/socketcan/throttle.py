@@ -23,7 +23,7 @@ from agent.bus.losses import Losses
 from agent.bus.socketcan.packets import MOST, Packets, ask_for_times
 from agent.bus.socketcan.sockets import make_roomy
 from agent.bus.socketcan.stamps import Stamps
-from agent.plan.listening import Ident, Listening, Sampled
+from agent.bus.wanted import Ident, Listening, Sampled
 
 SILENCE_MS = 1_500
 _RESTATE_MS = 1_000

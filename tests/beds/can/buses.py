@@ -14,7 +14,7 @@ from agent.bus.losses import Losses
 from agent.bus.socketcan.bus import socket_bus
 from agent.bus.socketcan.buses import Buses
 from agent.bus.socketcan.stamps import Stamps
-from agent.plan.listening import Listening, Sampled
+from agent.bus.wanted import Listening, Sampled
 
 CLASSIC = struct.Struct("=IB3x8s")
 FD = struct.Struct("=IBB2x64s")

@@ -12,8 +12,9 @@ from agent.bus.socketcan.bus import SocketBus, socket_bus
 from agent.bus.socketcan.buses import Buses
 from agent.bus.socketcan.stamps import Stamps
 from agent.bus.socketcan.throttle import SILENCE_MS
+from agent.bus.wanted import Listening, Sampled
 from agent.plan.compiling import compile_plan
-from agent.plan.listening import Listening, Sampled, listening
+from agent.plan.listening import listening
 from tests.beds.can.buses import ip, say, talker
 from tests.beds.can.recordings import part, rav4
 

@@ -9,7 +9,7 @@ import pytest
 
 from agent.bus.socketcan.packets import MOST
 from agent.bus.socketcan.stamps import Stamps
-from agent.plan.listening import Listening
+from agent.bus.wanted import Listening
 from tests.agent.bus.socketcan.wire import Wire, packed, sampled
 
 EACH = 0x100

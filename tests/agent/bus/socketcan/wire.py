@@ -16,7 +16,7 @@ from agent.bus.socketcan.bus import SocketBus
 from agent.bus.socketcan.packets import ask_for_times
 from agent.bus.socketcan.sockets import make_roomy
 from agent.bus.socketcan.stamps import Stamps
-from agent.plan.listening import Listening, Sampled
+from agent.bus.wanted import Listening, Sampled
 
 EXTENDED = 0x8000_0000
 _CLASSIC = struct.Struct("=IB3x8s")
