@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help test quick test-beds lint types demo bench served clean
+.PHONY: help test quick test-beds lint types demo bench conformance served clean
 
 help:
 	@echo 'make demo            see it: a recorded drive, from CAN frames to the API (Ctrl-C ends it)'
@@ -14,6 +14,7 @@ help:
 	@echo 'make quick           the same without the slow tests; also: make lint, make types'
 	@echo 'make test-beds       only the tests on real SocketCAN, in a kernel that has it; ARGS="-k name" for some'
 	@echo 'make bench           measure it; writes build/bench.json'
+	@echo 'make conformance     every answer against the published specification; writes build/conformance.json'
 	@echo 'make served          write docs/served.md: what each shipped profile serves, and why not the rest'
 	@echo 'make clean           remove $(VENV) and build'
 
@@ -45,6 +46,9 @@ demo: $(VENV)/.demo $(if $(filter %.mf4 %.MF4 %.mf4.gz %.MF4.gz,$(LOG)),$(VENV)/
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m bench
+
+conformance: $(VENV)/.test
+	@$(BIN)/python -m tests.conformance
 
 served: $(VENV)/.test
 	@$(BIN)/python -m contract.served_page
