@@ -76,5 +76,6 @@ class LiveBuses:
             dropped=losses.overrun,
             bus_off=losses.bus_off,
             recovered=losses.recovered,
+            silent=losses.silent > 0,
             silent_s=None if heard_ms is None else max(0, self._monotonic_ms() - heard_ms) / 1000,
         )

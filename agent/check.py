@@ -93,6 +93,9 @@ def main(arguments: Sequence[str]) -> int:
         known = ", ".join(plan.buses)
         console.print(Text(f"{options.config}: buses.{bus}: the profile has no such bus; it has {known}", "red"))
         status = 1
+    if (problem := settings.power.supply_problem(plan.profile.power.supply)) is not None:
+        console.print(Text(f"{options.config}: {problem}", "red"), soft_wrap=True)
+        status = 1
     for bus in sorted(set(plan.buses) - settings.buses.keys()):
         console.print(Text(f"{options.config}: no interface is given for the profile's bus {bus}", "yellow"))
     return status

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from agent.bus.failures import InterfaceError
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
+from agent.bus.silence import Silence
 
 if TYPE_CHECKING:
     import can
@@ -56,6 +57,7 @@ class Interface:
         self._channel = channel
         self._options = dict(options or {})
         self._what = f"{interface} {channel}".strip()
+        self._silence = Silence(bus, self._what, self.losses)
         self._monotonic_ms = monotonic_ms
         self._sleep = sleep
         self.frames = 0
@@ -98,6 +100,7 @@ class Interface:
                     self._take(message, frames)
         except self._failures as failure:
             self._fail(failure)
+        self._silence.listen(self._monotonic_ms(), heard=bool(frames))
         if frames:
             self.frames += len(frames)
             self.heard_ms = frames[-1].at_ms

@@ -39,5 +39,7 @@ def main(words: Sequence[str]) -> int:
         raise UsageError(
             f"{options.config}: the profile has no bus {', '.join(unknown)}; it has {', '.join(plan.buses)}"
         )
+    if (problem := settings.power.supply_problem(plan.profile.power.supply)) is not None:
+        raise UsageError(f"{options.config}: {problem}")
     run(settings.vin, settings, plan, stop_on_signals())
     return OK

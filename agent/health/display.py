@@ -61,6 +61,8 @@ def _buses(health: Health, before: Health | None) -> Iterator[Row]:
         text.append(f"  {bus.frames:,} frames" + ("" if rate is None else f"  {rate:,.0f}/s"))
         if bus.silent_s is not None and bus.silent_s >= 1:
             text.append(f"  silent for {bus.silent_s:.0f} s", _DOUBTFUL)
+        elif bus.silent:
+            text.append("  silent", _DOUBTFUL)
         for what, count in _mishaps(bus):
             if count:
                 text.append(f"  {count:,} {what}", _DOUBTFUL)

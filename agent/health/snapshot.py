@@ -36,6 +36,7 @@ class BusHealth(msgspec.Struct, frozen=True, kw_only=True):
     dropped: Annotated[Count, "frames that the kernel dropped because they were not read in time"] = 0
     bus_off: Annotated[Count, "times that the controller went bus-off"] = 0
     recovered: Annotated[Count, "times that the interface failed and was opened again"] = 0
+    silent: Annotated[bool, "whether nothing that is wanted came for half a minute"] = False
     silent_s: Annotated[float | None, "time since the newest frame"] = None
 
 

@@ -100,6 +100,9 @@ def _contradictions(settings: Settings) -> Iterator[tuple[Keys, str]]:
         "uplink": settings.uplink,
         "health": settings.health,
     }
+    for name, bus in settings.buses.items():
+        for keys, text in bus.contradictions():
+            yield ("buses", name, *keys), text
     for name, section in sections.items():
         for keys, text in () if section is None else section.contradictions():
             yield (name, *keys), text

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 import msgspec
+
+from contract.configuration import Keys
 
 
 class BusSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,3 +35,9 @@ class BusSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.fd:
             options["fd"] = True
         return options
+
+    def contradictions(self) -> Iterator[tuple[Keys, str]]:
+        """What is wrong, with its place below the bus."""
+        if self.throttle and not self.direct:
+            text = "only SocketCAN, on a little-endian 64-bit system, is read by the agent itself"
+            yield ("throttle",), f"{text}: {self.interface} is read by python-can, which throttles nothing"

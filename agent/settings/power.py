@@ -34,6 +34,13 @@ class PowerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return self.recovered
         return (self.low or 0.0) + 0.4
 
+    def supply_problem(self, said: str | None) -> str | None:
+        """Why a low supply would never be noticed; `said` is the signal that the profile names for it."""
+        if self.low is None or self.supply_file is not None or said is not None:
+            return None
+        remedy = "give supply_file, or let the profile's [power] supply name a signal"
+        return f"power.low: nothing tells the voltage: {remedy}"
+
     def within(self, folder: Path) -> PowerSettings:
         """With paths relative to a folder made absolute."""
         return msgspec.structs.replace(self, supply_file=self.supply_file and folder / self.supply_file)

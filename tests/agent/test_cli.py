@@ -237,6 +237,19 @@ def test_an_event_that_is_switched_off_must_be_one_of_the_profile(
         assert "events.off: the profile has no event dors; did you mean doors?" in " ".join((out + err).split())
 
 
+def test_a_low_supply_that_nothing_measures_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    profile = ROOT / "config" / "vehicles" / "demo-car.toml"
+    settings = tmp_path / "agent.toml"
+    text = f'vin = "{VIN}"\nprofile = "{profile}"\nstate = "s"\n[buses.can0]\nchannel = "can0"\n[power]\nlow = 11.8\n'
+    settings.write_text(text)
+    for command in ("run", "check"):
+        assert main([command, "--config", str(settings)]) != 0
+        out, err = capsys.readouterr()
+        assert "power.low: nothing tells the voltage: give supply_file" in " ".join((out + err).split())
+    settings.write_text(f'{text}supply_file = "volts"\n')
+    assert main(["check", "--config", str(settings)]) == 0
+
+
 def test_a_journal_held_by_another_agent_is_a_failure_that_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -98,6 +98,10 @@ def test_brokers_have_the_port_of_their_protocol_unless_they_name_one(tmp_path: 
         ('[uplink.tls]\nkey = "k.pem"', r"uplink\.tls: certificate and key go together"),
         ('[uplink]\npassword_file = "p"', r"uplink\.password_file: a password needs a user"),
         ("[journal]\nmax_bytes = 100000", r"journal\.max_bytes: expected four segments or more"),
+        (
+            '[buses.can0]\nchannel = "/dev/ttyACM0"\ninterface = "slcan"\nthrottle = true',
+            r"agent\.toml:4: buses\.can0\.throttle: .*slcan is read by python-can",
+        ),
         ("[buses.can0]\nbitrate = 500000", r"buses\.can0.*channel"),
     ],
 )

@@ -4,8 +4,7 @@
     down      the interface is there and not up: the socket stays, and hears again once it is
     up
 
-Each change is said once and counted (`Losses.recovered`). A bus from which nothing that is wanted comes for `SILENT_MS`
-is said to be silent, once, and counted (`Losses.silent`) until it speaks again.
+Each change is said once and counted (`Losses.recovered`).
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from msgspec.structs import replace
 
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
+from agent.bus.silence import Silence
 from agent.bus.socketcan.errors import ErrorFrames
 from agent.bus.socketcan.packets import MOST, Packets
 from agent.bus.socketcan.reduction import Reduction
@@ -29,7 +29,6 @@ from agent.bus.wanted import Listening
 
 log = logging.getLogger(__name__)
 
-SILENT_MS = 30_000
 _FIRST_DELAY_MS = 500
 _LONGEST_DELAY_MS = 5_000
 _MOST_CALLS = 64
@@ -96,9 +95,7 @@ class SocketBus:
         self._delay_ms = _FIRST_DELAY_MS
         self._last_ms = 0
         """Time of the last frame."""
-        self._heard_ms: int | None = None
-        """When the bus was last heard, or began to be listened to."""
-        self._silent = False
+        self._silence = Silence(self.bus, channel, losses)
         self._drops = 0
 
     @property
@@ -153,7 +150,7 @@ class SocketBus:
             self._fail(failure)
             if failure.errno != errno.ENETDOWN:
                 self._shut()
-        self._listen(heard=bool(frames))
+        self._silence.listen(self._stamps.now_ms, heard=bool(frames))
         return frames
 
     def close(self) -> None:
@@ -183,20 +180,6 @@ class SocketBus:
             self.frames += throttled.reads - before
             self.heard_ms = self._stamps.now_ms
         return frames
-
-    def _listen(self, *, heard: bool) -> None:
-        now_ms = self._stamps.now_ms
-        if heard or self._heard_ms is None:
-            self._heard_ms = now_ms
-            if heard and self._silent:
-                self._silent = False
-                self._losses.silent -= 1
-                log.info("bus %s: %s speaks again", self.bus, self._channel)
-        elif not self._silent and now_ms - self._heard_ms > SILENT_MS:
-            self._silent = True
-            self._losses.silent += 1
-            seconds = SILENT_MS // 1000
-            log.warning("bus %s: %s is silent: nothing that is wanted for %d s", self.bus, self._channel, seconds)
 
     def _fail(self, failure: OSError) -> None:
         if not self._failed:

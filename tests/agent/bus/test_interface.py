@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 import pty
 import time
@@ -47,6 +48,24 @@ def test_a_silent_bus_gives_empty_batches_so_that_time_can_pass() -> None:
     with Interface("can0", "virtual", str(uuid.uuid4())) as reader:
         batches = reader.batches(wait_s=0.01)
         assert [next(batches), next(batches)] == [[], []]
+
+
+def test_a_bus_that_says_nothing_is_said_to_be_silent_once_and_to_speak_again(caplog: pytest.LogCaptureFixture) -> None:
+    channel, now_ms = str(uuid.uuid4()), 0
+    with (
+        caplog.at_level(logging.INFO),
+        can.Bus(channel, "virtual") as sender,
+        Interface("can0", "virtual", channel, monotonic_ms=lambda: now_ms) as reader,
+    ):
+        for now_ms in (0, 29_000, 31_000, 90_000):  # noqa: B007 (the clock)
+            assert reader.read(0) == []
+        assert reader.losses.silent == 1
+        sender.send(can.Message(arbitration_id=1, data=[1], is_extended_id=False))
+        assert len(gather(reader, bool)) == 1
+        assert reader.losses.silent == 0
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("agent")]
+    what = f"bus can0: virtual {channel}"
+    assert said == [f"{what} is silent: nothing that is wanted for 30 s", f"{what} speaks again"]
 
 
 def test_an_interface_that_fails_is_opened_again_and_counted() -> None:
