@@ -154,22 +154,28 @@ def _containers(name: str, file: _File, losses: Losses) -> Iterator[tuple[int, b
             losses.damaged(name, f"byte {at}", "the file stops within a container")
             return
         method, _ = _CONTAINER.unpack_from(content)
-        yield at, _unpacked(name, at, method, content[_CONTAINER.size :], losses)
+        yield at, _unpacked(name, at, method, content[_CONTAINER.size :], torn, losses)
         if torn:
             losses.damaged(name, f"byte {at}", "the file stops within a container; what followed is lost")
 
 
-def _unpacked(name: str, at: int, method: int, content: bytes, losses: Losses) -> bytes | None:
+def _unpacked(name: str, at: int, method: int, content: bytes, torn: bool, losses: Losses) -> bytes | None:
+    """Of one that is `torn`, what there is of it."""
     if method == _STORED:
         return content
     if method != _DEFLATED:
         losses.damaged(name, f"container at byte {at}", f"unknown compression {method}; its frames are lost")
         return None
+    unpacking = zlib.decompressobj()
     try:
-        return zlib.decompressobj().decompress(content)
-    except zlib.error as wrong:
-        losses.damaged(name, f"container at byte {at}", f"damaged compressed data ({wrong}); its frames are lost")
-        return None
+        unpacked = unpacking.decompress(content)
+        if unpacking.eof or torn:
+            return unpacked
+        wrong = "its end is missing, and with it the checksum"
+    except zlib.error as damage:
+        wrong = str(damage)
+    losses.damaged(name, f"container at byte {at}", f"damaged compressed data ({wrong}); its frames are lost")
+    return None
 
 
 def _frame_objects(name: str, file: _File, losses: Losses) -> Iterator[tuple[str, bytes]]:
