@@ -35,6 +35,8 @@ _OBJECT = struct.Struct("<4sHHLL")
 _CONTAINER = struct.Struct("<H6xL4x")
 _HEADER_BYTES = 144
 _CONTAINER_TYPE = 10
+_PADDING = 3
+"""Bytes that may follow an object, at most."""
 _STORED, _DEFLATED = 0, 2
 # Types of objects that hold a frame, with the bytes that they have at least: CAN_MESSAGE, CAN_ERROR_EXT, CAN_MESSAGE2,
 # CAN_FD_MESSAGE, CAN_FD_MESSAGE_64.
@@ -64,6 +66,11 @@ class _File:
         del self._held[: len(taken)]
         self.at += len(taken)
         return taken
+
+    def give_back(self, taken: bytes) -> None:
+        """What was taken last is to be read again."""
+        self._held[:0] = taken
+        self.at -= len(taken)
 
     def seek_signature(self) -> bool:
         """Moves to the next "LOBJ" behind this place; False, at the end, if there is none."""
@@ -153,29 +160,34 @@ def _containers(name: str, file: _File, losses: Losses) -> Iterator[tuple[int, b
         if len(content) < _CONTAINER.size:
             losses.damaged(name, f"byte {at}", "the file stops within a container")
             return
-        method, _ = _CONTAINER.unpack_from(content)
-        yield at, _unpacked(name, at, method, content[_CONTAINER.size :], torn, losses)
-        if torn:
+        unpacked, rest = _unpacked(name, at, content, torn, losses)
+        yield at, unpacked
+        if len(rest) > _PADDING:
+            file.give_back(rest)
+            losses.damaged(name, f"container at byte {at}", "its size is damaged: it ends before that")
+        elif torn:
             losses.damaged(name, f"byte {at}", "the file stops within a container; what followed is lost")
 
 
-def _unpacked(name: str, at: int, method: int, content: bytes, torn: bool, losses: Losses) -> bytes | None:
-    """Of one that is `torn`, what there is of it."""
-    if method == _STORED:
-        return content
+def _unpacked(name: str, at: int, container: bytes, torn: bool, losses: Losses) -> tuple[bytes | None, bytes]:
+    """Of one that is `torn`, what there is of it; and what stands behind its end."""
+    method, size = _CONTAINER.unpack_from(container)
+    content = container[_CONTAINER.size :]
+    if method == _STORED and (torn or len(content) == size):
+        return content, b""
     if method != _DEFLATED:
         losses.damaged(name, f"container at byte {at}", f"unknown compression {method}; its frames are lost")
-        return None
+        return None, b""
     unpacking = zlib.decompressobj()
     try:
         unpacked = unpacking.decompress(content)
         if unpacking.eof or torn:
-            return unpacked
+            return unpacked, unpacking.unused_data
         wrong = "its end is missing, and with it the checksum"
     except zlib.error as damage:
         wrong = str(damage)
     losses.damaged(name, f"container at byte {at}", f"damaged compressed data ({wrong}); its frames are lost")
-    return None
+    return None, b""
 
 
 def _frame_objects(name: str, file: _File, losses: Losses) -> Iterator[tuple[str, bytes]]:

@@ -247,6 +247,8 @@ def test_a_damaged_container_of_a_blf_costs_its_frames_and_no_others(tmp_path: P
 
 @given(position=st.integers(144, 100_000), bit=st.integers(0, 7))
 @example(position=1600, bit=5)  # Compressed data that seem to go on behind the container.
+@example(position=818, bit=1)  # One that says it is not compressed.
+@example(position=812, bit=0)  # A container that says it is as long as the rest of the file.
 def test_a_flipped_bit_anywhere_in_a_blf_never_stops_it_and_is_named_when_it_costs_frames(
     tmp_path_factory: pytest.TempPathFactory, position: int, bit: int
 ) -> None:
