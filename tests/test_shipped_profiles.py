@@ -19,7 +19,7 @@ PROFILES = sorted((ROOT / "config" / "vehicles").glob("*.toml"))
 DATABASES = sorted((ROOT / "dbc").glob("*.dbc"))
 MODELS = {
     *("alfa-giulia", "demo-car", "j1939-truck", "nissan-leaf", "obd2", "obd2-canmod", "obd2-phev"),
-    *("peugeot-comfort-2004", "peugeot-e-208"),
+    *("peugeot-comfort-2004", "peugeot-e-208", "toyota-rav4"),
 }
 
 
