@@ -127,9 +127,19 @@ class Box:
         return self.guard.command(identity, word, expires_utc_ms, self._utc_ms())
 
     @property
+    def power(self) -> Power | None:
+        """What ends the day of the box; None before it is attached."""
+        return None if self._attached is None else self._attached.power
+
+    @property
+    def supply_unreadable(self) -> int:
+        """Readings of the supply's file that were none."""
+        return 0 if self._measured is None else self._measured.unreadable
+
+    @property
     def ending(self) -> Ending | None:
         """Why the box is about to go off; None where it is not."""
-        return None if self._attached is None else self._attached.power.under_way
+        return None if self.power is None else self.power.under_way
 
     def close(self) -> None:
         if self._attached is not None:

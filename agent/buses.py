@@ -75,6 +75,7 @@ class LiveBuses:
             remote_frames=losses.remote,
             dropped=losses.overrun,
             bus_off=losses.bus_off,
+            unreadable=losses.unreadable,
             recovered=losses.recovered,
             silent=losses.silent > 0,
             silent_s=None if heard_ms is None else max(0, self._monotonic_ms() - heard_ms) / 1000,

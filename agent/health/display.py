@@ -74,6 +74,7 @@ def _mishaps(bus: BusHealth) -> tuple[tuple[str, int], ...]:
         ("dropped", bus.dropped),
         ("error frames", bus.error_frames),
         ("times bus-off", bus.bus_off),
+        ("unreadable", bus.unreadable),
         ("times opened again", bus.recovered),
     )
 

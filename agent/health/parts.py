@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from agent.box import Box
 from agent.clocks.calendar import Calendar
 from agent.collector import Collector
@@ -62,22 +64,35 @@ def modem_health(modem: Modem | None) -> ModemHealth | None:
     if modem is None:
         return None
     reading = modem.reading
-    if reading is None:
-        return ModemHealth(port=modem.port, answering=False, resets=modem.resets)
-    status, technology = reading.registration
-    return ModemHealth(
+    health = ModemHealth(
         port=modem.port,
-        answering=True,
+        answering=reading is not None,
+        resets=modem.resets,
+        unanswered=modem.unanswered,
+        recovered=modem.reopened,
+    )
+    if reading is None:
+        return health
+    status, technology = reading.registration
+    return replace(
+        health,
         registration=None if status is None else REGISTRATIONS.get(status),
         operator=None if reading.operator is None else str(reading.operator),
         technology=None if technology is None else TECHNOLOGIES.get(technology),
         signal_dbm=reading.signal.dbm,
-        resets=modem.resets,
+        sim=reading.sim,
     )
 
 
 def power_health(box: Box) -> PowerHealth:
-    return PowerHealth(supply_v=box.supply_v, ending=None if box.ending is None else box.ending.value)
+    power = box.power
+    return PowerHealth(
+        supply_v=box.supply_v,
+        ending=None if box.ending is None else box.ending.value,
+        endings=0 if power is None else power.endings,
+        failed=0 if power is None else power.failed,
+        unreadable=box.supply_unreadable,
+    )
 
 
 def clock_health(calendar: Calendar) -> ClockHealth:
@@ -124,6 +139,9 @@ def uplink_health(uplink: Uplink) -> UplinkHealth:
         failure=uplink.failure or None,
         certificate_days=uplink.certificate_days(),
         commands=uplink.orders.received,
+        dropped=uplink.orders.dropped,
+        unreadable=uplink.orders.unreadable + counters.unreadable_receipts,
+        unknown_manifests=counters.unknown_manifests,
         bridge_silent=uplink.bridge_silent,
         day_bytes=uplink.budget.day_used if uplink.budget.limited else None,
         most_day_bytes=uplink.budget.limits.day_bytes,

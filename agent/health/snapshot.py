@@ -35,6 +35,7 @@ class BusHealth(msgspec.Struct, frozen=True, kw_only=True):
     remote_frames: Annotated[Count, "remote frames, which carry no data"] = 0
     dropped: Annotated[Count, "frames that the kernel dropped because they were not read in time"] = 0
     bus_off: Annotated[Count, "times that the controller went bus-off"] = 0
+    unreadable: Annotated[Count, "what came and was no frame"] = 0
     recovered: Annotated[Count, "times that the interface failed and was opened again"] = 0
     silent: Annotated[bool, "whether nothing that is wanted came for half a minute"] = False
     silent_s: Annotated[float | None, "time since the newest frame"] = None
@@ -62,7 +63,11 @@ class ModemHealth(msgspec.Struct, frozen=True, kw_only=True):
     operator: str | None = None
     technology: str | None = None
     signal_dbm: Annotated[float | None, "received signal strength"] = None
+    sim: str | None = None
+    """`READY`, `SIM PIN`, or the modem's error."""
     resets: Annotated[Count, "times that the modem was reset"] = 0
+    unanswered: Annotated[Count, "commands that the modem did not answer in time"] = 0
+    recovered: Annotated[Count, "times that the port failed and was opened again"] = 0
 
 
 class ClockHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +123,9 @@ class UplinkHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Why the last one was."""
     certificate_days: Annotated[float | None, "days that the vehicle's certificate still holds"] = None
     commands: Annotated[Count, "commands received"] = 0
+    dropped: Annotated[Count, "commands and results that there was no room for"] = 0
+    unreadable: Annotated[Count, "receipts and commands that could not be read, or were for another vehicle"] = 0
+    unknown_manifests: Annotated[Count, "manifests that were asked for and are not kept here"] = 0
     bridge_silent: bool = False
     """Uploads reach a broker and nobody receipts them."""
     day_bytes: Annotated[int | None, "bytes of today's budget that are used"] = None
@@ -132,6 +140,9 @@ class PowerHealth(msgspec.Struct, frozen=True, kw_only=True):
     supply_v: Annotated[float | None, "voltage of the supply"] = None
     ending: str | None = None
     """Why the box is about to go off."""
+    endings: Annotated[Count, "times that the box was to go to sleep"] = 0
+    failed: Annotated[Count, "of these, times that the command failed"] = 0
+    unreadable: Annotated[Count, "readings of the supply that were none"] = 0
 
 
 class AskingHealth(msgspec.Struct, frozen=True, kw_only=True):

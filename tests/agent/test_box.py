@@ -232,5 +232,6 @@ def test_the_box_says_how_its_parts_are_and_never_where(tmp_path: Path) -> None:
     assert (modem.answering, modem.registration, modem.operator, modem.technology, modem.signal_dbm) == (
         True, "Home", "20801", "LTE", -81,
     )  # fmt: skip
+    assert (modem.sim, modem.unanswered, modem.recovered) == ("READY", 0, 0)
     assert power.supply_v == pytest.approx(12.6)
     assert box.guard.state is Privacy.NONE

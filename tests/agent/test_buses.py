@@ -37,12 +37,14 @@ def test_each_bus_counts_for_itself(tmp_path: Path) -> None:
             while buses.health()["can0"].error_frames == 0:
                 python_can.read(1)
         buses.direct.read(0)
+        python_can.losses.damaged("bus can0", "virtual", "no frame")
         health = buses.health()
     finally:
         python_can.close()
         buses.direct.close()
     one, other_one = health["can0"], health["can1"]
     assert (one.interface, one.open, one.frames, one.remote_frames) == (f"virtual {CHANNEL}", True, 3, 1)
+    assert (one.unreadable, other_one.unreadable) == (1, 0)
     assert one.silent_s is not None
     assert (other_one.interface, other_one.open, other_one.frames) == ("socketcan canlift-none", False, 0)
     assert (other_one.error_frames, other_one.silent_s) == (0, None)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from agent.clocks.calendar import Calendar
-from agent.health.parts import clock_health, journal_health
+from agent.health.parts import clock_health, journal_health, modem_health, uplink_health
 from agent.journal.journal import Journal
+from agent.journal.manifests import Manifests
 from agent.journal.segments import Key, Priority
+from agent.modem.modem import Modem
+from agent.settings.uplink import UplinkSettings
+from agent.uplink.orders import Orders
+from agent.uplink.uplink import Uplink
 from contract.anchor import Anchor, AnchorSource
+from contract.command import Outcome, Result
+from tests.agent.bridge import eventually
+from tests.agent.modem import responder
 
 UTC_MS = 1_800_000_000_000
 
@@ -32,3 +41,32 @@ def test_a_journal_tells_what_it_wrote_what_it_may_and_what_is_wrong(tmp_path: P
     (tmp_path / "file").touch()
     with Journal(tmp_path / "file" / "journal", lambda: 0.0) as journal:
         assert journal_health(journal, 1 << 20).trouble == "Not a directory"
+
+
+def test_what_a_modem_does_not_answer_is_told(tmp_path: Path) -> None:
+    with responder.Modem(tmp_path / "modem") as there:
+        there.silent = True
+        modem = Modem(str(there.link), 115_200, lambda: time.monotonic_ns() // 1_000_000, timeout_s=0.1)
+        try:
+            assert eventually(lambda: modem.read(0.1) == [] and modem.unanswered > 0)
+            there.silent = False
+            assert eventually(lambda: bool(modem.read(0.1)))
+        finally:
+            modem.close()
+    health = modem_health(modem)
+    assert health is not None
+    assert (health.answering, health.sim, health.unanswered, health.recovered) == (True, "READY", 1, 1)
+
+
+def test_commands_that_could_not_be_read_or_kept_are_told(tmp_path: Path) -> None:
+    orders = Orders("VR3CANL1FT0000001", privacy=True)
+    orders.receive(b"no command")
+    for number in range(20):
+        orders.answer(Result(number.to_bytes(16, "big"), Outcome.DONE))
+    with Journal(tmp_path / "journal", lambda: 0.0) as journal:
+        manifests = Manifests(tmp_path / "manifests")
+        uplink = Uplink("VR3CANL1FT0000001", UplinkSettings(), journal, manifests, lambda: 0.0, orders=orders)
+        uplink.counters.unreadable_receipts = 2
+        uplink.stop()
+    health = uplink_health(uplink)
+    assert (health.unreadable, health.dropped) == (3, 4)
