@@ -13,7 +13,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from cloud_bridge.api.documents import DateTime, Document
-from contract.catalog import DATA, DAYS, Kind
+from contract.catalog import DATA, DAYS, SLOTS, Kind
 
 
 def of(key: str) -> Meta:
@@ -63,6 +63,7 @@ class ChargingProgram(Program):
 
 
 class AirConditioningProgram(Program, kw_only=True):
+    slot: Annotated[int, Meta(ge=SLOTS[0], le=SLOTS[-1])]
     enabled: bool
     recurrence: Annotated[str, of("preconditioning.airConditioning.programs.1.recurrence")]
     occurence: Occurrence

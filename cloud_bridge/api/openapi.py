@@ -38,9 +38,7 @@ def document(resources: Sequence[Resource], public_url: str, version: str) -> di
     types: list[type] = [Error, *(resource.document for resource in resources)]
     references, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     error, *answers = references
-    for schema in schemas.values():
-        if not schema.get("required", True):
-            del schema["required"]  # OpenAPI 3.0 has no empty list here.
+    _spell_out(schemas)
     return {
         "openapi": "3.0.3",
         "info": {"title": "Connected car API", "version": version, "description": _DESCRIPTION},
@@ -66,6 +64,23 @@ def document(resources: Sequence[Resource], public_url: str, version: str) -> di
             },
         },
     }
+
+
+def _spell_out(node: object) -> None:
+    """Says what JSON Schema leaves to be concluded, and the specification does not: that names are texts, and that
+    numbers are floating."""
+    if isinstance(node, list):
+        for each in node:
+            _spell_out(each)
+    elif isinstance(node, dict):
+        for each in node.values():
+            _spell_out(each)
+        if node.get("required") == []:
+            del node["required"]  # OpenAPI 3.0 has no empty list here.
+        if isinstance(node.get("enum"), list):
+            node.setdefault("type", "string")
+        if node.get("type") == "number":
+            node.setdefault("format", "float")
 
 
 def _operation(resource: Resource, answer: dict[str, object]) -> dict[str, object]:

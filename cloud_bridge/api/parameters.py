@@ -219,7 +219,7 @@ TIMESTAMPS: Parameter[tuple[TimeRange, ...]] = Parameter(
     "timestamps",
     several(_time_range, MAXIMUM_RANGES),
     (),
-    {"type": "array", "minItems": 1, "maxItems": MAXIMUM_RANGES, "items": {"type": "string"}},
+    {"type": "array", "minItems": 1, "maxItems": MAXIMUM_RANGES, "items": {"type": "string", "pattern": r"\w?/\w?"}},
     f"The union of ranges of time, each {GRAMMAR}. Both ends are included.",
 )
 INDEX_RANGE = Parameter(
