@@ -18,7 +18,16 @@ ROOT = Path(__file__).resolve().parent.parent
 PROFILES = sorted((ROOT / "config" / "vehicles").glob("*.toml"))
 DATABASES = sorted((ROOT / "dbc").glob("*.dbc"))
 MODELS = {
-    *("alfa-giulia", "demo-car", "j1939-truck", "nissan-leaf", "obd2", "obd2-canmod", "obd2-phev"),
+    *(
+        "alfa-giulia",
+        "demo-car",
+        "hyundai-kona-electric",
+        "j1939-truck",
+        "nissan-leaf",
+        "obd2",
+        "obd2-canmod",
+        "obd2-phev",
+    ),
     *("peugeot-comfort-2004", "peugeot-e-208", "toyota-rav4"),
 }
 
