@@ -161,7 +161,7 @@ def test_what_a_client_may_ask_is_given_with_it_and_changed_later(run: CommandLi
     assert limits(small) == (700, 2)
     run("client", "limit", small, "--burst", "9", "--day", "1")
     assert (limits(usual), limits(small)) == ((100_000, 100), (1, 9))
-    assert "700" not in run("client", "list")
+    assert {"1", "9"} < set(run("client", "list").split())
 
 
 def test_a_client_that_was_removed_is_gone(run: CommandLine, fleet: str) -> None:
