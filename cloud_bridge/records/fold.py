@@ -172,9 +172,12 @@ class _Fold:
     def _follow_what_happened(self, message: Message) -> None:
         """Where it happened is nobody's business while the vehicle keeps its places to itself."""
         history, vin = self.history, self.rules.vin
-        position = None if drawn(message, history.known) else history.position
+        veil = drawn(message, history.known)
+        position = history.position if veil is None else None
         made: list[Record] = [*alerts.follow(history.alerts, message, position, vin)]
-        news = listen(history.heard, message, history.last_ms, self.rules.holds_ms)
+        # Who may say nothing does not talk.
+        last_ms = None if veil == "FullPrivacy" else history.last_ms
+        news = listen(history.heard, message, last_ms, self.rules.holds_ms)
         latest = collisions.follow(history.collision, message, news, vin)
         if latest is not history.collision and latest is not None:
             history.collision = latest

@@ -46,6 +46,14 @@ def test_the_upload_with_what_came_after_a_crash_names_it_again_and_it_is_one_in
     assert all(each == found[0] for each in found)
 
 
+def test_a_crash_under_full_privacy_is_nobody_s_business_and_one_without_a_place_is(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    hidden = replace(crash(BOOT.upload(0), 4321), grids=(), changes=(), privacy=Privacy.FULL)
+    cloud.send(encode(hidden), encode(replace(crash(BOOT.upload(3), 34_321), privacy=Privacy.GEOLOCATION)))
+    (collision,) = cloud.reader.records(Collision, BOOT.vin, ALWAYS)
+    assert collision.started_at_ms == EPOCH_MS + 34_321
+
+
 def test_two_drives_back_to_back_are_two_trips_and_the_second_keeps_its_id_when_it_ends(cloud: Cloud) -> None:
     """The ignition is off for ten seconds."""
     cloud.send_manifest()

@@ -55,6 +55,12 @@ def test_a_break_in_that_is_said_again_after_none_was_said_for_long_is_another()
     assert found == [(0, "KeyLearning"), (182_000, "KeyLearning")]
 
 
+def test_a_break_in_that_full_privacy_hid_meanwhile_is_the_same_one() -> None:
+    hidden = [at(second, privacy__state="Full") for second in range(1, 400)]
+    after = at(400, alarm__trigger__type="KeyLearning", privacy__state="None")
+    assert told(at(0, alarm__trigger__type="KeyLearning"), *hidden, after) == [(0, "KeyLearning")]
+
+
 def test_arming_and_going_off_at_one_moment_are_two_records() -> None:
     assert len(told(at(0, alarm__status__activation="Active", alarm__trigger__type="RoofBreakIn"))) == 2
 
