@@ -211,7 +211,7 @@ class Modem:
     def _climb(self) -> None:
         if self._ladder is None:
             return
-        step = self._ladder.step(self._monotonic_ms(), self._dead_since_ms())
+        step = self._ladder.step(self._monotonic_ms(), self._dead_since_ms(), port=self._line is not None)
         if step is None:
             return
         log.warning("modem: no broker is reached: %s (step %d since the start)", step.value, self._ladder.taken)

@@ -64,3 +64,14 @@ def test_never_while_it_works_and_never_too_often_whatever_the_link_does(
         times += [now_ms] if step is not None else []
         dead_since_ms = now_ms if works else dead_since_ms
     assert all(later - earlier >= DAY_MS for earlier, later in zip(times, times[a_day:], strict=False))
+
+
+def test_without_a_port_only_the_last_step_is_taken_and_at_once() -> None:
+    ladder = Ladder(tuple(Step), 10 * MINUTE_MS, a_day=12)
+    assert ladder.step(9 * MINUTE_MS, 0, port=False) is None
+    assert ladder.step(10 * MINUTE_MS, 0, port=False) is Step.POWER
+    assert ladder.step(30 * MINUTE_MS, 0) is Step.REGISTER
+    without = Ladder(tuple(Step)[:-1], 10 * MINUTE_MS, a_day=1)
+    assert without.step(10 * MINUTE_MS, 0, port=False) is None
+    assert without.taken == 0
+    assert without.step(11 * MINUTE_MS, 0) is Step.REGISTER
