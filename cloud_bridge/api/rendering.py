@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -90,6 +91,8 @@ _ADD = "[]"
 _STAMP = "createdAt"
 TOGETHER_MS = 600_000
 """Members of a block that were said within this time are published under one time."""
+PLANS = 2048
+"""Sets of data of which is kept what becomes of them; some kilobytes each at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,17 @@ class _Leaf(NamedTuple):
     """The slots whose `createdAt` this datum bears on."""
 
 
+class _Plan(NamedTuple):
+    """What becomes of a set of data, whatever they say."""
+
+    leaves: tuple[_Leaf, ...]
+    """In the table's order, whatever order the data came in."""
+    is_conditional: bool
+    """Some are published only if another has a certain value."""
+    is_stamped: bool
+    """Some bear on a `createdAt`."""
+
+
 @dataclass(slots=True)
 class _Compilation:
     slots: list[_Slot]
@@ -136,21 +150,21 @@ class Renderer:
         self._slots = tuple(compiled.slots)
         self._leaves = tuple(compiled.leaves)
         self._all = {leaf.key: index for index, leaf in enumerate(self._leaves)}
-        self._of_kinds: dict[frozenset[str], dict[str, int]] = {}
+        # A vehicle says the same data again and again: what becomes of them is found out once.
+        self._plan = lru_cache(PLANS)(self._make_plan)
 
     def fill(self, document: Json, known: Mapping[str, Known], kinds: frozenset[str] | None = None) -> None:
         """Puts every datum into its place; those of some telemetry kinds only, if `kinds` are given."""
         # Plain objects and indexes: this is what an answer spends its time on.
-        places = self._all if kinds is None else self._select(kinds)
         blocks: list[Any] = [None] * len(self._slots)
         blocks[0] = document
-        # In the table's order, whatever order the data came in.
-        leaves = [self._leaves[index] for index in sorted([places[key] for key in known if key in places])]
-        leaves = [leaf for leaf in leaves if leaf.only_if is None or _holds(leaf.only_if, known)]
-        leaves = _complete(leaves)
-        newest_ms = _newest(leaves, known)
-        leaves = _complete([leaf for leaf in leaves if not _is_old(leaf, known, newest_ms)])
-        for key, slot, name, convert, *_ in leaves:
+        leaves, is_conditional, is_stamped = self._plan(kinds, tuple(known))
+        if is_conditional:
+            leaves = _complete(tuple([leaf for leaf in leaves if leaf.only_if is None or _holds(leaf.only_if, known)]))
+        newest_ms: dict[int, int] = {}
+        if is_stamped and _newest(leaves, known, newest_ms):
+            leaves = _complete(tuple([leaf for leaf in leaves if not _is_old(leaf, known, newest_ms)]))
+        for key, slot, name, convert, _, _, _ in leaves:
             value = known[key].value
             if convert is not None:
                 converted = convert(value)
@@ -165,10 +179,14 @@ class Renderer:
             elif value and value not in block:
                 block.append(value)
 
-    def _select(self, kinds: frozenset[str]) -> dict[str, int]:
-        if kinds not in self._of_kinds:
-            self._of_kinds[kinds] = {key: index for key, index in self._all.items() if DATA[key].telemetry in kinds}
-        return self._of_kinds[kinds]
+    def _make_plan(self, kinds: frozenset[str] | None, keys: tuple[str, ...]) -> _Plan:
+        places = self._all
+        chosen = [key for key in keys if key in places and (kinds is None or DATA[key].telemetry in kinds)]
+        leaves = tuple([self._leaves[index] for index in sorted([places[key] for key in chosen])])
+        is_conditional = any(leaf.only_if is not None for leaf in leaves)
+        return _Plan(
+            leaves if is_conditional else _complete(leaves), is_conditional, any(leaf.stamped for leaf in leaves)
+        )
 
     def _make(self, blocks: list[Any], index: int, newest_ms: Mapping[int, int]) -> Any:
         slot = self._slots[index]
@@ -186,12 +204,12 @@ class Renderer:
         return block
 
 
-def _complete(leaves: list[_Leaf]) -> list[_Leaf]:
+def _complete(leaves: tuple[_Leaf, ...]) -> tuple[_Leaf, ...]:
     """Those that have with them what they are published with."""
     if not any(leaf.together for leaf in leaves):
         return leaves
     keys = {leaf.key for leaf in leaves}
-    return [leaf for leaf in leaves if leaf.together <= keys]
+    return tuple([leaf for leaf in leaves if leaf.together <= keys])
 
 
 def _is_old(leaf: _Leaf, known: Mapping[str, Known], newest_ms: Mapping[int, int]) -> bool:
@@ -199,15 +217,14 @@ def _is_old(leaf: _Leaf, known: Mapping[str, Known], newest_ms: Mapping[int, int
     return bool(leaf.stamped) and newest_ms[leaf.stamped[-1]] - known[leaf.key].at_ms >= TOGETHER_MS
 
 
-def _newest(leaves: Iterable[_Leaf], known: Mapping[str, Known]) -> dict[int, int]:
-    """The newest collection time in each block that carries one."""
-    newest_ms: dict[int, int] = {}
-    for leaf in leaves:
-        at_ms = known[leaf.key].at_ms
-        for slot in leaf.stamped:
+def _newest(leaves: Iterable[_Leaf], known: Mapping[str, Known], newest_ms: dict[int, int]) -> bool:
+    """Puts the newest collection time of each block that carries one into `newest_ms`. Whether a datum can be old."""
+    times = [known[key].at_ms for key, _, _, _, _, _, _ in leaves]
+    for at_ms, (_, _, _, _, _, _, stamped) in zip(times, leaves, strict=True):
+        for slot in stamped:
             if at_ms > newest_ms.get(slot, -1):
                 newest_ms[slot] = at_ms
-    return newest_ms
+    return max(times, default=0) - min(times, default=0) >= TOGETHER_MS
 
 
 def _holds(condition: tuple[str, Value], known: Mapping[str, Known]) -> bool:

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
 from cloud_bridge.records.messages import kinds_of, merge
 from cloud_bridge.records.model import Message, Position, Status
@@ -39,6 +40,13 @@ WHERE vin = ? AND from_ms <= ? AND positions > 0 ORDER BY from_ms DESC
 """
 _BODY = "SELECT body FROM chunk WHERE vin = ? AND boot = ? AND sequence = ?"
 _STATUS = "SELECT body FROM status WHERE vin = ?"
+# The columns of an `Extent`, then the body.
+_STATUS_AND_EXTENT = """
+SELECT revision, dirty_from_ms, profile,
+    EXISTS (SELECT 1 FROM pending WHERE pending.vin = derived.vin AND waits = 0), status.body
+FROM derived LEFT JOIN status USING (vin) WHERE vin = ?
+"""
+_NEVER_DERIVED = (*astuple(Extent()), None)
 _INTEGERS = (-(2**62), 2**62)
 """Times beyond are not in any database."""
 
@@ -131,9 +139,13 @@ class SqliteReader:
             return registry.vehicle_of(connection, fleet_id, vehicle_id)
 
     def status(self, vin: str) -> Status | None:
-        with self._derived(vin) as connection:
-            row = connection.execute(_STATUS, (vin,)).fetchone()
-            return None if row is None else self._statuses.of(vin, row[0])
+        # Asked more than anything else: with one look where nothing is to be derived.
+        with self._database.read() as connection:
+            *extent, body = connection.execute(_STATUS_AND_EXTENT, (vin,)).fetchone() or _NEVER_DERIVED
+        if not self._is_current(vin, Extent(*extent)):
+            with self._derived(vin) as connection:
+                (body,) = connection.execute(_STATUS, (vin,)).fetchone() or (None,)
+        return None if body is None else self._statuses.of(vin, body)
 
     def messages(
         self,

@@ -162,6 +162,18 @@ def test_a_block_is_as_new_as_its_newest_member_and_so_is_the_document(api: Api)
     assert body["createdAt"] == body["updatedAt"] == "2024-03-05T08:59:00Z"
 
 
+def test_what_is_laid_out_depends_on_nothing_that_was_before(api: Api) -> None:
+    """The same data in another order, at other times and with other values, and others in between."""
+    put(api, {"wipingBlades.active": True, "wipingBlades.speed": "High", "kinetic.speed": 1.0})
+    wiping = api.get(STATUS)
+    put(api, {"kinetic.speed": 1.0, "wipingBlades.active": False, "wipingBlades.speed": "High"}, MORNING + MINUTE)
+    still = api.get(STATUS)
+    put(api, {"wipingBlades.speed": "High", "kinetic.speed": 1.0, "wipingBlades.active": True})
+    assert api.get(STATUS) == wiping
+    assert wiping["wipingBlades"] == {"active": True, "speed": "High", "createdAt": "2024-03-05T07:00:00Z"}
+    assert still["wipingBlades"] == {"active": False, "createdAt": "2024-03-05T07:01:00Z"}
+
+
 def test_a_block_leaves_out_what_was_last_said_long_before_the_rest(api: Api) -> None:
     api.reader.statuses_of[VAN.vin] = Status(
         {
