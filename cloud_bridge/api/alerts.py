@@ -111,7 +111,7 @@ def _alert(call: Call, found: Found[model.Alert], trips: TripsAt) -> Alert:
         id=alert.id,
         vin=vehicle.vin,
         created_at=rfc3339(alert.started_at_ms),
-        updated_at=rfc3339(max(alert.updated_at_ms, alert.started_at_ms)),
+        updated_at=rfc3339(alert.updated_at_ms),
         active=alert.ended_at_ms is None,
         type=alert.type,
         severity=severity(alert.type),

@@ -94,7 +94,7 @@ def _collision(call: Call, found: Found[model.Collision], trip: model.Trip | Non
         id=collision.id,
         vin=vehicle.vin,
         created_at=rfc3339(collision.started_at_ms),
-        updated_at=rfc3339(max(collision.updated_at_ms, collision.started_at_ms)),
+        updated_at=rfc3339(collision.updated_at_ms),
         details=[CollisionDetails(impact.side, known(impact.severity)) for impact in collision.impacts] or UNSET,
         tipped_over=known(collision.tipped_over),
         pedestrian=known(collision.pedestrian),

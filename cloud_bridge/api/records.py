@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.timestamps import EVER, intersect, union
-from cloud_bridge.records.model import Status, Trip
+from cloud_bridge.records.model import Record, Status, Trip
 from cloud_bridge.store.port import Interval, One, Vehicle
 
 Found = tuple[Vehicle, One]
@@ -59,10 +59,14 @@ def one_of_trip(call: Call, kind: type[One], path_id: str) -> Found[One]:
     """Raises RefusedError where the vehicle has no such trip, or no such record overlaps it."""
     trip, _ = trip_of_path(call)
     vehicle, one = one_of_vehicle(call, kind, path_id)
-    first_ms, end_ms = extent(trip)
-    if one.started_at_ms >= end_ms or (one.until_ms is not None and one.until_ms < first_ms):
+    if not overlaps(one, [extent(trip)]):
         raise _unknown(call, kind, path_id, "trip")
     return vehicle, one
+
+
+def overlaps(record: Record, within: Sequence[Interval]) -> bool:
+    until_ms = record.until_ms
+    return any(record.started_at_ms < end and (until_ms is None or until_ms >= first) for first, end in within)
 
 
 def all_statuses(call: Call) -> Iterator[tuple[Vehicle, Status]]:

@@ -10,10 +10,11 @@ from cloud_bridge.api.documents import DateTime, Document, Link, known
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.listing import collection_of, page_of
 from cloud_bridge.api.positions import Feature, feature
+from cloud_bridge.api.records import overlaps
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.timestamps import EVER
 from cloud_bridge.records.model import Json
-from cloud_bridge.store.port import Interval, Theft, Vehicle
+from cloud_bridge.store.port import Theft, Vehicle
 from contract.published import STOLEN
 
 
@@ -47,7 +48,7 @@ def read_thefts(call: Call) -> Json:
     return page_of(
         call,
         "stolen",
-        [theft for theft in _thefts(call, call.vehicle) if _overlaps(theft, call.intervals)],
+        [theft for theft in _thefts(call, call.vehicle) if overlaps(theft, call.intervals)],
         lambda shown: [_stolen(call, theft) for theft in shown],
         "the vehicle was not stolen at these times and indexes",
     )
@@ -80,11 +81,6 @@ def stolen_status(call: Call, vehicle: Vehicle) -> StolenStatus | None:
 
 def _thefts(call: Call, vehicle: Vehicle) -> list[Theft]:
     return call.reader.thefts(vehicle.vin) if call.scope_of(vehicle).covers(STOLEN) else []
-
-
-def _overlaps(theft: Theft, within: list[Interval]) -> bool:
-    until_ms = theft.ended_at_ms
-    return any(theft.started_at_ms < end and (until_ms is None or until_ms >= first) for first, end in within)
 
 
 def _named(call: Call) -> Theft:

@@ -49,15 +49,17 @@ class Vehicle(msgspec.Struct, frozen=True):
     """What it is subscribed to; without any it shows everything."""
 
 
-class Theft(msgspec.Struct, frozen=True):
+class Theft(Record, frozen=True):
     """That a vehicle was taken, and found again, as its operator says. Nothing that the vehicle says makes one."""
 
-    id: str
-    started_at_ms: int
     ended_at_ms: int | None = None
     """None while it is stolen."""
     declared_at_ms: int = 0
     updated_at_ms: int = 0
+
+    @property
+    def until_ms(self) -> int | None:
+        return self.ended_at_ms
 
 
 DAY, BURST = 100_000, 100

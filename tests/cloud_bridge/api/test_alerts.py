@@ -115,6 +115,20 @@ def test_an_alert_that_was_not_on_during_the_trip_is_not_found_there(api: Api, t
     assert (response.status_code, response.json()["code"]) == (404, 40400)
 
 
+@pytest.mark.parametrize(
+    ("minutes", "found"), [((30, 40), True), ((30, 39.999), False), ((50, None), True), ((50.001, None), False)]
+)
+def test_an_alert_belongs_to_a_trip_up_to_its_first_and_last_moment(
+    api: Api, minutes: tuple[float, float | None], found: bool
+) -> None:
+    first, last = minutes
+    ended_ms = None if last is None else MORNING + round(last * MINUTE)
+    alert = Alert("a9", MORNING + round(first * MINUTE), "EngineFault", ended_ms, updated_at_ms=MORNING)
+    api.reader.all_records[VAN.vin].append(alert)
+    assert (api.request(ONE_OF_TRIP, trip="t2", record="a9").status_code == 200) is found
+    assert ("a9" in ids(api, OF_TRIP, {}, "t2")) is found
+
+
 def test_an_unknown_alert_is_not_found_nor_a_record_of_another_kind(api: Api) -> None:
     for record in ("nosuch", "t1", "c1", "r1"):
         assert api.request(ALERT, record=record).status_code == 404

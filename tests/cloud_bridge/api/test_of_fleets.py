@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cloud_bridge.records.model import Alert, Known, Status, Trip
+from cloud_bridge.store.port import Vehicle
 from tests.cloud_bridge.api.world import (
     CAR,
     EMPTY_FLEET,
@@ -118,6 +119,25 @@ def test_pages_follow_each_other_inside_the_index_range(api: Api, template: str)
         page = api.follow(template, page["_links"]["next"]["href"])
     assert seen == every[:3]
     assert page["total"] == page["totalPage"] == len(seen)
+
+
+def test_no_vehicle_of_a_large_fleet_is_forgotten(api: Api) -> None:
+    vehicles = [
+        Vehicle(f"{number:040x}", f"VF3LARGE0{number:08d}", "peugeot-van", "", "", 0, 0) for number in range(1100)
+    ]
+    api.reader.members[EMPTY_FLEET] = vehicles
+    for number, vehicle in enumerate(vehicles):
+        # One in two knows of its maintenance.
+        known = {"maintenance.daysBeforeMaintenance": Known(number, MORNING)} if number % 2 else {}
+        api.reader.statuses_of[vehicle.vin] = Status(known, position(1), MORNING)
+    page, seen = api.get(MAINTENANCES, {"profile": "endUser"}, fleet=EMPTY_FLEET), []
+    while True:
+        seen += [item["daysBeforeMaintenance"] for item in items(page)]
+        if "next" not in page["_links"]:
+            break
+        page = api.follow(MAINTENANCES, page["_links"]["next"]["href"])
+    assert seen == list(range(1, 1100, 2))
+    assert (page["total"], page["totalPage"]) == (550, 10)
 
 
 @pytest.mark.parametrize("template", list(NAMES))

@@ -100,7 +100,7 @@ ASKED = [
     (f"{TRIPS}/{{tid}}/collisions", ""),
     (f"{TRIPS}/{{tid}}/collisions", "timestamps=/2024-03-05T07:14:59.999Z"),
     (f"{VEHICLE_PATH}/stolen", ""),
-    (f"{VEHICLE_PATH}/stolen", "timestamps=2024-03-05T07:37:00.001Z/PT1H"),
+    (f"{VEHICLE_PATH}/stolen", "timestamps=2024-03-05T07:36:00.001Z/PT1H"),
     (f"{VEHICLE_PATH}/stolen/{{sid}}", ""),
     (f"{VEHICLE_PATH}/stolen/{{sid}}/waypoints", ""),
     ("/vehicles/{vin}", "extension=branding"),

@@ -24,7 +24,7 @@ def test_a_theft_tells_when_it_was_said_and_where_the_vehicle_was_last_known_the
         "createdAt": "2024-03-05T07:33:00Z",
         "updatedAt": "2024-03-05T07:40:00Z",
         "startedAt": "2024-03-05T07:31:00Z",
-        "endAt": "2024-03-05T07:37:00Z",
+        "endAt": "2024-03-05T07:36:00Z",
     }
 
 
@@ -47,7 +47,8 @@ def test_while_it_is_stolen_the_status_says_so_and_leads_to_the_theft(api: Api) 
     [
         ({}, ["s0", "s1", "s2"]),
         ({"timestamps": "2024-03-05T07:00:00Z/PT31M"}, ["s1"]),
-        ({"timestamps": "2024-03-05T07:37:00.001Z/PT1H"}, []),
+        ({"timestamps": "2024-03-05T07:36:00.001Z/PT1H"}, []),
+        ({"timestamps": "2024-03-05T07:36:00Z/PT1H"}, ["s1"]),
         ({"timestamps": "2024-03-05T10:00:00Z/PT1H"}, ["s2"]),
         ({"indexRange": "1-1"}, ["s1"]),
     ],
@@ -67,6 +68,26 @@ def test_way_points_are_the_positions_while_it_was_stolen(api: Api) -> None:
     ongoing = api.get(WAY_POINTS, record="s2")["_embedded"]["positions"]
     assert [place["properties"]["createdAt"] for place in ongoing] == ["2024-03-05T08:56:00Z", "2024-03-05T08:58:00Z"]
     assert api.request(WAY_POINTS, record="s0").status_code == 404
+
+
+def test_the_end_user_profile_shows_a_theft_without_its_places_while_privacy_forbids_them(api: Api) -> None:
+    api.protect("Geolocation")
+    assert "startPosition" in api.get(STATUS)["stolen"]
+    assert "startPosition" not in api.get(STATUS, {"profile": "endUser"})["stolen"]
+
+
+def test_without_a_service_for_thefts_none_is_known(api: Api) -> None:
+    api.subscribe("odometer.mileage", "position.*")
+    for template in (STOLEN, ONE, WAY_POINTS):
+        assert api.request(template).json()["code"] == 40400
+    assert "stolen" not in api.get(STATUS)
+
+
+def test_without_a_service_for_positions_a_theft_has_no_places(api: Api) -> None:
+    api.subscribe("odometer.mileage", "stolen")
+    assert not {"startPosition", "endPosition"} & api.get(ONE).keys()
+    assert "startPosition" not in api.get(STATUS)["stolen"]
+    assert api.request(WAY_POINTS).json()["code"] == 40400
 
 
 def test_more_way_points_than_a_page_holds_are_found_by_its_links(api: Api) -> None:

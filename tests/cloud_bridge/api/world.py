@@ -148,7 +148,7 @@ def thefts() -> list[Theft]:
     """One of the night before of which no position is known, one while the van drove, one that goes on."""
     return [
         Theft("s0", MORNING - 600 * MINUTE, MORNING - 60 * MINUTE, MORNING - 500 * MINUTE, MORNING - 60 * MINUTE),
-        Theft("s1", MORNING + 31 * MINUTE, MORNING + 37 * MINUTE, MORNING + 33 * MINUTE, MORNING + 40 * MINUTE),
+        Theft("s1", MORNING + 31 * MINUTE, MORNING + 36 * MINUTE, MORNING + 33 * MINUTE, MORNING + 40 * MINUTE),
         Theft("s2", MORNING + 115 * MINUTE, None, MORNING + 116 * MINUTE, MORNING + 116 * MINUTE),
     ]
 
