@@ -7,6 +7,7 @@ What is none of these, an empty file as well (it is just being written), says no
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,8 +27,12 @@ class Switch:
     def read(self) -> Privacy | None:
         """What it says; None where it says nothing."""
         try:
-            with self._file.open("rb") as file:
-                text = file.read(_LONGEST + 1).decode("ascii", "replace").strip()
+            # A pipe that nobody writes to must not hold up the loop.
+            descriptor = os.open(self._file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                text = os.read(descriptor, _LONGEST + 1).decode("ascii", "replace").strip()
+            finally:
+                os.close(descriptor)
         except OSError as failure:
             self._fail(failure.strerror or str(failure))
             return None

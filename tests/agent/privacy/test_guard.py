@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -189,3 +191,12 @@ def test_after_any_words_a_restart_says_the_same(words: list[tuple[Source, Priva
             last[source] = word
             assert of(guard) is strictest(*last.values())
             assert Guard(file, expected).state is guard.state
+
+
+def test_a_switch_that_is_a_pipe_nobody_writes_to_holds_nobody_up(tmp_path: Path) -> None:
+    pipe = tmp_path / "switch"
+    os.mkfifo(pipe)
+    reading = threading.Thread(target=Switch(pipe).read, daemon=True)
+    reading.start()
+    reading.join(20)
+    assert not reading.is_alive()
