@@ -27,6 +27,8 @@ CLIENT, LIMITED_CLIENT, OTHER_CLIENT = "app1", "app2", "app9"
 """One that may ask as much as it likes, one that may ask once, one of another fleet."""
 USER = "partner"
 MANY = 10**9
+THEFTS = ("5701e2", "5701e3", "5701e4")
+"""Their ids; the first has ended."""
 CADENCE_MS = 60_000
 
 
@@ -104,9 +106,9 @@ class World:
             self._drive(folder, folder, recording)
         start_ms = everything.START_S * 1000
         for vin, theft in (
-            (EVERYTHING["None"].vin, Theft("5701e2", start_ms + 20_000, start_ms + 60_000, start_ms, start_ms)),
-            (EVERYTHING["None"].vin, Theft("5701e3", start_ms + 120_000, None, start_ms, start_ms)),
-            (EVERYTHING["Geolocation"].vin, Theft("5701e4", start_ms, None, start_ms, start_ms)),
+            (EVERYTHING["None"].vin, Theft(THEFTS[0], start_ms + 20_000, start_ms + 60_000, start_ms, start_ms)),
+            (EVERYTHING["None"].vin, Theft(THEFTS[1], start_ms + 120_000, None, start_ms, start_ms)),
+            (EVERYTHING["Geolocation"].vin, Theft(THEFTS[2], start_ms, None, start_ms, start_ms)),
         ):
             registry.add_theft(vin, theft)
 
