@@ -1,8 +1,8 @@
 """The bridge, put together: store, ingest, derivation and API in one process.
 
 `Bridge` runs without HTTP of its own: `Bridge.app` is the API for any ASGI server. What it starts: the broker's network
-thread, the writer (both in `ingest.subscription`), a thread that derives what nobody reads, soon after it came, and one
-that saves how often clients asked.
+thread, the writer (both in `ingest.subscription`), a thread that derives what nobody reads, soon after it came, one
+that saves how often clients asked, and one that deletes what is older than it is kept.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from cloud_bridge.api.capabilities import served_by
 from cloud_bridge.clock import clock_ms, steady_clock, told_ms
 from cloud_bridge.ingest.ingest import Ingest, Receipts
 from cloud_bridge.ingest.subscription import Subscription
+from cloud_bridge.pruning import describe
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port import StoreError
@@ -30,6 +31,10 @@ SWEEP_S = 1.0
 """What came is derived after at most this time, also if nobody asks."""
 IDLE_SWEEP_S = 30.0
 """Another process may have left something to derive."""
+FIRST_PRUNE_S, PRUNE_S = 60.0, 3600.0
+"""After the start, and from one time to the next, what is older than it is kept is deleted."""
+BREATH_S = 0.05
+"""Between two steps of that."""
 PAGE_KEY = "page-token"
 
 log = logging.getLogger(__name__)
@@ -38,7 +43,12 @@ log = logging.getLogger(__name__)
 class Bridge:
     """One process's bridge. `start`, then `stop`; not to be started twice."""
 
-    def __init__(self, settings: Settings, on_failure: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        on_failure: Callable[[], None] = lambda: None,
+        first_prune_s: float = FIRST_PRUNE_S,
+    ) -> None:
         """Raises StoreError when the database cannot be used, and OSError for files of the broker's credentials.
         `on_failure` is called from a thread of the bridge that had to give up."""
         self.storage = Storage(settings)
@@ -53,14 +63,17 @@ class Bridge:
             self.storage.close()
             raise
         self._on_failure = on_failure
+        self._first_prune_s = first_prune_s
         self._came = threading.Event()
         self._stopping = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="derive-sweeper", daemon=True)
+        self._pruner = threading.Thread(target=self._prune, name="pruner", daemon=True)
         self._saver = threading.Thread(target=self._save_limits, name="limits-saver", daemon=True)
 
     def start(self) -> None:
         self._sweeper.start()
         self._saver.start()
+        self._pruner.start()
         self.subscription.start()
 
     def stop(self) -> None:
@@ -71,6 +84,7 @@ class Bridge:
         self._came.set()
         self._sweeper.join()
         self._saver.join()
+        self._pruner.join()
         self.storage.close()
 
     def settle(self, timeout_s: float) -> bool:
@@ -129,6 +143,17 @@ class Bridge:
         while not self._stopping.wait(SAVE_S):
             self.limits.save()
         self.limits.save()
+
+    def _prune(self) -> None:
+        wait_s = self._first_prune_s
+        while not self._stopping.wait(wait_s):
+            wait_s = PRUNE_S
+            try:
+                pruned = self.storage.pruner.prune(lambda: not self._stopping.wait(BREATH_S))
+            except StoreError as error:
+                log.error("what is older than it is kept cannot be deleted now, trying again later: %s", error)
+            else:
+                log.log(logging.INFO if pruned else logging.DEBUG, describe(pruned))
 
     def _sweep(self) -> None:
         finished = False

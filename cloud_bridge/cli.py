@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import secrets
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 from rich.console import Console
 from rich.logging import RichHandler
@@ -17,6 +19,7 @@ from cloud_bridge import lists, rebuilding, registering, thefts
 from cloud_bridge.access.secrets import hash_secret, new_secret
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.ids import EXPECTED, is_id
+from cloud_bridge.pruning import describe
 from cloud_bridge.remote.privacy import NotDoneError, ask_for_privacy
 from cloud_bridge.remote.sending import UnsentError
 from cloud_bridge.settings import Database, Settings, read_settings
@@ -158,6 +161,9 @@ def _parser() -> argparse.ArgumentParser:
     rebuild.add_argument("vins", nargs="*", metavar="VIN")
     rebuild.add_argument("--all", action="store_true", help="all vehicles")
     rebuild.set_defaults(run=rebuilding.rebuild)
+    text = "delete what is older than [retention] of the settings says; a bridge does it every hour"
+    prune = commands.add_parser("prune", parents=[listing], help=text, description=text)
+    prune.set_defaults(run=_prune)
     status = commands.add_parser("status", parents=[listing], help="what is stored, what waits, what was refused")
     status.set_defaults(run=lists.summary)
     return parser
@@ -260,6 +266,15 @@ def _privacy(options: argparse.Namespace, settings: Settings, console: Console) 
         wait=options.wait,
         console=console,
     )
+    return 0
+
+
+def _prune(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    pruned = storage.pruner.prune()
+    if options.json:
+        console.print_json(json.dumps(to_builtins(pruned)))
+    else:
+        console.print(describe(pruned), markup=False)
     return 0
 
 

@@ -11,8 +11,7 @@ taken up again at any point:
 2. *Fold* the chunks in order of time into records (`records.fold`), from the newest checkpoint before whatever changed:
    normally the state of the last fold; an earlier one when chunks came late or moved. Chunks that overlap are merged.
 
-Checkpoints are kept at the first end of a chunk in each hour, after some days one a day: folding again from there costs
-at most so much. They are a means only: any of them may be lost.
+Of what is deleted for its age the derived telemetry may stay longer; it is folded like all other (`folding`).
 """
 
 from __future__ import annotations
@@ -20,32 +19,27 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-import msgspec
-
 from cloud_bridge.difference import Difference, Told, compare, tell
+from cloud_bridge.folding import DAY_MS, Folding, cut, laid_out
 from cloud_bridge.profiles import Known, Profiles
-from cloud_bridge.records.fold import History, Stretch, advance, lay_out, status, unfinished
+from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.messages import messages
-from cloud_bridge.records.model import Implausible, Record
-from cloud_bridge.records.rules import Rules, rules
+from cloud_bridge.records.rules import rules
 from cloud_bridge.records.timeline import Timeline, believed, changed, thinned, timeline
 from cloud_bridge.store.port import (
-    Checkpoint,
     Chunk,
     Dating,
     Derived,
     DerivingError,
     Extent,
-    Fold,
     Pending,
     StaleError,
     Step,
     Undecodable,
 )
-from cloud_bridge.store.ranges import overlapping
 from cloud_bridge.unify.events import with_events
 from cloud_bridge.unify.privacy import with_privacy
 from cloud_bridge.unify.sample import Sample
@@ -56,10 +50,6 @@ from contract.upload import Anchor, Reason, Upload, decode_upload
 from contract.wire import Refusal, WireError
 
 LOOK_AT = 500
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
-HOURLY_MS = 3 * DAY_MS
-"""How far back from the newest there is a checkpoint for each hour."""
 LONGEST_MS = 8 * DAY_MS
 """What an upload may cover: a day more than the longest sampling interval. One that says it covers years would overlap,
 and hold up, everything else that its vehicle sends."""
@@ -254,57 +244,14 @@ class Deriver:
     def _fold(self, vin: str, known: Known, extent: Extent, dirty_from_ms: int) -> None:
         checkpoint = self._store.checkpoint(vin, dirty_from_ms)
         from_ms = _BEGINNING_MS if checkpoint is None else checkpoint.until_ms
-        folding = Folding(rules(vin, known.profile), checkpoint)
-        for stretch in laid_out(self._store.stretches(vin, from_ms)):
+        seams = self._store.seams(vin, from_ms)
+        folding = Folding(rules(vin, known.profile), checkpoint, seams)
+        stretches = cut(self._store.stretches(vin, from_ms), [seam.until_ms for seam in seams])
+        for stretch in laid_out(stretches):
             if self._stopping.is_set():
                 return
             folding.take(stretch)
         self._store.put_fold(vin, extent, folding.result(from_ms))
-
-
-class Folding:
-    """A fold on its way, from a checkpoint (None: from the beginning)."""
-
-    def __init__(self, by: Rules, checkpoint: Checkpoint | None) -> None:
-        self._rules = by
-        self._history = History() if checkpoint is None else _history(checkpoint.history)
-        # As they were at the checkpoint: the rows may be of later, and nothing may follow.
-        opened = unfinished(self._history)
-        self._opened = list(opened)
-        self._records: dict[str, Record] = {one.id: one for one in opened.values() if one is not None}
-        self._implausible: list[Implausible] = []
-        self._checkpoints: list[Checkpoint] = []
-
-    def take(self, stretch: Stretch) -> None:
-        before_ms = self._history.until_ms
-        step = advance(self._history, stretch, self._rules)
-        self._history = step.history
-        self._records |= step.records
-        self._implausible += step.implausible
-        span = _span(before_ms, stretch.to_ms)
-        if span:
-            self._checkpoints.append(Checkpoint(stretch.to_ms, span, _encode(self._history)))
-
-    def result(self, from_ms: int) -> Fold:
-        until_ms = self._history.until_ms
-        checkpoints = list(self._checkpoints)
-        if until_ms is not None and not any(one.until_ms == until_ms for one in checkpoints):
-            checkpoints.append(Checkpoint(until_ms, 0, _encode(self._history)))
-        return Fold(
-            from_ms,
-            self._opened,
-            None if self._history.last_ms is None else status(self._history),
-            list(self._records.values()),
-            checkpoints,
-            from_ms if until_ms is None else until_ms - HOURLY_MS,
-            self._implausible,
-        )
-
-
-def laid_out(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
-    """Stretches in ascending start, those that overlap joined; a few at a time in memory."""
-    for together in overlapping(stretches, lambda stretch: (stretch.from_ms, stretch.to_ms)):
-        yield from lay_out(together)
 
 
 def _redated(before: Timeline | None, after: Timeline | None) -> list[tuple[int, int | None]]:
@@ -334,17 +281,3 @@ def _stretch(upload: Upload, samples: list[Sample], timeline: Timeline, kernel: 
     last_ms = said[-1].at_ms if said else from_ms
     to_ms = max(timeline.utc_ms(upload.end_ms), last_ms + 1)
     return Stretch(from_ms, to_ms, said, upload.reason is Reason.SLEEP)
-
-
-def _span(before_ms: int | None, until_ms: int) -> int:
-    """2 when a day begins between the two, 1 when an hour does, else 0."""
-    if before_ms is None:
-        return 2
-    for span, length_ms in ((2, DAY_MS), (1, HOUR_MS)):
-        if before_ms // length_ms != until_ms // length_ms:
-            return span
-    return 0
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_history = msgspec.msgpack.Decoder(History).decode

@@ -59,6 +59,15 @@ class Clock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Tell vehicles the time although the kernel does not know its clock to be synchronised."""
 
 
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long things are kept, counted from when they were received."""
+
+    raw: Duration = Duration.parse("62d")
+    """What vehicles sent."""
+    derived: Duration = Duration.parse("62d")
+    """What the API shows. Not shorter: what is derived of what is there would come back with each rebuild."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Relative paths in the file are relative to the file's folder."""
 
@@ -68,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vehicles: Vehicles = Vehicles()
     clock: Clock = Clock()
     services: dict[str, Service] = {}
+    retention: Retention = Retention()
 
 
 def read_settings(path: Path) -> Settings:
@@ -75,6 +85,9 @@ def read_settings(path: Path) -> Settings:
     document = Document.read(path)
     settings = document.convert(Settings)
     problems = [document.problem(keys, text) for keys, text in contradictions(settings.services)]
+    if settings.retention.derived < settings.retention.raw:
+        text = f"{settings.retention.derived} is shorter than retention.raw, {settings.retention.raw}"
+        problems.append(document.problem(("retention", "derived"), text))
     if problems:
         raise ConfigurationError(problems)
     folder = path.parent

@@ -5,11 +5,13 @@ from __future__ import annotations
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.derive import Deriver
 from cloud_bridge.profiles import Profiles
+from cloud_bridge.pruning import Pruner
 from cloud_bridge.services import Services
 from cloud_bridge.settings import Settings
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.erasing import SqliteErasing
+from cloud_bridge.store.sqlite.pruning import SqlitePruning
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from cloud_bridge.store.sqlite.received import SqliteReceiving
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
@@ -25,6 +27,7 @@ class Storage:
         self.database = Database(settings.database.path)
         self.registry = SqliteRegistry(self.database)
         self.receiving = SqliteReceiving(self.database)
+        self.pruner = Pruner(SqlitePruning(self.database), settings.retention, clock_ms)
         self.erasing = SqliteErasing(self.database)
         self.uses = SqliteUses(self.database)
         self.services = Services(settings.services)

@@ -191,6 +191,28 @@ class Erasing(Protocol):
         ...
 
 
+class Pruning(Protocol):
+    """Deletes what was received before a time, Unix milliseconds; a little with each call."""
+
+    def prune_uploads(self, before_ms: int, limit: int) -> int:
+        """At most `limit` of them; how many. What their boots' anchors say is kept while anything of these is there."""
+        ...
+
+    def prune_manifests(self, before_ms: int) -> int:
+        """Those that no upload names."""
+        ...
+
+    def prune_quarantine(self, before_ms: int, limit: int) -> int: ...
+    def to_prune(self, before_ms: int) -> list[str]:
+        """Vehicles of which something derived is of uploads received before."""
+        ...
+
+    def prune_derived(self, vin: str, before_ms: int) -> int:
+        """One day of the vehicle's time of which everything was received before, with the records that ended in it: of
+        how many uploads that was. 0: there is none, or the vehicle is being derived."""
+        ...
+
+
 class Uses(Protocol):
     """How often clients asked, by the minute (Unix time / 60 s)."""
 
@@ -368,13 +390,18 @@ class Step(NamedTuple):
     """Their boot has no anchor."""
 
 
+SEAM = 3
+"""The span of a checkpoint before which something was deleted: what comes after it goes on from there, whatever is
+told of before."""
+
+
 class Checkpoint(NamedTuple):
     """A state of the fold to continue from."""
 
     until_ms: int
     """Everything before is in it."""
     span: int
-    """2: the first of a day; 1: the first of an hour; 0: only the newest."""
+    """3, `SEAM`; 2: the last of a day; 1: the last of an hour; 0: only the newest."""
     history: bytes
 
 
@@ -435,6 +462,10 @@ class Derived(Protocol):
         """The newest whose `until_ms` is not above `up_to_ms`."""
         ...
 
+    def seams(self, vin: str, from_ms: int) -> list[Checkpoint]:
+        """Those after `from_ms`, in ascending time."""
+        ...
+
     def stretches(self, vin: str, from_ms: int) -> Iterator[Stretch]:
         """All that begin at `from_ms` or later, by (from, to)."""
         ...
@@ -446,5 +477,6 @@ class Derived(Protocol):
     def records(self, vin: str) -> list[Record]: ...
     def put_fold(self, vin: str, extent: Extent, fold: Fold) -> Extent: ...
     def forget(self, vin: str, profile: bytes) -> Extent:
-        """Deletes everything derived, marks every upload as to be derived, with this profile."""
+        """Deletes everything that can be derived again, marks every upload as to be derived, with this profile. What
+        was derived of uploads that are deleted stays as it is, and is folded again."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from cloud_bridge.derive import HOUR_MS
+from cloud_bridge.folding import HOUR_MS
 from cloud_bridge.records.model import Trip
 from cloud_bridge.store.port import Fleet, RegistryError
 from contract.upload import Anchor, AnchorSource, Upload

@@ -24,6 +24,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud_bridge.access.secrets import hash_secret
 from cloud_bridge.bridge import Bridge
+from cloud_bridge.clock import clock_ms
 from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.settings import Api, Database, Mqtt, Settings, Vehicles
 from cloud_bridge.storage import Storage
@@ -311,3 +312,23 @@ def test_sigterm_ends_it_in_order_within_ten_seconds(tmp_path: Path, settings: S
     finally:
         process.kill()
     assert stored(settings) == set(range(2000))
+
+
+def test_a_bridge_deletes_by_itself_what_is_older_than_it_is_kept(settings: Settings) -> None:
+    storage = Storage(settings)
+    old, new = BOOT.payload(0), BOOT.payload(1)
+    Ingest(storage.receiving, lambda: EPOCH_MS).commit([Delivery(topic(VIN, UP), old)])
+    Ingest(storage.receiving, clock_ms).commit([Delivery(topic(VIN, UP), new)])
+    storage.close()
+    bridge = Bridge(settings, first_prune_s=0)
+    bridge.start()
+    try:
+        until_s = time.monotonic() + 60
+        with sqlite3.connect(settings.database.path) as connection:
+            while connection.execute("SELECT count(*) FROM upload").fetchone() != (1,):
+                assert time.monotonic() < until_s
+                time.sleep(0.05)
+            assert connection.execute("SELECT payload FROM upload").fetchone() == (new,)
+        connection.close()
+    finally:
+        bridge.stop()

@@ -101,6 +101,18 @@ def test_a_vehicle_that_is_there_cannot_be_added_as_another(run: CommandLine, fl
     assert vehicle["fleets"] == [fleet]
 
 
+def test_what_is_older_than_the_settings_say_is_deleted_on_demand(run: CommandLine, fleet: str) -> None:
+    assert fleet
+    run.receive(0, 1)
+    run("rebuild", VIN)
+    run.config.write_text('[retention]\nraw = "40000d"\nderived = "40000d"\n')
+    assert run("prune") == "nothing is older than it is kept"
+    run.config.write_text("")
+    assert json.loads(run("prune", "--json")) == {"uploads": 2, "manifests": 1, "quarantined": 0, "derived": 2}
+    run.receive(2)
+    assert run("prune").startswith("deleted: 1 uploads")
+
+
 def test_a_vehicle_that_is_erased_is_gone_and_what_was_removed_is_said(run: CommandLine, fleet: str) -> None:
     run.receive(0, 1)
     removed = json.loads(run("vehicle", "erase", VIN.lower(), "--json"))

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cloud_bridge.derive import HOUR_MS
+from cloud_bridge.folding import HOUR_MS
 from cloud_bridge.records.model import RECORDS, Alert, Message, Trip
 from cloud_bridge.store.port import Dating, DerivingError, Extent, StaleError, Step
 from cloud_bridge.store.sqlite.database import Database
@@ -331,7 +331,7 @@ def test_in_order_uploads_continue_from_the_last_state(cloud: Cloud) -> None:
     for sequence in range(40):
         cloud.send(BOOT.payload(sequence))
         cloud.deriver.derive(VIN)
-    assert len(cloud.rows("checkpoint")) == 2
+    assert len(cloud.rows("checkpoint")) == 1
     assert cloud.reader.status(VIN) == fresh(tuple(range(40))).status
 
 

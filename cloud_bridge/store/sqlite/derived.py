@@ -73,44 +73,68 @@ _PUT_ANCHOR = """
 INSERT INTO anchor (vin, kernel, at_ms, utc_ms, uncertainty_ms, source, believed) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 _DATED_SINCE = """
-SELECT min(from_ms) FROM chunk WHERE vin = ? AND boot BETWEEN ? AND ? AND to_ms >= ? AND from_ms <= ?
+SELECT min(from_ms) FROM chunk JOIN upload USING (vin, boot, sequence)
+WHERE vin = ? AND boot BETWEEN ? AND ? AND to_ms >= ? AND from_ms <= ?
 """
 _PENDING_AGAIN = """
 INSERT INTO pending (vin, waits, boot, sequence, manifest)
 SELECT vin, 0, boot, sequence, upload.manifest FROM chunk JOIN upload USING (vin, boot, sequence)
 WHERE vin = ? AND boot BETWEEN ? AND ? AND to_ms >= ? AND from_ms <= ?
 """
-_DROP_DATED = "DELETE FROM chunk WHERE vin = ? AND boot BETWEEN ? AND ? AND to_ms >= ? AND from_ms <= ?"
+# What is of an upload that is deleted stays as it was dated.
+_DROP_DATED = """
+DELETE FROM chunk WHERE vin = ? AND boot BETWEEN ? AND ? AND to_ms >= ? AND from_ms <= ?
+    AND EXISTS (SELECT 1 FROM upload WHERE (vin, boot, sequence) = (chunk.vin, chunk.boot, chunk.sequence))
+"""
 _STOP_WAITING = "UPDATE pending SET waits = 0 WHERE vin = ? AND waits = 2 AND boot BETWEEN ? AND ?"
 _NOT_PENDING = "DELETE FROM pending WHERE vin = ? AND waits = 0 AND boot = ? AND sequence = ?"
 _WAIT_FOR_ANCHOR = "UPDATE pending SET waits = 2 WHERE vin = ? AND waits = 0 AND boot = ? AND sequence = ?"
 _PUT_CHUNK = """
 INSERT OR REPLACE INTO chunk (
-    vin, boot, sequence, from_ms, to_ms, asleep, messages, positions, kinds, body, clock, outside
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    vin, boot, sequence, from_ms, to_ms, asleep, messages, positions, kinds, body, clock, outside, received_at_ms
+) VALUES (
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+    coalesce((SELECT received_at_ms FROM upload WHERE (vin, boot, sequence) = (?1, ?2, ?3)), 0)
+)
 """
 _STRETCHES = """
 SELECT from_ms, to_ms, body, clock, boot, asleep FROM chunk WHERE vin = ? AND from_ms >= ?
 ORDER BY from_ms, to_ms, boot, sequence
 """
+# A seam may lie within what came late: then it is no beginning.
 _CHECKPOINT = """
-SELECT until_ms, span, history FROM checkpoint WHERE vin = ? AND until_ms <= ? ORDER BY until_ms DESC LIMIT 1
+SELECT until_ms, span, history FROM checkpoint WHERE vin = ?1 AND until_ms <= ?2 AND (
+    span < 3 OR NOT EXISTS (SELECT 1 FROM chunk WHERE vin = ?1 AND from_ms < until_ms AND to_ms > until_ms)
+)
+ORDER BY until_ms DESC LIMIT 1
 """
-_DROP_CHECKPOINTS = "DELETE FROM checkpoint WHERE vin = ? AND until_ms > ?"
+_DROP_CHECKPOINTS = "DELETE FROM checkpoint WHERE vin = ? AND until_ms > ? AND span < 3"
 _DROP_NEWEST = "DELETE FROM checkpoint WHERE vin = ? AND span = 0"
 _THIN_CHECKPOINTS = "DELETE FROM checkpoint WHERE vin = ? AND span < 2 AND until_ms < ?"
-_PUT_CHECKPOINT = "INSERT OR REPLACE INTO checkpoint (vin, until_ms, span, history) VALUES (?, ?, ?, ?)"
+_PUT_CHECKPOINT = """
+INSERT INTO checkpoint (vin, until_ms, span, history) VALUES (?, ?, ?, ?)
+ON CONFLICT (vin, until_ms) DO UPDATE SET span = excluded.span, history = excluded.history WHERE span < 3
+"""
+_SEAMS = "SELECT until_ms, span, history FROM checkpoint WHERE vin = ? AND until_ms > ? AND span = 3 ORDER BY until_ms"
 _PUT_STATUS = "INSERT OR REPLACE INTO status (vin, body) VALUES (?, ?)"
 _DROP_STATUS = "DELETE FROM status WHERE vin = ?"
 _FORGET = (
     "DELETE FROM anchor WHERE vin = ?",
-    "DELETE FROM chunk WHERE vin = ?",
-    "DELETE FROM checkpoint WHERE vin = ?",
+    """
+    DELETE FROM chunk WHERE vin = ?
+        AND EXISTS (SELECT 1 FROM upload WHERE (vin, boot, sequence) = (chunk.vin, chunk.boot, chunk.sequence))
+    """,
+    "DELETE FROM checkpoint WHERE vin = ? AND span < 3",
     "DELETE FROM status WHERE vin = ?",
     "DELETE FROM record WHERE vin = ?",
     "DELETE FROM implausible WHERE vin = ?",
     "DELETE FROM pending WHERE vin = ?",
+    """
+    INSERT INTO anchor (vin, kernel, at_ms, utc_ms, uncertainty_ms, source, believed)
+    SELECT vin, kernel, at_ms, utc_ms, uncertainty_ms, source, 1 FROM kept_anchor WHERE vin = ?
+    """,
 )
+_HAS_REST = "SELECT 1 FROM chunk WHERE vin = ? LIMIT 1"
 _ALL_PENDING = """
 INSERT INTO pending (vin, waits, boot, sequence, manifest)
 SELECT vin, CASE WHEN EXISTS (SELECT 1 FROM manifest WHERE manifest.vin = upload.vin AND id = upload.manifest)
@@ -144,7 +168,7 @@ class SqliteDerived:
     def ready(self, vin: str, limit: int) -> list[Pending]:
         with self._database.read() as connection:
             return [
-                Pending(boot, sequence, manifest, _anchor(*anchor), payload)
+                Pending(boot, sequence, manifest, anchor_of(*anchor), payload)
                 for boot, sequence, manifest, *anchor, payload in connection.execute(_READY, (vin, limit))
             ]
 
@@ -184,6 +208,10 @@ class SqliteDerived:
             row = connection.execute(_CHECKPOINT, (vin, up_to_ms)).fetchone()
             return None if row is None else Checkpoint(*row)
 
+    def seams(self, vin: str, from_ms: int) -> list[Checkpoint]:
+        with self._database.read() as connection:
+            return [Checkpoint(*row) for row in connection.execute(_SEAMS, (vin, from_ms))]
+
     def stretches(self, vin: str, from_ms: int) -> Iterator[Stretch]:
         with self._database.read() as connection:
             for start_ms, end_ms, body, clock, boot, asleep in connection.execute(_STRETCHES, (vin, from_ms)):
@@ -220,9 +248,9 @@ class SqliteDerived:
             connection.execute(_ALL_PENDING, (vin,))
             connection.execute(_WANT_ALL, (vin,))
             extent = msgspec.structs.replace(extent_of(connection, vin), profile=profile)
-            is_ready = connection.execute(_IS_READY, (vin,)).fetchone() is not None
+            to_do = (connection.execute(query, (vin,)).fetchone() for query in (_IS_READY, _HAS_REST))
             # Who reads now must not take what is not derived yet for nothing.
-            return _put_extent(connection, vin, extent, _BEGINNING_MS if is_ready else None)
+            return _put_extent(connection, vin, extent, _BEGINNING_MS if any(to_do) else None)
 
 
 def is_folded(connection: sqlite3.Connection, vin: str) -> bool:
@@ -243,6 +271,11 @@ def extent_of(connection: sqlite3.Connection, vin: str) -> Extent:
 def _expect(connection: sqlite3.Connection, vin: str, extent: Extent) -> None:
     if extent_of(connection, vin).revision != extent.revision:
         raise StaleError(vin)
+
+
+def changed(connection: sqlite3.Connection, vin: str, extent: Extent) -> Extent:
+    """Marks that something of the vehicle was changed, so that who is deriving it looks again."""
+    return _put_extent(connection, vin, extent, extent.dirty_from_ms)
 
 
 def _put_extent(connection: sqlite3.Connection, vin: str, extent: Extent, dirty_from_ms: int | None) -> Extent:
@@ -279,7 +312,7 @@ def _date(connection: sqlite3.Connection, vin: str, kernel: bytes, dating: Datin
     )
 
 
-def _anchor(at_ms: int | None, utc_ms: int | None, uncertainty_ms: int | None, source: str | None) -> Anchor | None:
+def anchor_of(at_ms: int | None, utc_ms: int | None, uncertainty_ms: int | None, source: str | None) -> Anchor | None:
     if at_ms is None or utc_ms is None or uncertainty_ms is None or source is None:
         return None
     return Anchor(at_ms, utc_ms, uncertainty_ms, AnchorSource(source))

@@ -10,7 +10,7 @@ import json
 import sqlite3
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 from cloud_bridge.store.port import UNREGISTERED, Committed, Intake, Received, Refused, Waits, not_registered
@@ -93,6 +93,10 @@ DELETE FROM quarantine WHERE number <= (
 """
 
 
+_Boot = tuple[str, bytes]
+"""A vehicle and one of its boots."""
+
+
 class SqliteReceiving:
     """`cloud_bridge.store.port.Receiving` on SQLite."""
 
@@ -130,7 +134,8 @@ class SqliteReceiving:
                 connection.execute(_ADD_MANIFEST, (vin, manifest_id, body, now_ms))
                 connection.execute(_STOP_WAITING, (vin, manifest_id))
                 connection.execute(_STOP_WANTING, (vin, manifest_id))
-            inserted = insert(connection, uploads, now_ms)
+            near = _near(connection, uploads)
+            inserted = insert(connection, uploads, _known(near, uploads), now_ms)
             stand = [*inserted.new, *(one.upload for one in inserted.replaced)]
             self._add_pending(connection, stand)
             connection.executemany(
@@ -141,7 +146,7 @@ class SqliteReceiving:
                     for gap in one.ledger.evicted
                 ],
             )
-            held = _merge_held(connection, uploads)
+            held = _merge_held(connection, uploads, near)
             _count_intake(connection, uploads, inserted, now_ms)
             conflicts = inserted.conflicts
             everything_refused = [*refused, *(_conflict(one) for one in conflicts)]
@@ -258,18 +263,41 @@ def _conflict(upload: Received) -> Refused:
     return Refused(upload.vin, upload.topic, "conflict", detail, upload.payload)
 
 
-def _merge_held(connection: sqlite3.Connection, uploads: Sequence[Received]) -> dict[tuple[str, bytes], list[Span]]:
-    touched: defaultdict[tuple[str, bytes], list[int]] = defaultdict(list)
+def _near(connection: sqlite3.Connection, uploads: Sequence[Received]) -> dict[_Boot, list[Span]]:
+    """The ranges held that the uploads may be in, or touch."""
+    lowest: dict[_Boot, int] = {}
+    for one in uploads:
+        boot = one.vin, one.boot
+        lowest[boot] = min(lowest.get(boot, one.sequence), one.sequence)
+    found = {}
+    for boot, sequence in lowest.items():
+        near: list[Span] = connection.execute(_NEWEST_HELD, boot).fetchall()
+        if len(near) == NEWEST and sequence <= near[-1][0]:
+            near = connection.execute(_HELD_FROM, (*boot, sequence - 1)).fetchall()
+        found[boot] = near
+    return found
+
+
+def _known(near: Mapping[_Boot, Sequence[Span]], uploads: Sequence[Received]) -> frozenset[tuple[str, bytes, int]]:
+    """The keys of those that came before, whether or not they are still there."""
+    return frozenset(
+        (one.vin, one.boot, one.sequence)
+        for one in uploads
+        if any(first <= one.sequence <= last for first, last in near[one.vin, one.boot])
+    )
+
+
+def _merge_held(
+    connection: sqlite3.Connection, uploads: Sequence[Received], held_before: Mapping[_Boot, Sequence[Span]]
+) -> dict[_Boot, list[Span]]:
+    touched: defaultdict[_Boot, list[int]] = defaultdict(list)
     for one in uploads:
         touched[one.vin, one.boot].append(one.sequence)
     held = {}
     dropped: list[tuple[str, bytes, int]] = []
     put: list[tuple[str, bytes, int, int]] = []
     for key, sequences in touched.items():
-        lowest = min(sequences)
-        near: list[Span] = connection.execute(_NEWEST_HELD, key).fetchall()
-        if len(near) == NEWEST and lowest <= near[-1][0]:
-            near = connection.execute(_HELD_FROM, (*key, lowest - 1)).fetchall()
+        near = held_before[key]
         now = merged([*near, *((sequence, sequence) for sequence in sequences)])
         firsts = {first for first, _ in now}
         dropped += [(*key, first) for first, _ in near if first not in firsts]

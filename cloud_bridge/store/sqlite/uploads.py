@@ -7,13 +7,14 @@ Under one key there may come
   one with fewer samples left out stays, whichever came first; but what privacy has taken out of one copy since
   (`privacy` in its header) another does not bring back. What was derived of the other is taken back in the same
   transaction, and the upload is to be derived anew;
-* something else: a conflict. The first stays.
+* something else: a conflict. The first stays;
+* anything under a number that came before and is deleted by now: a duplicate. What it was is not known any more.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from cloud_bridge.store.port import Received
@@ -48,7 +49,7 @@ ON CONFLICT (vin) DO UPDATE SET
 
 _STATES = (Privacy.NONE, Privacy.GEOLOCATION, Privacy.FULL)
 
-_Key = tuple[str, bytes, int]
+Key = tuple[str, bytes, int]
 
 
 class Replaced(NamedTuple):
@@ -65,27 +66,33 @@ class Inserted(NamedTuple):
     conflicts: Sequence[Received]
 
 
-def insert(connection: sqlite3.Connection, uploads: Sequence[Received], now_ms: int) -> Inserted:
-    """Inserts what is new, and what is fuller than the copy that is held. The usual case, every key new, is one
-    `executemany`."""
+def insert(
+    connection: sqlite3.Connection, uploads: Sequence[Received], known: Collection[Key], now_ms: int
+) -> Inserted:
+    """Inserts what is new, and what is fuller than the copy that is held. `known`: keys that came before this batch.
+    The usual case, every key new, is one `executemany`."""
     rows = [_row(one, now_ms) for one in uploads]
-    connection.execute("SAVEPOINT uploads")
-    try:
-        connection.executemany(_ADD, rows)
-        connection.execute("RELEASE uploads")
-        return Inserted(uploads, (), ())
-    except sqlite3.IntegrityError:
-        connection.execute("ROLLBACK TO uploads")
-        connection.execute("RELEASE uploads")
-    new: dict[_Key, Received] = {}
-    replaced: dict[_Key, Replaced] = {}
+    if not known:
+        connection.execute("SAVEPOINT uploads")
+        try:
+            connection.executemany(_ADD, rows)
+            connection.execute("RELEASE uploads")
+            return Inserted(uploads, (), ())
+        except sqlite3.IntegrityError:
+            connection.execute("ROLLBACK TO uploads")
+            connection.execute("RELEASE uploads")
+    new: dict[Key, Received] = {}
+    replaced: dict[Key, Replaced] = {}
     conflicts: list[Received] = []
     for upload, row in zip(uploads, rows, strict=True):
         key = (upload.vin, upload.boot, upload.sequence)
-        if connection.execute(_ADD_ONCE, row).rowcount:
+        if key not in known and connection.execute(_ADD_ONCE, row).rowcount:
             new[key] = upload
             continue
-        payload, *anchor = connection.execute(_HELD, key).fetchone()
+        found = connection.execute(_HELD, key).fetchone()
+        if found is None:
+            continue
+        payload, *anchor = found
         if payload == upload.payload:
             continue
         held = read_header(payload).ledger
@@ -106,7 +113,7 @@ def is_of_the_future(anchor: Anchor | None, now_ms: int) -> bool:
     return anchor is not None and anchor.utc_ms > now_ms + MARGIN_MS
 
 
-def _take_back(connection: sqlite3.Connection, key: _Key, *, dated_anew: bool) -> None:
+def _take_back(connection: sqlite3.Connection, key: Key, *, dated_anew: bool) -> None:
     """Undoes what was derived of the copy that stood under a key."""
     connection.execute(_NOT_PENDING, key)
     chunk = connection.execute(_DROP_CHUNK, key).fetchone()

@@ -9,6 +9,7 @@ UPDATE chunk SET received_at_ms = coalesce(
 );
 DROP INDEX chunk_by_time;
 CREATE INDEX chunk_by_time ON chunk (vin, from_ms, to_ms, received_at_ms);
+CREATE INDEX chunk_by_reception ON chunk (received_at_ms, vin);
 
 -- Anchors of uploads that are deleted: they date what is still there of their kernel boot.
 CREATE TABLE kept_anchor (
