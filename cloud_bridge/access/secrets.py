@@ -4,7 +4,8 @@ A stored hash is `scrypt$<log2 N>$<r>$<p>$<salt>$<key>`, salt and key in hexadec
 new secrets while old ones stay valid. With the cost below one check takes some 50 ms and 16 MiB. Every request carries
 the secret, so what was found right is remembered (as a keyed digest, in memory only, a few hundred of them); what was
 wrong is not. One check runs at a time, a few wait for it, and more are turned away: guessing is slow, takes neither the
-machine nor the threads that answer, and does not touch who was found right before.
+machine nor the threads that answer, and does not touch who was found right before. A few who bring what is being
+checked wait for that check: a client whose connections all come at once after a restart is none of those turned away.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import hmac
 import secrets
 import threading
 from collections import OrderedDict
+from concurrent.futures import Future
 
 _LOG2_N, _R, _P = 14, 8, 1
 _SALT_BYTES, _KEY_BYTES = 16, 32
@@ -21,6 +23,8 @@ _HIGHEST_LOG2_N = 20
 _REMEMBERED = 512
 _AT_ONCE = 3
 """Checks running and waiting."""
+JOINED = 6
+"""Those who wait for a check of the same secret by somebody else."""
 
 
 class BusyError(Exception):
@@ -44,6 +48,8 @@ class Verifier:
     def __init__(self) -> None:
         self._process_key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._checks: dict[bytes, Future[bool]] = {}
+        self._joined = 0
         self._remembering = threading.Lock()
         self._admitted = threading.BoundedSemaphore(_AT_ONCE)
         self._checking = threading.Lock()
@@ -56,19 +62,38 @@ class Verifier:
             if mark in self._right:
                 self._right.move_to_end(mark)
                 return True
-        if not self._admitted.acquire(blocking=False):
-            raise BusyError
+            check = self._checks.get(mark)
+            if check is not None:
+                if self._joined >= JOINED:
+                    raise BusyError
+                self._joined += 1
+            elif self._admitted.acquire(blocking=False):
+                self._checks[mark] = Future()
+            else:
+                raise BusyError
+        return self._run(mark, secret, stored) if check is None else self._join(check)
+
+    def _run(self, mark: bytes, secret: str, stored: str) -> bool:
+        right = False
         try:
             with self._checking:
                 right = _check(secret, stored)
         finally:
-            self._admitted.release()
-        if right:
             with self._remembering:
-                self._right[mark] = None
-                if len(self._right) > _REMEMBERED:
-                    self._right.popitem(last=False)
+                if right:
+                    self._right[mark] = None
+                    if len(self._right) > _REMEMBERED:
+                        self._right.popitem(last=False)
+                self._checks.pop(mark).set_result(right)
+            self._admitted.release()
         return right
+
+    def _join(self, check: Future[bool]) -> bool:
+        try:
+            return check.result()
+        finally:
+            with self._remembering:
+                self._joined -= 1
 
 
 def _check(secret: str, stored: str) -> bool:

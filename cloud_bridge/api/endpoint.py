@@ -32,7 +32,7 @@ LIMITS = "canlift.limits"
 """Where a scope has the headers that every answer to its client gets."""
 _ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
 _NO_PAGE = Token("", (), 0, 0)
-_WORKERS = Workers("api", 8)
+_WORKERS = Workers("api", 12)
 """A few may wait: for a secret that is checked, or for another who derives."""
 _encode = msgspec.json.Encoder().encode
 

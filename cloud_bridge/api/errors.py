@@ -81,8 +81,9 @@ def respond(code: int, message: str, now: datetime, headers: Mapping[str, str] |
     """The published error body; the HTTP status is the first three digits of `code`."""
     at_ms = int(now.timestamp() * 1000)
     error = Error(code=int(code), uuid=str(uuid.uuid4()), message=message, timestamp=rfc3339(at_ms))
-    # %r: what a caller sends must not make lines of its own in the log.
-    _log.info("refused %s: %d %r", error.uuid, code, message)
+    # Who asks too much must not fill the log too. %r: what a caller sends must not make lines of its own in it.
+    level = logging.DEBUG if code in (Code.DAY_LIMIT, Code.BURST_LIMIT) else logging.INFO
+    _log.log(level, "refused %s: %d %r", error.uuid, code, message)
     return Response(msgspec.json.encode(error), code // 100, {**_NOT_KEPT, **(headers or {})}, "application/json")
 
 

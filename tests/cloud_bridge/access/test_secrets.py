@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
-from cloud_bridge.access.secrets import BusyError, Verifier, hash_secret, new_secret
+from cloud_bridge.access.secrets import JOINED, BusyError, Verifier, hash_secret, new_secret
 
 
 def test_only_the_secret_itself_is_right() -> None:
@@ -58,6 +59,18 @@ def test_a_hash_of_an_unknown_scheme_or_an_unbearable_cost_opens_nothing() -> No
     verify = Verifier()
     for stored in ("", "plain", "md5$1$2$3$00$00", "scrypt$40$8$1$00$00", "scrypt$14$8$1$00"):
         assert not verify("plain", stored)
+
+
+def test_connections_of_one_client_that_all_come_at_once_wait_for_one_check() -> None:
+    verify, stored = Verifier(), hash_secret("right")
+    together = threading.Barrier(JOINED)
+
+    def come(_: int) -> bool:
+        together.wait()
+        return verify("right", stored)
+
+    with ThreadPoolExecutor(JOINED) as threads:
+        assert list(threads.map(come, range(JOINED))) == [True] * JOINED
 
 
 def test_many_wrong_secrets_at_once_are_turned_away_and_the_right_one_of_before_is_not() -> None:

@@ -118,3 +118,10 @@ def test_many_at_once_get_as_many_answers_as_are_allowed(published: Published) -
 
     statuses = asyncio.run(at_once())
     assert (statuses.count(200), statuses.count(429)) == (20, 30)
+
+
+def test_who_asks_too_much_does_not_fill_the_log(published: Published, caplog: pytest.LogCaptureFixture) -> None:
+    api = limited(published, 1, 10)
+    with caplog.at_level(logging.INFO, logger="cloud_bridge"):
+        assert [api.request("/fleets").status_code for _ in range(3)] == [200, 429, 429]
+    assert not [record for record in caplog.records if record.name.startswith("cloud_bridge")]
