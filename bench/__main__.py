@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "build" / "bench.json"
 MODULES = {
     "decode": True,
+    "history": False,
     "ingest": False,
     "journal": False,
     "startup": False,
