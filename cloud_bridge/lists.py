@@ -31,6 +31,8 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
     for vehicle in storage.registry.all_vehicles():
         intake = storage.receiving.intake(vehicle.vin)
         member_of = storage.registry.fleets_of_vehicle(vehicle.vin)
+        thefts = storage.registry.thefts(vehicle.vin)
+        stolen_ms = next((theft.started_at_ms for theft in thefts if theft.ended_at_ms is None), None)
         quarantined = sum(count for reason, count in intake.refusals.items() if reason != "dropped")
         documents.append(
             {
@@ -40,6 +42,7 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
                 "brand": vehicle.brand,
                 "fleets": member_of,
                 "services": list(vehicle.services),
+                "stolenSince": _time(stolen_ms),
                 "uploads": intake.uploads,
                 "duplicates": intake.duplicates,
                 "lastUpload": _time(intake.last_upload_at_ms),

@@ -117,10 +117,14 @@ class Call:
 
     @cached_property
     def intervals(self) -> list[Interval]:
-        """The times of `timestamps`. Raises RefusedError where they come to too many."""
+        """The times of `timestamps`, for what the vehicle said. Raises RefusedError where they come to too many."""
+        return self.intervals_within(self._extent)
+
+    def intervals_within(self, extent: Callable[[], Interval | None]) -> list[Interval]:
+        """The same for data that all lie in `extent`."""
         ranges = self.query[TIMESTAMPS]
         try:
-            return resolve(ranges, self.here.now_ms, self._extent)
+            return resolve(ranges, self.here.now_ms, extent)
         except InvalidError as invalid:
             raise wrong(TIMESTAMPS.name, invalid) from None
 

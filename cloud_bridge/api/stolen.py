@@ -45,10 +45,13 @@ StolenCollection = collection_of("StolenCollection", "stolen", Stolen)
 
 
 def read_thefts(call: Call) -> Json:
+    thefts = _thefts(call, call.vehicle)
+    # The vehicle need not have said anything meanwhile.
+    asked = call.intervals_within(lambda: (thefts[0].started_at_ms, EVER[1]) if thefts else None)
     return page_of(
         call,
         "stolen",
-        [theft for theft in _thefts(call, call.vehicle) if overlaps(theft, call.intervals)],
+        [theft for theft in thefts if overlaps(theft, asked)],
         lambda shown: [_stolen(call, theft) for theft in shown],
         "the vehicle was not stolen at these times and indexes",
     )
@@ -80,6 +83,7 @@ def stolen_status(call: Call, vehicle: Vehicle) -> StolenStatus | None:
 
 
 def _thefts(call: Call, vehicle: Vehicle) -> list[Theft]:
+    """In ascending time."""
     return call.reader.thefts(vehicle.vin) if call.scope_of(vehicle).covers(STOLEN) else []
 
 

@@ -350,7 +350,9 @@ def test_an_address_that_is_taken_is_named(run: CommandLine) -> None:
 def test_a_vehicle_is_reported_stolen_and_recovered(run: CommandLine) -> None:
     first = run("vehicle", "stolen", VIN, "--since", "2024-03-05T07:42:10+01:00")
     assert run("vehicle", "recovered", VIN.lower(), "--at", "2024-03-05T09:00:00Z") == first
-    second = run("vehicle", "stolen", VIN)
+    assert json.loads(run("vehicle", "list", "--json"))[0]["stolenSince"] is None
+    second = run("vehicle", "stolen", VIN, "--since", "2024-03-06T00:00:00Z")
+    assert json.loads(run("vehicle", "list", "--json"))[0]["stolenSince"] == "2024-03-06T00:00:00Z"
     storage = run.storage()
     found = storage.reader.thefts(VIN)
     storage.close()
@@ -358,7 +360,7 @@ def test_a_vehicle_is_reported_stolen_and_recovered(run: CommandLine) -> None:
         (first, 1_709_620_930_000, 1_709_629_200_000)
     ]
     assert (found[1].id, found[1].ended_at_ms) == (second, None)
-    assert found[1].started_at_ms == found[1].declared_at_ms == found[1].updated_at_ms
+    assert found[1].started_at_ms < found[1].declared_at_ms == found[1].updated_at_ms
 
 
 @pytest.mark.usefixtures("fleet")

@@ -51,6 +51,8 @@ def test_while_it_is_stolen_the_status_says_so_and_leads_to_the_theft(api: Api) 
         ({"timestamps": "2024-03-05T07:36:00Z/PT1H"}, ["s1"]),
         ({"timestamps": "2024-03-05T10:00:00Z/PT1H"}, ["s2"]),
         ({"indexRange": "1-1"}, ["s1"]),
+        ({"timestamps": "R/2024-03-03T00:30:00Z/PT10M/PT1M"}, ["s0", "s1", "s2"]),
+        ({"timestamps": "R/2024-03-05T07:33:10Z/PT10S/PT0S", "indexRange": "1-"}, ["s2"]),
     ],
 )
 def test_thefts_are_those_that_went_on_in_a_range(api: Api, query: dict[str, str], expected: list[str]) -> None:
