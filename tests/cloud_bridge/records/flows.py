@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from cloud_bridge.records.fold import History, Stretch, advance
-from cloud_bridge.records.model import Alert, Message, Position, Record, Trip, Value
+from cloud_bridge.records.model import Alert, Implausible, Message, Position, Record, Trip, Value
 from cloud_bridge.records.rules import Rules
 from cloud_bridge.records.trips import TripRule
 from cloud_bridge.store.port import One
@@ -44,9 +44,10 @@ def stretch(messages: Sequence[Message], until_s: float | None = None, *, asleep
 
 
 class Records(msgspec.Struct):
-    """The last state of every record, and what is carried on."""
+    """The last state of every record, what is not believed, and what is carried on."""
 
     all: dict[str, Record] = {}
+    implausible: list[Implausible] = []
     history: History = msgspec.field(default_factory=History)
 
     def of(self, kind: type[One]) -> dict[str, One]:
@@ -71,6 +72,7 @@ class Records(msgspec.Struct):
         for part in stretches:
             made = advance(self.history, part, rules)
             self.all |= made.records
+            self.implausible += made.implausible
             self.history = msgspec.msgpack.decode(msgspec.msgpack.encode(made.history), type=History)
         return self
 

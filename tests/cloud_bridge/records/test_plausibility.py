@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cloud_bridge.records.fold import History, Stretch, advance, status
 from cloud_bridge.records.model import Implausible, Message, Position, Trip, Value
@@ -157,6 +160,20 @@ def test_a_path_that_jumps_and_stays_there_is_no_distance() -> None:
     ]
     trip = fold([stretch([*messages, at(300, ignition__type="Stop")])]).trip
     assert trip.distance_km is None
+
+
+@given(st.lists(st.tuples(st.sampled_from([1, 60, 600]), st.integers(0, 40)), min_size=2, max_size=40))
+def test_a_published_odometer_goes_back_only_where_another_had_stayed(said: list[tuple[int, int]]) -> None:
+    seconds = accumulate(pause for pause, _ in said)
+    messages = mileages(*[(float(second), float(km)) for second, (_, km) in zip(seconds, said, strict=True)])
+    refused = [one.at_ms for one in told(messages).refused]
+    published = [(one.at_ms, float(one.values["odometer.mileage"])) for one in messages if one.at_ms not in refused]
+    assert all(km != 0 for _, km in published)
+    for (before_ms, before_km), (at_ms, km) in pairwise(published):
+        if km < before_km:
+            between = [one_ms for one_ms in refused if before_ms < one_ms < at_ms]
+            assert len(between) >= 4
+            assert at_ms - between[0] >= 600_000
 
 
 def test_judging_goes_on_from_one_upload_to_the_next() -> None:
