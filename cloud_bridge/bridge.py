@@ -140,9 +140,15 @@ class Bridge:
             self._came.set()
 
     def _save_limits(self) -> None:
-        while not self._stopping.wait(SAVE_S):
+        finished = False
+        try:
+            while not self._stopping.wait(SAVE_S):
+                self.limits.save()
             self.limits.save()
-        self.limits.save()
+            finished = True
+        finally:
+            if not finished:
+                self._on_failure()
 
     def _prune(self) -> None:
         wait_s = self._first_prune_s
