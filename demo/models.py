@@ -7,8 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 from agent.bus.recording import Recording
+from agent.j1939.identifiers import group_of
 from agent.plan.compiling import compile_plan
-from agent.plan.plan import Plan
+from agent.plan.plan import Plan, PlannedMessage
 
 BATCHES = 40
 """How much of the recording is looked at: messages that repeat at all have come by then."""
@@ -36,15 +37,18 @@ def likest(log: Path, profiles: Path) -> Likeness:
 
 
 def _likeness(model: str, plan: Plan, log: Path) -> Likeness:
+    messages = [message for message in plan.messages if message.bus in plan.buses]
+    of_groups = {message.bus for message in messages if message.j1939}
     lengths: dict[tuple[str, int, bool], int] = {}
     for batch in islice(Recording([log], plan.buses).batches(), BATCHES):
         for frame in batch:
-            key = (frame.bus, frame.id, frame.extended)
+            number = group_of(frame.id) if frame.bus in of_groups else frame.id
+            key = (frame.bus, number, frame.extended)
             lengths[key] = max(len(frame.data), lengths.get(key, 0))
-    messages = [message for message in plan.messages if message.bus in plan.buses]
-    found = [
-        message
-        for message in messages
-        if lengths.get((message.bus, message.id, message.extended), -1) >= message.needed_bytes
-    ]
+    found = [message for message in messages if lengths.get(_key(message), -1) >= message.needed_bytes]
     return Likeness(model, len(found), len(messages))
+
+
+def _key(message: PlannedMessage) -> tuple[str, int, bool]:
+    """On a bus of J1939 the group is the message, whoever sends it."""
+    return message.bus, group_of(message.id) if message.j1939 else message.id, message.extended
