@@ -62,7 +62,6 @@ def read_theft(call: Call) -> Stolen:
 
 
 def read_theft_way_points(call: Call) -> Json:
-    call.scope.expect_places()
     theft = _named(call)
     end_ms = EVER[1] if theft.ended_at_ms is None else theft.ended_at_ms + 1
     return page_of(

@@ -102,6 +102,13 @@ def test_a_record_is_found_in_the_fleet_by_its_id_as_it_is_listed(api: Api, temp
         assert (response.status_code, response.json()["code"]) == (404, 40400)
 
 
+@pytest.mark.parametrize("template", [f"{ALERTS}/{{aid}}", f"{COLLISIONS}/{{cid}}"])
+def test_a_record_of_a_fleet_has_no_date_by_which_to_ask_for_it(api: Api, template: str) -> None:
+    # Older data that come late change it without its date, and of the fleet it is not known when they came.
+    assert "last-modified" not in api.request(template).headers
+    assert "last-modified" in api.request(template.replace("{fid}", "{fid}/vehicles/{vid}")).headers
+
+
 def test_a_record_of_a_vehicle_in_another_fleet_is_not_found(api: Api) -> None:
     api.reader.all_records[STRANGER.vin] = [Alert("a7", MORNING, "EngineFault")]
     assert api.request(f"{ALERTS}/{{aid}}", record="a7").status_code == 404

@@ -50,6 +50,7 @@ def test_while_it_is_stolen_the_status_says_so_and_leads_to_the_theft(api: Api) 
         ({"timestamps": "2024-03-05T07:36:00.001Z/PT1H"}, []),
         ({"timestamps": "2024-03-05T07:36:00Z/PT1H"}, ["s1"]),
         ({"timestamps": "2024-03-05T10:00:00Z/PT1H"}, ["s2"]),
+        ({"timestamps": "2024-03-05T07:00:00Z/2024-03-05T07:30:59.999Z"}, []),
         ({"indexRange": "1-1"}, ["s1"]),
         ({"timestamps": "R/2024-03-03T00:30:00Z/PT10M/PT1M"}, ["s0", "s1", "s2"]),
         ({"timestamps": "R/2024-03-05T07:33:10Z/PT10S/PT0S", "indexRange": "1-"}, ["s2"]),
@@ -73,7 +74,7 @@ def test_way_points_are_the_positions_while_it_was_stolen(api: Api) -> None:
 
 
 def test_the_end_user_profile_shows_a_theft_without_its_places_while_privacy_forbids_them(api: Api) -> None:
-    api.protect("Geolocation")
+    api.protect("Geolocation", first=119)  # Later than the position.
     assert "startPosition" in api.get(STATUS)["stolen"]
     assert "startPosition" not in api.get(STATUS, {"profile": "endUser"})["stolen"]
 
