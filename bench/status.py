@@ -35,8 +35,8 @@ from cloud_bridge.store.sqlite.derived import SqliteDerived
 from contract.catalog import DATA, Datum, Kind
 
 CONNECTIONS = 8
-REQUESTS = 800
-ROUNDS = 6
+REQUESTS = 400
+ROUNDS = 15
 BUDGET = 0.5
 DATA_KNOWN = 55
 AT_MS = 1_700_000_000_000

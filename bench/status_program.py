@@ -25,7 +25,7 @@ from cloud_bridge.access.limits import SAVE_S, Limits
 from cloud_bridge.access.secrets import Verifier
 from cloud_bridge.api.app import create_app
 from cloud_bridge.clock import steady_clock
-from cloud_bridge.serve import listen
+from cloud_bridge.serve import configuration, listen
 from cloud_bridge.settings import Api, Database, Settings
 from cloud_bridge.storage import Storage
 
@@ -74,7 +74,8 @@ def coded(document: Path) -> Starlette:
 def main(what: str, argument: Path) -> None:
     app = {"canlift": canlift, "bare": bare, "coded": coded}[what](argument)
     with listen(Api(port=0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+        plain = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+        server = uvicorn.Server(configuration(app) if what == "canlift" else plain)
         threading.Thread(target=_answer, args=(listener, server), daemon=True).start()
         server.run(sockets=[listener])
 

@@ -109,8 +109,9 @@ class Deriver:
             lock.release()
 
     def is_current(self, vin: str, extent: Extent) -> bool:
-        """Whether `derive` has nothing to do for a vehicle with this extent."""
-        known = self._known(vin)
+        """Whether `derive` has nothing to do for a vehicle with this extent; of a profile that changed it may know
+        a moment later."""
+        known = self._known(vin, self._profiles.recent)
         return known is None or _is_current(extent, known)
 
     def rebuild(self, vin: str) -> Difference:
@@ -150,13 +151,13 @@ class Deriver:
         self._models.pop(vin, None)
         return self._known(vin)
 
-    def _known(self, vin: str) -> Known | None:
+    def _known(self, vin: str, profile_of: Callable[[str], Known] | None = None) -> Known | None:
         model = self._models.get(vin) or self._model_of(vin)
         if model is None:
             return None
         self._models[vin] = model
         try:
-            return self._profiles.of(model)
+            return (profile_of or self._profiles.of)(model)
         except ConfigurationError as error:
             if vin not in self._complained:
                 self._complained.add(vin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -31,10 +32,13 @@ class _Read(NamedTuple):
 class Profiles:
     """Each file is read again when it has changed, so that every program that derives does it with the same."""
 
-    def __init__(self, folder: Path, *further: Path) -> None:
-        """A model that several folders describe is the first one's."""
+    def __init__(self, folder: Path, *further: Path, look_again_s: float = 0.0) -> None:
+        """A model that several folders describe is the first one's. `look_again_s`: how long `recent` does not look
+        whether a file has changed."""
         self._folders = (folder, *further)
+        self._look_again_s = look_again_s
         self._read: dict[str, _Read] = {}
+        self._looked_s: dict[str, float] = {}
 
     def models(self) -> list[str]:
         return sorted(self._files())
@@ -42,6 +46,7 @@ class Profiles:
     def of(self, model: str) -> Known:
         """Raises ConfigurationError when there is no such profile, or it is wrong. One that was right before goes on as
         it was, and the log says so."""
+        self._looked_s[model] = time.monotonic()
         read = self._read.get(model)
         if read is None:
             # A model is a file's name, not a path.
@@ -53,6 +58,13 @@ class Profiles:
         elif (version := _version(read.file)) != read.version:
             read = self._read[model] = _Read(read.file, version, _reload(read))
         return read.known
+
+    def recent(self, model: str) -> Known:
+        """As `of`, or as it was a moment ago: for who asks it with every request."""
+        read = self._read.get(model)
+        if read is not None and time.monotonic() < self._looked_s[model] + self._look_again_s:
+            return read.known
+        return self.of(model)
 
     def digests(self) -> dict[str, bytes]:
         """Of the profiles read so far, as they are now."""

@@ -14,6 +14,7 @@ import threading
 import uvicorn
 from msgspec.structs import replace
 from rich.console import Console
+from starlette.applications import Starlette
 
 from cloud_bridge.api.links import BASE
 from cloud_bridge.bridge import Bridge
@@ -37,15 +38,7 @@ def serve(settings: Settings, console: Console) -> int:
             server.should_exit = True
 
         bridge = Bridge(settings, give_up)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                bridge.app,
-                log_level="warning",
-                access_log=False,
-                lifespan="off",
-                timeout_graceful_shutdown=LAST_REQUESTS_S,
-            )
-        )
+        server = uvicorn.Server(configuration(bridge.app))
         # The server handles these signals while it runs, and raises them once more when it has ended.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
@@ -57,6 +50,20 @@ def serve(settings: Settings, console: Console) -> int:
         finally:
             bridge.stop()
     return 1 if failed.is_set() else 0
+
+
+def configuration(app: Starlette) -> uvicorn.Config:
+    """How HTTP is served. Whose address a request comes from, or went through, decides about nothing here: links are
+    made of the configured address. What serves is nobody's business."""
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=LAST_REQUESTS_S,
+    )
 
 
 def listen(api: Api) -> socket.socket:

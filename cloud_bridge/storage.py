@@ -31,7 +31,7 @@ class Storage:
         self.erasing = SqliteErasing(self.database)
         self.uses = SqliteUses(self.database)
         self.services = Services(settings.services)
-        self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES)
+        self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES, look_again_s=1.0)
         self.deriver = Deriver(SqliteDerived(self.database), self._model_of, self.profiles, clock_ms)
         self.reader = SqliteReader(
             self.database, self.deriver.derive, self.deriver.derive_fleet, self.deriver.is_current
