@@ -56,7 +56,6 @@ def test_a_leaf_on_the_road(tmp_path: Path) -> None:
         "doorsState.opening.RearLeft": "Closed",
         "doorsState.opening.RearRight": "Closed",
         "doorsState.opening.Trunk": "Closed",
-        "drivingBehavior.mode": "Normal",
         "energies.Electric.autonomy": 150,
         "energies.Electric.battery.health.capacity": 95,
         "energies.Electric.battery.load.capacity": 44_800,
@@ -113,11 +112,6 @@ def test_a_leaf_that_is_off_and_heats_or_cools_preconditions(
 ) -> None:
     said = newest(tmp_path, power, ("can1", "54B", climate))
     assert said["preconditioning.airConditioning.status"] == status
-
-
-def test_a_leaf_that_drives_economically_says_so(tmp_path: Path) -> None:
-    assert newest(tmp_path, ("can1", "11A", "40 50 00 00 00 00 00 00"))["drivingBehavior.mode"] == "Eco"
-    assert "drivingBehavior.mode" not in newest(tmp_path, OFF)
 
 
 def test_what_a_leaf_does_not_know_is_absent(tmp_path: Path) -> None:
