@@ -23,7 +23,11 @@ _LONGEST = "SELECT coalesce(max(until_ms - from_ms), 0) FROM record WHERE vin = 
 _CLOSED = """
 SELECT body FROM record WHERE vin = ? AND kind = ? AND from_ms >= ? AND from_ms < ? AND until_ms >= ?
 """
-_OPEN = "SELECT body FROM record WHERE vin = ? AND kind = ? AND until_ms - from_ms IS NULL AND from_ms < ?"
+# By length: by start it would look at all that began before.
+_OPEN = """
+SELECT body FROM record INDEXED BY record_by_length
+WHERE vin = ? AND kind = ? AND until_ms - from_ms IS NULL AND from_ms < ?
+"""
 _ONE = "SELECT body FROM record WHERE vin = ? AND id = ? AND kind = ?"
 
 _ALL = "SELECT kind, body FROM record WHERE vin = ? ORDER BY from_ms, id"
