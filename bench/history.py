@@ -32,11 +32,10 @@ from cloud_bridge.api.app import create_app
 from cloud_bridge.api.links import BASE
 from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.model import Known, Message, Position, Status, Trip
+from cloud_bridge.settings import Database, Settings
+from cloud_bridge.storage import Storage
 from cloud_bridge.store.port import Chunk, Client, Fleet, Fold, Step, Vehicle
-from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
-from cloud_bridge.store.sqlite.reader import SqliteReader
-from cloud_bridge.store.sqlite.registry import SqliteRegistry
 
 DAYS = (1, 10, 100)
 TRIP_S = 3000
@@ -82,12 +81,11 @@ def run(_: Path) -> list[Measure]:
     build = Path(__file__).resolve().parent.parent / "build"
     build.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=build) as folder:
-        database = Database(Path(folder) / "bench.db")
+        storage = Storage(Settings(database=Database(Path(folder) / "bench.db")))
         try:
-            _fill(database)
-            reader = SqliteReader(database, lambda _: None, lambda _: None, lambda _vin, _extent: True)
+            _fill(storage)
             app = create_app(
-                reader,
+                storage.reader,
                 "https://cars.example.org",
                 lambda: datetime.fromtimestamp(_START_S + DAYS[-1] * _DAY_S, UTC),
                 verify=lambda _secret, _hash: True,
@@ -97,7 +95,7 @@ def run(_: Path) -> list[Measure]:
             )
             return [measure for question in _questions() for measure in _measure(app, question)]
         finally:
-            database.close()
+            storage.close()
 
 
 def _questions() -> list[Question]:
@@ -167,23 +165,24 @@ def _ask(app: Starlette, path: str) -> bytes:
     return b"".join(body)
 
 
-def _fill(database: Database) -> None:
-    registry, derived = SqliteRegistry(database), SqliteDerived(database)
+def _fill(storage: Storage) -> None:
     for days in DAYS:
-        registry.add_fleet(Fleet(_fleet(days), "", "", 1, 1))
-        _drive(registry, derived, days)
-        with database.write() as connection:
+        storage.registry.add_fleet(Fleet(_fleet(days), "", "", 1, 1))
+        _drive(storage, days)
+        with storage.database.write() as connection:
             for vehicle in (_vehicle(days, number) for number in range(1, VEHICLES)):
                 named = {"vin": vehicle.vin, "id": vehicle.id, "first": _vehicle(days, 0).vin, "day": TRIP_S}
                 for statement in _AS_THE_FIRST:
                     connection.execute(statement, named)
-    registry.add_client(_CLIENT, 1)
+    storage.registry.add_client(_CLIENT, 1)
 
 
-def _drive(registry: SqliteRegistry, derived: SqliteDerived, days: int) -> None:
+def _drive(storage: Storage, days: int) -> None:
     """The first vehicle of a fleet, and the trips that it made on so many days, the last of them the same for all."""
     vehicle = _vehicle(days, 0)
-    registry.add_vehicle(vehicle, [_fleet(days)])
+    storage.registry.add_vehicle(vehicle, [_fleet(days)])
+    storage.deriver.derive(vehicle.vin)
+    derived = SqliteDerived(storage.database)
     extent = derived.extent(vehicle.vin)
     trips = []
     for day in range(DAYS[-1] - days, DAYS[-1]):
@@ -219,4 +218,4 @@ def _fleet(days: int) -> str:
 
 def _vehicle(days: int, number: int) -> Vehicle:
     place = days * VEHICLES + number
-    return Vehicle(f"{place:040x}", f"VF3BENCH{place:09d}", "bench", "", "Thermic", 1, 1)
+    return Vehicle(f"{place:040x}", f"VF3BENCH{place:09d}", "peugeot-comfort-2004", "", "Thermic", 1, 1)

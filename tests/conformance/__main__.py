@@ -30,7 +30,7 @@ _SHOWN = 40
 
 def main() -> int:
     # Wide enough for the table where there is no terminal either.
-    console = Console(width=max(120, Console().width))
+    console = Console(width=max(150, Console().width))
     logging.getLogger().addHandler(logging.NullHandler())
     shared = ROOT.parent / "shared"
     if not shared.is_dir():

@@ -59,6 +59,7 @@ class Asker:
         path = next((path for path, answer in answers.items() if answer.status_code == 200), next(iter(answers)))
         answer = answers[path]
         for question in (
+            *asking.wrong_values(self._published, template, found[path]),
             *asking.wrong_ids(template, found[path]),
             *asking.as_others(self._published, template, path),
             *_again(template, path, answer),

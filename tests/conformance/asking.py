@@ -63,7 +63,7 @@ def filled(template: str, ids: Mapping[str, str]) -> str:
 
 
 def questions(published: Published, template: str, subject: Subject) -> Iterator[Question]:
-    """What a client with every right asks for a path."""
+    """What a client with every right may ask for a path."""
     path = filled(template, subject.ids)
     yield Question(template, path)
     parameters = query_parameters(published, template)
@@ -72,14 +72,20 @@ def questions(published: Published, template: str, subject: Subject) -> Iterator
     for name, schema in parameters.items():
         values = right(name, schema, subject.extent)
         first[name] = values[0]
-        for view in views:
-            if name != "profile" or not view:
-                for value in values:
-                    yield Question(template, _asking(path, [(name, value), *view]))
-        for value in wrong(name, schema, subject.extent):
-            yield Question(template, _asking(path, [(name, value)]), WRONG)
+        for view in views[: 1 if name == "profile" else 2]:
+            for value in values:
+                yield Question(template, _asking(path, [(name, value), *view]))
     for one, other in combinations(first, 2):
         yield Question(template, _asking(path, [(one, first[one]), (other, first[other])]))
+
+
+def wrong_values(published: Published, template: str, subject: Subject) -> Iterator[Question]:
+    """Values that a parameter cannot have."""
+    path = filled(template, subject.ids)
+    parameters = query_parameters(published, template)
+    for name, schema in parameters.items():
+        for value in wrong(name, schema, subject.extent):
+            yield Question(template, _asking(path, [(name, value)]), WRONG)
     if "pageSize" in parameters:
         for token in ("", "x", "AAAA" * 20, "é"):
             yield Question(template, _asking(path, [("pageToken", [token])]), WRONG)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,22 +12,10 @@ from tests.conformance import asking
 from tests.conformance.asker import Asker
 from tests.conformance.asking import Question
 from tests.conformance.tally import Tally
-from tests.conformance.world import STANDING, World
+from tests.conformance.world import World
 from tests.published import Published
 
 STATUS = "/fleets/{fid}/vehicles/{vid}/status"
-
-
-@pytest.fixture(scope="module")
-def published(shared: Path) -> Published:
-    return Published(shared)
-
-
-@pytest.fixture(scope="module")
-def world(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    world = World(tmp_path_factory.mktemp("world"), shared / "data", (STANDING,))
-    yield world
-    world.close()
 
 
 @pytest.mark.slow

@@ -7,8 +7,6 @@ status, a media type or a body that is not described.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,18 +40,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    world = World(tmp_path_factory.mktemp("world"), None)
-    yield world
-    world.close()
-
-
-@pytest.fixture(scope="module")
-def documents(world: World, shared: Path) -> dict[str, Any]:
-    published = Published(shared).document
+def documents(world: World, published: Published) -> dict[str, Any]:
+    whole = published.document
     served = schemathesis.openapi.from_asgi(f"{BASE}/openapi.json", world.app)
-    paths = {resource.path: {"get": published["paths"][resource.path]["get"]} for resource in RESOURCES}
-    restricted = schemathesis.openapi.from_dict(json.loads(json.dumps({**published, "paths": paths})))
+    paths = {resource.path: {"get": whole["paths"][resource.path]["get"]} for resource in RESOURCES}
+    restricted = schemathesis.openapi.from_dict(json.loads(json.dumps({**whole, "paths": paths})))
     restricted.app = world.app
     return {"published": restricted, "served": served}
 

@@ -12,6 +12,7 @@ from cloud_bridge.access.secrets import hash_secret
 from cloud_bridge.bridge import Bridge
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.ingest.ingest import Delivery, Ingest
+from cloud_bridge.services import Service
 from cloud_bridge.settings import Api, Database, Settings, Vehicles
 from cloud_bridge.store.port import Client, Fleet, Theft, Vehicle
 from contract.topics import MANIFEST, UP, topic
@@ -38,6 +39,8 @@ class Recording(NamedTuple):
     log: str
     """Below the folder of recordings."""
     nmea: str | None = None
+    services: tuple[str, ...] = ()
+    """That the vehicle is subscribed to; none: everything is shown."""
 
 
 _COMMUTE = "logs/car_obd2_gnss_imu_css_trip1_40min.log.gz"
@@ -65,6 +68,8 @@ EVERYTHING = {
     "Full": Recording(everything.MODEL, "VF3EVERYTH1NG0003", "everything-Full.log"),
 }
 """By the privacy that the car is in at the end."""
+FEW_DATA = Recording(everything.MODEL, "VF3EVERYTH1NG0004", EVERYTHING["None"].log, services=("care",))
+SERVICES = {"care": Service(("maintenance.*", "odometer.mileage", "alert"))}
 
 
 class World:
@@ -80,48 +85,53 @@ class World:
                 database=Database(folder / "bridge.db"),
                 api=Api(public_url=PUBLIC_URL),
                 vehicles=Vehicles(profiles),
+                services=SERVICES,
             )
         )
         self.app = self.bridge.app
         self.vehicles: dict[str, str] = {}
+        self._ingest = Ingest(self.bridge.storage.receiving, clock_ms)
+        self._folder = folder
+        self._add_clients()
+        if data is not None:
+            for recording in wanted:
+                self._drive(data, recording, PROFILES)
+        self._drive(ROOT / "demo", DEMO, PROFILES)
+        for privacy, recording in EVERYTHING.items():
+            everything.write_recording(folder / recording.log, privacy)
+            self._drive(folder, recording, profiles)
+        self._drive(folder, FEW_DATA, profiles)
+        self._steal()
+
+    def _add_clients(self) -> None:
         registry = self.bridge.storage.registry
         for fleet in (FLEET, EMPTY_FLEET, OTHER_FLEET):
             registry.add_fleet(Fleet(fleet, f"Fleet {fleet}", "", 1, 1))
-        secret = hash_secret(SECRET)
-        client = Client(CLIENT, USER, secret, (FLEET, EMPTY_FLEET), MANY, MANY)
-        for each in (
-            client,
-            replace(client, id=LIMITED_CLIENT, day=1),
-            replace(client, id=OTHER_CLIENT, fleets=(OTHER_FLEET,)),
-        ):
-            registry.add_client(each, 1)
-        self._ingest = Ingest(self.bridge.storage.receiving, clock_ms)
-        self._profiles = profiles
-        if data is not None:
-            for recording in wanted:
-                self._drive(folder, data, recording)
-        self._drive(folder, ROOT / "demo", DEMO)
-        for privacy, recording in EVERYTHING.items():
-            everything.write_recording(folder / recording.log, privacy)
-            self._drive(folder, folder, recording)
+        client = Client(CLIENT, USER, hash_secret(SECRET), (FLEET, EMPTY_FLEET), MANY, MANY)
+        registry.add_client(client, 1)
+        registry.add_client(replace(client, id=LIMITED_CLIENT, day=1), 1)
+        registry.add_client(replace(client, id=OTHER_CLIENT, fleets=(OTHER_FLEET,)), 1)
+
+    def _steal(self) -> None:
         start_ms = everything.START_S * 1000
         for vin, theft in (
             (EVERYTHING["None"].vin, Theft(THEFTS[0], start_ms + 20_000, start_ms + 60_000, start_ms, start_ms)),
             (EVERYTHING["None"].vin, Theft(THEFTS[1], start_ms + 120_000, None, start_ms, start_ms)),
             (EVERYTHING["Geolocation"].vin, Theft(THEFTS[2], start_ms, None, start_ms, start_ms)),
         ):
-            registry.add_theft(vin, theft)
+            self.bridge.storage.registry.add_theft(vin, theft)
 
-    def _drive(self, folder: Path, data: Path, recording: Recording) -> None:
+    def _drive(self, data: Path, recording: Recording, profiles: Path) -> None:
         place = len(self.vehicles) + 1
-        own = folder / str(place)
+        own = self._folder / str(place)
         own.mkdir()
         nmea = None if recording.nmea is None else data / recording.nmea
-        profiles = self._profiles if recording.model == everything.MODEL else PROFILES
         sent = collect(own, data / recording.log, nmea, recording.vin, recording.model, CADENCE_MS, profiles)
         vehicle_id = f"{place:040x}"
-        vehicle = Vehicle(vehicle_id, recording.vin, recording.model, "Brand", "Thermic", 1, 1)
-        self.bridge.storage.registry.add_vehicle(vehicle, [FLEET])
+        self.bridge.storage.registry.add_vehicle(
+            Vehicle(vehicle_id, recording.vin, recording.model, "Brand", "Thermic", 1, 1, services=recording.services),
+            [FLEET],
+        )
         self._ingest.commit(
             [
                 Delivery(topic(recording.vin, MANIFEST), sent.manifest),
