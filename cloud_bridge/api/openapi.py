@@ -25,6 +25,28 @@ _REFUSALS = {
     "503": "The server cannot read its data now: `Retry-After` says when to try again.",
     "default": "Any other failure.",
 }
+_LIMITS = {
+    "X-RateLimit-Limit-1": "How often the client may ask in any 24 hours.",
+    "X-RateLimit-Remaining-1": "How often it still may.",
+    "X-RateLimit-Limit-2": "How often the client may ask in any second.",
+    "X-RateLimit-Remaining-2": "How often it still may.",
+}
+_WAIT = {
+    "Retry-After": "Seconds until it is worth trying again.",
+    "X-RateLimit-Reset": "Seconds until the limit that is reached admits another request.",
+}
+_TAG = "Names this state of the document, in this coding: `If-None-Match` asks whether it is another one."
+_HEADERS: dict[str, tuple[str, ...]] = {
+    "200": ("ETag", *_LIMITS),
+    "304": ("ETag", *_LIMITS),
+    "400": (*_LIMITS,),
+    "403": (*_LIMITS,),
+    "404": (*_LIMITS,),
+    "406": (*_LIMITS,),
+    "429": (*_LIMITS, *_WAIT),
+    "503": ("Retry-After", *_LIMITS),
+}
+"""The headers of the answers to a client that is known."""
 _DESCRIPTION = (
     "What the vehicles of a fleet say, as published for connected cars. Every call needs HTTP Basic credentials and "
     "the query parameter `client_id`. Every answer to a client says how often it may ask in any 24 hours and in any "
@@ -52,10 +74,24 @@ def document(resources: Sequence[Resource], public_url: str, version: str) -> di
         "components": {
             "schemas": schemas,
             "responses": {
-                "304": {"description": "The caller has it already: `If-None-Match` or `If-Modified-Since` says so."},
+                "304": {
+                    "description": "The caller has it already: `If-None-Match` or `If-Modified-Since` says so.",
+                    "headers": _headers("304"),
+                },
                 **{
-                    name: {"description": text, "content": {"application/json": {"schema": error}}}
+                    name: {
+                        "description": text,
+                        "headers": _headers(name),
+                        "content": {"application/json": {"schema": error}},
+                    }
                     for name, text in _REFUSALS.items()
+                },
+            },
+            "headers": {
+                "ETag": {"description": _TAG, "schema": {"type": "string"}},
+                **{
+                    name: {"description": text, "schema": {"type": "integer", "minimum": 0}}
+                    for name, text in (_LIMITS | _WAIT).items()
                 },
             },
             "securitySchemes": {
@@ -64,6 +100,10 @@ def document(resources: Sequence[Resource], public_url: str, version: str) -> di
             },
         },
     }
+
+
+def _headers(status: str) -> dict[str, object]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS.get(status, ())}
 
 
 def _spell_out(node: object) -> None:
@@ -111,7 +151,11 @@ def _operation(resource: Resource, answer: dict[str, object]) -> dict[str, objec
         **({"deprecated": True} if resource.deprecated else {}),
         "parameters": path_ids + query,
         "responses": {
-            "200": {"description": resource.summary, "content": {resource.media_type: {"schema": answer}}},
+            "200": {
+                "description": resource.summary,
+                "headers": _headers("200"),
+                "content": {resource.media_type: {"schema": answer}},
+            },
             **{name: {"$ref": f"#/components/responses/{name}"} for name in ("304", *_REFUSALS)},
         },
     }

@@ -125,3 +125,15 @@ def test_who_asks_too_much_does_not_fill_the_log(published: Published, caplog: p
     with caplog.at_level(logging.INFO, logger="cloud_bridge"):
         assert [api.request("/fleets").status_code for _ in range(3)] == [200, 429, 429]
     assert not [record for record in caplog.records if record.name.startswith("cloud_bridge")]
+
+
+def test_the_headers_of_answers_are_described(published: Published) -> None:
+    api = limited(published, 1, 10)
+    document = api.send("GET", f"{BASE}/openapi.json").json()
+    responses = document["paths"]["/fleets"]["get"]["responses"]
+    assert responses["200"]["headers"].keys() >= {"ETag", "X-RateLimit-Remaining-2"}
+    refusal = document["components"]["responses"]["429"]
+    assert refusal["headers"].keys() >= {"Retry-After", "X-RateLimit-Reset"}
+    for described in (responses["200"], refusal):
+        answered = api.request("/fleets").headers
+        assert {name.lower() for name in described["headers"]} <= set(answered)
