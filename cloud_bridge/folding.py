@@ -36,7 +36,7 @@ class Folding:
     def __init__(self, by: Rules, checkpoint: Checkpoint | None, seams: Iterable[Checkpoint] = ()) -> None:
         self._rules = by
         self._seams = list(seams)
-        self._history = History() if checkpoint is None else _history(checkpoint)
+        self._history = History() if checkpoint is None else known_at(checkpoint)
         # As they were at the checkpoint: the rows may be of later, and nothing may follow.
         opened = unfinished(self._history)
         self._opened = list(opened)
@@ -61,15 +61,11 @@ class Folding:
             settled = advance(self._history, Stretch(seam.until_ms - 1, seam.until_ms, []), self._rules)
             self._history = settled.history
             self._records |= settled.records
-        before, after = (self._open(history) for history in (self._history, _history(seam)))
+        before, after = (going_on(history) for history in (self._history, known_at(seam)))
         # What was open before and is not after has ended in what was deleted.
-        self._records = {one: self._records[one] for one in self._records if one not in before or one in after} | after
-        self._history = _history(seam)
-
-    def _open(self, history: History) -> dict[str, Record]:
-        """The records that go on."""
-        found = unfinished(history)
-        return {one.id: one for one in found.values() if one is not None and one.until_ms is None}
+        self._records = {one: self._records[one] for one in self._records if one not in before or one in after}
+        self._records |= {one.id: one for one in after.values() if one is not None}
+        self._history = known_at(seam)
 
     def result(self, from_ms: int) -> Fold:
         for seam in self._seams:
@@ -87,6 +83,11 @@ class Folding:
             from_ms if until_ms is None else until_ms - HOURLY_MS,
             self._implausible,
         )
+
+
+def going_on(history: History) -> dict[str, Record | None]:
+    """What is not over, by id. None: a trip that is no record yet."""
+    return {record_id: one for record_id, one in unfinished(history).items() if one is None or one.until_ms is None}
 
 
 def laid_out(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
@@ -129,7 +130,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(History).decode
 
 
-def _history(checkpoint: Checkpoint) -> History:
+def known_at(checkpoint: Checkpoint) -> History:
     """A seam outlives the program that made it: where it cannot be read any more, nothing is known at it."""
     try:
         return _decode(checkpoint.history)

@@ -390,18 +390,14 @@ class Step(NamedTuple):
     """Their boot has no anchor."""
 
 
-SEAM = 3
-"""The span of a checkpoint before which something was deleted: what comes after it goes on from there, whatever is
-told of before."""
-
-
 class Checkpoint(NamedTuple):
     """A state of the fold to continue from."""
 
     until_ms: int
     """Everything before is in it."""
     span: int
-    """3, `SEAM`; 2: the last of a day; 1: the last of an hour; 0: only the newest."""
+    """3: a seam, before which something was deleted, so that what comes after goes on from there, whatever is told of
+    before; 2: the last of a day; 1: the last of an hour; 0: only the newest."""
     history: bytes
 
 

@@ -149,6 +149,49 @@ def test_data_of_a_time_that_is_deleted_come_late_and_change_nothing_after_it(cl
     assert cloud.reader.status(VIN) == status
 
 
+def test_what_comes_late_across_the_end_of_what_is_deleted_is_told_whole(cloud: Cloud) -> None:
+    live(cloud, 0, 1, 2)
+    prune(cloud, 64)
+    received(cloud, 65)
+    cloud.send_manifest()
+    # Day 1 was told until 60 s after noon.
+    for kernel, after_s in ((b"straddle", 55), (b"followed", 62)):
+        at = Anchor(0, NOON_MS + DAY_MS + after_s * 1000, 50, AnchorSource.GNSS)
+        cloud.send(Boot(kernel + bytes(8), anchor=at).payload(0))
+        cloud.deriver.derive(VIN)
+    told = answers(cloud)
+    seconds = [(position.at_ms - NOON_MS - DAY_MS) // 1000 for position in cloud.reader.positions(VIN, ALWAYS)]
+    assert seconds[:17] == list(range(55, 72))
+    assert not cloud.deriver.rebuild(VIN)
+    assert answers(cloud) == told
+
+
+def test_what_began_before_a_deleted_time_is_over_or_gone_with_it(cloud: Cloud) -> None:
+    live(cloud, 1)
+    cloud.send(*[boot(1, 1).payload(0, oil=False)])
+    # A day before that comes late: an alert that the deleted day ended, and a drive of which nobody told the end.
+    received(cloud, 30)
+    cloud.send(*[boot(0).payload(sequence, oil=True) for sequence in range(3)])
+    received(cloud, 63)
+    cloud.send(*drive(63))
+    assert len(cloud.reader.records(Alert, VIN, ALWAYS)) == 1
+    (left, *_) = trips(cloud)
+    assert left.done
+    assert prune(cloud, 64) == Pruned(uploads=7, derived=7)
+    assert cloud.reader.records(Alert, VIN, ALWAYS) == []
+    told = answers(cloud)
+    assert not cloud.deriver.rebuild(VIN)
+    assert answers(cloud) == told
+    # That the last drive of the deleted day was over is told by what came after it: it stays until that is deleted too.
+    assert [day_of(trip.started_at_ms) for trip in trips(cloud)] == [0, 1, 63]
+    assert trips(cloud)[0] == left
+    received(cloud, 64)
+    cloud.send(*drive(64))
+    cloud.deriver.derive(VIN)
+    prune(cloud, 126)
+    assert [day_of(trip.started_at_ms) for trip in trips(cloud)] == [64]
+
+
 def test_a_day_of_which_something_came_late_stays_as_a_whole(cloud: Cloud) -> None:
     live(cloud, 0, 1)
     received(cloud, 5)

@@ -16,8 +16,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 
+from cloud_bridge.folding import going_on, known_at
 from cloud_bridge.records.timeline import thinned
-from cloud_bridge.store.port import SEAM
+from cloud_bridge.store.port import Checkpoint
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import anchor_of, changed, extent_of
 from contract.upload import Anchor
@@ -66,9 +67,10 @@ _KERNELS = "SELECT DISTINCT substr(boot, 1, 8) FROM chunk WHERE vin = ? AND from
 _DROP_CHUNKS = "DELETE FROM chunk WHERE vin = ? AND from_ms >= ? AND from_ms < ?"
 _HAS_CHUNKS = "SELECT 1 FROM chunk WHERE vin = ? AND from_ms < ? LIMIT 1"
 _NEWEST_CHECKPOINT = "SELECT max(until_ms) FROM checkpoint WHERE vin = ?"
-_MAKE_SEAM = "UPDATE checkpoint SET span = ? WHERE vin = ? AND until_ms = ?"
+_MAKE_SEAM = "UPDATE checkpoint SET span = 3 WHERE vin = ? AND until_ms = ? RETURNING until_ms, span, history"
 _DROP_CHECKPOINTS = "DELETE FROM checkpoint WHERE vin = ? AND until_ms > ? AND until_ms < ?"
-_DROP_RECORDS = "DELETE FROM record WHERE vin = ? AND until_ms >= ? AND until_ms < ?"
+_ENDED = "SELECT id FROM record WHERE vin = ? AND until_ms >= ? AND until_ms < ?"
+_DROP_RECORD = "DELETE FROM record WHERE vin = ? AND id = ?"
 _DROP_IMPLAUSIBLE = "DELETE FROM implausible WHERE vin = ? AND at_ms >= ? AND at_ms < ?"
 _DROP_ALL = (
     "DELETE FROM checkpoint WHERE vin = ?",
@@ -169,9 +171,13 @@ def _drop_day(connection: sqlite3.Connection, vin: str, from_ms: int, to_ms: int
         seam_ms = to_ms
         if to_ms == _END_MS:
             (seam_ms,) = connection.execute(_NEWEST_CHECKPOINT, (vin,)).fetchone()
-        connection.execute(_MAKE_SEAM, (SEAM, vin, seam_ms))
-        is_first = connection.execute(_HAS_CHUNKS, (vin, seam_ms)).fetchone() is None
-        connection.execute(_DROP_CHECKPOINTS, (vin, _BEGINNING_MS if is_first else from_ms, seam_ms))
-        connection.execute(_DROP_RECORDS, within)
-        connection.execute(_DROP_IMPLAUSIBLE, within)
+        seam = Checkpoint(*connection.execute(_MAKE_SEAM, (vin, seam_ms)).fetchone())
+        if connection.execute(_HAS_CHUNKS, (vin, seam_ms)).fetchone() is None:
+            from_ms = _BEGINNING_MS
+        connection.execute(_DROP_CHECKPOINTS, (vin, from_ms, seam_ms))
+        connection.execute(_DROP_IMPLAUSIBLE, (vin, from_ms, to_ms))
+        # That it was over may be told by what comes after only: then it goes on at the seam.
+        ended = {record_id for (record_id,) in connection.execute(_ENDED, (vin, from_ms, to_ms))}
+        gone = ended - going_on(known_at(seam)).keys()
+        connection.executemany(_DROP_RECORD, [(vin, record_id) for record_id in gone])
     _forget_boots(connection, boots)
