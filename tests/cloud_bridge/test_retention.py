@@ -21,6 +21,7 @@ from tests.cloud_bridge.conftest import Cloud
 from tests.cloud_bridge.test_derive import ALWAYS, answers
 from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MODEL, PROFILE, VIN, Boot, thinned
 
+OIL = (None, True, False)
 KEPT = Duration.parse("62d")
 NOON_MS = EPOCH_MS // DAY_MS * DAY_MS + DAY_MS // 2
 
@@ -302,25 +303,31 @@ def test_while_a_vehicle_is_being_derived_nothing_derived_of_it_goes(cloud: Clou
     assert prune(cloud, 64) == Pruned(derived=12)
 
 
+@pytest.mark.slow
 @given(
-    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2), st.integers(0, 8)), min_size=1, max_size=8),
+    st.lists(
+        st.tuples(st.integers(0, 6), st.integers(0, 2), st.integers(0, 8), st.integers(3, 6), st.sampled_from(OIL)),
+        min_size=1,
+        max_size=8,
+    ),
     st.lists(st.integers(0, 12), max_size=3),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_whatever_came_and_went_a_rebuild_gives_what_is_told(
-    drives: list[tuple[int, int, int]], prunings: list[int]
+    drives: list[tuple[int, int, int, int, bool | None]], prunings: list[int]
 ) -> None:
-    """Drives of a day, received some days later; prunings on some days, of what is older than three days."""
+    """Drives of a day, received some days later, some without their end, some with a lamp that goes on or off; prunings
+    on some days, of what is older than three days."""
     with tempfile.TemporaryDirectory() as folder:
         cloud = Cloud(Path(folder))
         cloud.register_both()
         kept = Duration.parse("3d")
-        arrivals = sorted((day + late, 0, day, number) for day, number, late in drives)
-        for when, what, day, number in sorted([*arrivals, *((day, 1, 0, 0) for day in prunings)]):
-            if what == 0:
+        steps = [(day + late, drive(day, number, oil)[:length]) for day, number, late, length, oil in drives]
+        for when, uploads in sorted([*steps, *((day, []) for day in prunings)], key=lambda step: step[0]):
+            if uploads:
                 received(cloud, when)
                 cloud.send_manifest()
-                cloud.send(*drive(day, number, oil=number == 1))
+                cloud.send(*uploads)
                 cloud.deriver.derive(VIN)
             else:
                 prune(cloud, when, kept, kept)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from cloud_bridge.store.port import UNREGISTERED, Committed, Intake, Received, Refused, Waits, not_registered
-from cloud_bridge.store.ranges import Span, count, gaps, merged, without
-from cloud_bridge.store.sqlite import implausible
+from cloud_bridge.store.ranges import Span, count, gaps, without
+from cloud_bridge.store.sqlite import held, implausible
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.uploads import Inserted, insert, is_of_the_future
 from contract.upload import MAXIMUM_COUNT
@@ -24,10 +23,6 @@ QUARANTINE_ROWS = 10_000
 QUARANTINE_BYTES = 64 << 20
 KEPT_OF_A_PAYLOAD = 64 << 10
 """A quarantined payload is kept up to this length."""
-NEWEST = 16
-"""Ranges looked at first, as in the query: a vehicle that sends in order has one."""
-LISTED = 64
-"""Ranges in a receipt beyond those that it is about."""
 FUTURE = "future_anchor"
 """Counts uploads whose anchor lies after the moment at which they came: it is not believed."""
 DROPPED = "dropped"
@@ -47,13 +42,6 @@ _ALL_WANTED = "SELECT vin, manifest FROM wanted ORDER BY vin, manifest"
 _ADD_PENDING = "INSERT INTO pending (vin, waits, boot, sequence, manifest) VALUES (?, ?, ?, ?, ?)"
 _ADD_EVICTED = "INSERT INTO evicted (vin, boot, first, last, reason) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
-_NEWEST_HELD = "SELECT first, last FROM held WHERE vin = ? AND boot = ? ORDER BY first DESC LIMIT 16"
-_HELD_FROM = "SELECT first, last FROM held WHERE vin = ? AND boot = ? AND last >= ?"
-_DROP_HELD = "DELETE FROM held WHERE vin = ? AND boot = ? AND first = ?"
-_PUT_HELD = """
-INSERT INTO held (vin, boot, first, last) VALUES (?, ?, ?, ?)
-ON CONFLICT (vin, boot, first) DO UPDATE SET last = excluded.last
-"""
 _ALL_HELD = "SELECT boot, first, last FROM held WHERE vin = ? ORDER BY boot, first"
 _ALL_EVICTED = "SELECT boot, first, last FROM evicted WHERE vin = ?"
 
@@ -93,10 +81,6 @@ DELETE FROM quarantine WHERE number <= (
 """
 
 
-_Boot = tuple[str, bytes]
-"""A vehicle and one of its boots."""
-
-
 class SqliteReceiving:
     """`cloud_bridge.store.port.Receiving` on SQLite."""
 
@@ -134,8 +118,8 @@ class SqliteReceiving:
                 connection.execute(_ADD_MANIFEST, (vin, manifest_id, body, now_ms))
                 connection.execute(_STOP_WAITING, (vin, manifest_id))
                 connection.execute(_STOP_WANTING, (vin, manifest_id))
-            near = _near(connection, uploads)
-            inserted = insert(connection, uploads, _known(near, uploads), now_ms)
+            before = held.near(connection, uploads)
+            inserted = insert(connection, uploads, held.known(before, uploads), now_ms)
             stand = [*inserted.new, *(one.upload for one in inserted.replaced)]
             self._add_pending(connection, stand)
             connection.executemany(
@@ -146,7 +130,7 @@ class SqliteReceiving:
                     for gap in one.ledger.evicted
                 ],
             )
-            held = _merge_held(connection, uploads, near)
+            ranges = held.add(connection, uploads, before)
             _count_intake(connection, uploads, inserted, now_ms)
             conflicts = inserted.conflicts
             everything_refused = [*refused, *(_conflict(one) for one in conflicts)]
@@ -156,7 +140,7 @@ class SqliteReceiving:
         # What a transaction that was undone had found must not be remembered.
         self._manifests.update((vin, manifest_id) for vin, manifest_id, _ in manifests)
         duplicates = len(uploads) - len(inserted.new) - len(conflicts)
-        return Committed(held, wanted, duplicates, len(conflicts), len(strangers))
+        return Committed(ranges, wanted, duplicates, len(conflicts), len(strangers))
 
     def _recall(self, connection: sqlite3.Connection) -> None:
         """Forgets what may not hold any more."""
@@ -209,19 +193,19 @@ class SqliteReceiving:
             refusals = dict(connection.execute(_REFUSALS, (vin,)).fetchall())
             impossible = implausible.counts(connection, vin)
             (contradicting,) = connection.execute(_CONTRADICTING, (vin,)).fetchone()
-            held: defaultdict[bytes, list[Span]] = defaultdict(list)
+            came: defaultdict[bytes, list[Span]] = defaultdict(list)
             evicted: defaultdict[bytes, list[Span]] = defaultdict(list)
-            for spans, query in ((held, _ALL_HELD), (evicted, _ALL_EVICTED)):
+            for spans, query in ((came, _ALL_HELD), (evicted, _ALL_EVICTED)):
                 for boot, first, last in connection.execute(query, (vin,)):
                     spans[boot].append((first, last))
-        missing = {boot: without(gaps(spans), evicted[boot]) for boot, spans in held.items()}
+        missing = {boot: without(gaps(spans), evicted[boot]) for boot, spans in came.items()}
         uploads, duplicates, last_upload_at_ms = row if row is not None else (0, 0, None)
         return Intake(
             uploads,
             duplicates,
             last_upload_at_ms,
             missing=sum(count(spans) for spans in missing.values()),
-            evicted=sum(count(without(spans, held[boot])) for boot, spans in list(evicted.items())),
+            evicted=sum(count(without(spans, came[boot])) for boot, spans in list(evicted.items())),
             gaps=tuple((boot.hex(), first, last) for boot in sorted(missing) for first, last in missing[boot]),
             waiting_for_manifest=waiting.get(Waits.MANIFEST, 0),
             waiting_for_time=waiting.get(Waits.ANCHOR, 0),
@@ -261,62 +245,6 @@ def _stranger(upload: Received) -> Refused:
 def _conflict(upload: Received) -> Refused:
     detail = f"boot {upload.boot.hex()} sequence {upload.sequence} is held with another payload, which stays"
     return Refused(upload.vin, upload.topic, "conflict", detail, upload.payload)
-
-
-def _near(connection: sqlite3.Connection, uploads: Sequence[Received]) -> dict[_Boot, list[Span]]:
-    """The ranges held that the uploads may be in, or touch."""
-    lowest: dict[_Boot, int] = {}
-    for one in uploads:
-        boot = one.vin, one.boot
-        lowest[boot] = min(lowest.get(boot, one.sequence), one.sequence)
-    found = {}
-    for boot, sequence in lowest.items():
-        near: list[Span] = connection.execute(_NEWEST_HELD, boot).fetchall()
-        if len(near) == NEWEST and sequence <= near[-1][0]:
-            near = connection.execute(_HELD_FROM, (*boot, sequence - 1)).fetchall()
-        found[boot] = near
-    return found
-
-
-def _known(near: Mapping[_Boot, Sequence[Span]], uploads: Sequence[Received]) -> frozenset[tuple[str, bytes, int]]:
-    """The keys of those that came before, whether or not they are still there."""
-    return frozenset(
-        (one.vin, one.boot, one.sequence)
-        for one in uploads
-        if any(first <= one.sequence <= last for first, last in near[one.vin, one.boot])
-    )
-
-
-def _merge_held(
-    connection: sqlite3.Connection, uploads: Sequence[Received], held_before: Mapping[_Boot, Sequence[Span]]
-) -> dict[_Boot, list[Span]]:
-    touched: defaultdict[_Boot, list[int]] = defaultdict(list)
-    for one in uploads:
-        touched[one.vin, one.boot].append(one.sequence)
-    held = {}
-    dropped: list[tuple[str, bytes, int]] = []
-    put: list[tuple[str, bytes, int, int]] = []
-    for key, sequences in touched.items():
-        near = held_before[key]
-        now = merged([*near, *((sequence, sequence) for sequence in sequences)])
-        firsts = {first for first, _ in now}
-        dropped += [(*key, first) for first, _ in near if first not in firsts]
-        known = set(near)
-        put += [(*key, *span) for span in now if span not in known]
-        held[key] = now if len(now) <= LISTED else _listed(now, sequences)
-    connection.executemany(_DROP_HELD, dropped)
-    connection.executemany(_PUT_HELD, put)
-    return held
-
-
-def _listed(spans: list[Span], sequences: Sequence[int]) -> list[Span]:
-    """Of many ranges the newest, which make good a receipt that was lost, and those that `sequences` are in."""
-    numbers = sorted(sequences)
-    return [
-        (first, last)
-        for place, (first, last) in enumerate(spans, LISTED - len(spans))
-        if place >= 0 or bisect_left(numbers, first) < bisect_right(numbers, last)
-    ]
 
 
 def _count_intake(connection: sqlite3.Connection, uploads: Sequence[Received], inserted: Inserted, now_ms: int) -> None:
