@@ -7,7 +7,8 @@ answer, any other is unsolicited. `+CREG: 1` while `AT+CREG?` is under way is bo
 what an answer looks like.
 
 A modem that says nothing within the time-out is asked nothing more until what it may still say of the last command has
-been thrown away.
+been thrown away. So is one whose port was just opened: this port may have been closed for such a silence, by us or by
+whoever had it before, and nothing that it says tells a late `OK` from that of the next command.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Line:
         self._port = serial.Serial(port, baud, timeout=_PAUSE_S, write_timeout=TIMEOUT_S)
         self._unsolicited = unsolicited
         self._rest = b""
-        self._unsettled = False
+        self._unsettled = True
 
     def close(self) -> None:
         self._port.close()

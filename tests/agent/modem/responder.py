@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 import tty
 from pathlib import Path
 from typing import Self
@@ -74,6 +75,13 @@ class Modem:
     def says(self, line: str) -> None:
         """Unsolicited."""
         os.write(self._ours, f"\r\n{line}\r\n".encode())
+
+    def says_for(self, seconds: float, line: str) -> None:
+        """Unsolicited, again and again."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.says(line)
+            time.sleep(0.005)
 
     def wait_for(self, command: str, seconds: float = 20) -> bool:
         with self._changed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -197,6 +198,22 @@ def test_a_modem_that_says_nothing_costs_a_time_out_and_is_tried_again(there: re
     there.silent = False
     assert said(modem)["Registration"] == 1
     modem.close()
+
+
+def test_a_result_that_comes_while_the_port_is_opened_again_is_none_of_the_next_command(there: responder.Modem) -> None:
+    there.silent = True
+    modem = Modem(str(there.link), 115_200, now_ms, timeout_s=0.1)
+    until(modem, lambda: modem.unanswered > 0)
+    there.silent = False
+    late = threading.Thread(target=there.says_for, args=(0.7, "ERROR"))  # Over the half second until the next try.
+    late.start()
+    try:
+        assert said(modem)["Registration"] == 1
+        assert modem.reading is not None
+        assert (modem.reading.sim, modem.unanswered) == ("READY", 1)
+    finally:
+        late.join()
+        modem.close()
 
 
 def test_lines_without_end_and_garbage_are_no_answer(there: responder.Modem) -> None:
