@@ -24,6 +24,9 @@ class Fixes:
         self.count = 0
         """Instants with a fix."""
         self.newest: Fix | None = None
+        """The newest instant, with a fix or without."""
+        self.newest_fix_ms: int | None = None
+        """When there was a fix last."""
         if settings.gpsd is not None:
             host, port = settings.gpsd_address()
             self.name = f"gpsd {host}:{port}"
@@ -49,7 +52,10 @@ class Fixes:
         fixes = self._receiver.read(wait_s)
         if fixes:
             self.newest = fixes[-1]
-            self.count += sum(fix.fix is not None for fix in fixes)
+            fixed = [fix.at_ms for fix in fixes if fix.fix is not None]
+            self.count += len(fixed)
+            if fixed:
+                self.newest_fix_ms = fixed[-1]
         return [to_frame(fix) for fix in fixes]
 
     def close(self) -> None:

@@ -55,7 +55,7 @@ def gnss_health(gnss: Fixes | None, now_ms: int) -> GnssHealth | None:
         unreadable=gnss.losses.unreadable,
         stale=gnss.stale,
         recovered=gnss.losses.recovered,
-        silent_s=None if newest is None else (now_ms - newest.at_ms) / 1000,
+        silent_s=None if gnss.newest_fix_ms is None else max(0, now_ms - gnss.newest_fix_ms) / 1000,
     )
 
 

@@ -53,7 +53,7 @@ class GnssHealth(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: Annotated[Count, "sentences that were damaged"] = 0
     stale: Annotated[Count, "fixes passed over because the receiver said an old one again"] = 0
     recovered: Annotated[Count, "times that the port failed and was opened again"] = 0
-    silent_s: Annotated[float | None, "time since the newest fix"] = None
+    silent_s: Annotated[float | None, "time since the newest instant with a fix"] = None
 
 
 class ModemHealth(msgspec.Struct, frozen=True, kw_only=True):

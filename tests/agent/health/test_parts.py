@@ -5,18 +5,23 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from agent.bus.losses import Losses
 from agent.clocks.calendar import Calendar
-from agent.health.parts import clock_health, journal_health, modem_health, uplink_health
+from agent.gnss.source import Fixes
+from agent.health.parts import clock_health, gnss_health, journal_health, modem_health, uplink_health
 from agent.journal.journal import Journal
 from agent.journal.manifests import Manifests
 from agent.journal.segments import Key, Priority
 from agent.modem.modem import Modem
+from agent.settings.gnss import GnssSettings
 from agent.settings.uplink import UplinkSettings
 from agent.uplink.orders import Orders
 from agent.uplink.uplink import Uplink
 from contract.anchor import Anchor, AnchorSource
 from contract.command import Outcome, Result
 from tests.agent.bridge import eventually
+from tests.agent.gnss.test_nmea import gga, rmc
+from tests.agent.gnss.test_receiver import Port
 from tests.agent.modem import responder
 
 UTC_MS = 1_800_000_000_000
@@ -41,6 +46,36 @@ def test_a_journal_tells_what_it_wrote_what_it_may_and_what_is_wrong(tmp_path: P
     (tmp_path / "file").touch()
     with Journal(tmp_path / "file" / "journal", lambda: 0.0) as journal:
         assert journal_health(journal, 1 << 20).trouble == "Not a directory"
+
+
+def test_a_receiver_is_without_a_fix_since_the_newest_instant_that_had_one() -> None:
+    def silent_s() -> float | None:
+        health = gnss_health(gnss, now[0])
+        assert health is not None
+        return health.silent_s
+
+    now = [1000]
+    with Port() as port:
+        settings = GnssSettings(port=port.name)
+        gnss = Fixes(settings, Losses(lambda _: None), lambda: now[0])
+        try:
+
+            def instant(at_ms: int, *sentences: str) -> None:
+                now[0] = at_ms
+                port.says(*sentences)
+                assert eventually(lambda: bool(gnss.read(0.2)))
+
+            gnss.read(0)
+            assert silent_s() is None
+            instant(2000, rmc("050001", "260726"), gga("050001"))
+            now[0] = 2500
+            assert silent_s() == 0.5
+            instant(9000, rmc("050008", "260726", status="V"))
+            assert gnss.newest is not None
+            assert (gnss.newest.at_ms, gnss.newest.fix) == (9000, None)
+            assert silent_s() == 7.0
+        finally:
+            gnss.close()
 
 
 def test_what_a_modem_does_not_answer_is_told(tmp_path: Path) -> None:
