@@ -27,6 +27,7 @@ from agent.bus.losses import Damage, Losses
 from agent.bus.recording import Recording
 from agent.clocks.anchors import recording_anchor
 from agent.collector import Collector
+from agent.disk.durable import make_private
 from agent.gnss import recorded
 from agent.journal.numbering import BOOT_BYTES, Numbering, boot_of_a_recording
 from agent.lifting import Lifting, Progress, lifting, state_of
@@ -235,7 +236,7 @@ class _Remembered:
                 log.info("continuing the replay that was interrupted")
                 return boot
         boot = boot_of_a_recording()
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(self._path.parent)
         unfinished = self._path.with_suffix(".new")
         unfinished.write_bytes(boot)
         unfinished.replace(self._path)

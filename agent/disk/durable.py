@@ -6,6 +6,22 @@ import os
 from pathlib import Path
 
 
+class NotDurableError(OSError):
+    """The new content is in place, but the folder's name for it is not surely on the disk: a power cut may bring the
+    old content back.
+    """
+
+
+def make_private(folder: Path) -> None:
+    """Makes a folder and those above it that only their owner may look into. One that is there stays as it is.
+
+    Raises OSError.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
 def append_durably(path: Path, size: int, data: bytes) -> None:
     """One write to a file that has `size` bytes, and one fdatasync. Makes the file when `size` is 0.
 
@@ -27,7 +43,7 @@ def append_durably(path: Path, size: int, data: bytes) -> None:
 def replace_durably(path: Path, data: bytes) -> None:
     """Another content for a file, or a new file: at any moment it is wholly the old or wholly the new one.
 
-    Raises OSError when the disk refuses; then it is the old one.
+    Raises OSError when the disk refuses: NotDurableError when it is the new one already, else it is the old one.
     """
     unfinished = path.with_name(path.name + UNFINISHED)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -41,7 +57,10 @@ def replace_durably(path: Path, data: bytes) -> None:
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    try:
+        sync_folder(path.parent)
+    except OSError as refused:
+        raise NotDurableError(refused.errno, refused.strerror, str(path)) from refused
 
 
 UNFINISHED = ".new"

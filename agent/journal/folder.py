@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.disk.durable import UNFINISHED, append_durably, replace_durably, sync_folder
+from agent.disk.durable import UNFINISHED, NotDurableError, append_durably, make_private, replace_durably, sync_folder
 from agent.journal.pending import Entry, Segment
 from agent.journal.segments import (
     Contents,
@@ -75,8 +75,8 @@ class Folder:
         self._is_full = False
         self._lock: int | None = None
         self._read = False
-        self._unlinked = False
-        """Whether a power cut could bring back what was deleted."""
+        self._unsynced = False
+        """Whether a power cut could bring back what was deleted or rewritten."""
         self._last_number = 0
 
     @property
@@ -104,7 +104,7 @@ class Folder:
         refused: OSError | None = None
         if self._lock is None:
             try:
-                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_private(self.path)
                 self._wear.look_at(self.path)
                 self._lock = _lock(self.path)
             except OSError as failure:
@@ -212,10 +212,16 @@ class Folder:
         self.active = segment if segment.size < self._segment_bytes else None
 
     def replace(self, segment: Segment, records: Sequence[Rewritten]) -> None:
-        """Another content for a segment, in its place; what is not in `records` is gone. Raises OSError."""
+        """Another content for a segment, in its place; what is not in `records` is gone. Raises OSError.
+
+        What is in place and not yet durable is made so by `let_go`.
+        """
         encoded = [encode_record(each.key, each.payload, each.entry.priority, each.thinned) for each in records]
         try:
             replace_durably(segment.path, b"".join(encoded))
+        except NotDurableError as error:
+            self._refused(error)
+            self._unsynced = True
         except OSError as error:
             self._refused(error)
             raise
@@ -245,13 +251,13 @@ class Folder:
     def let_go(self) -> bool:
         """Sweeps, and makes it durable; whether nothing is left of what should be gone, nor of a newer version's."""
         self.sweep()
-        if self._unlinked:
+        if self._unsynced:
             try:
                 sync_folder(self.path)
             except OSError as error:
                 self._refused(error)
                 return False
-            self._unlinked = False
+            self._unsynced = False
         return not self.newer and all(segment.pending > 0 for segment in self.segments)
 
     def close(self) -> None:
@@ -272,7 +278,7 @@ class Folder:
                 log.error("%s: cannot delete it: %s; its uploads may come again", path, error.strerror)
             self.trouble = error.strerror
             return False
-        self._unlinked = True
+        self._unsynced = True
         return True
 
 

@@ -12,7 +12,7 @@ import logging
 import os
 from pathlib import Path
 
-from agent.disk.durable import replace_durably
+from agent.disk.durable import make_private, replace_durably
 from contract.wire import DIGEST_BYTES, digest
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Manifests:
     def _put(self, manifest: bytes, encoded: bytes) -> None:
         path = self._path(manifest)
         if self.get(manifest) is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_private(self.folder)
             replace_durably(path, encoded)
         else:
             os.utime(path)

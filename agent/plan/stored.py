@@ -29,7 +29,7 @@ import agent.databases
 import agent.plan
 import contract.profile
 from agent.databases.loaded import Loaded
-from agent.disk.durable import replace_durably
+from agent.disk.durable import make_private, replace_durably
 from contract.profile.profile import Profile
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Shelf:
 
     def put(self, key: bytes, stored: bytes) -> Path:
         """Keeps a file. Raises OSError when it cannot be written."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self.folder)
         path = self._path(key)
         replace_durably(path, stored)
         self._forget_the_oldest(path)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.disk.durable import replace_durably
+from agent.disk.durable import make_private, replace_durably
 from contract.upload import Privacy
 
 _HEAD = "canlift privacy 1 "
@@ -52,8 +52,8 @@ def load(file: Path) -> Kept | None:
 
 
 def save(file: Path, kept: Kept) -> None:
-    """Durably, or not at all. Raises OSError."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Raises OSError: then it is not sure that a power cut spares it."""
+    make_private(file.parent)
     body = msgspec.json.encode(kept) + b"\n"
     replace_durably(file, f"{_head(body)}\n".encode() + body)
 

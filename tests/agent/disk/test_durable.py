@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.disk.durable import UNFINISHED, append_durably, replace_durably
-from tests.agent.journal.syncs import watched
+from agent.disk.durable import UNFINISHED, NotDurableError, append_durably, make_private, replace_durably
+from tests.agent.journal.syncs import folders_that_cannot_be_synced, watched
 
 
 @contextmanager
@@ -49,3 +51,25 @@ def test_what_cannot_be_added_whole_is_cut_off_again(tmp_path: Path) -> None:
     assert file.read_bytes() == b"a record"
     append_durably(file, 8, b", another")
     assert file.read_bytes() == b"a record, another"
+
+
+def test_a_name_that_cannot_be_synced_is_told_from_a_content_that_cannot_be_written(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    replace_durably(file, b"old")
+    with folders_that_cannot_be_synced(), pytest.raises(NotDurableError) as refused:
+        replace_durably(file, b"new")
+    assert refused.value.errno == errno.EMFILE
+    assert file.read_bytes() == b"new"
+    assert [*tmp_path.iterdir()] == [file]
+
+
+def test_folders_that_are_made_are_their_owners_alone_and_others_stay_as_they_are(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        make_private(tmp_path / "state" / "vin" / "manifests")
+        make_private(tmp_path / "state" / "vin" / "manifests")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path, *tmp_path.rglob("*"))}
+    assert modes == {tmp_path.name: 0o755, "state": 0o700, "vin": 0o700, "manifests": 0o700}

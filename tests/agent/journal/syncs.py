@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,3 +28,14 @@ def watched(look: Callable[[], Seen]) -> Iterator[list[tuple[str, Seen]]]:
         yield syncs
     finally:
         sys.setprofile(before)
+
+
+@contextmanager
+def folders_that_cannot_be_synced() -> Iterator[None]:
+    """From the first file that is synced on, no file nor folder can be opened any more: the kernel refuses it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        with watched(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))):
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -20,6 +20,7 @@ from agent.journal.thinning import thinned, thinned_payload
 from contract.manifest import encode_manifest
 from contract.receipt import Receipt
 from contract.upload import Count, decode_upload, encode_upload
+from tests.agent.journal.syncs import folders_that_cannot_be_synced, watched
 from tests.contract.drive import MANIFEST, UPLOAD
 
 BOOT = bytes(range(16))
@@ -169,6 +170,21 @@ def test_rewriting_is_durable_and_drops_what_it_says(tmp_path: Path) -> None:
     with opened(tmp_path, 20_000) as journal:
         assert sorted(held(journal)) == left
         assert all(b"secret" not in stored.payload for stored in journal.pending(99))
+
+
+def test_a_rewrite_that_is_in_place_but_not_yet_durable_is_read_as_it_is_and_not_done_yet(tmp_path: Path) -> None:
+    with opened(tmp_path, 20_000) as journal:
+        for sequence in range(4):
+            journal.append(Key(BOOT, sequence), b"secret%d" % sequence * 9, EVENT)
+        with folders_that_cannot_be_synced():
+            assert not journal.rewrite(lambda _key, payload: payload.replace(b"secret", b""), "privacy")
+        assert held(journal) == dict.fromkeys(range(4), 9)
+        assert journal.damage == []
+        with watched(lambda: None) as syncs:
+            assert journal.let_go()
+        assert syncs == [("fsync", None)]  # Of the folder.
+    with opened(tmp_path, 20_000) as journal:
+        assert held(journal) == dict.fromkeys(range(4), 9)
 
 
 def test_nothing_is_to_go_while_the_journal_is_rewritten(tmp_path: Path) -> None:
