@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.bus.frame import Frame
 from agent.devices.messages import frame_of
+from agent.disk.small import read_small
 
 THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
 """Thousandths of a degree; the processor's as a rule."""
@@ -20,7 +21,7 @@ def box_frame(at_ms: int, state: Path, thermal: Path = THERMAL) -> Frame:
 
 def _celsius(thermal: Path) -> float | None:
     try:
-        return int(thermal.read_text("ascii")) / 1000
+        return int(read_small(thermal)) / 1000
     except (OSError, ValueError):
         return None
 

@@ -12,6 +12,8 @@ import os
 from itertools import count
 from pathlib import Path
 
+from agent.disk.small import read_small
+
 BOOT_BYTES = 16
 _HALF = BOOT_BYTES // 2
 KERNEL_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -33,8 +35,8 @@ class Numbering:
 def boot_of_this_start(kernel_boot_id: Path = KERNEL_BOOT_ID) -> bytes:
     """A boot for a live agent. A system that does not name its boots counts as booted anew at each start."""
     try:
-        kernel = kernel_boot_id.read_bytes().strip()
-    except OSError:
+        kernel = read_small(kernel_boot_id).strip()
+    except (OSError, ValueError):
         kernel = b""
     clock = hashlib.sha256(kernel).digest()[:_HALF] if kernel else os.urandom(_HALF)
     return clock + os.urandom(_HALF)

@@ -7,6 +7,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from agent.disk.small import read_small
+
 log = logging.getLogger(__name__)
 
 LEAST_V = 4.0
@@ -28,8 +30,7 @@ class SupplyFile:
     def read(self) -> float | None:
         """Volts; None where the file cannot be read, holds no number, or one that cannot be."""
         try:
-            text = self.path.read_text("ascii").strip()
-            volts = float(text) * self._scale + self._offset
+            volts = float(read_small(self.path)) * self._scale + self._offset
         except (OSError, ValueError) as wrong:
             self._none(str(wrong))
             return None

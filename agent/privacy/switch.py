@@ -7,15 +7,15 @@ What is none of these, an empty file as well (it is just being written), says no
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from agent.disk.small import read_small
 from contract.upload import Privacy
 
 log = logging.getLogger(__name__)
 
-_LONGEST = 64
+_SHOWN = 64
 
 
 class Switch:
@@ -27,18 +27,16 @@ class Switch:
     def read(self) -> Privacy | None:
         """What it says; None where it says nothing."""
         try:
-            # A pipe that nobody writes to must not hold up the loop.
-            descriptor = os.open(self._file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                text = os.read(descriptor, _LONGEST + 1).decode("ascii", "replace").strip()
-            finally:
-                os.close(descriptor)
+            text = read_small(self._file).decode("ascii", "replace").strip()
         except OSError as failure:
             self._fail(failure.strerror or str(failure))
             return None
+        except ValueError as longer:
+            self._fail(str(longer))
+            return None
         word = self._values.get(text)
         if word is None:
-            self._fail(f"expected one of {', '.join(self._values)}, found {text[:_LONGEST]!r}")
+            self._fail(f"expected one of {', '.join(self._values)}, found {text[:_SHOWN]!r}")
         else:
             self._failing = False
         return word

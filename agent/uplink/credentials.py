@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.disk.small import read_small
 from agent.settings.uplink import Tls
 
 WARN_DAYS = 30
@@ -119,8 +120,8 @@ def explained(failure: str | BaseException) -> str:
 def password_in(file: Path) -> str:
     """Raises CredentialsError when the file cannot be read."""
     try:
-        return file.read_text(encoding="utf-8").partition("\n")[0]
-    except (OSError, UnicodeDecodeError) as error:
+        return read_small(file).decode("utf-8").partition("\n")[0]
+    except (OSError, ValueError) as error:
         raise CredentialsError(f"{file}: cannot be used as password file: {error}") from error
 
 
