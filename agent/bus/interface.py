@@ -3,6 +3,9 @@
 The loop is ours, not python-can's `Notifier`, which ends without a word when the interface goes down. An interface that
 fails or disappears is closed and opened again, after half a second first and after longer waits up to 30 s; each time
 is counted. Reading waits for one frame and then takes what else has come, so that a burst costs one wake-up.
+
+A datagram of `udp_multicast` is a map, and what it leaves out python-can fills in: an id of 0 with 29 bits, which no
+vehicle says and is taken for none here, and no data, which is a frame that is too short for its signals.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ _GATHER_S = 0.02
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30
 _SEND_S = 0.1
+_MULTICAST = "udp_multicast"
 
 
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
@@ -144,14 +148,20 @@ class Interface:
             if not isinstance(failure.__cause__, _UNREADABLE):
                 raise
             wrong = failure.__cause__
-        self.losses.damaged(f"bus {self.bus}", self._what, f"what came is no frame: {type(wrong).__name__}")
+        self._no_frame(type(wrong).__name__)
         return None
+
+    def _no_frame(self, wrong: str) -> None:
+        self.losses.damaged(f"bus {self.bus}", self._what, f"what came is no frame: {wrong}")
 
     def _take(self, message: can.Message, frames: list[Frame]) -> None:
         if message.is_error_frame:
             self.losses.error += 1
         elif message.is_remote_frame:
             self.losses.remote += 1
+        elif self._interface == _MULTICAST and message.arbitration_id == 0 and message.is_extended_id:
+            # What python-can makes of a datagram that names no id.
+            self._no_frame("it has no id")
         else:
             # The adapter's own time stamps count from whatever it likes: the time of reading is on the boot's clock.
             frame = Frame(

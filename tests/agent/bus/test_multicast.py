@@ -83,6 +83,7 @@ def test_what_another_process_says_arrives_in_order(network: ThreadPoolExecutor,
 
 def test_what_is_no_frame_costs_only_itself(network: ThreadPoolExecutor, tmp_path: Path) -> None:
     garbage = [b"", b"\xc1", b"\x01", b"GET / HTTP/1.1\r\n\r\n", b"\x81\xa8nonsense\x01", bytes(3000)]
+    garbage += [b"\x80", b"\x81\xa4data\xc4\x02\x01\x02", b"\x81\xa5is_fd\xc3", b"\x81\xa3dlc\x00"]
 
     def hear() -> tuple[list[Frame], Interface]:
         routed()
