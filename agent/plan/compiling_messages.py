@@ -1,7 +1,9 @@
 """The messages of a plan: how each is told from others, found whole, and decoded.
 
 What two databases of a bus say of one id is settled here: a message that another one shares its id with is *claimed*,
-and two that are both wanted of the same frames are an error.
+and two that are both wanted of the same frames are an error. On a bus of J1939 two databases claim a parameter group,
+whatever priority, destination and source the ids have that they write it with; a source that the profile names settles
+it against a message whose id has another one.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from agent.decode.checksums import Checker, checksum_checker
 from agent.decode.decoders import raw_decoder
 from agent.decode.pages import Pages
 from agent.devices.messages import decoder as device_decoder
-from agent.j1939.identifiers import group_of
+from agent.j1939.identifiers import group_of, source_of
 from agent.plan.answers import answer_problems, as_answer
 from agent.plan.compiling_groups import Grouping
 from agent.plan.places import Place, Places
@@ -45,13 +47,16 @@ class Messages:
         self._places = places
         self._grouping = grouping
         self._numbers = numbers
-        self._described: dict[FrameKey, set[str]] = {}
-        """The names that databases have for a frame; more than one where they do not agree."""
+        self._described: set[FrameKey] = set()
+        """Every frame that a database describes."""
+        self._named: dict[FrameKey, set[str]] = {}
+        """The names that databases have for a frame or a parameter group; more than one where they may not agree."""
         self._with_fd: set[str] = set()
         """Buses of which a message is one of CAN FD."""
         for bus, settings in profile.buses.items():
             for layout in (layout for path in settings.databases for layout in databases[path].layouts):
-                self._described.setdefault((bus, layout.id, layout.extended), set()).add(layout.name)
+                self._described.add((bus, layout.id, layout.extended))
+                self._named.setdefault(self._claimed(bus, layout), set()).add(layout.name)
                 if layout.fd:
                     self._with_fd.add(bus)
 
@@ -94,7 +99,7 @@ class Messages:
 
     def known(self, messages: Iterable[PlannedMessage]) -> frozenset[FrameKey]:
         """Every frame that is described, or read by one of these."""
-        return frozenset(self._described) | {key for message in messages for key in message.keys}
+        return frozenset(self._described).union(key for message in messages for key in message.keys)
 
     def check(self, messages: Sequence[PlannedMessage]) -> None:
         """That all of them together can be read."""
@@ -115,16 +120,30 @@ class Messages:
         return rules.source
 
     def _claims(self, place: Place) -> tuple[Claim, ...]:
-        names = self._described[_key(place)]
-        if names == {place.message.name}:
+        message = place.message
+        claimed = self._claimed(place.bus, message)
+        if self._named[claimed] == {message.name}:
             return ()  # Of nearly all; the others are worth a search.
+        databases = [(path, self._databases[path].layouts) for path in self._profile.buses[place.bus].databases]
+        own = next(path for path, layouts in databases if message in layouts)
         found = {
             layout.name: Claim(layout.name, path.name)
-            for path in reversed(self._profile.buses[place.bus].databases)
-            for layout in self._databases[path].layouts
-            if (place.bus, layout.id, layout.extended) == _key(place)
+            for path, layouts in reversed(databases)
+            for layout in layouts
+            if self._claimed(place.bus, layout) == claimed
+            and (layout.id == message.id or (path != own and self._may_be_from(place, source_of(layout.id))))
         }
-        return found.pop(place.message.name), *(found[name] for name in sorted(found))
+        found.pop(message.name, None)
+        return (Claim(message.name, own.name), *(found[name] for name in sorted(found))) if found else ()
+
+    def _claimed(self, bus: str, layout: MessageLayout) -> FrameKey:
+        by_group = self._profile.buses[bus].protocol == "j1939" and layout.extended
+        return bus, group_of(layout.id) if by_group else layout.id, layout.extended
+
+    def _may_be_from(self, place: Place, address: int) -> bool:
+        """Whether the message is read from that source too; one that no sender has stands for any."""
+        rules = self._profile.messages.get(place.message.name)
+        return rules is None or rules.source is None or address > _LAST_ADDRESS or address == rules.source
 
     def _refused_fd(self, place: Place) -> bool | None:
         """Databases that describe no message as one of CAN FD say nothing about it."""
@@ -160,10 +179,6 @@ class Messages:
                 if other != message.name:
                     text = f"{other} and {message.name} have the same id {key[1]:X}: collect signals of one of them"
                     self._places.report(("buses", message.bus, "databases"), text)
-
-
-def _key(place: Place) -> FrameKey:
-    return place.bus, place.message.id, place.message.extended
 
 
 def _claims(message: PlannedMessage) -> Iterable[FrameKey]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from agent.j1939.identifiers import group_of
 from agent.j1939.parameters import largest_valid
 from agent.plan.compiling import compile_plan
 from agent.plan.listening import listening
-from agent.plan.plan import Plan
+from agent.plan.plan import Plan, PlannedMessage
 from agent.sampling.sampler import Sampler
 from contract.configuration import ConfigurationError
 from contract.upload import Count, Reason
@@ -31,7 +32,14 @@ EEC1 = 0x0CF00400
 REQUEST = 0x18EF0000
 
 
-def plan_of(folder: Path, *, source: str = "", protocol: str = "j1939", wanted: str = "EEC1.EngineSpeed") -> Plan:
+def plan_of(
+    folder: Path,
+    *,
+    source: str = "",
+    protocol: str = "j1939",
+    wanted: str = "EEC1.EngineSpeed",
+    databases: Sequence[str] = ("truck.dbc",),
+) -> Plan:
     (folder / "truck.dbc").write_text(DATABASE)
     message = wanted.partition(".")[0]
     (folder / "truck.toml").write_text(
@@ -40,7 +48,7 @@ label = "Truck"
 brand = "Some"
 motorization = "Thermic"
 [buses.can0]
-databases = ["truck.dbc"]
+databases = {list(databases)}
 protocol = "{protocol}"
 [classes]
 fast = {{ every = "1s" }}
@@ -102,6 +110,40 @@ def test_a_source_on_a_bus_that_is_not_of_j1939_is_an_error(tmp_path: Path) -> N
         plan_of(tmp_path, source="source = 5", protocol="can")
     with pytest.raises(ConfigurationError, match="expected an address, 0 to 253, found 300"):
         plan_of(tmp_path, source="source = 300")
+
+
+ENGINE = DATABASE.replace("2364540158 EEC1", "{number} EngineOne").replace("EngineSpeed", "Rpm")
+"""Another database, with another name for the group of EEC1 and perhaps another id."""
+
+
+def named(plan: Plan, name: str) -> PlannedMessage:
+    (message,) = (message for message in plan.messages if message.name == name)
+    return message
+
+
+def claims_of(folder: Path, other: str, source: str = "") -> tuple[str, ...]:
+    (folder / "other.dbc").write_text(other)
+    plan = plan_of(folder, source=source, databases=("truck.dbc", "other.dbc"))
+    return tuple(map(str, named(plan, "EEC1").claims))
+
+
+@pytest.mark.parametrize("number", [0x8CF004FE, 0x8CF00421, 0x98F00400])
+def test_two_databases_claim_a_group_whatever_their_ids_say_of_priority_and_source(tmp_path: Path, number: int) -> None:
+    assert claims_of(tmp_path, ENGINE.format(number=number)) == ("EEC1 in truck.dbc", "EngineOne in other.dbc")
+
+
+def test_another_group_or_a_source_that_the_profile_excludes_is_no_claim(tmp_path: Path) -> None:
+    from_33 = ENGINE.format(number=0x98F00421)
+    assert claims_of(tmp_path, from_33, "source = 5") == ()
+    assert claims_of(tmp_path, from_33, "source = 33") != ()
+    assert claims_of(tmp_path, ENGINE.format(number=0x8CF004FE), "source = 5") != ()
+    assert claims_of(tmp_path, ENGINE.format(number=0x98F005FE)) == ()
+
+
+def test_messages_of_one_database_that_differ_in_their_source_are_no_claim(tmp_path: Path) -> None:
+    other = ENGINE.format(number=0x98F00421).partition("\n")[2]
+    (tmp_path / "both.dbc").write_text(DATABASE + other.partition("BO_ 2565865214")[0])
+    assert named(plan_of(tmp_path, databases=("both.dbc",)), "EEC1").claims == ()
 
 
 def test_not_available_and_error_are_no_values(tmp_path: Path) -> None:
