@@ -50,7 +50,8 @@ class Pruner:
         raw_ms, derived_ms = now_ms - self._retention.raw, now_ms - self._retention.derived
         while number := self._store.prune_uploads(raw_ms, self._at_once):
             yield "uploads", number
-        yield "manifests", self._store.prune_manifests(raw_ms)
+        while number := self._store.prune_manifests(raw_ms, self._at_once):
+            yield "manifests", number
         while number := self._store.prune_quarantine(raw_ms, self._at_once):
             yield "quarantined", number
         for vin in self._store.to_prune(derived_ms):

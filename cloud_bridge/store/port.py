@@ -198,7 +198,7 @@ class Pruning(Protocol):
         """At most `limit` of them; how many. What their boots' anchors say is kept while anything of these is there."""
         ...
 
-    def prune_manifests(self, before_ms: int) -> int:
+    def prune_manifests(self, before_ms: int, limit: int) -> int:
         """Those that no upload names."""
         ...
 

@@ -17,7 +17,6 @@ from cloud_bridge.records.model import Record, Status
 from cloud_bridge.store.port import (
     Checkpoint,
     Chunk,
-    Dating,
     Extent,
     Fold,
     Pending,
@@ -27,12 +26,12 @@ from cloud_bridge.store.port import (
     Undecodable,
     kernel_of,
 )
-from cloud_bridge.store.sqlite import implausible, records
+from cloud_bridge.store.sqlite import dating, implausible, records
 from cloud_bridge.store.sqlite.chunks import pack, pack_clock, pack_kinds, unpack_dated
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.received import QUARANTINE_BYTES, QUARANTINE_ROWS, quarantine
 from contract.topics import UP, topic
-from contract.upload import Anchor, AnchorSource
+from contract.upload import Anchor
 
 # The digests come as one JSON object, in hexadecimal, by model.
 _TO_DERIVE = """
@@ -64,29 +63,6 @@ FROM pending JOIN upload USING (vin, boot, sequence)
 WHERE vin = ? AND waits = 0 ORDER BY boot, sequence LIMIT ?
 """
 _MANIFEST = "SELECT body FROM manifest WHERE vin = ? AND id = ?"
-_ANCHORS = """
-SELECT at_ms, utc_ms, uncertainty_ms, source FROM anchor WHERE vin = ? AND kernel = ?
-ORDER BY at_ms, utc_ms, uncertainty_ms, source
-"""
-_DROP_ANCHORS = "DELETE FROM anchor WHERE vin = ? AND kernel = ?"
-_PUT_ANCHOR = """
-INSERT INTO anchor (vin, kernel, at_ms, utc_ms, uncertainty_ms, source, believed) VALUES (?, ?, ?, ?, ?, ?, ?)
-"""
-_DATED_SINCE = """
-SELECT min(from_ms) FROM chunk JOIN upload USING (vin, boot, sequence)
-WHERE vin = ? AND boot BETWEEN ? AND ? AND to_ms >= ? AND from_ms <= ?
-"""
-_PENDING_AGAIN = """
-INSERT INTO pending (vin, waits, boot, sequence, manifest)
-SELECT vin, 0, boot, sequence, upload.manifest FROM chunk JOIN upload USING (vin, boot, sequence)
-WHERE vin = ? AND boot BETWEEN ? AND ? AND to_ms >= ? AND from_ms <= ?
-"""
-# What is of an upload that is deleted stays as it was dated.
-_DROP_DATED = """
-DELETE FROM chunk WHERE vin = ? AND boot BETWEEN ? AND ? AND to_ms >= ? AND from_ms <= ?
-    AND EXISTS (SELECT 1 FROM upload WHERE (vin, boot, sequence) = (chunk.vin, chunk.boot, chunk.sequence))
-"""
-_STOP_WAITING = "UPDATE pending SET waits = 0 WHERE vin = ? AND waits = 2 AND boot BETWEEN ? AND ?"
 _NOT_PENDING = "DELETE FROM pending WHERE vin = ? AND waits = 0 AND boot = ? AND sequence = ?"
 _WAIT_FOR_ANCHOR = "UPDATE pending SET waits = 2 WHERE vin = ? AND waits = 0 AND boot = ? AND sequence = ?"
 _PUT_CHUNK = """
@@ -144,7 +120,6 @@ FROM upload WHERE vin = ?
 
 _WANT_ALL = "INSERT OR IGNORE INTO wanted (vin, manifest) SELECT vin, manifest FROM pending WHERE vin = ? AND waits = 1"
 
-_END_MS = 2**62
 _BEGINNING_MS = -(2**62)
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -168,7 +143,7 @@ class SqliteDerived:
     def ready(self, vin: str, limit: int) -> list[Pending]:
         with self._database.read() as connection:
             return [
-                Pending(boot, sequence, manifest, anchor_of(*anchor), payload)
+                Pending(boot, sequence, manifest, dating.anchor_of(*anchor), payload)
                 for boot, sequence, manifest, *anchor, payload in connection.execute(_READY, (vin, limit))
             ]
 
@@ -179,19 +154,13 @@ class SqliteDerived:
 
     def anchors(self, vin: str, kernels: Collection[bytes]) -> dict[bytes, tuple[Anchor, ...]]:
         with self._database.read() as connection:
-            found = {kernel: connection.execute(_ANCHORS, (vin, kernel)).fetchall() for kernel in kernels}
-        return {
-            kernel: tuple(
-                Anchor(at_ms, utc_ms, error_ms, AnchorSource(source)) for at_ms, utc_ms, error_ms, source in rows
-            )
-            for kernel, rows in found.items()
-            if rows
-        }
+            found = {kernel: dating.anchors(connection, vin, kernel) for kernel in kernels}
+        return {kernel: anchors for kernel, anchors in found.items() if anchors}
 
     def put_step(self, vin: str, extent: Extent, step: Step, now_ms: int) -> Extent:
         with self._database.write() as connection:
             _expect(connection, vin, extent)
-            touched = [since for one in step.datings.items() for since in _date(connection, vin, *one)]
+            touched = [since for one in step.datings.items() for since in dating.date(connection, vin, *one)]
             touched += [chunk.stretch.from_ms for chunk in step.chunks]
             done = [(vin, one.boot, one.sequence) for one in step.chunks]
             done += [(vin, one.upload.boot, one.upload.sequence) for one in step.undecodable]
@@ -288,34 +257,6 @@ def _put_extent(connection: sqlite3.Connection, vin: str, extent: Extent, dirty_
 
 def _earliest(*times: int | None) -> int | None:
     return min((time for time in times if time is not None), default=None)
-
-
-def _date(connection: sqlite3.Connection, vin: str, kernel: bytes, dating: Dating) -> Iterator[int]:
-    """Dates the kernel boot; gives the times from which chunks were dated differently, which are pending now."""
-    boots = (vin, kernel + bytes(8), kernel + b"\xff" * 8)
-    for from_ms, to_ms in dating.changed:
-        within = (*boots, from_ms, _END_MS if to_ms is None else to_ms)
-        (dated_since,) = connection.execute(_DATED_SINCE, within).fetchone()
-        if dated_since is not None:
-            connection.execute(_PENDING_AGAIN, within)
-            connection.execute(_DROP_DATED, within)
-            yield int(dated_since)
-    if dating.believed:
-        connection.execute(_STOP_WAITING, boots)
-    connection.execute(_DROP_ANCHORS, (vin, kernel))
-    connection.executemany(
-        _PUT_ANCHOR,
-        [
-            (vin, kernel, one.at_ms, one.utc_ms, one.uncertainty_ms, one.source.value, int(one in dating.believed))
-            for one in dating.anchors
-        ],
-    )
-
-
-def anchor_of(at_ms: int | None, utc_ms: int | None, uncertainty_ms: int | None, source: str | None) -> Anchor | None:
-    if at_ms is None or utc_ms is None or uncertainty_ms is None or source is None:
-        return None
-    return Anchor(at_ms, utc_ms, uncertainty_ms, AnchorSource(source))
 
 
 def _chunk_row(vin: str, chunk: Chunk) -> tuple[object, ...]:

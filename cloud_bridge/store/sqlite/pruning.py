@@ -20,7 +20,8 @@ from cloud_bridge.folding import going_on, known_at
 from cloud_bridge.records.timeline import thinned
 from cloud_bridge.store.port import Checkpoint
 from cloud_bridge.store.sqlite.database import Database
-from cloud_bridge.store.sqlite.derived import anchor_of, changed, extent_of
+from cloud_bridge.store.sqlite.dating import anchor_of
+from cloud_bridge.store.sqlite.derived import changed, extent_of
 from contract.upload import Anchor
 
 _OLD_UPLOADS = """
@@ -44,10 +45,15 @@ _IS_THERE = """
 SELECT EXISTS (SELECT 1 FROM upload WHERE vin = ?1 AND boot BETWEEN ?2 AND ?3)
     OR EXISTS (SELECT 1 FROM chunk WHERE vin = ?1 AND boot BETWEEN ?2 AND ?3)
 """
-_DROP_MANIFESTS = """
-DELETE FROM manifest WHERE received_at_ms < ? AND NOT EXISTS (
+_NEWEST_UPLOAD = "SELECT coalesce(max(rowid), 0) FROM upload"
+_UNNAMED = """
+SELECT vin, id FROM manifest WHERE received_at_ms < ? AND NOT EXISTS (
     SELECT 1 FROM upload WHERE upload.vin = manifest.vin AND upload.manifest = manifest.id
-)
+) LIMIT ?
+"""
+_DROP_UNNAMED = """
+DELETE FROM manifest WHERE vin = ?1 AND id = ?2
+    AND NOT EXISTS (SELECT 1 FROM upload WHERE upload.rowid > ?3 AND upload.vin = ?1 AND upload.manifest = ?2)
 """
 _REMOVED = "UPDATE removal SET number = number + 1"
 _DROP_QUARANTINED = """
@@ -106,12 +112,16 @@ class SqlitePruning:
             _forget_boots(connection, anchors)
             return len(rows)
 
-    def prune_manifests(self, before_ms: int) -> int:
+    def prune_manifests(self, before_ms: int, limit: int) -> int:
+        # Looking through a vehicle's uploads takes long, so nobody waits meanwhile. What came since is looked at again.
+        with self._database.read() as connection:
+            (newest,) = connection.execute(_NEWEST_UPLOAD).fetchone()
+            unnamed = connection.execute(_UNNAMED, (before_ms, limit)).fetchall()
+        if not unnamed:
+            return 0
         with self._database.write() as connection:
-            number = connection.execute(_DROP_MANIFESTS, (before_ms,)).rowcount
-            if number:
-                connection.execute(_REMOVED)
-            return number
+            connection.execute(_REMOVED)
+            return connection.executemany(_DROP_UNNAMED, [(vin, name, newest) for vin, name in unnamed]).rowcount
 
     def prune_quarantine(self, before_ms: int, limit: int) -> int:
         with self._database.write() as connection:

@@ -138,3 +138,22 @@ def test_both_readers_know_the_same_of_quiet_vehicles(steady: Api, on_sqlite: Ap
 def test_a_page_of_one_is_followed_on_the_other(steady: Api, on_sqlite: Api) -> None:
     href = steady.get(TELEMETRY, {"pageSize": "37", "type": "vehicle"})["_links"]["next"]["href"]
     assert on_sqlite.follow(TELEMETRY, href) == steady.follow(TELEMETRY, href)
+
+
+@pytest.mark.parametrize("profile", ["fleet", "endUser"])
+def test_what_services_and_privacy_leave_is_the_same_from_both(
+    published: Published, tmp_path: Path, profile: str
+) -> None:
+    in_memory = Api(published)
+    in_memory.protect("Geolocation", 10, 21)
+    in_memory.protect("Full", 30, 34)
+    in_memory.subscribe("odometer.mileage", "ignition", "maintenance", "position", "trip", "alert")
+    database = Database(tmp_path / "bridge.db")
+    store(database, in_memory.reader)
+    stored = Api(published, instead=SqliteReader(database, lambda _: None, lambda _: None), services=in_memory.services)
+    for template, query in ASKED:
+        asked = "&".join(filter(None, [query, f"profile={profile}"]))
+        expected, found = in_memory.request(template, asked), stored.request(template, asked)
+        assert found.status_code == expected.status_code, (template, query)
+        assert expected.status_code != 200 or found.content == expected.content
+    database.close()
