@@ -28,7 +28,7 @@ class Asker:
         self._most_links = most_links
         self._records_each = records_each
         self._templates = asking.readable(published)
-        self._tally = Tally(published, self._templates)
+        self.tally = Tally(published, self._templates)
         self._links: dict[str, dict[str, Question]] = {template: {} for template in self._templates}
         self._noted: set[str] = set()
         self._client = httpx.AsyncClient(transport=httpx.ASGITransport(world.app), base_url=_ROOT)
@@ -42,7 +42,7 @@ class Asker:
             for template in self._templates:
                 await self._ask_for(template, vehicles)
             await self._follow_links()
-        return self._tally.operations
+        return self.tally.operations
 
     async def _ask_for(self, template: str, vehicles: Sequence[Subject]) -> None:
         found: dict[str, Subject] = {}
@@ -78,7 +78,7 @@ class Asker:
 
     async def _ask(self, question: Question) -> None:
         answer = await self._send(question)
-        self._tally.add(question, answer)
+        self.tally.add(question, answer)
         if answer.status_code == 200 and question.method == "GET":
             for name, href, is_of_page in _links(answer.json(), is_top=True):
                 self._note(question, name, href, OK if is_of_page else DATA)
@@ -100,7 +100,7 @@ class Asker:
         path = href.removeprefix(_ROOT)
         template = next((each for each in self._templates if _is_of(each, path.partition("?")[0])), None)
         if not href.startswith(_ROOT) or template is None:
-            self._tally.find(question, f"its link {name} leads to {href}, which is not published")
+            self.tally.find(question, f"its link {name} leads to {href}, which is not published")
             return
         links = self._links[template]
         if len(links) < self._most_links:

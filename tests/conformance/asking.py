@@ -22,6 +22,8 @@ OK, DATA, WRONG = frozenset({200}), frozenset({200, 404}), frozenset({400})
 _LIFE_OF_THEIR_OWN = re.compile(r"/(monitors|remote|callbacks)\b")
 """Monitors and remotes are no data."""
 UNKNOWN = "nosuchthing"
+_AS_END_USER = 3
+"""How many values of a parameter are asked with the other profile too."""
 BASIC = "Basic " + base64.b64encode(f"{USER}:{SECRET}".encode()).decode()
 
 
@@ -67,14 +69,14 @@ def questions(published: Published, template: str, subject: Subject) -> Iterator
     path = filled(template, subject.ids)
     yield Question(template, path)
     parameters = query_parameters(published, template)
-    views = [[], [("profile", ["endUser"])]] if "profile" in parameters else [[]]
     first: dict[str, Values] = {}
     for name, schema in parameters.items():
         values = right(name, schema, subject.extent)
         first[name] = values[0]
-        for view in views[: 1 if name == "profile" else 2]:
-            for value in values:
-                yield Question(template, _asking(path, [(name, value), *view]))
+        for value in values:
+            yield Question(template, _asking(path, [(name, value)]))
+        for value in values[:_AS_END_USER] if "profile" in parameters and name != "profile" else ():
+            yield Question(template, _asking(path, [(name, value), ("profile", ["endUser"])]))
     for one, other in combinations(first, 2):
         yield Question(template, _asking(path, [(one, first[one]), (other, first[other])]))
 

@@ -20,7 +20,8 @@ LENGTH_S = 180
 STEP_S = 20
 """How long the car says a value."""
 ALERT_S = 70
-_PRIVATE_FROM_S = LENGTH_S - 10
+_PRIVATE_FROM_S = 150
+"""When privacy sets in: on the second trip."""
 _FIRST_ID = 0x100
 _NOTHING = 0xFFFF
 """The raw value of a signal that says nothing."""
@@ -46,7 +47,7 @@ class Signal(NamedTuple):
         return ("No", "Yes") if DATA[self.datum].kind is Kind.BOOLEAN else DATA[self.datum].values
 
     def raw(self, second: int, privacy: str) -> int:
-        """`privacy`: the state that the car is in at the end."""
+        """`privacy`: the state that sets in on the second trip."""
         if self.datum == "privacy.state":
             return self.names.index(privacy if second >= _PRIVATE_FROM_S else "None")
         if self.datum in _STORY:

@@ -40,6 +40,8 @@ class Tally:
         self._conforming: set[tuple[str, bytes]] = set()
         """Documents, and elements of collections, that have been checked."""
         self.operations = {template: Operation() for template in templates}
+        self.shown: set[str] = set()
+        """Fields that right answers have had: the published path and the fields down to it, `[]` for elements."""
 
     def add(self, question: Question, answer: httpx.Response) -> None:
         operation = self.operations[question.template]
@@ -93,6 +95,17 @@ class Tally:
             yield str(error)[:1000]
         else:
             self._conforming |= {(template, each) for each in (answer.content, *new)}
+            if status == 200:
+                self._note_fields(template, body)
+
+    def _note_fields(self, place: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                self.shown.add(f"{place}/{name}")
+                self._note_fields(f"{place}/{name}", inner)
+        elif isinstance(value, list):
+            for element in value:
+                self._note_fields(f"{place}[]", element)
 
     def _leave_new(self, template: str, body: Any) -> list[bytes]:
         """Leaves of a page its frame and the elements not seen before, or else the first; returns what is new."""
