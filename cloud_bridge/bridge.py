@@ -119,7 +119,9 @@ class Bridge:
         for vehicle in self.storage.registry.all_vehicles():
             for name in self.storage.services.unknown(vehicle.services):
                 log.error(
-                    "vehicle %s has the service %s, which [services] does not say: it shows nothing", vehicle.vin, name
+                    "vehicle %s has a service %s that is not in [services] of the settings: it shows nothing",
+                    vehicle.vin,
+                    name,
                 )
 
     def _served(self, model: str) -> frozenset[str]:

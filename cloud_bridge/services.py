@@ -9,7 +9,7 @@ nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -57,12 +57,17 @@ class Services:
 
     def __init__(self, services: Mapping[str, Service]) -> None:
         self._keys = {name: service.keys for name, service in services.items()}
+        self._together: dict[tuple[str, ...], frozenset[str]] = {}
 
-    def data(self, subscribed: Sequence[str]) -> frozenset[str] | None:
+    def data(self, subscribed: tuple[str, ...]) -> frozenset[str] | None:
         """The data of a vehicle with these services; None: all that there are."""
         if not subscribed:
             return None
-        return frozenset[str]().union(*(self._keys.get(name, frozenset()) for name in subscribed))
+        found = self._together.get(subscribed)
+        if found is None:
+            found = frozenset[str]().union(*(self._keys.get(name, frozenset()) for name in subscribed))
+            self._together[subscribed] = found
+        return found
 
     def unknown(self, names: Iterable[str]) -> list[str]:
         return [name for name in names if name not in self._keys]

@@ -26,6 +26,7 @@ from cloud_bridge.access.secrets import hash_secret
 from cloud_bridge.bridge import Bridge
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.ingest.ingest import Delivery, Ingest
+from cloud_bridge.services import Service
 from cloud_bridge.settings import Api, Database, Mqtt, Settings, Vehicles
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port import Client, Fleet, Vehicle
@@ -332,3 +333,17 @@ def test_a_bridge_deletes_by_itself_what_is_older_than_it_is_kept(settings: Sett
         connection.close()
     finally:
         bridge.stop()
+
+
+def test_a_service_that_the_settings_do_not_have_is_named_at_the_start(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = Storage(settings)
+    storage.registry.subscribe(VIN, ("care", "gone"), 1)
+    storage.close()
+    bridge = Bridge(replace(settings, services={"care": Service(("maintenance",))}))
+    assert (
+        f"vehicle {VIN} has a service gone that is not in [services] of the settings: it shows nothing" in caplog.text
+    )
+    assert "care" not in caplog.text
+    bridge.storage.close()

@@ -152,3 +152,31 @@ def test_several_programs_may_make_one_file_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_what_was_derived_before_there_was_retention_is_of_the_time_its_uploads_came(tmp_path: Path) -> None:
+    file = tmp_path / "old.db"
+    with sqlite3.connect(file, isolation_level=None) as before:
+        before.execute("CREATE TABLE schema_change (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT)")
+        for number, change in schema_changes().items():
+            if change.stem != "0010_retention":
+                before.executescript(change.read_text(encoding="utf-8"))
+                before.execute("INSERT INTO schema_change (number, name) VALUES (?, ?)", (number, change.stem))
+        before.execute("""
+            INSERT INTO upload (vin, boot, sequence, received_at_ms, manifest, payload)
+            VALUES ('V', x'01', 7, 99, x'', x'')
+        """)
+        for sequence in (7, 8):
+            before.execute(
+                """
+                INSERT INTO chunk (vin, boot, sequence, from_ms, to_ms, asleep, messages, positions, kinds, body)
+                VALUES ('V', x'01', ?, 0, 1, 0, 0, 0, x'', x'')
+                """,
+                (sequence,),
+            )
+    before.close()
+    database = Database(file)
+    with database.read() as connection:
+        rows = connection.execute("SELECT sequence, received_at_ms FROM chunk ORDER BY sequence").fetchall()
+    database.close()
+    assert rows == [(7, 99), (8, 0)]
