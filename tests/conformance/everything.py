@@ -20,6 +20,7 @@ LENGTH_S = 180
 STEP_S = 20
 """How long the car says a value."""
 ALERT_S = 70
+"""How long an alert is on, and how long it is off."""
 _PRIVATE_FROM_S = 150
 """When privacy sets in: on the second trip."""
 _FIRST_ID = 0x100

@@ -16,6 +16,8 @@ from tests.published import Published
 
 UNKNOWN_PATH = 40401
 _LIMITS = [f"x-ratelimit-{word}-{window}" for word in ("limit", "remaining") for window in (1, 2)]
+_WITHOUT_LIMITS = (204, 401, 405)
+"""Answers to nobody, and to what asks for nothing."""
 
 
 @dataclass
@@ -67,23 +69,19 @@ class Tally:
                 yield f"{status} has a body"
         else:
             yield from self._not_as_published(question, answer)
-        if status < 400 and status != 204:
-            if "etag" not in answer.headers:
-                yield "there is no ETag"
-            missing = [name for name in _LIMITS if name not in answer.headers]
-            if missing:
-                yield f"without {', '.join(missing)}"
-        if status == 429:
-            missing = [name for name in ("retry-after", "x-ratelimit-reset") if name not in answer.headers]
-            if missing:
-                yield f"without {', '.join(missing)}"
+        needed = [] if status in _WITHOUT_LIMITS else list(_LIMITS)
+        needed += {200: ["etag"], 304: ["etag"], 429: ["retry-after", "x-ratelimit-reset"]}.get(status, [])
+        missing = [name for name in needed if name not in answer.headers]
+        if missing:
+            yield f"{status} without {', '.join(missing)}"
 
     def _not_as_published(self, question: Question, answer: httpx.Response) -> Iterator[str]:
         """Of what is shown again and again once: checking takes longer than answering."""
         template, status = question.template, answer.status_code
-        if status == 200 and (template, answer.content) in self._conforming:
-            return
         media_type = answer.headers.get("content-type")
+        document = f"{template} {media_type}", answer.content
+        if status == 200 and document in self._conforming:
+            return
         if status >= 400 and media_type != "application/json":
             yield f"an error as {media_type}"
         try:
@@ -94,7 +92,7 @@ class Tally:
         except (AssertionError, ValueError) as error:
             yield str(error)[:1000]
         else:
-            self._conforming |= {(template, each) for each in (answer.content, *new)}
+            self._conforming |= {document, *((template, each) for each in new)}
             if status == 200:
                 self._note_fields(template, body)
 

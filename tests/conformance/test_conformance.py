@@ -87,7 +87,7 @@ GOOD = {
         (answered(200, {**GOOD, "createdAt": "yesterday"}), "date-time"),
         (answered(200, {**GOOD, "ignition": {"type": "On", "createdAt": "2020-01-01T00:00:00Z"}}), "'On'"),
         (answered(200, GOOD, **{"content-type": "text/html"}), "text/html"),
-        (httpx.Response(200, json=GOOD, headers={"content-type": "application/hal+json"}), "ETag"),
+        (httpx.Response(200, json=GOOD, headers={"content-type": "application/hal+json"}), "etag"),
     ],
 )
 def test_what_is_not_as_published_is_found(published: Published, answer: httpx.Response, finding: str | None) -> None:
