@@ -3,10 +3,10 @@
 Under one key there may come
 
 * the same payload again: a duplicate, nothing to do;
-* the same upload before and after a full journal thinned it (`Count.THINNED` in its ledger): a duplicate too, and the
-  one with fewer samples left out stays, whichever came first; but what privacy has taken out of one copy since
-  (`privacy` in its header) another does not bring back. What was derived of the other is taken back in the same
-  transaction, and the upload is to be derived anew;
+* the same upload before and after a full journal thinned it (`Count.THINNED` in its ledger), or privacy took something
+  out of it (`privacy` in its header): a duplicate too. The most private copy stays, of these the one with the fewest
+  samples left out, whichever came first. What was derived of the other is taken back in the same transaction, and the
+  upload is to be derived anew;
 * something else: a conflict. The first stays;
 * anything under a number that came before and is deleted by now: a duplicate. What it was is not known any more.
 """
@@ -95,8 +95,9 @@ def insert(
         payload, *anchor = found
         if payload == upload.payload:
             continue
-        held = read_header(payload).ledger
-        if not (_thinned(held) or _thinned(upload.ledger)):
+        held = read_header(payload)
+        is_cut = held.privacy != read_header(upload.payload).privacy
+        if not (is_cut or _thinned(held.ledger) or _thinned(upload.ledger)):
             conflicts.append(upload)
         elif _rank(upload.payload) < _rank(payload):
             connection.execute(_DROP, key)
@@ -105,7 +106,7 @@ def insert(
             if key in new:
                 new[key] = upload
             else:
-                replaced[key] = Replaced(upload, replaced[key].before if key in replaced else held)
+                replaced[key] = Replaced(upload, replaced[key].before if key in replaced else held.ledger)
     return Inserted(list(new.values()), list(replaced.values()), conflicts)
 
 

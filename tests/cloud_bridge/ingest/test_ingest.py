@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from itertools import pairwise, permutations
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from cloud_bridge.store.sqlite.received import SqliteReceiving
 from contract.manifest import Manifest, encode_manifest
 from contract.receipt import Receipt, decode_receipt, encode_receipt
 from contract.topics import RECEIPT, UP, topic
-from contract.upload import MAXIMUM_COUNT, Count, Evicted, Ledger, Privacy
+from contract.upload import MAXIMUM_COUNT, Count, Evicted, Ledger, Privacy, Upload
 from contract.wire import digest
 from tests.cloud_bridge.conftest import Cloud
 from tests.cloud_bridge.vehicle import MANIFEST_ID, MODEL, OTHER_VIN, VIN, Boot, encode, thinned
@@ -116,10 +117,14 @@ def test_of_an_upload_and_its_thinned_copies_the_fullest_stays_whichever_came_fi
 
 
 @pytest.mark.parametrize("private_first", [True, False])
-def test_a_fuller_copy_does_not_bring_back_what_privacy_has_taken_out(cloud: Cloud, private_first: bool) -> None:
-    private = thinned(replace(BOOT.upload(0), privacy=Privacy.GEOLOCATION))
+@pytest.mark.parametrize("copy", [encode, thinned])
+def test_a_fuller_copy_does_not_bring_back_what_privacy_has_taken_out(
+    cloud: Cloud, private_first: bool, copy: Callable[[Upload], bytes]
+) -> None:
+    private = copy(replace(BOOT.upload(0), privacy=Privacy.GEOLOCATION))
     cloud.send(*([private, BOOT.payload(0)] if private_first else [BOOT.payload(0), private]))
     assert [row[-1] for row in cloud.rows("upload")] == [private]
+    assert cloud.rows("quarantine") == []
     assert cloud.receiving.intake(VIN).duplicates == 1
 
 
