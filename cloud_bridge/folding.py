@@ -38,9 +38,10 @@ class Folding:
         self._seams = list(seams)
         self._history = History() if checkpoint is None else known_at(checkpoint)
         # As they were at the checkpoint: the rows may be of later, and nothing may follow.
-        opened = unfinished(self._history)
-        self._opened = list(opened)
-        self._records: dict[str, Record] = {one.id: one for one in opened.values() if one is not None}
+        self._opened = list(unfinished(self._history))
+        # What was over before a seam is deleted.
+        told = (going_on if checkpoint is not None and checkpoint.is_seam else unfinished)(self._history)
+        self._records: dict[str, Record] = {one.id: one for one in told.values() if one is not None}
         self._implausible: list[Implausible] = []
         self._checkpoints: list[Checkpoint] = []
 

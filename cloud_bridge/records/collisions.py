@@ -51,7 +51,7 @@ def follow(latest: Latest | None, message: Message, news: Mapping[str, News], vi
         return latest
     at_ms = message.at_ms
     is_sign = CRASHED in message.values or any(_is_sign(datum, one) for datum, one in news.items())
-    if latest is not None and _is_together(latest.collision, at_ms):
+    if latest is not None and may_grow(latest.collision, at_ms):
         grown = _with(latest, message)
         if not is_sign and grown == latest:
             return latest
@@ -61,7 +61,8 @@ def follow(latest: Latest | None, message: Message, news: Mapping[str, News], vi
     return _with(Latest(Collision(record_id(vin, "collision", message), at_ms, updated_at_ms=at_ms)), message)
 
 
-def _is_together(collision: Collision, at_ms: int) -> bool:
+def may_grow(collision: Collision, at_ms: int) -> bool:
+    """Whether what is said at `at_ms`, or later, can belong to it."""
     return at_ms - collision.updated_at_ms <= TOGETHER_MS and at_ms - collision.started_at_ms <= LONGEST_MS
 
 

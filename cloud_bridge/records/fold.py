@@ -94,8 +94,10 @@ def unfinished(history: History) -> dict[str, Record | None]:
     found: dict[str, Record | None] = {alert.id: alert for alert in history.alerts.values()}
     if history.protection is not None:
         found[history.protection.id] = history.protection
-    if history.collision is not None:
-        found[history.collision.collision.id] = history.collision.collision
+    if history.collision is not None and history.until_ms is not None:
+        crash = history.collision.collision
+        if collisions.may_grow(crash, history.until_ms):
+            found[crash.id] = crash
     if history.trip is not None:
         found[history.trip.id] = trips.record(history.trip, done=False)
     return found

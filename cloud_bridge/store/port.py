@@ -400,6 +400,10 @@ class Checkpoint(NamedTuple):
     before; 2: the last of a day; 1: the last of an hour; 0: only the newest."""
     history: bytes
 
+    @property
+    def is_seam(self) -> bool:
+        return self.span == 3
+
 
 class Fold(NamedTuple):
     """What folding from a checkpoint on left."""

@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from cloud_bridge.folding import DAY_MS, cut
 from cloud_bridge.pruning import Pruned, Pruner
 from cloud_bridge.records.fold import Stretch
-from cloud_bridge.records.model import Alert, Message, Trip
+from cloud_bridge.records.model import Alert, Collision, Message, Trip
 from cloud_bridge.settings import Retention, read_settings
 from cloud_bridge.store.sqlite.pruning import SqlitePruning
 from contract.configuration import ConfigurationError, Duration
-from contract.upload import Anchor, AnchorSource, Reason
+from contract.upload import Anchor, AnchorSource, Event, Reason
 from tests.cloud_bridge.conftest import Cloud
 from tests.cloud_bridge.test_derive import ALWAYS, answers
-from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MODEL, PROFILE, VIN, Boot, thinned
+from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MODEL, PROFILE, VIN, Boot, encode, thinned
 
 OIL = (None, True, False)
 KEPT = Duration.parse("62d")
@@ -204,6 +205,25 @@ def test_a_day_of_which_something_came_late_stays_as_a_whole(cloud: Cloud) -> No
     assert prune(cloud, 66) == Pruned(uploads=6, derived=6)
     assert [day_of(trip.started_at_ms) for trip in trips(cloud)] == [0, 0]
     assert prune(cloud, 68) == Pruned(uploads=6, manifests=1, derived=12)
+
+
+@pytest.mark.parametrize("crashed_ms", [54_321, 69_321], ids=["a while before the last", "at the very last"])
+def test_a_collision_that_is_deleted_does_not_come_back_with_what_is_driven_later(
+    cloud: Cloud, crashed_ms: int
+) -> None:
+    received(cloud, 0)
+    cloud.send_manifest()
+    crashed = replace(boot(0).upload(6), reason=Reason.EVENT, events=(Event(crashed_ms, "crash"),))
+    cloud.send(*drive(0), encode(crashed))
+    live(cloud, 1, 2)
+    assert len(cloud.reader.records(Collision, VIN, ALWAYS)) == 1
+    prune(cloud, 63)
+    assert cloud.reader.records(Collision, VIN, ALWAYS) == []
+    live(cloud, 64)
+    received(cloud, 65)
+    cloud.send(*drive(0, 5), *drive(1, 5))  # Late, so that all since the deleted is folded again.
+    assert cloud.reader.records(Collision, VIN, ALWAYS) == []
+    assert not cloud.deriver.rebuild(VIN)
 
 
 def test_a_late_copy_of_a_deleted_upload_is_a_duplicate_and_receipted(cloud: Cloud) -> None:
