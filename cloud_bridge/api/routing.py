@@ -36,7 +36,7 @@ class Resources(BaseRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-        if scope["type"] != "http" or not path.startswith(self._base):
+        if scope["type"] != "http" or not path.startswith(f"{self._base}/"):
             return Match.NONE, {}
         node, ids = self._root, {}
         for segment in _segments(path[len(self._base) :]):

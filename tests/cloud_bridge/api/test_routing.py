@@ -46,7 +46,7 @@ def test_a_fixed_segment_goes_before_a_parameter() -> None:
 @pytest.mark.parametrize(
     "path",
     ["", "/", "/v3", "/v3/", "/v3/fleets/", "/v3//fleets", "/v3/fleets//status", "/v3/fleets/f1/vehicles/v/x",
-     "/v3/fleets/f1/vehicles/", "/v2/fleets", "/v3fleets", "/fleets"],
+     "/v3/fleets/f1/vehicles/", "/v2/fleets", "/v3fleets", "/v30/fleets", "/v3.1/fleets/f1", "/fleets"],
 )  # fmt: skip
 def test_nothing_else_is_found(path: str) -> None:
     assert found(path) is None
