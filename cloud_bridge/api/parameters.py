@@ -195,7 +195,8 @@ def _tolerance(text: str) -> float:
 
 
 def _locale(text: str) -> str:
-    if re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*", text) is None:
+    # It stands in the links of pages, so it must not be of any length.
+    if re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,4}", text) is None:
         raise InvalidError(text, "a language tag such as fr-FR")
     return text
 

@@ -52,7 +52,7 @@ BAD = [
     *((VEHICLE_PATH, "extension", value) for value in ("", "telemetry")),
     (VEHICLES, "extension", "onboardCapabilities"),
     *((VEHICLES, "vinPrefix", value) for value in ("", "vf3", "VF3%", "VF3ABCDE0FG1234567", "O")),
-    *((VEHICLES, "locale", value) for value in ("", "fr_", "français", "x")),
+    *((VEHICLES, "locale", value) for value in ("", "fr_", "français", "x", "en" + "-aa" * 5)),
     *((f"{VEHICLE_PATH}/{name}", "profile", value) for name in
       ("status", "lastPosition", "telemetry", "trips", "maintenance", "alerts", "alerts/{aid}", "collisions/{cid}")
       for value in ("", "enduser", "Fleet")),
