@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from cloud_bridge.api.documents import Document
+from cloud_bridge.api.scope import PLACES
 from contract.profile.profile import Profile
 from contract.published import TRIP
 
@@ -133,5 +134,8 @@ def served_by(profile: Profile) -> frozenset[str]:
 
 def capabilities(served: Iterable[str]) -> OnboardCapabilities:
     """The capabilities of a vehicle that serves these data, as `served_by` gives them."""
-    scopes = {scope for key in served for scope in _SCOPES.get(key.partition(".")[0], ())}
+    data = frozenset(served)
+    # Half a position is none.
+    shown = data if data >= PLACES else {key for key in data if not key.startswith("position.")}
+    scopes = {scope for key in shown for scope in _SCOPES.get(key.partition(".")[0], ())}
     return OnboardCapabilities(data=[scope for scope in SCOPES if scope in scopes], remote=_NO_REMOTES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from cloud_bridge.api.blocks import StampedMaintenance
 from cloud_bridge.api.call import Call
@@ -22,7 +23,7 @@ _MILEAGE = "maintenance.mileageBeforeMaintenance"
 class MaintenanceLinks(Document):
     self: Link
     vehicle: Link
-    alerts: Link
+    alerts: Link | UnsetType = UNSET
 
 
 class Maintenance(StampedMaintenance, kw_only=True):
@@ -56,11 +57,12 @@ def _maintenance(call: Call, vehicle: Vehicle, status: Status) -> Maintenance | 
         return None
     newest_ms = max(item.at_ms for item in known.values())
     links, fleet, at = call.links, call.fleet_id, rfc3339(newest_ms)
+    has_alerts = call.scope_of(vehicle).covers_any_of("alert")
     document = Maintenance(
         links=MaintenanceLinks(
             self=links.of_vehicle(fleet, vehicle.id, "maintenance"),
             vehicle=links.vehicle(fleet, vehicle.id),
-            alerts=links.of_vehicle(fleet, vehicle.id, "alerts"),
+            alerts=links.of_vehicle(fleet, vehicle.id, "alerts") if has_alerts else UNSET,
         ),
         vin=vehicle.vin,
         created_at=at,

@@ -24,11 +24,13 @@ _SUB_TYPES = {"Fuel": "FossilEnergy", "Electric": "ElectricEnergy"}
 
 
 class TripLinks(Document, kw_only=True):
+    """Where the vehicle's services have nothing of a kind there is no link."""
+
     self: Link
     vehicle: Link
     waypoints: Link | UnsetType = UNSET
-    alerts: Link
-    collisions: Link
+    alerts: Link | UnsetType = UNSET
+    collisions: Link | UnsetType = UNSET
 
 
 class EnergyConsumption(Document):
@@ -130,8 +132,6 @@ def _trip(call: Call, vehicle: Vehicle, trip: model.Trip) -> Trip:
         links=TripLinks(
             self=links.trip(fleet, vehicle.id, trip.id),
             vehicle=links.vehicle(fleet, vehicle.id),
-            alerts=links.of_vehicle(fleet, vehicle.id, f"trips/{trip.id}/alerts"),
-            collisions=links.of_vehicle(fleet, vehicle.id, f"trips/{trip.id}/collisions"),
         ),
         id=trip.id,
         vin=vehicle.vin,
@@ -148,12 +148,21 @@ def _trip(call: Call, vehicle: Vehicle, trip: model.Trip) -> Trip:
         document.stopped_at = rfc3339(trip.stopped_at_ms)
         document.duration = (trip.stopped_at_ms - trip.started_at_ms) // 1000
     _put_positions(document, trip, call.vin_of(vehicle))
-    if call.scope_of(vehicle).times_of_places([extent(trip)]):
-        document.links.waypoints = links.of_vehicle(fleet, vehicle.id, f"trips/{trip.id}/wayPoints")
+    _put_links(call, document.links, vehicle, trip)
     _put_energies(document, trip)
     if trip.average_speed_kmh is not None or trip.maximum_speed_kmh is not None:
         document.kinetic = TripKinetic(avg_speed=known(trip.average_speed_kmh), max_speed=known(trip.maximum_speed_kmh))
     return document
+
+
+def _put_links(call: Call, shown: TripLinks, vehicle: Vehicle, trip: model.Trip) -> None:
+    scope, path = call.scope_of(vehicle), f"trips/{trip.id}"
+    if scope.times_of_places([extent(trip)]):
+        shown.waypoints = call.links.of_vehicle(call.fleet_id, vehicle.id, f"{path}/wayPoints")
+    if scope.covers_any_of("alert"):
+        shown.alerts = call.links.of_vehicle(call.fleet_id, vehicle.id, f"{path}/alerts")
+    if scope.covers_any_of("collision"):
+        shown.collisions = call.links.of_vehicle(call.fleet_id, vehicle.id, f"{path}/collisions")
 
 
 def _put_positions(document: Trip, trip: model.Trip, vin: str | UnsetType) -> None:

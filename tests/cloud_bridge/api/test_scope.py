@@ -91,6 +91,21 @@ def test_capabilities_are_those_of_the_services(api: Api) -> None:
     ]  # fmt: skip
 
 
+def test_half_a_position_is_no_capability(api: Api) -> None:
+    api.subscribe("odometer", "position.longitude", "position.heading")
+    data = api.get(VEHICLE_PATH, {"extension": "onboardCapabilities"})["_embedded"]["extension"]
+    assert "data:position" not in data["onboardCapabilities"]["data"]
+    assert "lastPosition" not in api.get(VEHICLE_PATH)["_links"]
+
+
+def test_a_trip_and_the_maintenance_link_only_what_the_services_have(api: Api) -> None:
+    assert api.get(TRIP)["_links"].keys() == {"self", "vehicle", "waypoints", "alerts", "collisions"}
+    assert api.get(MAINTENANCE)["_links"].keys() == {"self", "vehicle", "alerts"}
+    api.subscribe("trip", "maintenance")
+    assert api.get(TRIP)["_links"].keys() == {"self", "vehicle"}
+    assert api.get(MAINTENANCE)["_links"].keys() == {"self", "vehicle"}
+
+
 def test_messages_are_counted_by_what_is_shown_of_them(api: Api) -> None:
     every = api.get(TELEMETRY)["total"]
     api.subscribe("odometer.mileage", "ignition")

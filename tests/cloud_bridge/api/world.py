@@ -65,7 +65,15 @@ FLEET, EMPTY_FLEET, OTHER_FLEET = "f1", "f2", "f9"
 VEHICLE_PATH = "/fleets/{fid}/vehicles/{vid}"
 MODELS = {
     "peugeot-van": frozenset(
-        {"ignition.type", "odometer.mileage", "environment.air.temp", "position.longitude", "alert.FuelLevelLow", TRIP}
+        {
+            "ignition.type",
+            "odometer.mileage",
+            "environment.air.temp",
+            "position.longitude",
+            "position.latitude",
+            "alert.FuelLevelLow",
+            TRIP,
+        }
     )
 }
 FIRST = {"alerts": "a1", "alarms": "r1", "collisions": "c1", "stolen": "s1"}
