@@ -4,6 +4,9 @@ For each id the kernel is told which bits are wanted (RX_SETUP with a mask) and 
 (its throttle); it hands over a message when one of the bits has changed, at once or when the throttle's time is over.
 A few in a hundred frames of a real bus are left. What it costs: a sample may be as old as its interval, since a change
 may wait in the kernel for so long. So this is for boards that cannot read their buses otherwise (`throttle = true`).
+The kernel keeps one frame of an interval, the newest: of a message whose length varies it may be one that is too short
+for a wanted signal, and what a whole frame before it said in the same interval is not seen. No database says of a
+message that its length varies, so such a message is not left out of the throttle: `docs/vehicle.md` says so.
 
 Of a message that keeps saying the same nothing comes. The kernel says when one falls silent (RX_TIMEOUT after
 `SILENCE_MS`) and when it comes back (RX_ANNOUNCE_RESUME); in between the newest frame is handed on again, once per
