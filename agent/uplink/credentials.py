@@ -69,6 +69,19 @@ def validity(file: Path) -> Validity:
         raise CredentialsError(f"{file}: cannot be used as certificate: {error}") from error
 
 
+class _Closing(ssl.SSLSocket):
+    """A connection that is closed when its handshake fails: paho leaves such a one open, until it is collected."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except (OSError, ValueError):
+            self.close()
+            raise
+
+
 def tls_context(tls: Tls, now_s: float | None = None) -> ssl.SSLContext:
     """For one connection, `now_s` by the system's clock.
 
@@ -80,6 +93,7 @@ def tls_context(tls: Tls, now_s: float | None = None) -> ssl.SSLContext:
         what = f"{tls.ca}: cannot be used as certificate authority"
         raise CredentialsError(f"{what}: {error.strerror or error}") from error
     context.minimum_version = _MINIMUM[tls.minimum]
+    context.sslsocket_class = _Closing
     if tls.certificate is not None:
         try:
             context.load_cert_chain(tls.certificate, tls.key)

@@ -69,6 +69,7 @@ class Server:
         self.heard = self.connection.recv(1000)
 
     def _accept(self) -> None:
+        self.hang_up()
         self._listening.settimeout(20)
         self.connection, _ = self._listening.accept()
 

@@ -221,3 +221,14 @@ def test_a_broker_that_is_silent_in_the_handshake_is_left_for_the_next(
             assert eventually(lambda: uplink.settled)
         assert mute.connections >= 1
         assert f"127.0.0.1:{mute.port}: cannot connect: no answer within 1.5 s" in caplog.text
+
+
+def test_a_connection_whose_handshake_fails_is_closed_at_once() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        wrapped = tls_context(Tls()).wrap_socket(ours, server_hostname="broker", do_handshake_on_connect=False)
+        wrapped.settimeout(30)
+        with pytest.raises(ssl.SSLError):
+            wrapped.do_handshake()
+        assert wrapped.fileno() == -1
