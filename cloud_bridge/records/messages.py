@@ -31,12 +31,21 @@ _POSITION = "position."
 _FIX: dict[Value, Literal["2D", "3D"]] = {"2D": "2D", "3D": "3D"}
 
 
-def kinds_of(message: Message, data: frozenset[str] | None = None) -> tuple[str, ...]:
-    """The telemetry kinds of a message's data (where `data` are given, of those among them), in order. That there is no
-    break-in is of no kind: it has no start, and so is not published."""
-    shown = message.values if data is None else message.values.keys() & data
-    kinds = {_kind(key) for key in shown if message.values[key] != NO_BREAK_IN}
-    return tuple(sorted(kind for kind in kinds if kind is not None))
+def data_of(message: Message) -> tuple[str, ...]:
+    """The data that telemetry has of a message, in order. That there is no break-in is none: it has no start, and so is
+    not published."""
+    shown = (key for key, value in message.values.items() if value != NO_BREAK_IN and _kind(key) is not None)
+    return tuple(sorted(shown))
+
+
+def kinds_of(message: Message) -> tuple[str, ...]:
+    """Their telemetry kinds, in order."""
+    return tuple(sorted({str(_kind(key)) for key in data_of(message)}))
+
+
+def data_of_kinds(data: frozenset[str], kinds: frozenset[str]) -> frozenset[str]:
+    """Those of `data` that are of one of the telemetry kinds."""
+    return frozenset(key for key in data if _kind(key) in kinds)
 
 
 def messages(samples: Iterable[Sample], timeline: Timeline, kernel: bytes | None = None) -> list[Message]:

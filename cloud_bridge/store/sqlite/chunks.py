@@ -1,9 +1,10 @@
 """How a chunk's messages and their kinds are written.
 
 `body` is the messages in MessagePack, deflated: telemetry repeats its keys. `kinds` is small and read much more often,
-so it is not: it says how many messages have exactly which kinds of data (`contract.catalog`),
-which answers how many messages a query has without opening the body. `clock` is the messages' times on the boot's
-clock, the first and how far each is from the one before, in MessagePack, deflated: only deriving asks for it.
+so it is not: it says how many messages have exactly which kinds of data (`contract.catalog`), which answers how many
+messages a query has without opening the body. `data` says the same of the data themselves, deflated: it is asked of
+vehicles that show some of their data only. `clock` is the messages' times on the boot's clock, the first and how far
+each is from the one before, in MessagePack, deflated: only deriving asks for it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from itertools import accumulate, pairwise
 
 import msgspec
 
-from cloud_bridge.records.messages import kinds_of
+from cloud_bridge.records.messages import data_of, kinds_of
 from cloud_bridge.records.model import Message, Origin
 
 Kinds = list[tuple[list[str], int]]
@@ -64,3 +65,14 @@ def pack_kinds(messages: Sequence[Message]) -> bytes:
 def count(kinds: bytes, wanted: frozenset[str]) -> int:
     """How many messages have data of `wanted`. A vehicle says much the same all day: most chunks are like others."""
     return sum(number for have, number in _kinds(kinds) if not wanted.isdisjoint(have))
+
+
+def pack_data(messages: Sequence[Message]) -> bytes:
+    counts = Counter(map(data_of, messages))
+    return zlib.compress(_encode(sorted(counts.items())), 6)
+
+
+@lru_cache(4096)
+def count_data(data: bytes, wanted: frozenset[str]) -> int:
+    """How many messages have one of the data `wanted`."""
+    return sum(number for have, number in _kinds(zlib.decompress(data)) if not wanted.isdisjoint(have))

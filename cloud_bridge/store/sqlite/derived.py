@@ -27,7 +27,7 @@ from cloud_bridge.store.port import (
     kernel_of,
 )
 from cloud_bridge.store.sqlite import dating, implausible, records
-from cloud_bridge.store.sqlite.chunks import pack, pack_clock, pack_kinds, unpack_dated
+from cloud_bridge.store.sqlite.chunks import pack, pack_clock, pack_data, pack_kinds, unpack_dated
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.received import QUARANTINE_BYTES, QUARANTINE_ROWS, quarantine
 from contract.topics import UP, topic
@@ -67,9 +67,9 @@ _NOT_PENDING = "DELETE FROM pending WHERE vin = ? AND waits = 0 AND boot = ? AND
 _WAIT_FOR_ANCHOR = "UPDATE pending SET waits = 2 WHERE vin = ? AND waits = 0 AND boot = ? AND sequence = ?"
 _PUT_CHUNK = """
 INSERT OR REPLACE INTO chunk (
-    vin, boot, sequence, from_ms, to_ms, asleep, messages, positions, kinds, body, clock, outside, received_at_ms
+    vin, boot, sequence, from_ms, to_ms, asleep, messages, positions, kinds, body, clock, outside, data, received_at_ms
 ) VALUES (
-    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
     coalesce((SELECT received_at_ms FROM upload WHERE (vin, boot, sequence) = (?1, ?2, ?3)), 0)
 )
 """
@@ -266,7 +266,7 @@ def _chunk_row(vin: str, chunk: Chunk) -> tuple[object, ...]:
     return (
         vin, chunk.boot, chunk.sequence, stretch.from_ms, stretch.to_ms, int(stretch.ends_asleep),
         len(messages), positions, pack_kinds(messages), pack(messages), pack_clock(messages),
-        implausible.pack(chunk.outside),
+        implausible.pack(chunk.outside), pack_data(messages),
     )  # fmt: skip
 
 

@@ -17,13 +17,13 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import astuple
 
-from cloud_bridge.records.messages import kinds_of, merge
+from cloud_bridge.records.messages import data_of, data_of_kinds, kinds_of, merge
 from cloud_bridge.records.model import Message, Position, Status
 from cloud_bridge.remembered import Remembered
 from cloud_bridge.store.port import Client, Extent, Fleet, Interval, One, StoreError, Theft, Vehicle
 from cloud_bridge.store.ranges import overlapping
 from cloud_bridge.store.sqlite import records, registry, thefts
-from cloud_bridge.store.sqlite.chunks import count, unpack
+from cloud_bridge.store.sqlite.chunks import count, count_data, unpack
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import extent_of, is_fleet_folded, is_folded
 from cloud_bridge.store.sqlite.implausible import Left
@@ -39,6 +39,7 @@ SELECT boot, sequence, from_ms, to_ms, positions, kinds FROM chunk
 WHERE vin = ? AND from_ms <= ? AND positions > 0 ORDER BY from_ms DESC
 """
 _BODY = "SELECT body FROM chunk WHERE vin = ? AND boot = ? AND sequence = ?"
+_DATA = "SELECT data FROM chunk WHERE vin = ? AND boot = ? AND sequence = ?"
 _STATUS = "SELECT body FROM status WHERE vin = ?"
 # The columns of an `Extent`, then the body.
 _STATUS_AND_EXTENT = """
@@ -157,11 +158,12 @@ class SqliteReader:
         data: frozenset[str] | None = None,
     ) -> tuple[int, list[Message]]:
         total, page = 0, []
+        wanted_data = None if data is None else data_of_kinds(data, kinds)
         with self._derived(vin) as connection:
             for interval in _union(within):
                 left = Left(connection, vin, interval)
                 for together in _groups(connection, vin, interval):
-                    number = _count(together, interval, kinds, left)
+                    number = _count(connection, vin, together, interval, kinds, wanted_data, left)
                     first, last = offset - total, offset - total + limit
                     if number is not None and (first >= number or last <= 0):
                         total += number
@@ -169,7 +171,7 @@ class SqliteReader:
                     wanted = [
                         message
                         for message in _open(connection, vin, together, interval, left)
-                        if not kinds.isdisjoint(kinds_of(message, data))
+                        if _has(message, kinds, wanted_data)
                     ]
                     page += wanted[max(0, first) : max(0, last)]
                     total += len(wanted)
@@ -266,8 +268,21 @@ def _groups(connection: sqlite3.Connection, vin: str, interval: Interval) -> Ite
     yield from overlapping(rows, lambda chunk: (chunk.from_ms, chunk.to_ms))
 
 
-def _count(together: list[_Chunk], interval: Interval, kinds: frozenset[str], left: Left) -> int | None:
-    """How many messages of `kinds` the chunks have, if it can be told without opening them."""
+def _has(message: Message, kinds: frozenset[str], data: frozenset[str] | None) -> bool:
+    return not kinds.isdisjoint(kinds_of(message)) if data is None else not data.isdisjoint(data_of(message))
+
+
+def _count(
+    connection: sqlite3.Connection,
+    vin: str,
+    together: list[_Chunk],
+    interval: Interval,
+    kinds: frozenset[str],
+    data: frozenset[str] | None,
+    left: Left,
+) -> int | None:
+    """How many messages of `kinds` the chunks have, where `data` are given with one of these, if it can be told without
+    opening them."""
     chunk = together[0]
     if (
         len(together) > 1
@@ -276,7 +291,11 @@ def _count(together: list[_Chunk], interval: Interval, kinds: frozenset[str], le
         or chunk.to_ms > interval[1]
     ):
         return None
-    return count(chunk.kinds, kinds)
+    number = count(chunk.kinds, kinds)
+    if not number or data is None:
+        return number
+    (index,) = connection.execute(_DATA, (vin, chunk.boot, chunk.sequence)).fetchone()
+    return count_data(index, data) if index else None
 
 
 def _open(

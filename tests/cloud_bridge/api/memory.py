@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from cloud_bridge.records.messages import kinds_of
+from cloud_bridge.records.messages import data_of, data_of_kinds, kinds_of
 from cloud_bridge.records.model import Message, Position, Record, Status
 from cloud_bridge.store.port import Client, Fleet, Interval, One, Theft, Vehicle
 
@@ -71,7 +71,9 @@ class MemoryReader:
         found = [
             message
             for message in self.all_messages.get(vin, ())
-            if inside(message.at_ms, within) and not kinds.isdisjoint(kinds_of(message, data))
+            if inside(message.at_ms, within)
+            and (data is None or not data_of_kinds(data, kinds).isdisjoint(data_of(message)))
+            and not kinds.isdisjoint(kinds_of(message))
         ]
         return len(found), found[offset : offset + limit]
 

@@ -80,6 +80,8 @@ ASKED = [
     (TELEMETRY, "type=vehicle.ignition&indexRange=1-2"),
     (TELEMETRY, "indexRange=24-51&pageSize=20"),
     (TELEMETRY, "indexRange=120-"),
+    (TELEMETRY, "pageSize=3"),
+    (TELEMETRY, "type=vehicle&type=vehicle.ignition&pageSize=2&indexRange=1-"),
     (TELEMETRY, "timestamps=2024-03-05T07:24:00Z/2024-03-05T07:26:00Z"),
     (TELEMETRY, "timestamps=2024-03-05T07:24:00Z/PT2M&timestamps=2024-03-05T07:25:00Z/PT3M"),
     (TELEMETRY, "timestamps=R/1970-01-01T00:00:00Z/PT30M/PT1M"),
