@@ -110,20 +110,26 @@ def lay_out(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
     A vehicle's uploads do not overlap, but two boots dated by anchors of some uncertainty may. Of joined stretches the
     one with the latest end says whether they end asleep.
     """
-    laid: Stretch | None = None
+    together: list[Stretch] = []
+    to_ms = 0
     for stretch in stretches:
-        if laid is None:
-            laid = stretch
-        elif stretch.from_ms < laid.from_ms:
-            raise ValueError(f"a stretch from {stretch.from_ms} ms comes after one from {laid.from_ms} ms")
-        elif stretch.from_ms < laid.to_ms or stretch.from_ms == laid.from_ms:
-            to_ms, asleep = max((one.to_ms, one.ends_asleep) for one in (laid, stretch))
-            laid = Stretch(laid.from_ms, to_ms, merge(laid.messages, stretch.messages), asleep)
-        else:
-            yield laid
-            laid = stretch
-    if laid is not None:
-        yield laid
+        if together and stretch.from_ms < together[-1].from_ms:
+            before_ms = together[-1].from_ms
+            raise ValueError(f"a stretch from {stretch.from_ms} ms comes after one from {before_ms} ms")
+        if together and stretch.from_ms >= to_ms and stretch.from_ms > together[0].from_ms:
+            yield _joined(together)
+            together = []
+        to_ms = max(to_ms, stretch.to_ms) if together else stretch.to_ms
+        together.append(stretch)
+    if together:
+        yield _joined(together)
+
+
+def _joined(together: Sequence[Stretch]) -> Stretch:
+    if len(together) == 1:
+        return together[0]
+    to_ms, asleep = max((one.to_ms, one.ends_asleep) for one in together)
+    return Stretch(together[0].from_ms, to_ms, merge(*(one.messages for one in together)), asleep)
 
 
 class _Fold:

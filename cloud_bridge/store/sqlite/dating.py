@@ -16,23 +16,18 @@ _DROP_ANCHORS = "DELETE FROM anchor WHERE vin = ? AND kernel = ?"
 _PUT_ANCHOR = """
 INSERT INTO anchor (vin, kernel, at_ms, utc_ms, uncertainty_ms, source, believed) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
-_DATED_SINCE = """
-SELECT min(from_ms) FROM chunk JOIN upload USING (vin, boot, sequence)
-WHERE vin = ? AND boot BETWEEN ? AND ? AND to_ms >= ? AND from_ms <= ?
+_LONGEST = "SELECT coalesce(max(to_ms - from_ms), 0) FROM chunk WHERE vin = ?"
+# By time and not by boot: a boot may last for months. What is of an upload that is deleted stays as it was dated.
+_DATED = """
+SELECT vin, boot, sequence, upload.manifest, from_ms
+FROM chunk INDEXED BY chunk_by_time JOIN upload USING (vin, boot, sequence)
+WHERE vin = ? AND from_ms >= ? AND from_ms <= ? AND to_ms >= ? AND boot BETWEEN ? AND ?
 """
-_PENDING_AGAIN = """
-INSERT INTO pending (vin, waits, boot, sequence, manifest)
-SELECT vin, 0, boot, sequence, upload.manifest FROM chunk JOIN upload USING (vin, boot, sequence)
-WHERE vin = ? AND boot BETWEEN ? AND ? AND to_ms >= ? AND from_ms <= ?
-"""
-# What is of an upload that is deleted stays as it was dated.
-_DROP_DATED = """
-DELETE FROM chunk WHERE vin = ? AND boot BETWEEN ? AND ? AND to_ms >= ? AND from_ms <= ?
-    AND EXISTS (SELECT 1 FROM upload WHERE (vin, boot, sequence) = (chunk.vin, chunk.boot, chunk.sequence))
-"""
+_PENDING_AGAIN = "INSERT INTO pending (vin, waits, boot, sequence, manifest) VALUES (?, 0, ?, ?, ?)"
+_DROP_CHUNK = "DELETE FROM chunk WHERE vin = ? AND boot = ? AND sequence = ?"
 _STOP_WAITING = "UPDATE pending SET waits = 0 WHERE vin = ? AND waits = 2 AND boot BETWEEN ? AND ?"
 
-_END_MS = 2**62
+_BEGINNING_MS, _END_MS = -(2**62), 2**62
 
 
 def anchors(connection: sqlite3.Connection, vin: str, kernel: bytes) -> tuple[Anchor, ...]:
@@ -43,16 +38,17 @@ def anchors(connection: sqlite3.Connection, vin: str, kernel: bytes) -> tuple[An
 
 def date(connection: sqlite3.Connection, vin: str, kernel: bytes, new: Dating) -> Iterator[int]:
     """Dates the kernel boot; gives the times from which chunks were dated differently, which are pending now."""
-    boots = (vin, kernel + bytes(8), kernel + b"\xff" * 8)
+    first, last = kernel + bytes(8), kernel + b"\xff" * 8
     for from_ms, to_ms in new.changed:
-        within = (*boots, from_ms, _END_MS if to_ms is None else to_ms)
-        (dated_since,) = connection.execute(_DATED_SINCE, within).fetchone()
-        if dated_since is not None:
-            connection.execute(_PENDING_AGAIN, within)
-            connection.execute(_DROP_DATED, within)
-            yield int(dated_since)
+        (longest_ms,) = connection.execute(_LONGEST, (vin,)).fetchone()
+        since_ms, until_ms = max(_BEGINNING_MS, from_ms - longest_ms), _END_MS if to_ms is None else to_ms
+        found = connection.execute(_DATED, (vin, since_ms, until_ms, from_ms, first, last)).fetchall()
+        connection.executemany(_PENDING_AGAIN, [chunk[:4] for chunk in found])
+        connection.executemany(_DROP_CHUNK, [chunk[:3] for chunk in found])
+        if found:
+            yield min(chunk[4] for chunk in found)
     if new.believed:
-        connection.execute(_STOP_WAITING, boots)
+        connection.execute(_STOP_WAITING, (vin, first, last))
     connection.execute(_DROP_ANCHORS, (vin, kernel))
     connection.executemany(
         _PUT_ANCHOR,

@@ -158,6 +158,7 @@ class SqliteDerived:
         return {kernel: anchors for kernel, anchors in found.items() if anchors}
 
     def put_step(self, vin: str, extent: Extent, step: Step, now_ms: int) -> Extent:
+        rows = [_chunk_row(vin, chunk) for chunk in step.chunks]  # Deflating takes long: nobody waits meanwhile.
         with self._database.write() as connection:
             _expect(connection, vin, extent)
             touched = [since for one in step.datings.items() for since in dating.date(connection, vin, *one)]
@@ -165,7 +166,7 @@ class SqliteDerived:
             done = [(vin, one.boot, one.sequence) for one in step.chunks]
             done += [(vin, one.upload.boot, one.upload.sequence) for one in step.undecodable]
             connection.executemany(_NOT_PENDING, done)
-            connection.executemany(_PUT_CHUNK, [_chunk_row(vin, chunk) for chunk in step.chunks])
+            connection.executemany(_PUT_CHUNK, rows)
             connection.executemany(_WAIT_FOR_ANCHOR, [(vin, one.boot, one.sequence) for one in step.undated])
             if step.undecodable:
                 limits = (QUARANTINE_ROWS, QUARANTINE_BYTES)

@@ -66,7 +66,7 @@ _DROP_REFUSALS = """
 DELETE FROM refusal WHERE vin <> '' AND NOT EXISTS (SELECT 1 FROM vehicle WHERE vehicle.vin = refusal.vin)
     AND NOT EXISTS (SELECT 1 FROM quarantine WHERE quarantine.vin = refusal.vin)
 """
-_OLD_VEHICLES = "SELECT DISTINCT vin FROM chunk WHERE received_at_ms < ? ORDER BY vin"
+_OLD_VEHICLES = "SELECT DISTINCT vin FROM chunk INDEXED BY chunk_by_reception WHERE received_at_ms < ? ORDER BY vin"
 _DAYS = "SELECT until_ms FROM checkpoint WHERE vin = ? AND span >= 2 ORDER BY until_ms"
 _NEWEST_OF = "SELECT count(*), max(received_at_ms) FROM chunk WHERE vin = ? AND from_ms >= ? AND from_ms < ?"
 _KERNELS = "SELECT DISTINCT substr(boot, 1, 8) FROM chunk WHERE vin = ? AND from_ms >= ? AND from_ms < ?"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import msgspec
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud_bridge.records.fold import History, Stretch, advance, lay_out, status
-from cloud_bridge.records.model import Known
+from cloud_bridge.records.model import Known, Message
 from cloud_bridge.records.rules import Rules
 from tests.cloud_bridge.records.flows import ENGINE, IGNITION, at, cuts, flows, fold, here, stretch
 
@@ -116,6 +117,24 @@ def test_laid_out_stretches_can_be_folded(spans: list[tuple[int, int, bool]]) ->
     backwards = list(lay_out(sorted(parts, key=lambda part: part.from_ms)))
     assert laid == backwards
     fold(laid)
+
+
+class Read(list[Message]):
+    """Messages that count how often they are read."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Message]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_of_many_stretches_that_overlap_each_is_read_once() -> None:
+    """Two boxes that send as one vehicle, all day long."""
+    said = [Read([Message(1000 * start + 500 * (start % 2), {})]) for start in range(50)]
+    (laid,) = lay_out([Stretch(1000 * start, 1000 * start + 1500, messages) for start, messages in enumerate(said)])
+    assert list(laid.messages) == [messages[0] for messages in said]
+    assert {messages.times for messages in said} == {1}
 
 
 def test_stretches_in_descending_order_are_refused() -> None:
