@@ -86,7 +86,8 @@ def all_statuses(call: Call) -> Iterator[tuple[Vehicle, Status]]:
 def trip_of_path(call: Call) -> tuple[Trip, list[Interval]]:
     """The trip of the path, and the asked times during it. Raises RefusedError where the vehicle has no such trip."""
     _, trip = one_of_vehicle(call, Trip, "tid")
-    return trip, intersect(call.intervals, extent(trip))
+    during = extent(trip)
+    return trip, intersect(call.intervals_within(lambda: during), during)
 
 
 def trip_at(trips: Sequence[Trip], at_ms: int) -> Trip | None:

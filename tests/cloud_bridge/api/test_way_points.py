@@ -22,6 +22,13 @@ def test_way_points_can_be_cut_by_time_index_and_page(api: Api) -> None:
     assert len(api.follow(WAY_POINTS, page["_links"]["next"]["href"])["_embedded"]["positions"]) == 6
 
 
+def test_a_long_repetition_reaches_as_far_as_the_trip_also_where_only_positions_were_said(api: Api) -> None:
+    messages = api.reader.all_messages[VAN.vin]
+    messages[:] = [Message(one.at_ms, {}, one.position) for one in messages if one.position is not None]
+    body = api.get(WAY_POINTS, {"timestamps": "R/2024-03-05T07:00:00Z/PT2S/PT1S"})
+    assert body["total"] == api.get(WAY_POINTS)["total"] == 16
+
+
 def test_a_straight_path_is_simplified_to_its_ends_and_a_bend_stays(api: Api) -> None:
     straight = api.get(WAY_POINTS, {"tolerance": "0.05"})
     assert straight["total"] == 2
