@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 
 from cloud_bridge.api.links import BASE
 from cloud_bridge.bridge import Bridge
+from cloud_bridge.patience import PatientProtocol
 from cloud_bridge.settings import Api, Settings
 
 LAST_REQUESTS_S = 4
@@ -57,6 +58,7 @@ def configuration(app: Starlette) -> uvicorn.Config:
     made of the configured address. What serves is nobody's business."""
     return uvicorn.Config(
         app,
+        http=PatientProtocol,
         log_level="warning",
         access_log=False,
         lifespan="off",

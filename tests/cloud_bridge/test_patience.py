@@ -1,0 +1,120 @@
+"""Connections of those who do not go on, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from uvicorn.server import ServerState
+
+from cloud_bridge.patience import PatientProtocol
+from cloud_bridge.serve import configuration
+
+HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
+LARGE = 32 << 20
+"""More than the kernel takes of an answer before anybody reads it."""
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Hasty(PatientProtocol):
+    patience_s = 0.3
+
+
+async def _answer(request: Request) -> Response:
+    if "slow" in request.query_params:
+        await asyncio.sleep(3 * Hasty.patience_s)
+    return PlainTextResponse("x" * int(request.query_params.get("size", 1)))
+
+
+def served(talk: Talk) -> None:
+    """`talk` on a connection to a server."""
+
+    async def serve() -> None:
+        config = configuration(Starlette(routes=[Route("/", _answer)]))
+        config.load()
+        state = ServerState()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Hasty(config, state, {}), "127.0.0.1", 0)
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            await asyncio.wait_for(talk(reader, writer), 30)
+            writer.close()
+
+    asyncio.run(serve())
+
+
+async def ended(reader: asyncio.StreamReader) -> bytes:
+    """What still comes until the server ends the connection."""
+    found = b""
+    try:
+        while part := await reader.read(1 << 20):
+            found += part
+    except ConnectionResetError:
+        pass
+    return found
+
+
+def test_the_server_of_the_bridge_has_this_patience() -> None:
+    assert configuration(Starlette()).http is PatientProtocol
+
+
+@pytest.mark.parametrize("begun", [b"", HEAD, HEAD + b"X: "])
+def test_a_head_that_never_ends_ends_the_connection(begun: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(begun)
+        assert await ended(reader) == b""
+
+    served(talk)
+
+
+def test_a_head_that_never_ends_does_so_after_an_answer_too() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"\r\n" + HEAD)
+        assert (await ended(reader)).count(b"200 OK") == 1
+
+    served(talk)
+
+
+def test_a_body_that_nobody_asked_for_does_not_hold_the_connection() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"Content-Length: 1000\r\n\r\nx")
+        assert b"200 OK" in await ended(reader)
+
+    served(talk)
+
+
+def test_an_answer_that_takes_its_time_is_waited_for() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"GET /?slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert (await ended(reader)).endswith(b"x")
+
+    served(talk)
+
+
+def test_an_answer_that_nobody_takes_is_dropped() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"GET /?size=%d HTTP/1.1\r\nHost: x\r\n\r\n" % LARGE)
+        await asyncio.sleep(5 * Hasty.patience_s)
+        assert len(await ended(reader)) < LARGE
+
+    served(talk)
+
+
+def test_an_answer_that_is_taken_slowly_comes_whole() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        own: socket.socket = writer.get_extra_info("socket")
+        assert own.family is socket.AF_INET
+        writer.write(b"GET /?size=%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % LARGE)
+        taken = 0
+        while part := await reader.read(LARGE // 64):
+            taken += len(part)
+            await asyncio.sleep(Hasty.patience_s / 16)
+        assert taken > LARGE
+
+    served(talk)
