@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
@@ -10,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.documents import DateTime, Document, Link
-from cloud_bridge.api.listing import collection_of, page_of
+from cloud_bridge.api.listing import collection_of, page_of, page_with
 from cloud_bridge.api.positions import Feature, feature
 from cloud_bridge.api.records import (
     Found,
@@ -58,17 +59,19 @@ class Alert(Document, kw_only=True):
 
 Alerts = collection_of("Alerts", "alerts", Alert)
 
+_NOTHING = "no alert is of these times and indexes"
+
 
 def read_alerts(call: Call) -> Json:
-    return _page(call, of_vehicle(call, model.Alert))
+    return page_of(call, "alerts", of_vehicle(call, model.Alert), partial(_alerts, call), _NOTHING)
 
 
 def read_fleet_alerts(call: Call) -> Json:
-    return _page(call, of_fleet(call, model.Alert))
+    return page_with(call, "alerts", of_fleet(call, model.Alert), partial(_alerts, call), _NOTHING)
 
 
 def read_trip_alerts(call: Call) -> Json:
-    return _page(call, of_trip(call, model.Alert))
+    return page_of(call, "alerts", of_trip(call, model.Alert), partial(_alerts, call), _NOTHING)
 
 
 def read_alert(call: Call) -> Alert:
@@ -84,10 +87,6 @@ def read_fleet_alert(call: Call) -> Alert:
 def read_trip_alert(call: Call) -> Alert:
     (alert,) = _alerts(call, [one_of_trip(call, model.Alert, "aid")])
     return alert
-
-
-def _page(call: Call, found: Sequence[Found[model.Alert]]) -> Json:
-    return page_of(call, "alerts", found, lambda shown: _alerts(call, shown), "no alert is of these times and indexes")
 
 
 def _alerts(call: Call, found: Sequence[Found[model.Alert]]) -> list[Alert]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -11,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from cloud_bridge.api.blocks import of
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.documents import DateTime, Document, Link, known
-from cloud_bridge.api.listing import collection_of, page_of
+from cloud_bridge.api.listing import collection_of, page_of, page_with
 from cloud_bridge.api.records import Found, of_fleet, of_trip, of_vehicle, one_of_fleet, one_of_vehicle, trips_at
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
@@ -48,17 +49,19 @@ class Collision(Document, kw_only=True):
 
 Collisions = collection_of("Collisions", "Collisions", Collision)
 
+_NOTHING = "no collision is of these times and indexes"
+
 
 def read_collisions(call: Call) -> Json:
-    return _page(call, of_vehicle(call, model.Collision))
+    return page_of(call, "Collisions", of_vehicle(call, model.Collision), partial(_collisions, call), _NOTHING)
 
 
 def read_fleet_collisions(call: Call) -> Json:
-    return _page(call, of_fleet(call, model.Collision))
+    return page_with(call, "Collisions", of_fleet(call, model.Collision), partial(_collisions, call), _NOTHING)
 
 
 def read_trip_collisions(call: Call) -> Json:
-    return _page(call, of_trip(call, model.Collision))
+    return page_of(call, "Collisions", of_trip(call, model.Collision), partial(_collisions, call), _NOTHING)
 
 
 def read_collision(call: Call) -> Collision:
@@ -69,12 +72,6 @@ def read_collision(call: Call) -> Collision:
 def read_fleet_collision(call: Call) -> Collision:
     (collision,) = _collisions(call, [one_of_fleet(call, model.Collision, "cid")])
     return collision
-
-
-def _page(call: Call, found: Sequence[Found[model.Collision]]) -> Json:
-    return page_of(
-        call, "Collisions", found, lambda shown: _collisions(call, shown), "no collision is of these times and indexes"
-    )
 
 
 def _collisions(call: Call, found: Sequence[Found[model.Collision]]) -> list[Collision]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import GenericAlias
 from typing import TypeVar, cast
 
@@ -14,6 +14,8 @@ from cloud_bridge.api.errors import no_data
 from cloud_bridge.records.model import Json
 
 Item = TypeVar("Item")
+Cut = tuple[int, Sequence[Item]]
+"""How many there are without the index range, and those of the page."""
 
 
 def collection_of(title: str, name: str, item: type[Document]) -> type[Collection]:
@@ -40,13 +42,31 @@ def listed(call: Call, name: str, unrestricted: int, items: Sequence[Document | 
 def page_of(
     call: Call,
     name: str,
-    found: Sequence[Item],
+    found: Iterable[Item],
     show: Callable[[Sequence[Item]], Sequence[Document | Json]],
     nothing: str,
 ) -> Json:
-    """The page asked for of `found`. Raises RefusedError, saying that there is `nothing`, where it would be empty."""
+    """The page asked for of `found`, of which no more than the page is kept. Raises RefusedError, saying that there is
+    `nothing`, where it would be empty."""
     window = call.window
-    shown = found[window.offset : window.offset + window.limit]
+    shown: list[Item] = []
+    total = 0
+    for item in found:
+        if window.offset <= total < window.offset + window.limit:
+            shown.append(item)
+        total += 1
+    return page_with(call, name, (total, shown), show, nothing)
+
+
+def page_with(
+    call: Call,
+    name: str,
+    cut: Cut[Item],
+    show: Callable[[Sequence[Item]], Sequence[Document | Json]],
+    nothing: str,
+) -> Json:
+    """The same of what the reader counted and cut already."""
+    unrestricted, shown = cut
     if not shown:
         raise no_data(nothing)
-    return listed(call, name, len(found), show(shown))
+    return listed(call, name, unrestricted, show(shown))

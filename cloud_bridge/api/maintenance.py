@@ -45,8 +45,8 @@ def read_maintenance(call: Call) -> Maintenance:
 
 
 def read_maintenances(call: Call) -> Json:
-    found = [_maintenance(call, vehicle, status) for vehicle, status in all_statuses(call)]
-    known = [document for document in found if document is not None]
+    found = (_maintenance(call, vehicle, status) for vehicle, status in all_statuses(call))
+    known = (document for document in found if document is not None)
     return page_of(call, "maintenances", known, list, "nothing is known of any next maintenance of these indexes")
 
 

@@ -6,7 +6,7 @@ What may not be shown (`api.scope`) is as if it were not there.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.errors import Code, RefusedError
@@ -26,9 +26,38 @@ def of_vehicle(call: Call, kind: type[One]) -> list[Found[One]]:
     return _within(call, kind, call.intervals)
 
 
-def of_fleet(call: Call, kind: type[One]) -> list[Found[One]]:
-    found = call.reader.fleet_records(kind, call.fleet_id, call.intervals) if call.intervals else []
-    return [(vehicle, one) for vehicle, each in found if (one := call.scope_of(vehicle).see(each)) is not None]
+def of_fleet(
+    call: Call,
+    kind: type[One],
+    *,
+    lasted: Interval | None = None,
+    chosen: Callable[[One], bool] | None = None,
+) -> tuple[int, list[Found[One]]]:
+    """How many there are, and those of the page. Those only that are over and `lasted` from so many to so many ms, and
+    that are `chosen`. Each is looked at only where it may be that not all are shown."""
+    if not call.intervals:
+        return 0, []
+    window = call.window
+
+    def counts(vehicle: Vehicle, one: One) -> bool:
+        seen = call.scope_of(vehicle).see(one)
+        return seen is not None and (chosen is None or chosen(seen))
+
+    total, found = call.reader.fleet_records(
+        kind,
+        call.fleet_id,
+        call.intervals,
+        window.offset,
+        window.limit,
+        lasted=lasted,
+        counts=counts if chosen is not None or is_limited(call) else None,
+    )
+    return total, [(vehicle, one) for vehicle, each in found if (one := call.scope_of(vehicle).see(each)) is not None]
+
+
+def is_limited(call: Call) -> bool:
+    """Whether something of a vehicle of the fleet may not be shown."""
+    return not call.shows_everything or call.reader.has_services(call.fleet_id)
 
 
 def of_trip(call: Call, kind: type[One]) -> list[Found[One]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -28,9 +30,9 @@ from cloud_bridge.api.blocks import (
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.documents import DateTime, Document, Link
 from cloud_bridge.api.errors import no_data
-from cloud_bridge.api.listing import collection_of, listed, page_of
+from cloud_bridge.api.listing import collection_of, page_of, page_with
 from cloud_bridge.api.positions import Feature, feature
-from cloud_bridge.api.records import all_statuses
+from cloud_bridge.api.records import all_statuses, is_limited
 from cloud_bridge.api.rendering import PLACES, Renderer
 from cloud_bridge.api.stolen import StolenStatus, stolen_status
 from cloud_bridge.api.times import rfc3339
@@ -98,15 +100,15 @@ def read_status(call: Call) -> Json:
 
 def read_statuses(call: Call) -> Json:
     nothing = "no vehicle of these indexes has sent anything yet"
-    if not call.shows_everything or call.reader.has_services(call.fleet_id):
-        return page_of(
-            call, "status", list(all_statuses(call)), lambda shown: [_status(call, *each) for each in shown], nothing
-        )
+
+    def show(shown: Sequence[tuple[Vehicle, model.Status]]) -> list[Json]:
+        return [_status(call, *each) for each in shown]
+
+    if is_limited(call):
+        return page_of(call, "status", all_statuses(call), show, nothing)
     window = call.window
-    total, found = call.reader.statuses(call.fleet_id, window.offset, window.limit)
-    if not found:
-        raise no_data(nothing)
-    return listed(call, "status", total, [_status(call, *each) for each in found])
+    cut = call.reader.statuses(call.fleet_id, window.offset, window.limit)
+    return page_with(call, "status", cut, show, nothing)
 
 
 def _status(call: Call, vehicle: Vehicle, known: model.Status) -> Json:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
@@ -11,14 +12,15 @@ from msgspec import UNSET, Meta, UnsetType
 from cloud_bridge.api.blocks import EnergyState, EnergySubType, EnergyType
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.documents import DateTime, Document, Link, known
-from cloud_bridge.api.listing import collection_of, page_of
+from cloud_bridge.api.listing import collection_of, page_of, page_with
 from cloud_bridge.api.parameters import DISTANCE, DURATION, STATES
 from cloud_bridge.api.positions import Feature, feature
 from cloud_bridge.api.records import Found, extent, of_fleet, of_vehicle, one_of_vehicle
 from cloud_bridge.api.times import rfc3339
+from cloud_bridge.api.timestamps import EVER
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
-from cloud_bridge.store.port import Vehicle
+from cloud_bridge.store.port import Interval, Vehicle
 
 _SUB_TYPES = {"Fuel": "FossilEnergy", "Electric": "ElectricEnergy"}
 
@@ -88,42 +90,45 @@ class Trip(Document, kw_only=True):
 
 Trips = collection_of("Trips", "trips", Trip)
 
+_NOTHING = "no completed trip is of these times, distances, durations, states and indexes"
+
 
 def read_trips(call: Call) -> Json:
-    return _page(call, of_vehicle(call, model.Trip))
+    found = (
+        each for each in of_vehicle(call, model.Trip) if _is_long_enough(call, each[1]) and _is_chosen(call, each[1])
+    )
+    return page_of(call, "trips", found, partial(_trips, call), _NOTHING)
 
 
 def read_fleet_trips(call: Call) -> Json:
-    return _page(call, of_fleet(call, model.Trip))
+    chosen = partial(_is_chosen, call) if call.query[STATES] or call.query[DISTANCE] != DISTANCE.default else None
+    cut = of_fleet(call, model.Trip, lasted=_lasting(call), chosen=chosen)
+    return page_with(call, "trips", cut, partial(_trips, call), _NOTHING)
 
 
 def read_trip(call: Call) -> Trip:
     return _trip(call, *one_of_vehicle(call, model.Trip, "tid"))
 
 
-def _page(call: Call, found: Iterable[Found[model.Trip]]) -> Json:
-    return page_of(
-        call,
-        "trips",
-        [each for each in found if _chosen(call, each[1])],
-        lambda shown: [_trip(call, *each) for each in shown],
-        "no completed trip is of these times, distances, durations, states and indexes",
-    )
+def _lasting(call: Call) -> Interval:
+    """From how many ms to how many a trip may last: its seconds are whole ones."""
+    shortest_s, longest_s = call.query[DURATION]
+    return int(shortest_s) * 1000, EVER[1] if longest_s is None else int(longest_s) * 1000 + 999
 
 
-def _chosen(call: Call, trip: model.Trip) -> bool:
+def _is_long_enough(call: Call, trip: model.Trip) -> bool:
+    shortest_ms, longest_ms = _lasting(call)
+    return trip.stopped_at_ms is not None and shortest_ms <= trip.stopped_at_ms - trip.started_at_ms <= longest_ms
+
+
+def _is_chosen(call: Call, trip: model.Trip) -> bool:
     states = call.query[STATES]
     own: set[str] = {fault.fault for fault in trip.faults} or {"Nominal"}
-    return (
-        trip.done
-        and (not states or not own.isdisjoint(states))
-        and call.query[DISTANCE].hold(trip.distance_km)
-        and call.query[DURATION].hold(_duration_s(trip))
-    )
+    return (not states or not own.isdisjoint(states)) and call.query[DISTANCE].hold(trip.distance_km)
 
 
-def _duration_s(trip: model.Trip) -> int | None:
-    return None if trip.stopped_at_ms is None else (trip.stopped_at_ms - trip.started_at_ms) // 1000
+def _trips(call: Call, found: Sequence[Found[model.Trip]]) -> list[Trip]:
+    return [_trip(call, *each) for each in found]
 
 
 def _trip(call: Call, vehicle: Vehicle, trip: model.Trip) -> Trip:

@@ -9,7 +9,7 @@ API). Every method is one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import IntEnum
 from typing import NamedTuple, Protocol, TypeVar
@@ -126,8 +126,20 @@ class Reader(Protocol):
         """How many vehicles of the fleet have a status, and some of them by VIN."""
         ...
 
-    def fleet_records(self, kind: type[One], fleet_id: str, within: Sequence[Interval]) -> list[tuple[Vehicle, One]]:
-        """As `records`, of all vehicles of the fleet, in ascending (start, VIN, id)."""
+    def fleet_records(
+        self,
+        kind: type[One],
+        fleet_id: str,
+        within: Sequence[Interval],
+        offset: int,
+        limit: int,
+        *,
+        lasted: Interval | None = None,
+        counts: Callable[[Vehicle, One], bool] | None = None,
+    ) -> tuple[int, list[tuple[Vehicle, One]]]:
+        """The number of all records as in `records`, of all vehicles of the fleet, and `limit` of them from `offset` on
+        in ascending (start, VIN, id). Those only that are over and `lasted` from so many to so many ms, both included;
+        and that `counts` says so of: to ask it, each has to be looked at."""
         ...
 
     def fleet_record(self, kind: type[One], fleet_id: str, record_id: str) -> tuple[Vehicle, One] | None: ...

@@ -92,8 +92,9 @@ def test_one_vin_is_one_vehicle_in_however_many_fleets(cloud: Cloud) -> None:
         cloud.registry.add_vehicle(replace(known, model="another-car"), ["f2"])
     cloud.send_manifest()
     cloud.send(*drive(Boot(), 60, 0))
-    ((_, mine),), ((_, theirs),) = [cloud.reader.fleet_records(Trip, fleet, ALWAYS) for fleet in (FLEET.id, "f2")]
+    mine, theirs = [cloud.reader.fleet_records(Trip, fleet, ALWAYS, 0, 60) for fleet in (FLEET.id, "f2")]
     assert mine == theirs
+    assert mine[0] == 1
     shown = cloud.reader.vehicle("f2", known.id)
     assert shown == cloud.reader.vehicle(FLEET.id, known.id)
     assert shown is not None

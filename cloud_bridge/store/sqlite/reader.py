@@ -22,7 +22,7 @@ from cloud_bridge.records.model import Message, Position, Status
 from cloud_bridge.remembered import Remembered
 from cloud_bridge.store.port import Client, Extent, Fleet, Interval, One, StoreError, Theft, Vehicle
 from cloud_bridge.store.ranges import overlapping
-from cloud_bridge.store.sqlite import records, registry, thefts
+from cloud_bridge.store.sqlite import fleet, records, registry, thefts
 from cloud_bridge.store.sqlite.chunks import count, count_data, unpack
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import extent_of, is_fleet_folded, is_folded
@@ -35,7 +35,7 @@ WHERE vin = ? AND from_ms >= ? AND from_ms < ? AND to_ms > ? AND messages > 0
 ORDER BY from_ms, to_ms, boot, sequence
 """
 _WITH_POSITIONS = """
-SELECT boot, sequence, from_ms, to_ms, positions, kinds FROM chunk
+SELECT boot, sequence, from_ms, to_ms, positions, kinds FROM chunk INDEXED BY chunk_with_positions
 WHERE vin = ? AND from_ms <= ? AND positions > 0 ORDER BY from_ms DESC
 """
 _BODY = "SELECT body FROM chunk WHERE vin = ? AND boot = ? AND sequence = ?"
@@ -201,19 +201,29 @@ class SqliteReader:
 
     def has_services(self, fleet_id: str) -> bool:
         with self._database.read() as connection:
-            return records.has_services(connection, fleet_id)
+            return fleet.has_services(connection, fleet_id)
 
     def statuses(self, fleet_id: str, offset: int, limit: int) -> tuple[int, list[tuple[Vehicle, Status]]]:
         with self._derived_fleet(fleet_id) as connection:
-            return records.statuses(connection, fleet_id, offset, limit)
+            return fleet.statuses(connection, fleet_id, offset, limit)
 
-    def fleet_records(self, kind: type[One], fleet_id: str, within: Sequence[Interval]) -> list[tuple[Vehicle, One]]:
+    def fleet_records(
+        self,
+        kind: type[One],
+        fleet_id: str,
+        within: Sequence[Interval],
+        offset: int,
+        limit: int,
+        *,
+        lasted: Interval | None = None,
+        counts: Callable[[Vehicle, One], bool] | None = None,
+    ) -> tuple[int, list[tuple[Vehicle, One]]]:
         with self._derived_fleet(fleet_id) as connection:
-            return records.of_fleet(connection, kind, fleet_id, _union(within))
+            return fleet.page(connection, kind, fleet_id, _union(within), offset, limit, lasted, counts)
 
     def fleet_record(self, kind: type[One], fleet_id: str, record_id: str) -> tuple[Vehicle, One] | None:
         with self._derived_fleet(fleet_id) as connection:
-            return records.one_of_fleet(connection, kind, fleet_id, record_id)
+            return fleet.one_of_fleet(connection, kind, fleet_id, record_id)
 
 
 def _union(within: Sequence[Interval]) -> list[Interval]:

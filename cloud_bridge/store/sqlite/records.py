@@ -13,8 +13,7 @@ from functools import cache
 import msgspec
 
 from cloud_bridge.records.model import RECORDS, Record, Status
-from cloud_bridge.store.port import Interval, One, Vehicle
-from cloud_bridge.store.sqlite.registry import vehicle_from
+from cloud_bridge.store.port import Interval, One
 
 _PUT = "INSERT OR REPLACE INTO record (vin, kind, id, from_ms, until_ms, body) VALUES (?, ?, ?, ?, ?, ?)"
 _DROP_FROM = "DELETE FROM record WHERE vin = ? AND from_ms >= ?"
@@ -33,31 +32,13 @@ _ONE = "SELECT body FROM record WHERE vin = ? AND id = ? AND kind = ?"
 _ALL = "SELECT kind, body FROM record WHERE vin = ? ORDER BY from_ms, id"
 _STATUS = "SELECT body FROM status WHERE vin = ?"
 
-_MEMBERS = """
-SELECT vehicle.id, vin, model, brand, motorization, vehicle.created_at_ms, vehicle.updated_at_ms, services
-FROM fleet_vehicle JOIN vehicle USING (vin) WHERE fleet_id = ? ORDER BY vin
-"""
-_ONE_OF_FLEET = """
-SELECT vehicle.id, vin, model, brand, motorization, vehicle.created_at_ms, vehicle.updated_at_ms, services, body
-FROM fleet_vehicle JOIN vehicle USING (vin) JOIN record USING (vin)
-WHERE fleet_id = ? AND record.id = ? AND kind = ?
-"""
-_STATUSES = """
-SELECT vehicle.id, vin, model, brand, motorization, vehicle.created_at_ms, vehicle.updated_at_ms, services, body
-FROM fleet_vehicle JOIN vehicle USING (vin) JOIN status USING (vin) WHERE fleet_id = ? ORDER BY vin LIMIT ? OFFSET ?
-"""
-_HAS_SERVICES = """
-SELECT 1 FROM fleet_vehicle JOIN vehicle USING (vin) WHERE fleet_id = ? AND services <> '' LIMIT 1
-"""
-_COUNT_STATUSES = "SELECT count(*) FROM fleet_vehicle JOIN status USING (vin) WHERE fleet_id = ?"
-
 _encode = msgspec.msgpack.Encoder().encode
 _status = msgspec.msgpack.Decoder(Status).decode
 
 
 def put(connection: sqlite3.Connection, vin: str, records: Iterable[Record]) -> None:
     connection.executemany(
-        _PUT, [(vin, _kind(type(one)), one.id, one.started_at_ms, one.until_ms, _encode(one)) for one in records]
+        _PUT, [(vin, name_of(type(one)), one.id, one.started_at_ms, one.until_ms, _encode(one)) for one in records]
     )
 
 
@@ -69,7 +50,7 @@ def drop(connection: sqlite3.Connection, vin: str, from_ms: int, opened: Iterabl
 
 def overlapping(connection: sqlite3.Connection, kind: type[One], vin: str, union: Sequence[Interval]) -> list[One]:
     """Those that overlap one of the ranges (in ascending order and apart), in ascending (start, id)."""
-    name, decode = _kind(kind), _decoder(kind)
+    name, decode = name_of(kind), decoder(kind)
     (longest_ms,) = connection.execute(_LONGEST, (vin, name)).fetchone()
     found: dict[str, One] = {}
     for from_ms, to_ms in union:
@@ -80,13 +61,13 @@ def overlapping(connection: sqlite3.Connection, kind: type[One], vin: str, union
 
 
 def one(connection: sqlite3.Connection, kind: type[One], vin: str, record_id: str) -> One | None:
-    row = connection.execute(_ONE, (vin, record_id, _kind(kind))).fetchone()
-    return None if row is None else _decoder(kind)(row[0])
+    row = connection.execute(_ONE, (vin, record_id, name_of(kind))).fetchone()
+    return None if row is None else decoder(kind)(row[0])
 
 
 def every(connection: sqlite3.Connection, vin: str) -> list[Record]:
     """Of all types, in ascending (start, id)."""
-    kinds = {_kind(kind): _decoder(kind) for kind in RECORDS}
+    kinds = {name_of(kind): decoder(kind) for kind in RECORDS}
     return [kinds[kind](body) for kind, body in connection.execute(_ALL, (vin,)) if kind in kinds]
 
 
@@ -95,39 +76,11 @@ def status(connection: sqlite3.Connection, vin: str) -> Status | None:
     return None if row is None else _status(row[0])
 
 
-def of_fleet(
-    connection: sqlite3.Connection, kind: type[One], fleet_id: str, union: Sequence[Interval]
-) -> list[tuple[Vehicle, One]]:
-    """As `overlapping`, of all vehicles of a fleet, in ascending (start, VIN, id)."""
-    members = [vehicle_from(row) for row in connection.execute(_MEMBERS, (fleet_id,))]
-    found = [(vehicle, one) for vehicle in members for one in overlapping(connection, kind, vehicle.vin, union)]
-    return sorted(found, key=lambda each: (each[1].started_at_ms, each[0].vin, each[1].id))
-
-
-def one_of_fleet(
-    connection: sqlite3.Connection, kind: type[One], fleet_id: str, record_id: str
-) -> tuple[Vehicle, One] | None:
-    row = connection.execute(_ONE_OF_FLEET, (fleet_id, record_id, _kind(kind))).fetchone()
-    return None if row is None else (vehicle_from(row[:-1]), _decoder(kind)(row[-1]))
-
-
-def has_services(connection: sqlite3.Connection, fleet_id: str) -> bool:
-    return connection.execute(_HAS_SERVICES, (fleet_id,)).fetchone() is not None
-
-
-def statuses(
-    connection: sqlite3.Connection, fleet_id: str, offset: int, limit: int
-) -> tuple[int, list[tuple[Vehicle, Status]]]:
-    (total,) = connection.execute(_COUNT_STATUSES, (fleet_id,)).fetchone()
-    rows = connection.execute(_STATUSES, (fleet_id, limit, offset))
-    return total, [(vehicle_from(row[:-1]), _status(row[-1])) for row in rows]
-
-
-def _kind(kind: type[Record]) -> str:
+def name_of(kind: type[Record]) -> str:
     """What a type of record is called in the database."""
     return kind.__name__
 
 
 @cache
-def _decoder(kind: type[One]) -> Callable[[bytes], One]:
+def decoder(kind: type[One]) -> Callable[[bytes], One]:
     return msgspec.msgpack.Decoder(kind).decode

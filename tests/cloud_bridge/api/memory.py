@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -19,6 +19,10 @@ def inside(at_ms: int, within: Sequence[Interval]) -> bool:
 def overlaps(record: Record, within: Sequence[Interval]) -> bool:
     until_ms = record.until_ms
     return any(record.started_at_ms < end and (until_ms is None or until_ms >= first) for first, end in within)
+
+
+def _lasted(record: Record, lasted: Interval) -> bool:
+    return record.until_ms is not None and lasted[0] <= record.until_ms - record.started_at_ms <= lasted[1]
 
 
 @dataclass
@@ -107,10 +111,26 @@ class MemoryReader:
         found = [(vehicle, self.statuses_of[vehicle.vin]) for vehicle in members if vehicle.vin in self.statuses_of]
         return len(found), found[offset : offset + limit]
 
-    def fleet_records(self, kind: type[One], fleet_id: str, within: Sequence[Interval]) -> list[tuple[Vehicle, One]]:
+    def fleet_records(
+        self,
+        kind: type[One],
+        fleet_id: str,
+        within: Sequence[Interval],
+        offset: int,
+        limit: int,
+        *,
+        lasted: Interval | None = None,
+        counts: Callable[[Vehicle, One], bool] | None = None,
+    ) -> tuple[int, list[tuple[Vehicle, One]]]:
         members = self.members.get(fleet_id, ())
-        found = [(vehicle, one) for vehicle in members for one in self.records(kind, vehicle.vin, within)]
-        return sorted(found, key=lambda each: (each[1].started_at_ms, each[0].vin, each[1].id))
+        found = [
+            (vehicle, one)
+            for vehicle in members
+            for one in self.records(kind, vehicle.vin, within)
+            if (lasted is None or _lasted(one, lasted)) and (counts is None or counts(vehicle, one))
+        ]
+        found.sort(key=lambda each: (each[1].started_at_ms, each[0].vin, each[1].id))
+        return len(found), found[offset : offset + limit]
 
     def fleet_record(self, kind: type[One], fleet_id: str, record_id: str) -> tuple[Vehicle, One] | None:
         for vehicle in self.members.get(fleet_id, ()):
