@@ -3,11 +3,15 @@
 Records of a fleet come in the order of their start, and indexes are by vehicle. So the asked times are halved until a
 part holds few enough records to be sorted at once. Counting a part reads its index alone: a page far behind costs no
 more than the first, and what is held in memory does not grow with the fleet's history.
+
+Each range of time costs a look at every vehicle. Of many ranges (a repetition has up to 10,000) the whole time from the
+first to the last is read once instead, and what overlaps none of them left out.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -20,6 +24,8 @@ from cloud_bridge.store.sqlite.records import decoder, name_of
 from cloud_bridge.store.sqlite.registry import vehicle_from
 
 SORTED_AT_ONCE = 2000
+FEW_RANGES = 50
+"""So many are looked for one by one."""
 
 _ONE_OF_FLEET = """
 SELECT vehicle.id, vin, model, brand, motorization, vehicle.created_at_ms, vehicle.updated_at_ms, services, body
@@ -73,8 +79,13 @@ def page(
     lasted: Interval | None = None,
     counts: Callable[[Vehicle, One], bool] | None = None,
     at_once: int = SORTED_AT_ONCE,
+    few: int = FEW_RANGES,
 ) -> tuple[int, list[tuple[Vehicle, One]]]:
-    """As `Reader.fleet_records`, of ranges in ascending order and apart. `at_once`: records sorted together, most."""
+    """As `Reader.fleet_records`, of ranges in ascending order and apart. `at_once`: records sorted together, most.
+    `few`: ranges looked for one by one, most."""
+    if len(union) > few:
+        counts = _in_one_of(union, counts)
+        union = [(union[0][0], union[-1][1])]
 
     @cache
     def vehicle_of(vin: str) -> Vehicle:
@@ -117,6 +128,21 @@ def statuses(
     (total,) = connection.execute(_COUNT_STATUSES, (fleet_id,)).fetchone()
     rows = connection.execute(_STATUSES, (fleet_id, limit, offset))
     return total, [(vehicle_from(row[:-1]), _status(row[-1])) for row in rows]
+
+
+def _in_one_of(
+    union: Sequence[Interval], counts: Callable[[Vehicle, One], bool] | None
+) -> Callable[[Vehicle, One], bool]:
+    """That a record overlaps one of the ranges, and `counts` says so of it."""
+    ends = [end_ms for _, end_ms in union]
+
+    def overlaps(vehicle: Vehicle, one: One) -> bool:
+        place = bisect_right(ends, one.started_at_ms)
+        if place == len(union) or (one.until_ms is not None and one.until_ms < union[place][0]):
+            return False
+        return counts is None or counts(vehicle, one)
+
+    return overlaps
 
 
 class _Part(NamedTuple):

@@ -71,6 +71,7 @@ def is_of_even_kilometres(_: Vehicle, trip: Trip) -> bool:
     st.none() | st.tuples(st.integers(0, 5), st.integers(3, 15)),
     st.sampled_from([None, is_of_even_kilometres]),
     st.integers(1, 12),
+    st.integers(0, 4),
 )
 def test_a_page_is_cut_out_of_all_records_in_order(
     database: Database,
@@ -81,6 +82,7 @@ def test_a_page_is_cut_out_of_all_records_in_order(
     lasted: Interval | None,
     counts: Callable[[Vehicle, Trip], bool] | None,
     at_once: int,
+    few: int,
 ) -> None:
     memory = MemoryReader(members={"mine": list(MINE)}, all_records={vehicle.vin: [] for vehicle in ALL})
     for number, (vehicle, start, length, kind) in enumerate(world):
@@ -89,7 +91,7 @@ def test_a_page_is_cut_out_of_all_records_in_order(
         connection.execute("DELETE FROM record")
         for vin, ones in memory.all_records.items():
             records.put(connection, vin, ones)
-        found = fleet.page(connection, Trip, "mine", joined(ranges), offset, limit, lasted, counts, at_once)
+        found = fleet.page(connection, Trip, "mine", joined(ranges), offset, limit, lasted, counts, at_once, few)
     assert found == memory.fleet_records(Trip, "mine", ranges, offset, limit, lasted=lasted, counts=counts)
 
 
@@ -103,6 +105,20 @@ def test_many_records_of_one_moment_are_in_the_order_of_vehicles_and_ids(databas
             total, found = fleet.page(connection, Alert, "mine", [(0, 2000)], offset, 20, at_once=10)
             assert total == len(expected)
             assert [(vehicle.vin, one.id) for vehicle, one in found] == expected[offset : offset + 20]
+
+
+def test_many_ranges_cost_no_look_each(database: Database) -> None:
+    hours = [(hour * 10, hour * 10 + 1) for hour in range(10_000)]
+    asked: list[str] = []
+    with database.write() as connection:
+        connection.execute("DELETE FROM record")
+        for number, vehicle in enumerate(MINE):
+            records.put(connection, vehicle.vin, [Trip(f"{at}", at, at + 3) for at in range(number * 4, 4000, 40)])
+        connection.set_trace_callback(asked.append)
+        total, found = fleet.page(connection, Trip, "mine", hours, 0, 60)
+        connection.set_trace_callback(None)
+    assert (total, len(found)) == (200, 60)
+    assert len(asked) < 20
 
 
 def test_the_longest_times_there_are_can_be_asked_for(database: Database) -> None:
