@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Literal
 
@@ -94,15 +94,19 @@ _NOTHING = "no completed trip is of these times, distances, durations, states an
 
 
 def read_trips(call: Call) -> Json:
+    (shortest_ms, longest_ms), is_chosen = _lasting(call), _choice(call)
     found = (
-        each for each in of_vehicle(call, model.Trip) if _is_long_enough(call, each[1]) and _is_chosen(call, each[1])
+        (vehicle, trip)
+        for vehicle, trip in of_vehicle(call, model.Trip)
+        if trip.stopped_at_ms is not None
+        and shortest_ms <= trip.stopped_at_ms - trip.started_at_ms <= longest_ms
+        and (is_chosen is None or is_chosen(trip))
     )
     return page_of(call, "trips", found, partial(_trips, call), _NOTHING)
 
 
 def read_fleet_trips(call: Call) -> Json:
-    chosen = partial(_is_chosen, call) if call.query[STATES] or call.query[DISTANCE] != DISTANCE.default else None
-    cut = of_fleet(call, model.Trip, lasted=_lasting(call), chosen=chosen)
+    cut = of_fleet(call, model.Trip, lasted=_lasting(call), chosen=_choice(call))
     return page_with(call, "trips", cut, partial(_trips, call), _NOTHING)
 
 
@@ -116,15 +120,17 @@ def _lasting(call: Call) -> Interval:
     return int(shortest_s) * 1000, EVER[1] if longest_s is None else int(longest_s) * 1000 + 999
 
 
-def _is_long_enough(call: Call, trip: model.Trip) -> bool:
-    shortest_ms, longest_ms = _lasting(call)
-    return trip.stopped_at_ms is not None and shortest_ms <= trip.stopped_at_ms - trip.started_at_ms <= longest_ms
+def _choice(call: Call) -> Callable[[model.Trip], bool] | None:
+    """Whether a trip is of the asked states and distances; None where all are."""
+    states, distances = call.query[STATES], call.query[DISTANCE]
+    if not states and distances == DISTANCE.default:
+        return None
 
+    def is_chosen(trip: model.Trip) -> bool:
+        own: set[str] = {fault.fault for fault in trip.faults} or {"Nominal"}
+        return (not states or not own.isdisjoint(states)) and distances.hold(trip.distance_km)
 
-def _is_chosen(call: Call, trip: model.Trip) -> bool:
-    states = call.query[STATES]
-    own: set[str] = {fault.fault for fault in trip.faults} or {"Nominal"}
-    return (not states or not own.isdisjoint(states)) and call.query[DISTANCE].hold(trip.distance_km)
+    return is_chosen
 
 
 def _trips(call: Call, found: Sequence[Found[model.Trip]]) -> list[Trip]:

@@ -23,7 +23,7 @@ from cloud_bridge.store.port import Interval, One, Vehicle
 from cloud_bridge.store.sqlite.records import decoder, name_of
 from cloud_bridge.store.sqlite.registry import vehicle_from
 
-SORTED_AT_ONCE = 2000
+SORTED_AT_ONCE = 5000
 FEW_RANGES = 50
 """So many are looked for one by one."""
 
