@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloud_bridge.monitors.data import Operator
+from cloud_bridge.monitors.parameter import RefusedMonitorError
+from cloud_bridge.monitors.triggers import OfData
+from cloud_bridge.monitors.worlds import worlds
+from tests.cloud_bridge.monitors.bodies import Body, body, checked, data, time, zone
+
+SPEED, LEVEL, AUTONOMY = "vehicle.kinetic.speed", "vehicle.energy.electric.level", "vehicle.energy.electric.autonomy"
+PRIVACY, ALERT, SIDE, STATE = "privacy.state", "vehicle.alert", "vehicle.collision.side", "vehicle.trip.state"
+MOVING = "vehicle.kinetic.moving"
+NIGHT = {"start": "PT22H", "duration": "PT8H"}
+LYON = (4.84, 45.76)
+
+
+def speed(name: str, operator: str, value: str) -> Body:
+    return data(name, SPEED, operator, value)
+
+
+ICE = data("a", ALERT, "equalsTo", "RiskOfIce")
+
+NEVER: list[tuple[str, list[Body], str]] = [
+    ("faster and slower", [speed("a", "greaterThan", "10"), speed("b", "lowerThan", "5")], "a & b"),
+    ("two values", [speed("a", "equalsTo", "10"), speed("b", "equalsTo", "5")], "a & b"),
+    ("nothing between", [data("a", AUTONOMY, "greaterThan", "10"), data("b", AUTONOMY, "lowerThan", "11")], "a & b"),
+    ("beyond the limit", [data("a", LEVEL, "greaterThan", "100")], "a"),
+    ("below the limit", [data("a", LEVEL, "lowerThan", "0")], "a"),
+    ("half a kilometre", [data("a", AUTONOMY, "equalsTo", "10.5")], "a"),
+    ("narrower, not wider", [speed("a", "greaterThan", "10"), speed("b", "greaterThan", "5")], "a & !b"),
+    ("two names", [data("a", PRIVACY, "equalsTo", "Full"), data("b", PRIVACY, "equalsTo", "None")], "a & b"),
+    ("a part, not all", [ICE, data("b", ALERT, "includedIn", "RiskOfIce", "SuspensionFault")], "a & !b"),
+    (
+        "faultless with a fault",
+        [data("a", STATE, "includedIn", "Nominal"), data("b", STATE, "includedIn", "Unstarted")],
+        "a & b",
+    ),
+    ("in and out", [zone("a"), zone("b", "Out")], "a & b"),
+    ("in both towns", [zone("a"), zone("b", at=LYON)], "a & b"),
+    ("in both circles", [zone("a", at=(0, 0)), zone("b", at=(0.3635, 0))], "a & b"),
+    ("in the town, not the country", [zone("a"), zone("b", radius=500)], "a & !b"),
+    ("the same night", [time("a", NIGHT), time("b", NIGHT)], "a & !b"),
+]  # fmt: skip
+ALWAYS: list[tuple[str, list[Body], str]] = [
+    ("every name", [data("a", PRIVACY, "includedIn", "None", "Full", "Geolocation")], "a"),
+    ("either", [data("a", MOVING, "equalsTo", "true"), data("b", MOVING, "equalsTo", "false")], "a | b"),
+    ("slower or faster", [speed("a", "lowerThan", "10"), speed("b", "greaterThan", "5")], "a | b"),
+    (
+        "below, at or above",
+        [speed("a", "lowerThan", "5"), speed("b", "equalsTo", "5"), speed("c", "greaterThan", "5")],
+        "a | b | c",
+    ),
+    ("out of one of two towns", [zone("a", "Out"), zone("b", "Out", at=LYON)], "a | b"),
+]  # fmt: skip
+DEPENDS: list[tuple[str, list[Body], str]] = [
+    ("between", [speed("a", "greaterThan", "5"), speed("b", "lowerThan", "10")], "a & b"),
+    ("one between", [data("a", AUTONOMY, "greaterThan", "10"), data("b", AUTONOMY, "lowerThan", "12")], "a & b"),
+    ("tenths between", [speed("a", "greaterThan", "10"), speed("b", "lowerThan", "11")], "a & b"),
+    ("full", [data("a", LEVEL, "equalsTo", "100")], "a"),
+    ("all but full", [data("a", LEVEL, "lowerThan", "100")], "a"),
+    ("below or above", [speed("a", "lowerThan", "5"), speed("b", "greaterThan", "5")], "a | b"),
+    ("changed to it", [data("a", PRIVACY, "equalsTo", "Full"), data("b", PRIVACY, "onChange")], "a & b"),
+    ("two alerts", [ICE, data("b", ALERT, "equalsTo", "FuelLevelLow")], "a & b"),
+    ("two sides", [data("a", SIDE, "equalsTo", "Front"), data("b", SIDE, "equalsTo", "Rear")], "a & b"),
+    ("any collision", [data("a", SIDE, "includedIn", "Front", "Rear", "Lateral")], "a"),
+    ("any trip", [data("a", "vehicle.trip.duration", "greaterThan", "0")], "a"),
+    ("circles that meet", [zone("a", radius=200), zone("b", radius=200, at=LYON)], "a & b"),
+    ("circles that may meet", [zone("a", at=(0, 0)), zone("b", at=(0.3611, 0))], "a & b"),
+    ("out of both", [zone("a", "Out"), zone("b", "Out", at=LYON)], "a & b"),
+    ("other data", [speed("a", "greaterThan", "5"), data("b", MOVING, "equalsTo", "false")], "a & b"),
+    ("day and night", [time("a", NIGHT), time("b", {"start": "PT8H", "duration": "PT1H"})], "a & b"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("case", "verdict"), [(one, "false") for one in NEVER] + [(one, "true") for one in ALWAYS])
+def test_a_condition_that_the_data_decide_beforehand_is_refused(
+    case: tuple[str, list[Body], str], verdict: str
+) -> None:
+    with pytest.raises(RefusedMonitorError, match=f"the condition is always {verdict}"):
+        checked(body(*case[1], condition=case[2]))
+
+
+@pytest.mark.parametrize("case", DEPENDS, ids=[one[0] for one in DEPENDS])
+def test_a_condition_that_can_be_both_is_not(case: tuple[str, list[Body], str]) -> None:
+    assert checked(body(*case[1], condition=case[2]))
+
+
+_values = st.sampled_from(["-40", "-0.5", "0", "0.5", "10", "10.5", "99.5", "100", "101"])
+_operators: st.SearchStrategy[Operator] = st.sampled_from(["equalsTo", "greaterThan", "lowerThan"])
+_tests = st.lists(st.tuples(_operators, _values), min_size=1, max_size=5)
+
+
+@given(st.sampled_from([SPEED, LEVEL, AUTONOMY, "vehicle.odometer"]), _tests, st.integers(-4200, 10_500))
+def test_whatever_a_vehicle_says_is_a_row_that_can_be(
+    datum: str, asked: list[tuple[Operator, str]], tenths: int
+) -> None:
+    tests = [OfData(datum, operator, (float(value),)) for operator, value in asked]
+    watched = tests[0].watched
+    value = float(tenths // 10) if datum == AUTONOMY else tenths / 10
+    if (watched.minimum is None or value >= watched.minimum) and (watched.maximum is None or value <= watched.maximum):
+        assert tuple(test.holds(value) for test in tests) in worlds(tests)
