@@ -13,6 +13,7 @@ from cloud_bridge.api.positions import Feature, feature
 from cloud_bridge.api.records import overlaps
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.timestamps import EVER
+from cloud_bridge.api.way_points import page_of_positions
 from cloud_bridge.records.model import Json
 from cloud_bridge.store.port import Theft, Vehicle
 from contract.published import STOLEN
@@ -64,13 +65,8 @@ def read_theft(call: Call) -> Stolen:
 def read_theft_way_points(call: Call) -> Json:
     theft = _named(call)
     end_ms = EVER[1] if theft.ended_at_ms is None else theft.ended_at_ms + 1
-    return page_of(
-        call,
-        "positions",
-        call.reader.positions(call.vehicle.vin, call.scope.times_of_places([(theft.started_at_ms, end_ms)])),
-        lambda shown: [feature(position) for position in shown],
-        "no position of the theft is known",
-    )
+    within = call.scope.times_of_places([(theft.started_at_ms, end_ms)])
+    return page_of_positions(call, within, "no position of the theft is known")
 
 
 def stolen_status(call: Call, vehicle: Vehicle) -> StolenStatus | None:

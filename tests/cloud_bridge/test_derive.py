@@ -497,6 +497,31 @@ def test_pages_of_telemetry_are_the_whole_in_pieces(cloud: Cloud) -> None:
             assert len({one.at_ms for one in everything}) == total
 
 
+def test_pages_of_positions_are_the_whole_in_pieces(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    cloud.send(*map(encode, drive()))
+    for within in (ALWAYS, [(EPOCH_MS + 12_345, EPOCH_MS + 61_000), (EPOCH_MS + 90_000, EPOCH_MS + 111_000)]):
+        everything = cloud.reader.positions(VIN, within)
+        total = len(everything)
+        for size in (1, 7):
+            pages = [cloud.reader.page_of_positions(VIN, within, offset, size) for offset in range(0, total, size)]
+            assert [position for _, page in pages for position in page] == everything
+            assert {count for count, _ in pages} == {total}
+
+
+def test_a_page_of_positions_opens_what_it_shows_and_no_more(cloud: Cloud) -> None:
+    cloud.send_manifest()
+    cloud.send(*map(BOOT.payload, range(10)))
+    cloud.deriver.derive(VIN)
+    asked: list[str] = []
+    with cloud.reader.snapshot(), cloud.database.read() as connection:
+        connection.set_trace_callback(asked.append)
+        total, page = cloud.reader.page_of_positions(VIN, ALWAYS, 55, 5)
+        connection.set_trace_callback(None)
+    assert (total, len(page)) == (100, 5)
+    assert sum(one.startswith("SELECT body FROM chunk") for one in asked) == 1
+
+
 def test_readers_never_see_records_half_derived(cloud: Cloud) -> None:
     """While uploads of one trip come late and in pieces, and its boot is dated anew."""
     cloud.send_manifest()

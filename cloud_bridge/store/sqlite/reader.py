@@ -157,29 +157,34 @@ class SqliteReader:
         limit: int,
         data: frozenset[str] | None = None,
     ) -> tuple[int, list[Message]]:
-        total, page = 0, []
-        wanted_data = None if data is None else data_of_kinds(data, kinds)
+        wanted = None if data is None else data_of_kinds(data, kinds)
         with self._derived(vin) as connection:
-            for interval in _union(within):
-                left = Left(connection, vin, interval)
-                for together in _groups(connection, vin, interval):
-                    number = _count(connection, vin, together, interval, kinds, wanted_data, left)
-                    first, last = offset - total, offset - total + limit
-                    if number is not None and (first >= number or last <= 0):
-                        total += number
-                        continue
-                    wanted = [
-                        message
-                        for message in _open(connection, vin, together, interval, left)
-                        if _has(message, kinds, wanted_data)
-                    ]
-                    page += wanted[max(0, first) : max(0, last)]
-                    total += len(wanted)
-        return total, page
+            return _page(
+                connection,
+                vin,
+                _union(within),
+                (offset, limit),
+                lambda chunk: _count(connection, vin, chunk, kinds, wanted),
+                lambda message: _has(message, kinds, wanted),
+            )
 
     def positions(self, vin: str, within: Sequence[Interval]) -> list[Position]:
         with self._derived(vin) as connection:
             return _positions(connection, vin, _union(within))
+
+    def page_of_positions(
+        self, vin: str, within: Sequence[Interval], offset: int, limit: int
+    ) -> tuple[int, list[Position]]:
+        with self._derived(vin) as connection:
+            total, messages = _page(
+                connection,
+                vin,
+                _union(within),
+                (offset, limit),
+                lambda chunk: chunk.positions,
+                lambda message: message.position is not None,
+            )
+        return total, [message.position for message in messages if message.position is not None]
 
     def position_at(self, vin: str, at_ms: int) -> Position | None:
         with self._derived(vin) as connection:
@@ -240,6 +245,32 @@ def _union(within: Sequence[Interval]) -> list[Interval]:
     return result
 
 
+def _page(
+    connection: sqlite3.Connection,
+    vin: str,
+    union: Sequence[Interval],
+    page: tuple[int, int],
+    count_of: Callable[[_Chunk], int | None],
+    is_wanted: Callable[[Message], bool],
+) -> tuple[int, list[Message]]:
+    """How many messages are wanted, and those of the page (offset, limit). `count_of` gives the number of those in a
+    chunk, None where that cannot be told without opening it."""
+    offset, limit = page
+    total, found = 0, []
+    for interval in union:
+        left = Left(connection, vin, interval)
+        for together in _groups(connection, vin, interval):
+            number = count_of(together[0]) if _is_one_and_whole(together, interval, left) else None
+            first, last = offset - total, offset - total + limit
+            if number is not None and (first >= number or last <= 0):
+                total += number
+                continue
+            wanted = [message for message in _open(connection, vin, together, interval, left) if is_wanted(message)]
+            found += wanted[max(0, first) : max(0, last)]
+            total += len(wanted)
+    return total, found
+
+
 def _positions(connection: sqlite3.Connection, vin: str, union: Sequence[Interval]) -> list[Position]:
     return [
         message.position
@@ -282,25 +313,22 @@ def _has(message: Message, kinds: frozenset[str], data: frozenset[str] | None) -
     return not kinds.isdisjoint(kinds_of(message)) if data is None else not data.isdisjoint(data_of(message))
 
 
-def _count(
-    connection: sqlite3.Connection,
-    vin: str,
-    together: list[_Chunk],
-    interval: Interval,
-    kinds: frozenset[str],
-    data: frozenset[str] | None,
-    left: Left,
-) -> int | None:
-    """How many messages of `kinds` the chunks have, where `data` are given with one of these, if it can be told without
-    opening them."""
+def _is_one_and_whole(together: list[_Chunk], interval: Interval, left: Left) -> bool:
+    """Whether all of one chunk is asked for and believed, so that what is counted of it holds."""
     chunk = together[0]
-    if (
-        len(together) > 1
-        or left.is_within(chunk.from_ms, chunk.to_ms)
-        or chunk.from_ms < interval[0]
-        or chunk.to_ms > interval[1]
-    ):
-        return None
+    return (
+        len(together) == 1
+        and not left.is_within(chunk.from_ms, chunk.to_ms)
+        and chunk.from_ms >= interval[0]
+        and chunk.to_ms <= interval[1]
+    )
+
+
+def _count(
+    connection: sqlite3.Connection, vin: str, chunk: _Chunk, kinds: frozenset[str], data: frozenset[str] | None
+) -> int | None:
+    """How many messages of `kinds` the chunk has, where `data` are given with one of these, if it can be told without
+    opening it."""
     number = count(chunk.kinds, kinds)
     if not number or data is None:
         return number

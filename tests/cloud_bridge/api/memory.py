@@ -88,6 +88,12 @@ class MemoryReader:
             if message.position is not None and inside(message.position.at_ms, within)
         ]
 
+    def page_of_positions(
+        self, vin: str, within: Sequence[Interval], offset: int, limit: int
+    ) -> tuple[int, list[Position]]:
+        found = self.positions(vin, within)
+        return len(found), found[offset : offset + limit]
+
     def position_at(self, vin: str, at_ms: int) -> Position | None:
         found = self.positions(vin, [(0, at_ms + 1)])
         return found[-1] if found else None
