@@ -140,7 +140,7 @@ def test_a_journal_takes_no_more_than_its_share_and_leaves_a_reserve(tmp_path: P
 WRITER = """
 import random, sys
 from pathlib import Path
-from agent.journal import durable
+from agent.disk import durable
 from agent.journal.journal import Journal
 from agent.journal.segments import Key, Priority
 from contract.receipt import Receipt
