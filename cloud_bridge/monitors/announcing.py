@@ -34,7 +34,7 @@ def unannounced(
     events: Iterable[Event], episodes: Mapping[str, Episode], announced: Sequence[Announced]
 ) -> list[Event]:
     """Those of `events` that are to be told now, in ascending time. `events` and `episodes`: all that there are now
-    from some time on; `announced`: what was told of that time."""
+    from some time on (an `Outcome`); `announced`: what was told of that time, and of what was going on before it."""
     ids = {one.id for one in announced}
     stray = [
         one

@@ -91,7 +91,7 @@ class Outcome(msgspec.Struct, frozen=True):
     events: Sequence[Event]
     """In ascending time."""
     episodes: Mapping[str, Episode]
-    """Begun or ended, by id: they replace earlier ones."""
+    """The one that was going on, and those that began or ended, by id: they replace earlier ones."""
 
 
 def advance(state: State, moments: Iterable[Moment], subject: Subject) -> Outcome:
@@ -111,7 +111,8 @@ class _Run:
         self.watch = subject.watch
         self.schedules = [test.schedule for test in self.watch.tests if isinstance(test, InTime)]
         self.events: list[Event] = []
-        self.episodes: dict[str, Episode] = {}
+        open_before = self.state.episode
+        self.episodes: dict[str, Episode] = {} if open_before is None else {open_before.id: open_before}
 
     def follow(self, moment: Moment) -> None:
         for at_ms, used in self._meanwhile(moment.at_ms):

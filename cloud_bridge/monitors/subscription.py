@@ -39,8 +39,8 @@ def _check_target(target: str, field: str, *, insecure: bool) -> None:
     url = _url(target)
     schemes = ("https", "http") if insecure else ("https",)
     if url is None or url.scheme not in schemes or not url.hostname:
-        why = f"`{target[:100]}`: expected an address as {schemes[0]}://partner.example.com/monitors"
-        raise RefusedMonitorError(field, why)
+        # What was found is not repeated: refusals are logged, and it may hold a secret.
+        raise RefusedMonitorError(field, "expected an address as https://partner.example.com/monitors")
     if url.username is not None or url.password is not None:
         raise RefusedMonitorError(field, "credentials do not belong into an address: use an attribute of type `Header`")
     if url.fragment:
@@ -60,7 +60,7 @@ def _url(target: str) -> SplitResult | None:
 def _check_attribute(attribute: Attribute, field: str) -> None:
     key, value = attribute.key, attribute.value
     if value.startswith("$") and value not in VARIABLES:
-        raise RefusedMonitorError(f"{field}.value", f"`{value[:100]}` is no variable; there are {', '.join(VARIABLES)}")
+        raise RefusedMonitorError(f"{field}.value", f"expected one of {', '.join(VARIABLES)}, or a value without `$`")
     if attribute.type == "Header":
         if _TOKEN.fullmatch(key) is None:
             raise RefusedMonitorError(f"{field}.key", f"`{key[:100]}` is no name of a header")

@@ -4,11 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud_bridge.monitors.announcing import REDATED_MS, Announced, unannounced
-from cloud_bridge.monitors.evaluation import Event, Subject
+from cloud_bridge.monitors.evaluation import Event, State, Subject, advance
+from cloud_bridge.monitors.moments import moments
 from cloud_bridge.records.messages import merge
 from cloud_bridge.records.model import Message
 from tests.cloud_bridge.monitors.bodies import data
-from tests.cloud_bridge.monitors.flows import flows, subject, watched
+from tests.cloud_bridge.monitors.flows import flows, subject, told, watched
 from tests.cloud_bridge.records.flows import at
 
 LOW = data("low1", "vehicle.energy.electric.level", "lowerThan", "50")
@@ -78,6 +79,13 @@ def test_what_did_not_happen_as_it_seemed_does_not_stand_for_what_happened_long_
     said = [at(0, doorsState__opening__Trunk="Open"), at(900, doorsState__opening__Trunk="Closed")]
     late = [at(15, doorsState__opening__Trunk="Closed")]
     assert beginnings(tell([said, late], subject(SHUT))) == [900, 15]
+
+
+def test_telling_goes_on_from_a_state_in_the_midst_of_an_episode() -> None:
+    begun = advance(State(), moments({}, told([level(0, 40), level(50, 40)]), None), MONITOR)
+    later = advance(begun.state, moments({}, told([level(130, 40)]), None), MONITOR)
+    announced = [Announced(begun.events[0].id, 0)]
+    assert [event.refresh for event in unannounced(later.events, later.episodes, announced)] == [True]
 
 
 def test_of_reminders_that_come_late_only_the_newest_is_told() -> None:

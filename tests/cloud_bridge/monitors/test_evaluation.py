@@ -122,6 +122,18 @@ def test_the_condition_is_reminded_of_once_a_period_in_which_the_vehicle_speaks(
     assert fired(messages, subject(LOW, refresh_s=60)) == found
 
 
+def test_each_episode_has_its_own_periods() -> None:
+    messages = [level(0, 40), level(200, 40), level(300, 60), level(400, 40), level(430, 40), level(470, 40)]
+    found = [(0, False), (200, True), (400, False), (470, True)]
+    assert fired(messages, subject(LOW, refresh_s=60)) == found
+
+
+def test_nobody_is_reminded_while_the_monitor_is_paused() -> None:
+    messages = [level(second, 40) for second in (0, 70, 130, 190)]
+    paused = subject(LOW, refresh_s=60, running=[(0, 60_000), (140_000, None)])
+    assert fired(messages, paused) == [(0, False), (190, True)]
+
+
 def test_nothing_fires_for_what_began_before_the_monitor_was_there_nor_reminds_of_it() -> None:
     messages = [level(0, 40), level(100, 40), level(200, 60), level(300, 40)]
     assert fired(messages, subject(LOW, refresh_s=60, running=[(50_000, None)])) == [(300, False)]

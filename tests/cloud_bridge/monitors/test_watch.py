@@ -180,6 +180,7 @@ def test_of_all_but_included_in_only_the_first_value_counts() -> None:
         ("https://partner.example.com\\@localhost/", "expected an address as https://"),
         ("https://[::1", "expected an address as https://"),
         ("https://user:secret@partner.example.com/", "credentials do not belong"),
+        ("http://user:secret@partner.example.com/", "expected an address as https://"),
         ("https://partner.example.com/#here", "never sent"),
     ],
 )
@@ -202,7 +203,7 @@ def test_http_will_do_where_the_bridge_allows_it() -> None:
         ({"type": "Header", "key": "Content-Length", "value": "1"}, "key", "the sender's own"),
         ({"type": "Header", "key": "Webhook-Signature", "value": "1"}, "key", "the sender's own"),
         ({"type": "Header", "key": "X", "value": "a\r\nHost: b"}, "value", "printable ASCII"),
-        ({"type": "Body", "key": "X", "value": "$Vin"}, "value", "`$Vin` is no variable; there are $vin"),
+        ({"type": "Body", "key": "X", "value": "$Vin"}, "value", "expected one of $vin, $monitorID, $fleetID, $vid"),
         ({"type": "Cookie", "key": "X", "value": "1"}, "type", "'Cookie'"),
     ],
 )
