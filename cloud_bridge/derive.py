@@ -30,6 +30,7 @@ from cloud_bridge.records.messages import messages
 from cloud_bridge.records.rules import rules
 from cloud_bridge.records.timeline import Timeline, believed, changed, thinned, timeline
 from cloud_bridge.store.port import (
+    BEGINNING_MS,
     Chunk,
     Dating,
     Derived,
@@ -55,8 +56,9 @@ LONGEST_MS = 8 * DAY_MS
 and hold up, everything else that its vehicle sends."""
 PATIENCE_S = 5.0
 """How long a reader waits for what another is deriving."""
+BREATH_S = 0.01
+"""Between steps of deleting: for others that want to write."""
 _UNIFIERS = 256
-_BEGINNING_MS = -(2**62)
 
 log = logging.getLogger(__name__)
 
@@ -120,16 +122,18 @@ class Deriver:
             known = self._known(vin)
             if known is None:
                 return Difference()
-            if self._store.extent(vin).profile == known.digest:
-                self._derive(vin, known)  # What came since the last time is no difference.
+            extent = self._store.extent(vin)
+            if extent.profile == known.digest or extent.is_half_forgotten:
+                self._derive(vin, known)  # What came since the last time is no difference, nor what was left half done.
             before = self._told(vin)
-            self._store.forget(vin, known.digest)
+            with suppress(StaleError):  # Another process did it first, or erased it.
+                self._forget(vin, known.digest)
         self.derive(vin, threading.TIMEOUT_MAX)
         return compare(before, self._told(vin))
 
     def _told(self, vin: str) -> Told:
         """As it was derived last."""
-        laid = laid_out(self._store.stretches(vin, _BEGINNING_MS))
+        laid = laid_out(self._store.stretches(vin, BEGINNING_MS))
         messages = (message for stretch in laid for message in stretch.messages)
         return tell(self._store.records(vin), self._store.status(vin), messages)
 
@@ -176,13 +180,20 @@ class Deriver:
         before = None
         if extent.profile != known.digest:
             before = self._told(vin) if extent.profile else None
-            extent = self._store.forget(vin, known.digest)
+            extent = self._forget(vin, known.digest)
         while not self._stopping.is_set() and (ready := self._store.ready(vin, self._look_at)):
             extent = self._store.put_step(vin, extent, self._look(vin, known, ready), self._clock_ms())
         if extent.dirty_from_ms is not None and not self._stopping.is_set():
             self._fold(vin, known, extent, extent.dirty_from_ms)
         if before is not None and not self._stopping.is_set():
             log.info("vehicle %s derived again by a changed profile: %s", vin, compare(before, self._told(vin)).summary)
+
+    def _forget(self, vin: str, profile: bytes) -> Extent:
+        extent = Extent()
+        for extent in self._store.forget(vin, profile):
+            if extent.profile == profile or self._stopping.wait(BREATH_S):
+                break
+        return extent
 
     def _look(self, vin: str, known: Known, ready: list[Pending]) -> Step:
         datings, timelines = self._date(vin, ready)
@@ -244,7 +255,7 @@ class Deriver:
 
     def _fold(self, vin: str, known: Known, extent: Extent, dirty_from_ms: int) -> None:
         checkpoint = self._store.checkpoint(vin, dirty_from_ms)
-        from_ms = _BEGINNING_MS if checkpoint is None else checkpoint.until_ms
+        from_ms = BEGINNING_MS if checkpoint is None else checkpoint.until_ms
         seams = self._store.seams(vin, from_ms)
         folding = Folding(rules(vin, known.profile), checkpoint, seams)
         stretches = cut(self._store.stretches(vin, from_ms), [seam.until_ms for seam in seams])

@@ -4,7 +4,7 @@ Every method that touches a vehicle's data is keyed by its VIN first. Ranges of 
 milliseconds; several are a union. Lists are in ascending time.
 
 Four ports for four users: `Registry` (the command line), `Receiving` (ingest), `Derived` (derivation) and `Reader` (the
-API). Every method is one transaction.
+API). Every method is one transaction, but for `Derived.forget`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from cloud_bridge.records.model import Implausible, Message, Position, Record, S
 from contract.upload import Anchor, Ledger
 
 Interval = tuple[int, int]
+BEGINNING_MS = -(2**62)
+"""Before everything."""
 One = TypeVar("One", bound=Record)
 """One type of record."""
 
@@ -455,6 +457,11 @@ class Extent(msgspec.Struct, frozen=True):
     is_ready: bool = False
     """There are uploads not derived yet that wait for nothing."""
 
+    @property
+    def is_half_forgotten(self) -> bool:
+        """What is there of records is of no state that ever was."""
+        return self.dirty_from_ms == BEGINNING_MS and not self.profile
+
 
 class Derived(Protocol):
     """What derivation reads and writes. Writing needs the revision that was read, and raises StaleError when it is not
@@ -494,7 +501,9 @@ class Derived(Protocol):
 
     def records(self, vin: str) -> list[Record]: ...
     def put_fold(self, vin: str, extent: Extent, fold: Fold) -> Extent: ...
-    def forget(self, vin: str, profile: bytes) -> Extent:
+    def forget(self, vin: str, profile: bytes) -> Iterator[Extent]:
         """Deletes everything that can be derived again, marks every upload as to be derived, with this profile. What
-        was derived of uploads that are deleted stays as it is, and is folded again."""
+        was derived of uploads that are deleted stays as it is, and is folded again. Each item is one short transaction,
+        and the last alone has the profile: whoever leaves off before leaves a vehicle that `is_half_forgotten`, to be
+        forgotten from the beginning."""
         ...

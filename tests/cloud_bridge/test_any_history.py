@@ -14,7 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from msgspec.structs import replace
 
 from cloud_bridge.derive import LOOK_AT
+from cloud_bridge.profiles import Profiles
 from cloud_bridge.records.model import Alarm, Alert, Collision, Trip
+from cloud_bridge.store.sqlite.derived import SqliteDerived
 from contract.upload import Count, Event, Privacy, Reason, Upload
 from tests.cloud_bridge.conftest import Cloud
 from tests.cloud_bridge.test_derive import ALWAYS, answers, derived, drive
@@ -130,6 +132,13 @@ class AnyHistory(RuleBasedStateMachine):
     @rule()
     def everything_is_rebuilt(self) -> None:
         self.cloud.deriver.rebuild(VIN)
+
+    @rule(steps=st.integers(1, 20), at_once=st.integers(1, 5))
+    def a_rebuild_is_killed(self, steps: int, at_once: int) -> None:
+        digest = Profiles(Path(self.folder.name) / "vehicles").of(MODEL).digest
+        forgetting = SqliteDerived(self.cloud.database).forget(VIN, digest, at_once)
+        for _ in zip(range(steps), forgetting, strict=False):
+            pass
 
     @rule(number=st.integers(0, len(PROFILES) - 1))
     def the_profile_is_corrected(self, number: int) -> None:

@@ -1,13 +1,8 @@
-"""What is derived, on SQLite.
-
-All of a vehicle's derived rows are guarded by the revision in `derived`: whoever computes reads it first and writes
-only if it is still the same, so that two processes deriving one vehicle cannot mix their results.
-"""
+"""What is derived, on SQLite; guarded by its revision (`cloud_bridge.store.sqlite.extent`)."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
@@ -21,14 +16,14 @@ from cloud_bridge.store.port import (
     Fold,
     Pending,
     Refused,
-    StaleError,
     Step,
     Undecodable,
     kernel_of,
 )
-from cloud_bridge.store.sqlite import dating, implausible, records
+from cloud_bridge.store.sqlite import dating, forgetting, implausible, records
 from cloud_bridge.store.sqlite.chunks import pack, pack_clock, pack_data, pack_kinds, unpack_dated
 from cloud_bridge.store.sqlite.database import Database
+from cloud_bridge.store.sqlite.extent import expect, extent_of, put_extent
 from cloud_bridge.store.sqlite.received import QUARANTINE_BYTES, QUARANTINE_ROWS, quarantine
 from contract.topics import UP, topic
 from contract.upload import Anchor
@@ -40,22 +35,6 @@ WHERE (EXISTS (SELECT 1 FROM pending WHERE pending.vin = vehicle.vin AND waits =
         OR dirty_from_ms IS NOT NULL OR (profile IS NOT NULL AND lower(hex(profile)) <> known.value))
     AND (?2 IS NULL OR vehicle.vin IN (SELECT vin FROM fleet_vehicle WHERE fleet_id = ?2))
 ORDER BY vehicle.vin
-"""
-_UNFOLDED = """
-SELECT 1 FROM fleet_vehicle JOIN derived USING (vin) WHERE fleet_id = ? AND dirty_from_ms IS NOT NULL LIMIT 1
-"""
-_EXTENT = """
-SELECT revision, dirty_from_ms, profile, EXISTS (SELECT 1 FROM pending WHERE pending.vin = derived.vin AND waits = 0)
-FROM derived WHERE vin = ?
-"""
-_IS_REGISTERED = "SELECT 1 FROM vehicle WHERE vin = ?"
-_IS_READY = "SELECT 1 FROM pending WHERE vin = ? AND waits = 0 LIMIT 1"
-_PUT_EXTENT = """
-INSERT INTO derived (vin, revision, dirty_from_ms, profile, changed_at_ms)
-VALUES (?, ?, ?, ?, CAST(strftime('%s', 'now') AS INTEGER) * 1000)
-ON CONFLICT (vin) DO UPDATE
-SET revision = excluded.revision, dirty_from_ms = excluded.dirty_from_ms, profile = excluded.profile,
-    changed_at_ms = excluded.changed_at_ms
 """
 _READY = """
 SELECT boot, sequence, pending.manifest, anchor_at_ms, anchor_utc_ms, anchor_uncertainty_ms, anchor_source, payload
@@ -94,34 +73,6 @@ ON CONFLICT (vin, until_ms) DO UPDATE SET span = excluded.span, history = exclud
 _SEAMS = "SELECT until_ms, span, history FROM checkpoint WHERE vin = ? AND until_ms > ? AND span = 3 ORDER BY until_ms"
 _PUT_STATUS = "INSERT OR REPLACE INTO status (vin, body) VALUES (?, ?)"
 _DROP_STATUS = "DELETE FROM status WHERE vin = ?"
-_FORGET = (
-    "DELETE FROM anchor WHERE vin = ?",
-    """
-    DELETE FROM chunk WHERE vin = ?
-        AND EXISTS (SELECT 1 FROM upload WHERE (vin, boot, sequence) = (chunk.vin, chunk.boot, chunk.sequence))
-    """,
-    "DELETE FROM checkpoint WHERE vin = ? AND span < 3",
-    "DELETE FROM status WHERE vin = ?",
-    "DELETE FROM record WHERE vin = ?",
-    "DELETE FROM implausible WHERE vin = ?",
-    "DELETE FROM pending WHERE vin = ?",
-    """
-    INSERT INTO anchor (vin, kernel, at_ms, utc_ms, uncertainty_ms, source, believed)
-    SELECT vin, kernel, at_ms, utc_ms, uncertainty_ms, source, 1 FROM kept_anchor WHERE vin = ?
-    """,
-)
-_HAS_REST = "SELECT 1 FROM chunk WHERE vin = ? LIMIT 1"
-_ALL_PENDING = """
-INSERT INTO pending (vin, waits, boot, sequence, manifest)
-SELECT vin, CASE WHEN EXISTS (SELECT 1 FROM manifest WHERE manifest.vin = upload.vin AND id = upload.manifest)
-    THEN 0 ELSE 1 END, boot, sequence, manifest
-FROM upload WHERE vin = ?
-"""
-
-_WANT_ALL = "INSERT OR IGNORE INTO wanted (vin, manifest) SELECT vin, manifest FROM pending WHERE vin = ? AND waits = 1"
-
-_BEGINNING_MS = -(2**62)
-
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -160,7 +111,7 @@ class SqliteDerived:
     def put_step(self, vin: str, extent: Extent, step: Step, now_ms: int) -> Extent:
         rows = [_chunk_row(vin, chunk) for chunk in step.chunks]  # Deflating takes long: nobody waits meanwhile.
         with self._database.write() as connection:
-            _expect(connection, vin, extent)
+            expect(connection, vin, extent)
             touched = [since for one in step.datings.items() for since in dating.date(connection, vin, *one)]
             touched += [chunk.stretch.from_ms for chunk in step.chunks]
             done = [(vin, one.boot, one.sequence) for one in step.chunks]
@@ -171,7 +122,7 @@ class SqliteDerived:
             if step.undecodable:
                 limits = (QUARANTINE_ROWS, QUARANTINE_BYTES)
                 quarantine(connection, [_refused(vin, one) for one in step.undecodable], now_ms, limits)
-            return _put_extent(connection, vin, extent, _earliest(extent.dirty_from_ms, *touched))
+            return put_extent(connection, vin, extent, _earliest(extent.dirty_from_ms, *touched))
 
     def checkpoint(self, vin: str, up_to_ms: int) -> Checkpoint | None:
         with self._database.read() as connection:
@@ -197,7 +148,7 @@ class SqliteDerived:
 
     def put_fold(self, vin: str, extent: Extent, fold: Fold) -> Extent:
         with self._database.write() as connection:
-            _expect(connection, vin, extent)
+            expect(connection, vin, extent)
             records.drop(connection, vin, fold.from_ms, fold.opened)
             records.put(connection, vin, fold.records)
             implausible.replace(connection, vin, fold.from_ms, fold.implausible)
@@ -209,51 +160,10 @@ class SqliteDerived:
             connection.execute(_DROP_NEWEST, (vin,))
             connection.executemany(_PUT_CHECKPOINT, [(vin, *checkpoint) for checkpoint in fold.checkpoints])
             connection.execute(_THIN_CHECKPOINTS, (vin, fold.keep_from_ms))
-            return _put_extent(connection, vin, extent, None)
+            return put_extent(connection, vin, extent, None)
 
-    def forget(self, vin: str, profile: bytes) -> Extent:
-        with self._database.write() as connection:
-            for statement in _FORGET:
-                connection.execute(statement, (vin,))
-            connection.execute(_ALL_PENDING, (vin,))
-            connection.execute(_WANT_ALL, (vin,))
-            extent = msgspec.structs.replace(extent_of(connection, vin), profile=profile)
-            to_do = (connection.execute(query, (vin,)).fetchone() for query in (_IS_READY, _HAS_REST))
-            # Who reads now must not take what is not derived yet for nothing.
-            return _put_extent(connection, vin, extent, _BEGINNING_MS if any(to_do) else None)
-
-
-def is_folded(connection: sqlite3.Connection, vin: str) -> bool:
-    """Whether the vehicle's records are of all of its chunks."""
-    return extent_of(connection, vin).dirty_from_ms is None
-
-
-def is_fleet_folded(connection: sqlite3.Connection, fleet_id: str) -> bool:
-    """The same of all vehicles of the fleet."""
-    return connection.execute(_UNFOLDED, (fleet_id,)).fetchone() is None
-
-
-def extent_of(connection: sqlite3.Connection, vin: str) -> Extent:
-    row = connection.execute(_EXTENT, (vin,)).fetchone()
-    return Extent() if row is None else Extent(*row)
-
-
-def _expect(connection: sqlite3.Connection, vin: str, extent: Extent) -> None:
-    if extent_of(connection, vin).revision != extent.revision:
-        raise StaleError(vin)
-
-
-def changed(connection: sqlite3.Connection, vin: str, extent: Extent) -> Extent:
-    """Marks that something of the vehicle was changed, so that who is deriving it looks again."""
-    return _put_extent(connection, vin, extent, extent.dirty_from_ms)
-
-
-def _put_extent(connection: sqlite3.Connection, vin: str, extent: Extent, dirty_from_ms: int | None) -> Extent:
-    if connection.execute(_IS_REGISTERED, (vin,)).fetchone() is None:
-        raise StaleError(vin)  # It was erased, and nothing may be left of it.
-    after = Extent(extent.revision + 1, dirty_from_ms, extent.profile)
-    connection.execute(_PUT_EXTENT, (vin, after.revision, after.dirty_from_ms, after.profile))
-    return after
+    def forget(self, vin: str, profile: bytes, at_once: int = forgetting.AT_ONCE) -> Iterator[Extent]:
+        return forgetting.forget(self._database, vin, profile, at_once)
 
 
 def _earliest(*times: int | None) -> int | None:

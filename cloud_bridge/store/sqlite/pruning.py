@@ -21,7 +21,7 @@ from cloud_bridge.records.timeline import thinned
 from cloud_bridge.store.port import Checkpoint
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.dating import anchor_of
-from cloud_bridge.store.sqlite.derived import changed, extent_of
+from cloud_bridge.store.sqlite.extent import changed, extent_of
 from contract.upload import Anchor
 
 _OLD_UPLOADS = """

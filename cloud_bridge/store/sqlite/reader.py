@@ -19,7 +19,7 @@ from cloud_bridge.remembered import Remembered
 from cloud_bridge.store.port import Client, Extent, Fleet, Interval, One, StoreError, Theft, Vehicle
 from cloud_bridge.store.sqlite import fleet, records, registry, telemetry, thefts
 from cloud_bridge.store.sqlite.database import Database
-from cloud_bridge.store.sqlite.derived import extent_of, is_fleet_folded, is_folded
+from cloud_bridge.store.sqlite.extent import extent_of, is_fleet_folded, is_folded
 
 _STATUS = "SELECT body FROM status WHERE vin = ?"
 # The columns of an `Extent`, then the body.

@@ -83,3 +83,25 @@ def test_while_telemetry_is_packed_others_may_write(cloud: Cloud) -> None:
     SqliteDerived(cloud.database).put_step(VIN, Extent(), Step({}, [chunk], [], []), cloud.now_ms)
     other.close()
     assert len(cloud.rows("chunk")) == 1
+
+
+def test_while_a_vehicle_is_forgotten_others_may_write_after_each_step_of_which_none_is_long(cloud: Cloud) -> None:
+    other = Database(cloud.database.path, busy_timeout_s=0.01)
+    costs = []
+    for uploads in (range(40), range(40, 400)):
+        lived(cloud, uploads)
+        forgetting = SqliteDerived(cloud.database).forget(VIN, b"another", at_once=10)
+        with cloud.database.write() as writer:
+            pass
+        longest = forgotten = 0
+        while len(cloud.rows("chunk")):
+            with steps(writer) as counted:
+                next(forgetting)
+            longest = max(longest, *counted)
+            forgotten += 10
+            assert len(cloud.rows("chunk")) == uploads[-1] + 1 - forgotten
+            with other.write():
+                pass
+        costs.append(longest)
+    other.close()
+    assert costs[1] <= costs[0]

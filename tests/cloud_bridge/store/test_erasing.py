@@ -119,7 +119,7 @@ def test_who_was_deriving_the_vehicle_leaves_nothing_of_it(full: Cloud) -> None:
     extent = derived.extent(VIN)
     SqliteErasing(full.database).erase(VIN)
     with pytest.raises(StaleError):
-        derived.forget(VIN, extent.profile)
+        next(derived.forget(VIN, extent.profile))
     full.deriver.derive(VIN)
     full.deriver.sweep()
     assert VIN not in str([full.rows(table) for table in ("derived", "chunk", "record", "status")])
