@@ -34,7 +34,8 @@ from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.model import Known, Message, Position, Status, Trip
 from cloud_bridge.settings import Database, Settings
 from cloud_bridge.storage import Storage
-from cloud_bridge.store.port import Chunk, Client, Fleet, Fold, Step, Vehicle
+from cloud_bridge.store.port.derived import Chunk, Fold, Step
+from cloud_bridge.store.port.registry import Client, Fleet, Vehicle
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 
 DAYS = (1, 10, 100)

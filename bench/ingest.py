@@ -18,7 +18,7 @@ from statistics import median
 from bench.measure import Measure
 from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.ingest.subscription import BATCH
-from cloud_bridge.store.port import Fleet, Vehicle
+from cloud_bridge.store.port.registry import Fleet, Vehicle
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.received import SqliteReceiving
 from cloud_bridge.store.sqlite.registry import SqliteRegistry

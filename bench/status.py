@@ -30,7 +30,8 @@ from cloud_bridge.records.model import Known, Position, Status, Value
 from cloud_bridge.remembered import NUMBER
 from cloud_bridge.settings import Database, Settings
 from cloud_bridge.storage import Storage
-from cloud_bridge.store.port import Client, Fleet, Fold, Vehicle
+from cloud_bridge.store.port.derived import Fold
+from cloud_bridge.store.port.registry import Client, Fleet, Vehicle
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from contract.catalog import DATA, Datum, Kind
 

@@ -24,7 +24,7 @@ from cloud_bridge.ingest.subscription import Subscription
 from cloud_bridge.pruning import describe
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
-from cloud_bridge.store.port import StoreError
+from cloud_bridge.store.port.errors import StoreError
 from contract.configuration import ConfigurationError
 
 SWEEP_S = 1.0

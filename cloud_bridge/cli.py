@@ -24,7 +24,8 @@ from cloud_bridge.remote.privacy import NotDoneError, ask_for_privacy
 from cloud_bridge.remote.sending import UnsentError
 from cloud_bridge.settings import Database, Settings, read_settings
 from cloud_bridge.storage import Storage
-from cloud_bridge.store.port import BURST, DAY, Client, Fleet, RegistryError, StoreError
+from cloud_bridge.store.port.errors import RegistryError, StoreError
+from cloud_bridge.store.port.registry import BURST, DAY, Client, Fleet
 from cloud_bridge.usage import UsageError
 from contract.configuration import ConfigurationError, Duration
 from contract.upload import Privacy

@@ -29,18 +29,9 @@ from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.messages import messages
 from cloud_bridge.records.rules import rules
 from cloud_bridge.records.timeline import Timeline, believed, changed, thinned, timeline
-from cloud_bridge.store.port import (
-    BEGINNING_MS,
-    Chunk,
-    Dating,
-    Derived,
-    DerivingError,
-    Extent,
-    Pending,
-    StaleError,
-    Step,
-    Undecodable,
-)
+from cloud_bridge.store.port.derived import Chunk, Dating, Derived, Extent, Pending, Step, Undecodable
+from cloud_bridge.store.port.errors import DerivingError, StaleError
+from cloud_bridge.store.port.times import BEGINNING_MS
 from cloud_bridge.unify.events import with_events
 from cloud_bridge.unify.privacy import with_privacy
 from cloud_bridge.unify.sample import Sample

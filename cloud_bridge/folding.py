@@ -18,7 +18,7 @@ import msgspec
 from cloud_bridge.records.fold import History, Stretch, advance, lay_out, status, unfinished
 from cloud_bridge.records.model import Implausible, Record
 from cloud_bridge.records.rules import Rules
-from cloud_bridge.store.port import Checkpoint, Fold
+from cloud_bridge.store.port.derived import Checkpoint, Fold
 from cloud_bridge.store.ranges import overlapping
 
 HOUR_MS = 3_600_000

@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from cloud_bridge.storage import Storage
-from cloud_bridge.store.port import Client, Intake
+from cloud_bridge.store.port.receiving import Intake
+from cloud_bridge.store.port.registry import Client
 
 _SHOWN_GAPS = 3
 

@@ -8,7 +8,8 @@ from contextlib import suppress
 import msgspec
 
 from cloud_bridge.settings import Retention
-from cloud_bridge.store.port import Pruning, StaleError
+from cloud_bridge.store.port.errors import StaleError
+from cloud_bridge.store.port.upkeep import Pruning
 
 AT_ONCE = 200
 """Uploads, or quarantined payloads, deleted in one transaction."""

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from cloud_bridge.difference import Difference, Pair, RecordChange
 from cloud_bridge.storage import Storage
-from cloud_bridge.store.port import RegistryError
+from cloud_bridge.store.port.errors import RegistryError
 from cloud_bridge.usage import UsageError
 
 

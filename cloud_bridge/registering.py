@@ -10,7 +10,8 @@ from rich.console import Console
 
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.storage import Storage
-from cloud_bridge.store.port import RegistryError, Vehicle
+from cloud_bridge.store.port.errors import RegistryError
+from cloud_bridge.store.port.registry import Vehicle
 from cloud_bridge.usage import UsageError
 from contract.configuration import nearest
 from contract.topics import is_vin

@@ -17,7 +17,9 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from cloud_bridge.access.window import SlidingWindow
-from cloud_bridge.store.port import Client, StoreError, Uses
+from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.store.port.registry import Client
+from cloud_bridge.store.port.uses import Uses
 
 SAVE_S = 10.0
 """How often to save."""

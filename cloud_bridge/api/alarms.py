@@ -19,7 +19,7 @@ from cloud_bridge.api.records import of_vehicle, one_of_vehicle
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
-from cloud_bridge.store.port import Vehicle
+from cloud_bridge.store.port.registry import Vehicle
 
 
 class AlarmTrigger(Document, kw_only=True):

@@ -24,7 +24,8 @@ from cloud_bridge.api.paging import Tokens
 from cloud_bridge.api.routes import RESOURCES
 from cloud_bridge.api.routing import Resources
 from cloud_bridge.services import Services
-from cloud_bridge.store.port import Reader, StoreError
+from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.store.port.reading import Reader
 from contract.catalog import DATA
 
 HEALTH = "/health"

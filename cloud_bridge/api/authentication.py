@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 
 from cloud_bridge.access.secrets import BusyError
 from cloud_bridge.api.errors import Code, RefusedError
-from cloud_bridge.store.port import Client, Reader
+from cloud_bridge.store.port.reading import Reader
+from cloud_bridge.store.port.registry import Client
 
 Verify = Callable[[str, str], bool]
 """Whether a secret is the one of a stored hash. May raise BusyError."""

@@ -17,7 +17,9 @@ from cloud_bridge.api.scope import EVERYTHING, Scope
 from cloud_bridge.api.timestamps import EVER, resolve
 from cloud_bridge.records.model import Protection, Status
 from cloud_bridge.services import Services
-from cloud_bridge.store.port import Client, Interval, Reader, Vehicle
+from cloud_bridge.store.port.reading import Reader
+from cloud_bridge.store.port.registry import Client, Vehicle
+from cloud_bridge.store.port.times import Interval
 
 
 def permitted_fleet(client: Client, ids: dict[str, str]) -> str:

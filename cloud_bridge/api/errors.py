@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from cloud_bridge.api.documents import DateTime, Document
 from cloud_bridge.api.times import rfc3339
-from cloud_bridge.store.port import StoreError
+from cloud_bridge.store.port.errors import StoreError
 
 RETRY_AFTER_S = 5
 _NOT_KEPT = {"Cache-Control": "no-store"}

@@ -11,7 +11,7 @@ from cloud_bridge.api.links import Links
 from cloud_bridge.api.listing import collection_of, listed
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records.model import Json
-from cloud_bridge.store import port
+from cloud_bridge.store.port import registry
 
 
 class FleetLinks(Document):
@@ -49,7 +49,7 @@ def read_fleet(call: Call) -> Fleet:
     return _fleet(fleet, call.links)
 
 
-def _fleet(fleet: port.Fleet, links: Links) -> Fleet:
+def _fleet(fleet: registry.Fleet, links: Links) -> Fleet:
     return Fleet(
         links=FleetLinks(
             self=links.fleet(fleet.id),

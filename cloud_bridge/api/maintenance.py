@@ -14,7 +14,7 @@ from cloud_bridge.api.records import all_statuses
 from cloud_bridge.api.rendering import TOGETHER_MS
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records.model import Json, Status
-from cloud_bridge.store.port import Vehicle
+from cloud_bridge.store.port.registry import Vehicle
 
 _DAYS = "maintenance.daysBeforeMaintenance"
 _MILEAGE = "maintenance.mileageBeforeMaintenance"

@@ -12,7 +12,9 @@ from cloud_bridge.api.call import Call
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.timestamps import EVER, intersect, union
 from cloud_bridge.records.model import Record, Status, Trip
-from cloud_bridge.store.port import Interval, One, Vehicle
+from cloud_bridge.store.port.reading import One
+from cloud_bridge.store.port.registry import Vehicle
+from cloud_bridge.store.port.times import Interval
 
 Found = tuple[Vehicle, One]
 """A record, and whose it is."""

@@ -33,7 +33,8 @@ from cloud_bridge.records.model import (
     Status,
     Trip,
 )
-from cloud_bridge.store.port import Interval, One
+from cloud_bridge.store.port.reading import One
+from cloud_bridge.store.port.times import Interval
 from contract.catalog import DATA
 from contract.published import TRIP
 

@@ -39,7 +39,7 @@ from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
 from cloud_bridge.remembered import Remembered
-from cloud_bridge.store.port import Vehicle
+from cloud_bridge.store.port.registry import Vehicle
 
 
 class StatusLinks(Document):

@@ -15,7 +15,7 @@ from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.timestamps import EVER
 from cloud_bridge.api.way_points import page_of_positions
 from cloud_bridge.records.model import Json
-from cloud_bridge.store.port import Theft, Vehicle
+from cloud_bridge.store.port.registry import Theft, Vehicle
 from contract.published import STOLEN
 
 

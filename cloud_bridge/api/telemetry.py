@@ -42,7 +42,7 @@ from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.timestamps import EVER, union
 from cloud_bridge.records.messages import NO_BREAK_IN
 from cloud_bridge.records.model import Alarm, Json, Known, Message, Position, Trip
-from cloud_bridge.store.port import Interval
+from cloud_bridge.store.port.times import Interval
 
 _TRIGGER = "alarm.trigger.type"
 NEAR_MS = 1000

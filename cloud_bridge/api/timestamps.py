@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 from cloud_bridge.api.errors import InvalidError
-from cloud_bridge.store.port import Interval
+from cloud_bridge.store.port.times import Interval
 
 EVER: Interval = (0, 253_402_300_800_000)
 """Everything: from 1970 to the year 10000, [from, to) in Unix milliseconds."""

@@ -20,7 +20,8 @@ from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.timestamps import EVER
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
-from cloud_bridge.store.port import Interval, Vehicle
+from cloud_bridge.store.port.registry import Vehicle
+from cloud_bridge.store.port.times import Interval
 
 _SUB_TYPES = {"Fuel": "FossilEnergy", "Electric": "ElectricEnergy"}
 

@@ -15,7 +15,7 @@ from cloud_bridge.api.listing import collection_of, listed
 from cloud_bridge.api.parameters import VEHICLE_EXTENSION, VEHICLES_EXTENSION, VIN_PREFIX
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records.model import Json
-from cloud_bridge.store import port
+from cloud_bridge.store.port import registry
 from contract.published import TRIP
 
 _MOTORIZATIONS = ("Electric", "Hybrid", "Thermic", "Hydrogen")
@@ -133,7 +133,7 @@ def read_capabilities(call: Call) -> VehicleCapabilities:
     )
 
 
-def _by_vin(call: Call) -> port.Vehicle:
+def _by_vin(call: Call) -> registry.Vehicle:
     """The vehicle of the path. Raises RefusedError where it is in no fleet of the client, whether or not it exists."""
     vin = call.ids["vin"]
     for fleet_id in call.client.fleets:
@@ -143,7 +143,7 @@ def _by_vin(call: Call) -> port.Vehicle:
     raise RefusedError(Code.NO_RIGHT, f"Vehicle '{vin}' is in no fleet of client '{call.client.id}'.")
 
 
-def _extension(call: Call, vehicle: port.Vehicle) -> EmbeddedExtension | UnsetType:
+def _extension(call: Call, vehicle: registry.Vehicle) -> EmbeddedExtension | UnsetType:
     """What was asked for with `extension`, as far as it is known."""
     extensions = call.query[VEHICLE_EXTENSION]
     extension = VehicleExtension()
@@ -155,7 +155,7 @@ def _extension(call: Call, vehicle: port.Vehicle) -> EmbeddedExtension | UnsetTy
     return UNSET if extension == VehicleExtension() else EmbeddedExtension(extension=extension)
 
 
-def _item(vehicle: port.Vehicle, call: Call, *, branding: bool) -> VehicleItem:
+def _item(vehicle: registry.Vehicle, call: Call, *, branding: bool) -> VehicleItem:
     document = VehicleItem(**_identity(vehicle), links=ItemLinks(**_links(vehicle, call)))
     if branding and vehicle.brand:
         extension = ItemExtension(branding=ItemBranding(brand=vehicle.brand))
@@ -163,7 +163,7 @@ def _item(vehicle: port.Vehicle, call: Call, *, branding: bool) -> VehicleItem:
     return document
 
 
-def _links(vehicle: port.Vehicle, call: Call) -> dict[str, Link]:
+def _links(vehicle: registry.Vehicle, call: Call) -> dict[str, Link]:
     links, fleet, scope = call.links, call.fleet_id, call.scope_of(vehicle)
     served = {
         "lastPosition": scope.places,
@@ -180,7 +180,7 @@ def _links(vehicle: port.Vehicle, call: Call) -> dict[str, Link]:
     return {"self": links.vehicle(fleet, vehicle.id), "fleet": links.fleet(fleet), **found}
 
 
-def _identity(vehicle: port.Vehicle) -> dict[str, Any]:
+def _identity(vehicle: registry.Vehicle) -> dict[str, Any]:
     return {
         "id": vehicle.id,
         "vin": vehicle.vin,
@@ -190,5 +190,5 @@ def _identity(vehicle: port.Vehicle) -> dict[str, Any]:
     }
 
 
-def _motorization(vehicle: port.Vehicle) -> str | UnsetType:
+def _motorization(vehicle: registry.Vehicle) -> str | UnsetType:
     return vehicle.motorization if vehicle.motorization in _MOTORIZATIONS else UNSET

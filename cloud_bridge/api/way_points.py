@@ -11,7 +11,7 @@ from cloud_bridge.api.positions import Feature, feature
 from cloud_bridge.api.records import trip_of_path
 from cloud_bridge.records.model import Json, Position
 from cloud_bridge.records.positions import simplify
-from cloud_bridge.store.port import Interval
+from cloud_bridge.store.port.times import Interval
 
 WayPoints = collection_of("WayPoints", "positions", Feature)
 

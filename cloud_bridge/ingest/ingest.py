@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from cloud_bridge.store.port import UNREGISTERED, Received, Receiving, Refused, not_registered
+from cloud_bridge.store.port.receiving import UNREGISTERED, Received, Receiving, Refused, not_registered
 from contract.manifest import decode_manifest
 from contract.receipt import Receipt
 from contract.topics import MANIFEST, UP, vin_of

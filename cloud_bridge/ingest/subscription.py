@@ -30,7 +30,7 @@ from tenacity.wait import wait_exponential
 from cloud_bridge.broker import named, new_client
 from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
 from cloud_bridge.settings import Mqtt
-from cloud_bridge.store.port import StoreError
+from cloud_bridge.store.port.errors import StoreError
 from contract.receipt import Receipt, encode_receipt
 from contract.topics import MANIFEST, PREFIX, RECEIPT, UP, topic
 

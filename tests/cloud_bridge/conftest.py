@@ -10,7 +10,7 @@ import pytest
 from cloud_bridge.derive import LOOK_AT, Deriver
 from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
 from cloud_bridge.profiles import Profiles
-from cloud_bridge.store.port import Fleet, Vehicle
+from cloud_bridge.store.port.registry import Fleet, Vehicle
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.reader import SqliteReader

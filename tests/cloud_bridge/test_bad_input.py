@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from cloud_bridge.folding import HOUR_MS
 from cloud_bridge.records.model import Trip
-from cloud_bridge.store.port import Fleet, RegistryError
+from cloud_bridge.store.port.errors import RegistryError
+from cloud_bridge.store.port.registry import Fleet
 from contract.upload import Anchor, AnchorSource, Upload
 from tests.cloud_bridge.conftest import FLEET, Cloud
 from tests.cloud_bridge.test_derive import ALWAYS, all_messages, answers

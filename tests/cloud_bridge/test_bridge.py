@@ -29,7 +29,7 @@ from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.services import Service
 from cloud_bridge.settings import Api, Database, Mqtt, Settings, Vehicles
 from cloud_bridge.storage import Storage
-from cloud_bridge.store.port import Client, Fleet, Vehicle
+from cloud_bridge.store.port.registry import Client, Fleet, Vehicle
 from contract.topics import UP, topic
 from contract.wire import digest
 from tests.cloud_bridge.fleet_of_one import Sender

@@ -18,7 +18,8 @@ from msgspec.structs import replace
 
 from cloud_bridge.folding import HOUR_MS
 from cloud_bridge.records.model import RECORDS, Alert, Message, Trip
-from cloud_bridge.store.port import Dating, DerivingError, Extent, StaleError, Step
+from cloud_bridge.store.port.derived import Dating, Extent, Step
+from cloud_bridge.store.port.errors import DerivingError, StaleError
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.reader import SqliteReader

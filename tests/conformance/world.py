@@ -14,7 +14,7 @@ from cloud_bridge.clock import clock_ms
 from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.services import Service
 from cloud_bridge.settings import Api, Database, Settings, Vehicles
-from cloud_bridge.store.port import Client, Fleet, Theft, Vehicle
+from cloud_bridge.store.port.registry import Client, Fleet, Theft, Vehicle
 from contract.topics import MANIFEST, UP, topic
 from tests.conformance import everything
 from tests.conftest import ROOT

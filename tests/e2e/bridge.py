@@ -14,7 +14,7 @@ from cloud_bridge.api.app import create_app
 from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.settings import Database, Settings, Vehicles
 from cloud_bridge.storage import Storage
-from cloud_bridge.store.port import Client, Fleet, Vehicle
+from cloud_bridge.store.port.registry import Client, Fleet, Vehicle
 from contract.topics import MANIFEST, UP, topic
 from tests.e2e.uploads import Sent
 

@@ -20,7 +20,7 @@ from agent.uplink.bridge_time import BridgeTime
 from agent.uplink.uplink import Uplink
 from cloud_bridge.bridge import Bridge
 from cloud_bridge.settings import Clock, Database, Mqtt, Settings, Vehicles
-from cloud_bridge.store.port import Fleet, Vehicle
+from cloud_bridge.store.port.registry import Fleet, Vehicle
 from contract.upload import Anchor
 from tests.agent.bridge import eventually
 from tests.agent.uplink.authority import Authority

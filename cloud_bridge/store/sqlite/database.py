@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from cloud_bridge.store.port import StoreError
+from cloud_bridge.store.port.errors import StoreError
 
 SCHEMA = Path(__file__).parent.parent / "sql" / "sqlite"
 BUSY_TIMEOUT_S = 30.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from cloud_bridge.store.port import Dating
+from cloud_bridge.store.port.derived import Dating
 from contract.upload import Anchor, AnchorSource
 
 _ANCHORS = """

@@ -9,17 +9,8 @@ import msgspec
 
 from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.model import Record, Status
-from cloud_bridge.store.port import (
-    Checkpoint,
-    Chunk,
-    Extent,
-    Fold,
-    Pending,
-    Refused,
-    Step,
-    Undecodable,
-    kernel_of,
-)
+from cloud_bridge.store.port.derived import Checkpoint, Chunk, Extent, Fold, Pending, Step, Undecodable, kernel_of
+from cloud_bridge.store.port.receiving import Refused
 from cloud_bridge.store.sqlite import dating, forgetting, implausible, records
 from cloud_bridge.store.sqlite.chunks import pack, pack_clock, pack_data, pack_kinds, unpack_dated
 from cloud_bridge.store.sqlite.database import Database
@@ -77,7 +68,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class SqliteDerived:
-    """`cloud_bridge.store.port.Derived` on SQLite."""
+    """`cloud_bridge.store.port.derived.Derived` on SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

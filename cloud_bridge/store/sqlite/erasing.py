@@ -7,7 +7,7 @@ disk keeps of blocks that the file does not have any more is the disk's.
 
 from __future__ import annotations
 
-from cloud_bridge.store.port import RegistryError, StoreError
+from cloud_bridge.store.port.errors import RegistryError, StoreError
 from cloud_bridge.store.sqlite.database import Database
 
 # Every table that says of which vehicle its rows are; the one that others refer to last.
@@ -38,7 +38,7 @@ _REMOVED = "UPDATE removal SET number = number + 1"
 
 
 class SqliteErasing:
-    """`cloud_bridge.store.port.Erasing` on SQLite."""
+    """`cloud_bridge.store.port.upkeep.Erasing` on SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from cloud_bridge.store.port import Extent, StaleError
+from cloud_bridge.store.port.derived import Extent
+from cloud_bridge.store.port.errors import StaleError
 
 _UNFOLDED = """
 SELECT 1 FROM fleet_vehicle JOIN derived USING (vin) WHERE fleet_id = ? AND dirty_from_ms IS NOT NULL LIMIT 1

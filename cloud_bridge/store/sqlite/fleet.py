@@ -19,7 +19,9 @@ from typing import NamedTuple
 import msgspec
 
 from cloud_bridge.records.model import Status
-from cloud_bridge.store.port import Interval, One, Vehicle
+from cloud_bridge.store.port.reading import One
+from cloud_bridge.store.port.registry import Vehicle
+from cloud_bridge.store.port.times import Interval
 from cloud_bridge.store.sqlite.records import decoder, name_of
 from cloud_bridge.store.sqlite.registry import vehicle_from
 

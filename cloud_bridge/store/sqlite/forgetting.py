@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from cloud_bridge.store.port import BEGINNING_MS, Extent
+from cloud_bridge.store.port.derived import Extent
+from cloud_bridge.store.port.times import BEGINNING_MS
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.extent import expect, extent_of, put_extent
 
@@ -59,7 +60,7 @@ _Place = tuple[bytes, int]
 
 
 def forget(database: Database, vin: str, profile: bytes, at_once: int = AT_ONCE) -> Iterator[Extent]:
-    """`cloud_bridge.store.port.Derived.forget`; at most `at_once` rows in each step."""
+    """`cloud_bridge.store.port.derived.Derived.forget`; at most `at_once` rows in each step."""
     with database.write() as connection:
         marked = _mark(connection, vin)
         extent, place = _step(connection, vin, marked, profile, (b"", -1), at_once)

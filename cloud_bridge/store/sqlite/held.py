@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from cloud_bridge.store.port import Received
+from cloud_bridge.store.port.receiving import Received
 from cloud_bridge.store.ranges import Span, merged
 
 NEWEST = 16

@@ -11,7 +11,7 @@ import msgspec
 
 from cloud_bridge.records.model import Implausible, Message
 from cloud_bridge.records.plausibility import without
-from cloud_bridge.store.port import Interval
+from cloud_bridge.store.port.times import Interval
 
 OUTSIDE = "limits"
 """The reason of what is outside its limits."""

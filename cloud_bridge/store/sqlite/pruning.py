@@ -18,7 +18,7 @@ from itertools import pairwise
 
 from cloud_bridge.folding import going_on, known_at
 from cloud_bridge.records.timeline import thinned
-from cloud_bridge.store.port import Checkpoint
+from cloud_bridge.store.port.derived import Checkpoint
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.dating import anchor_of
 from cloud_bridge.store.sqlite.extent import changed, extent_of
@@ -91,7 +91,7 @@ _Boot = tuple[str, bytes]
 
 
 class SqlitePruning:
-    """`cloud_bridge.store.port.Pruning` on SQLite."""
+    """`cloud_bridge.store.port.upkeep.Pruning` on SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -16,7 +16,11 @@ from msgspec.structs import astuple
 
 from cloud_bridge.records.model import Message, Position, Status
 from cloud_bridge.remembered import Remembered
-from cloud_bridge.store.port import Client, Extent, Fleet, Interval, One, StoreError, Theft, Vehicle
+from cloud_bridge.store.port.derived import Extent
+from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.store.port.reading import One
+from cloud_bridge.store.port.registry import Client, Fleet, Theft, Vehicle
+from cloud_bridge.store.port.times import Interval
 from cloud_bridge.store.sqlite import fleet, records, registry, telemetry, thefts
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.extent import extent_of, is_fleet_folded, is_folded
@@ -38,7 +42,7 @@ _status = msgspec.msgpack.Decoder(Status).decode
 
 
 class SqliteReader:
-    """`cloud_bridge.store.port.Reader` on SQLite. `derive` brings the records of a vehicle up to its uploads,
+    """`cloud_bridge.store.port.reading.Reader` on SQLite. `derive` brings the records of a vehicle up to its uploads,
     `derive_fleet` those of a fleet; `is_current` says that a vehicle with this extent needs no `derive`."""
 
     def __init__(

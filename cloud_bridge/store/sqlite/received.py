@@ -12,7 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-from cloud_bridge.store.port import UNREGISTERED, Committed, Intake, Received, Refused, Waits, not_registered
+from cloud_bridge.store.port.derived import Waits
+from cloud_bridge.store.port.receiving import UNREGISTERED, Committed, Intake, Received, Refused, not_registered
 from cloud_bridge.store.ranges import Span, count, gaps, without
 from cloud_bridge.store.sqlite import held, implausible
 from cloud_bridge.store.sqlite.database import Database
@@ -82,7 +83,7 @@ DELETE FROM quarantine WHERE number <= (
 
 
 class SqliteReceiving:
-    """`cloud_bridge.store.port.Receiving` on SQLite."""
+    """`cloud_bridge.store.port.receiving.Receiving` on SQLite."""
 
     def __init__(
         self, database: Database, quarantine_rows: int = QUARANTINE_ROWS, quarantine_bytes: int = QUARANTINE_BYTES

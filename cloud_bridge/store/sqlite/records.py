@@ -13,7 +13,8 @@ from functools import cache
 import msgspec
 
 from cloud_bridge.records.model import RECORDS, Record, Status
-from cloud_bridge.store.port import Interval, One
+from cloud_bridge.store.port.reading import One
+from cloud_bridge.store.port.times import Interval
 
 _PUT = "INSERT OR REPLACE INTO record (vin, kind, id, from_ms, until_ms, body) VALUES (?, ?, ?, ?, ?, ?)"
 _DROP_FROM = "DELETE FROM record WHERE vin = ? AND from_ms >= ?"

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from cloud_bridge.store.port import Client, Fleet, RegistryError, Theft, Vehicle
+from cloud_bridge.store.port.errors import RegistryError
+from cloud_bridge.store.port.registry import Client, Fleet, Theft, Vehicle
 from cloud_bridge.store.sqlite import thefts
 from cloud_bridge.store.sqlite.database import Database
 
@@ -127,7 +128,7 @@ _fleets = msgspec.json.Decoder(list[str]).decode
 
 
 class SqliteRegistry:
-    """`cloud_bridge.store.port.Registry` on SQLite."""
+    """`cloud_bridge.store.port.registry.Registry` on SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

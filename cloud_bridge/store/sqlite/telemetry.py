@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cloud_bridge.records.messages import data_of, data_of_kinds, kinds_of, merge
 from cloud_bridge.records.model import Message, Position
-from cloud_bridge.store.port import Interval
+from cloud_bridge.store.port.times import Interval
 from cloud_bridge.store.ranges import overlapping
 from cloud_bridge.store.sqlite.chunks import count, count_data, unpack
 from cloud_bridge.store.sqlite.implausible import Left

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from cloud_bridge.store.port import RegistryError, Theft
+from cloud_bridge.store.port.errors import RegistryError
+from cloud_bridge.store.port.registry import Theft
 
 _THEFTS = """
 SELECT id, started_at_ms, ended_at_ms, declared_at_ms, updated_at_ms FROM theft WHERE vin = ? ORDER BY started_at_ms, id

@@ -17,7 +17,7 @@ import sqlite3
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from cloud_bridge.store.port import Received
+from cloud_bridge.store.port.receiving import Received
 from contract.upload import Anchor, Count, Ledger, Privacy, read_header
 from contract.wire import digest
 

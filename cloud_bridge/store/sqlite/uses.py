@@ -16,7 +16,7 @@ _FORGET = "DELETE FROM client_use WHERE client_id = ? AND minute < ?"
 
 
 class SqliteUses:
-    """`cloud_bridge.store.port.Uses` on SQLite."""
+    """`cloud_bridge.store.port.uses.Uses` on SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -10,7 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from cloud_bridge.access.limits import MOST_CLIENTS, Limits
-from cloud_bridge.store.port import Client, StoreError
+from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.store.port.registry import Client
 from cloud_bridge.store.sqlite.uses import SqliteUses
 from tests.cloud_bridge.conftest import FLEET, Cloud
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from cloud_bridge.records.messages import data_of, data_of_kinds, kinds_of
 from cloud_bridge.records.model import Message, Position, Record, Status
-from cloud_bridge.store.port import Client, Fleet, Interval, One, Theft, Vehicle
+from cloud_bridge.store.port.reading import One
+from cloud_bridge.store.port.registry import Client, Fleet, Theft, Vehicle
+from cloud_bridge.store.port.times import Interval
 
 
 def inside(at_ms: int, within: Sequence[Interval]) -> bool:

@@ -9,7 +9,8 @@ import pytest
 
 from cloud_bridge.api.links import BASE
 from cloud_bridge.api.routes import RESOURCES
-from cloud_bridge.store.port import StoreError, Vehicle
+from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.store.port.registry import Vehicle
 from tests.cloud_bridge.api.memory import MemoryReader
 from tests.cloud_bridge.api.world import VEHICLE_PATH, Api, basic, reader
 from tests.published import Published

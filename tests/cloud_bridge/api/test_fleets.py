@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from cloud_bridge.store.port import Client, Fleet
+from cloud_bridge.store.port.registry import Client, Fleet
 from tests.cloud_bridge.api.world import EMPTY_FLEET, FLEET, MORNING, OTHER_FLEET, ROOT, Api
 
 

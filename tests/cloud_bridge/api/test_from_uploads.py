@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from cloud_bridge.store.port import Client, Theft
+from cloud_bridge.store.port.registry import Client, Theft
 from contract.upload import Event
 from tests.cloud_bridge.api.world import SECRET, VEHICLE_PATH, Api
 from tests.cloud_bridge.conftest import FLEET, Cloud

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from cloud_bridge.access.limits import Limits
 from cloud_bridge.api.links import BASE
-from cloud_bridge.store.port import StoreError, Vehicle
+from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.store.port.registry import Vehicle
 from tests.cloud_bridge.api.memory import MemoryReader, MemoryUses
 from tests.cloud_bridge.api.world import FLEET, VEHICLE_PATH, Api, basic, reader
 from tests.published import Published

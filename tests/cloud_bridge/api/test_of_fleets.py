@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cloud_bridge.records.model import Alert, Known, Status, Trip
-from cloud_bridge.store.port import Vehicle
+from cloud_bridge.store.port.registry import Vehicle
 from tests.cloud_bridge.api.world import (
     CAR,
     EMPTY_FLEET,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloud_bridge.records.fold import Stretch
-from cloud_bridge.store.port import Chunk, Fold, Step
+from cloud_bridge.store.port.derived import Chunk, Fold, Step
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.reader import SqliteReader

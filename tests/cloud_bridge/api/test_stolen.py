@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cloud_bridge.records.model import Message, Position
-from cloud_bridge.store.port import Theft
+from cloud_bridge.store.port.registry import Theft
 from tests.cloud_bridge.api.world import CAR, FLEET, MINUTE, MORNING, ROOT, VAN, VEHICLE_PATH, Api
 
 STOLEN = f"{VEHICLE_PATH}/stolen"

@@ -20,7 +20,7 @@ from cloud_bridge.api.timestamps import (
     union,
     unix_ms,
 )
-from cloud_bridge.store.port import Interval
+from cloud_bridge.store.port.times import Interval
 from tests.cloud_bridge.api.world import ms
 
 NOW = ms("2024-03-05T20:00:00+00:00")

@@ -36,7 +36,8 @@ from cloud_bridge.records.model import (
     Trip,
 )
 from cloud_bridge.services import Service, Services
-from cloud_bridge.store.port import Client, Fleet, Reader, Theft, Vehicle
+from cloud_bridge.store.port.reading import Reader
+from cloud_bridge.store.port.registry import Client, Fleet, Theft, Vehicle
 from contract.published import TRIP
 from tests.cloud_bridge.api.memory import MemoryReader
 from tests.published import Published

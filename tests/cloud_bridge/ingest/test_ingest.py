@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cloud_bridge.ingest.ingest import Delivery, Ingest
-from cloud_bridge.store.port import StoreError
+from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.sqlite.received import SqliteReceiving
 from contract.manifest import Manifest, encode_manifest
 from contract.receipt import Receipt, decode_receipt, encode_receipt

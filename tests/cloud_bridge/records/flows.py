@@ -12,7 +12,7 @@ from cloud_bridge.records.fold import History, Stretch, advance
 from cloud_bridge.records.model import Alert, Implausible, Message, Position, Record, Trip, Value
 from cloud_bridge.records.rules import Rules
 from cloud_bridge.records.trips import TripRule
-from cloud_bridge.store.port import One
+from cloud_bridge.store.port.reading import One
 from cloud_bridge.unify.events import CRASHED
 
 VIN = "VF30A5FWTEST00001"

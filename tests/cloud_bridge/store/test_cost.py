@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.model import Message
-from cloud_bridge.store.port import Chunk, Dating, Extent, Step
+from cloud_bridge.store.port.derived import Chunk, Dating, Extent, Step
 from cloud_bridge.store.sqlite import dating
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived

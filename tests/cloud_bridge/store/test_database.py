@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud_bridge.store.port import StoreError
+from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.sqlite.database import SCHEMA, Database, schema_changes
 
 

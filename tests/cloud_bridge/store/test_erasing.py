@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from cloud_bridge.ingest.ingest import Delivery
-from cloud_bridge.store.port import RegistryError, StaleError, StoreError, Theft
+from cloud_bridge.store.port.errors import RegistryError, StaleError, StoreError
+from cloud_bridge.store.port.registry import Theft
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.erasing import DELETE, SqliteErasing

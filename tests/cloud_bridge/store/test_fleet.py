@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud_bridge.records.model import Alert, Record, Trip
-from cloud_bridge.store.port import Fleet, Interval, Vehicle
+from cloud_bridge.store.port.registry import Fleet, Vehicle
+from cloud_bridge.store.port.times import Interval
 from cloud_bridge.store.ranges import overlapping
 from cloud_bridge.store.sqlite import fleet, records
 from cloud_bridge.store.sqlite.database import Database

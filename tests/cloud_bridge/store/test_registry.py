@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from cloud_bridge.clock import clock_ms
-from cloud_bridge.store.port import Client, Fleet, RegistryError, Vehicle
+from cloud_bridge.store.port.errors import RegistryError
+from cloud_bridge.store.port.registry import Client, Fleet, Vehicle
 from tests.cloud_bridge.conftest import FLEET, Cloud
 from tests.cloud_bridge.vehicle import MODEL, OTHER_VIN, VIN, Boot
 

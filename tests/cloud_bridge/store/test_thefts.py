@@ -6,7 +6,8 @@ import pytest
 
 from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.model import Message, Position
-from cloud_bridge.store.port import Chunk, Step, Theft
+from cloud_bridge.store.port.derived import Chunk, Step
+from cloud_bridge.store.port.registry import Theft
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from tests.cloud_bridge.conftest import FLEET, Cloud

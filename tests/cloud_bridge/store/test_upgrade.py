@@ -11,7 +11,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from cloud_bridge.records.model import RECORDS
-from cloud_bridge.store.port import Client, Intake
+from cloud_bridge.store.port.receiving import Intake
+from cloud_bridge.store.port.registry import Client
 from cloud_bridge.store.sqlite.database import schema_changes
 from contract.upload import Evicted, read_header
 from tests.cloud_bridge.conftest import FLEET, Cloud
