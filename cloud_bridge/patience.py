@@ -21,40 +21,45 @@ class PatientProtocol(H11Protocol):
     """uvicorn's HTTP/1.1, with an end to its patience."""
 
     patience_s: ClassVar[float] = PATIENCE_S
-    _waiting: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _since_s: float = 0.0
+    """From when the other side's time counts, by the event loop's clock."""
     _left: float = math.inf
     """Octets of the answer that were not taken when last looked at."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait()
+        self._count_anew()
+        self._look_in(self.patience_s)
 
     def on_response_complete(self) -> None:
         self._left = math.inf
-        self._wait()
+        self._count_anew()
         super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         super().connection_lost(exc)
 
-    def _wait(self) -> None:
-        self._stop()
-        self._waiting = self.loop.call_later(self.patience_s, self._look)
+    def _count_anew(self) -> None:
+        # A timer for each answer would cost more than this: the one there is looks again when it finds itself early.
+        self._since_s = self.loop.time()
 
-    def _stop(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+    def _look_in(self, seconds: float) -> None:
+        self._timer = self.loop.call_later(seconds, self._look)
 
     def _look(self) -> None:
-        self._waiting = None
+        left = self.transport.get_write_buffer_size()
         if self.cycle is not None and not self.cycle.response_complete:
             # It is being answered: the next time begins with the answer.
-            return
-        left = self.transport.get_write_buffer_size()
-        if 0 < left < self._left:
+            self._look_in(self.patience_s)
+        elif (rest_s := self._since_s + self.patience_s - self.loop.time()) > 0:
+            self._look_in(rest_s)
+        elif 0 < left < self._left:
             self._left = left
-            self._wait()
+            self._count_anew()
+            self._look_in(self.patience_s)
         else:
             self.transport.abort()

@@ -17,6 +17,8 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import Future
 
+from cloud_bridge.waiting import before_waiting
+
 _LOG2_N, _R, _P = 14, 8, 1
 _SALT_BYTES, _KEY_BYTES = 16, 32
 _HIGHEST_LOG2_N = 20
@@ -55,13 +57,15 @@ class Verifier:
         self._checking = threading.Lock()
 
     def __call__(self, secret: str, stored: str) -> bool:
-        """Whether `secret` is the one that `stored` was made from. Raises BusyError instead of waiting for long."""
+        """Whether `secret` is the one that `stored` was made from. Raises BusyError instead of waiting for long, and
+        WaitError where it may not wait at all."""
         # The hash is of fixed characters, without a null: the two cannot run into one another.
         mark = hmac.digest(self._process_key, f"{stored}\0{secret}".encode("utf-8", "surrogatepass"), "sha256")
         with self._remembering:
             if mark in self._right:
                 self._right.move_to_end(mark)
                 return True
+            before_waiting()
             check = self._checks.get(mark)
             if check is not None:
                 if self._joined >= JOINED:

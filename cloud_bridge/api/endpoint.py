@@ -24,6 +24,7 @@ from cloud_bridge.api.resource import Resource, check_ids
 from cloud_bridge.api.timestamps import follow_the_clock, unix_ms
 from cloud_bridge.api.workers import Workers
 from cloud_bridge.records.model import Json
+from cloud_bridge.waiting import WaitError, at_once
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -33,7 +34,7 @@ LIMITS = "canlift.limits"
 _ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
 _NO_PAGE = Token("", (), 0, 0)
 _WORKERS = Workers("api", 12)
-"""A few may wait: for a secret that is checked, or for another who derives."""
+"""For all that is not short, or has to wait: for a secret that is checked, for what is derived."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -58,13 +59,23 @@ class Endpoint:
         self._limits = limits
         self._now = now
         self._in_threads = in_threads
+        self._is_tried_at_once = resource.is_short
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._in_threads:
+        response = self._at_once(scope) if self._is_tried_at_once or not self._in_threads else None
+        if response is None:
             response = await _WORKERS.run(self.answer, scope)
-        else:
-            response = self.answer(scope)
         await response(scope, receive, send)
+
+    def _at_once(self, scope: Scope) -> Response | None:
+        """None where that would hold up the event loop."""
+        if not self._in_threads:
+            return self.answer(scope)
+        try:
+            with at_once():
+                return self.answer(scope)
+        except WaitError:
+            return None
 
     def answer(self, scope: Scope) -> Response:
         method = scope["method"]
@@ -90,7 +101,7 @@ class Endpoint:
         pairs = pairs_of(scope["query_string"])
         client_ids = [value for name, value in pairs if name == "client_id"]
         client = authenticate(request.get(b"authorization"), client_ids, self._service.reader, self._verify)
-        if self._limits is not None:
+        if self._limits is not None and LIMITS not in scope:  # It is not asked twice for being answered by a worker.
             allowance = self._limits.admit(client)
             scope[LIMITS] = headers(allowance)
             expect_admitted(allowance, client.id)

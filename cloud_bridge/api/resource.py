@@ -78,6 +78,11 @@ class Resource:
         return self.page_size is not None or self.page_length > 0
 
     @property
+    def is_short(self) -> bool:
+        """One document of one vehicle: read and made in less time than it takes to hand it to another thread."""
+        return not self.is_collection and "vid" in self.path_ids
+
+    @property
     def path_ids(self) -> tuple[str, ...]:
         return tuple(compile_path(self.path)[2])
 

@@ -79,6 +79,8 @@ def stolen_status(call: Call, vehicle: Vehicle) -> StolenStatus | None:
 
 def _thefts(call: Call, vehicle: Vehicle) -> list[Theft]:
     """In ascending time."""
+    if vehicle.thefts == 0:
+        return []
     return call.reader.thefts(vehicle.vin) if call.scope_of(vehicle).covers(STOLEN) else []
 
 

@@ -1,4 +1,4 @@
-"""Threads that answer requests, so that the event loop waits for no disk.
+"""Threads that answer requests which may take long, so that the event loop goes on.
 
 `loop.run_in_executor` does that too, for any function and any waiter, and costs more than a short answer itself: a
 future with a lock for each call, and a wake-up of the loop for each result. Here results that are ready together wake

@@ -35,6 +35,8 @@ class Vehicle(msgspec.Struct, frozen=True):
     """When what is shown of it changed last, by the clock of the bridge; the API's reader tells it. 0: never."""
     services: tuple[str, ...] = ()
     """What it is subscribed to; without any it shows everything."""
+    thefts: int | None = None
+    """How often it was reported stolen, where the API's reader tells it."""
 
 
 class Theft(Record, frozen=True):

@@ -24,6 +24,7 @@ from cloud_bridge.store.port.times import Interval
 from cloud_bridge.store.sqlite import fleet, records, registry, telemetry, thefts
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.extent import extent_of, is_fleet_folded, is_folded
+from cloud_bridge.waiting import before_waiting
 
 _STATUS = "SELECT body FROM status WHERE vin = ?"
 # The columns of an `Extent`, then the body.
@@ -85,6 +86,7 @@ class SqliteReader:
     def _settled(
         self, what: str, derive: Callable[[], None], settled: Callable[[sqlite3.Connection], bool]
     ) -> Iterator[sqlite3.Connection]:
+        before_waiting()
         for _ in range(_ATTEMPTS):
             with self._database.outside():
                 derive()

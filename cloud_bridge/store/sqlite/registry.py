@@ -51,7 +51,7 @@ _VEHICLE_OF = """
 SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms, services, max(
     coalesce(changed_at_ms, 0), vehicle.updated_at_ms,
     coalesce((SELECT max(updated_at_ms) FROM theft WHERE theft.vin = vehicle.vin), 0)
-)
+), (SELECT count(*) FROM theft WHERE theft.vin = vehicle.vin)
 FROM vehicle JOIN fleet_vehicle USING (vin) LEFT JOIN derived USING (vin)
 WHERE id = ? AND fleet_id = ?
 """
@@ -101,8 +101,10 @@ def vehicle_of(connection: sqlite3.Connection, fleet_id: str, vehicle_id: str) -
 
 
 def vehicle_from(row: Sequence[Any]) -> Vehicle:
-    """The columns of the vehicle up to its services, and when what is derived of it changed, where that was asked."""
-    vehicle_id, vin, model, brand, motorization, created_at_ms, updated_at_ms, services, *changed_at_ms = row
+    """The columns of the vehicle up to its services; and when what is shown of it changed and its number of thefts,
+    where these were asked."""
+    vehicle_id, vin, model, brand, motorization, created_at_ms, updated_at_ms, services, *asked = row
+    changed_at_ms, thefts = asked or (0, None)
     return Vehicle(
         vehicle_id,
         vin,
@@ -111,8 +113,9 @@ def vehicle_from(row: Sequence[Any]) -> Vehicle:
         motorization,
         created_at_ms,
         updated_at_ms,
-        changed_at_ms[0] if changed_at_ms else 0,
+        changed_at_ms,
         tuple(services.split()),
+        thefts,
     )
 
 

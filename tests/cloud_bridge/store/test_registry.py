@@ -30,7 +30,7 @@ def test_fleets_are_found_by_id_in_the_order_they_were_made(cloud: Cloud) -> Non
 def test_a_vehicle_may_be_in_several_fleets_and_is_seen_in_these_only(cloud: Cloud) -> None:
     cloud.registry.add_fleet(SOUTH)
     cloud.registry.add_vehicle(vehicle(VIN), ["f2"])
-    known = replace(vehicle(VIN), changed_at_ms=1)
+    known = replace(vehicle(VIN), changed_at_ms=1, thefts=0)
     assert cloud.registry.fleets_of_vehicle(VIN) == ["f1", "f2"]
     assert cloud.reader.vehicle("f1", known.id) == cloud.reader.vehicle("f2", known.id) == known
     assert cloud.reader.vehicle("f2", vehicle(OTHER_VIN).id) is None
