@@ -10,6 +10,7 @@ import pytest
 from cloud_bridge.access.limits import Limits
 from cloud_bridge.access.secrets import Verifier, hash_secret
 from cloud_bridge.store.port.derived import Extent
+from cloud_bridge.store.port.registry import DAY
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from cloud_bridge.waiting import WaitError, at_once, before_waiting
@@ -56,6 +57,7 @@ def world(published: Published, tmp_path: Path) -> World:
 
 def test_a_vehicle_that_has_to_be_derived_first_is_asked_by_a_worker_and_counts_once(world: World) -> None:
     first = world.status()
+    assert first == DAY - 1
     assert [thread is threading.main_thread() for thread in world.derived_by] == [False]
     assert world.status() == first - 1
     assert len(world.derived_by) == 1
