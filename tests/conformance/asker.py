@@ -22,7 +22,7 @@ _OF_PAGES = ("first", "last", "next", "prev", "self")
 class Asker:
     def __init__(self, world: World, published: Published, most_links: int, records_each: int) -> None:
         """`most_links`: how many links to each path are followed. `records_each`: how many records of a kind are asked
-        for of each vehicle, 1 or 2."""
+        for of each vehicle, 1 or 2, more where those do not show every field."""
         self._world = world
         self._published = published
         self._most_links = most_links

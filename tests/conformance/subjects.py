@@ -27,8 +27,8 @@ async def vehicle(get: Get, vin: str, vehicle_id: str) -> Subject:
 
 
 async def records(get: Get, template: str, of: Subject, each_kind: int) -> list[Subject]:
-    """The vehicle with ids for the path: of each kind of record the last, for an `each_kind` of 2 the first too; an id
-    that there is not where there is none."""
+    """The vehicle with ids for the path: of each kind of record `each_kind`, more where those do not have between them
+    every field that some record on the page has; an id that there is not where there is none."""
     found = [of]
     for name, kind in path_ids(template):
         if kind not in of.ids:
@@ -36,12 +36,21 @@ async def records(get: Get, template: str, of: Subject, each_kind: int) -> list[
             found = [
                 Subject({**each.ids, kind: record_id}, each.extent)
                 for each in found
-                for record_id in _ends(await get(filled(collection, each.ids)), each_kind)
+                for record_id in _telling(await get(filled(collection, each.ids)), each_kind)
             ]
     return found
 
 
-def _ends(page: Mapping[str, Any], number: int) -> list[str]:
-    """The ids of the last and, for a `number` of 2, the first on a page of a collection."""
+def _telling(page: Mapping[str, Any], number: int) -> list[str]:
+    """The ids of records on a page of a collection that show all there is to show: the last, for a `number` of 2 the
+    first, and each that has a field which those before have not. What is of one moment has no order that a test could
+    count on: an alarm that was armed and went off at once is two records, either of which may be the last."""
     (items,) = page.get("_embedded", {"": [{"id": UNKNOWN}]}).values()
-    return list(dict.fromkeys(items[place]["id"] for place in (-1, 0)[:number]))
+    telling: dict[str, None] = {}
+    shown: set[str] = set()
+    ends = [items[place] for place in (-1, 0)[:number]]
+    for place, item in enumerate((*ends, *items)):
+        if place < number or not shown.issuperset(item):
+            telling[item["id"]] = None
+            shown.update(item)
+    return list(telling)
