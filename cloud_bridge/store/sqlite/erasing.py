@@ -24,6 +24,7 @@ DELETE = {
     "kept_anchor": "DELETE FROM kept_anchor WHERE vin = ?",
     "ledger": "DELETE FROM ledger WHERE vin = ?",
     "manifest": "DELETE FROM manifest WHERE vin = ?",
+    "notification": "DELETE FROM notification WHERE vin = ?",
     "pending": "DELETE FROM pending WHERE vin = ?",
     "quarantine": "DELETE FROM quarantine WHERE vin = ?",
     "record": "DELETE FROM record WHERE vin = ?",
