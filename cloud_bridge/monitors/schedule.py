@@ -20,8 +20,9 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 from msgspec import UnsetType
 
+from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors import parameter
-from cloud_bridge.monitors.parameter import DAY_S, TIME_ZONE, RefusedMonitorError
+from cloud_bridge.monitors.parameter import DAY_S, TIME_ZONE
 from contract.catalog import DAYS
 
 _DURATION = re.compile(
@@ -80,11 +81,11 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 def schedule(asked: parameter.Time, field: str) -> Schedule:
-    """The schedule that `asked`, at `field` of the body, means. RefusedMonitorError where it means none."""
+    """The schedule that `asked`, at `field` of the body, means. RefusedBodyError where it means none."""
     zone = TIME_ZONE if isinstance(asked.time_zone, UnsetType) else asked.time_zone
     if "/" not in zone or zone not in _zones():
         why = f"`{zone}` is no time zone of the tz database with an area, as `Europe/Paris` or `Etc/UTC`"
-        raise RefusedMonitorError(f"{field}.timeZone", why)
+        raise RefusedBodyError(f"{field}.timeZone", why)
     entries = [_entry(entry, f"{field}.times[{number}]") for number, entry in enumerate(asked.times)]
     return Schedule(tuple(entries), zone)
 
@@ -93,7 +94,7 @@ def _entry(entry: parameter.TimeEntry, field: str) -> Daily | Once:
     if entry.recurrence != "None":
         return _daily(entry, field)
     if not isinstance(entry.occurence, UnsetType):
-        raise RefusedMonitorError(f"{field}.occurence", "is only for the recurrence `Daily`")
+        raise RefusedBodyError(f"{field}.occurence", "is only for the recurrence `Daily`")
     start = _absolute(entry.start, f"{field}.start")
     if isinstance(entry.duration, UnsetType):
         return Once(_ms(start), None)
@@ -101,21 +102,21 @@ def _entry(entry: parameter.TimeEntry, field: str) -> Daily | Once:
     try:
         end = _months_later(start, months) + timedelta(seconds=seconds)
     except (OverflowError, ValueError):
-        raise RefusedMonitorError(f"{field}.duration", f"`{entry.duration}` ends after the year 9999") from None
+        raise RefusedBodyError(f"{field}.duration", f"`{entry.duration}` ends after the year 9999") from None
     if end <= start:
-        raise RefusedMonitorError(f"{field}.duration", f"`{entry.duration}` is no time at all")
+        raise RefusedBodyError(f"{field}.duration", f"`{entry.duration}` is no time at all")
     return Once(_ms(start), _ms(end))
 
 
 def _daily(entry: parameter.TimeEntry, field: str) -> Daily:
     months, start_s = _duration(entry.start, f"{field}.start")
     if months or start_s >= DAY_S or start_s % 60 > 0:
-        raise RefusedMonitorError(f"{field}.start", f"`{entry.start}`: expected from PT0H to PT23H59M after midnight")
+        raise RefusedBodyError(f"{field}.start", f"`{entry.start}`: expected from PT0H to PT23H59M after midnight")
     if isinstance(entry.duration, UnsetType):
-        raise RefusedMonitorError(f"{field}.duration", "is required for the recurrence `Daily`")
+        raise RefusedBodyError(f"{field}.duration", "is required for the recurrence `Daily`")
     months, duration_s = _duration(entry.duration, f"{field}.duration")
     if months or not 0 < duration_s <= DAY_S:
-        raise RefusedMonitorError(f"{field}.duration", f"`{entry.duration}`: expected more than nothing, up to PT24H")
+        raise RefusedBodyError(f"{field}.duration", f"`{entry.duration}`: expected more than nothing, up to PT24H")
     occurrence = entry.occurence
     if isinstance(occurrence, UnsetType):
         return Daily(start_s, duration_s)
@@ -131,11 +132,11 @@ def _daily(entry: parameter.TimeEntry, field: str) -> Daily:
 def _weeks(text: str, field: str) -> range:
     match = _WEEKS.fullmatch(text)
     if match is None:
-        raise RefusedMonitorError(field, f"`{text}`: expected a week from w1 to w52, or a range as w34-w46")
+        raise RefusedBodyError(field, f"`{text}`: expected a week from w1 to w52, or a range as w34-w46")
     first, last = int(match[1]), int(match[2] or match[1])
     if last < first:
         why = f"`{text}` goes backwards: over the end of a year these are two, w{first}-w52 and w1-w{last}"
-        raise RefusedMonitorError(field, why)
+        raise RefusedBodyError(field, why)
     return range(first, last + 1)
 
 
@@ -143,7 +144,7 @@ def _duration(text: str, field: str) -> tuple[int, int]:
     """Months and seconds."""
     match = _DURATION.fullmatch(text)
     if match is None or not text.isascii():
-        raise RefusedMonitorError(field, f"`{text}` is no duration as ISO 8601 writes it, as PT14H30M")
+        raise RefusedBodyError(field, f"`{text}` is no duration as ISO 8601 writes it, as PT14H30M")
     years, months, weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return 12 * years + months, DAY_S * (7 * weeks + days) + 3600 * hours + 60 * minutes + seconds
 
@@ -158,7 +159,7 @@ def _absolute(text: str, field: str) -> datetime:
     except (ValueError, OverflowError):
         pass
     why = f"`{text}` is no time as RFC 3339 writes it, as 2018-01-03T12:00:00+01:00, from 1970 on"
-    raise RefusedMonitorError(field, why) from None
+    raise RefusedBodyError(field, why) from None
 
 
 def _months_later(start: datetime, months: int) -> datetime:

@@ -15,12 +15,12 @@ from math import isfinite
 import msgspec
 from msgspec import UnsetType
 
+from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors import parameter
 from cloud_bridge.monitors.data import WATCHED, Operator, Watched
 from cloud_bridge.monitors.expression import Truth
 from cloud_bridge.monitors.geodesic import compare
 from cloud_bridge.monitors.moments import Moment
-from cloud_bridge.monitors.parameter import RefusedMonitorError
 from cloud_bridge.monitors.schedule import Schedule, schedule
 from cloud_bridge.records.model import Position, Value
 from contract.catalog import Kind
@@ -110,7 +110,7 @@ def accuracy_km(fix: Position) -> float:
 
 
 def compiled(trigger: parameter.Trigger, field: str) -> Test:
-    """The test of one trigger, which stands at `field` of the body. RefusedMonitorError where it can be none."""
+    """The test of one trigger, which stands at `field` of the body. RefusedBodyError where it can be none."""
     zone, time, data = trigger.zone, trigger.time, trigger.data
     found = [name for name in ("zone", "time", "data") if not isinstance(getattr(trigger, name), UnsetType)]
     if len(found) == 1:
@@ -122,25 +122,25 @@ def compiled(trigger: parameter.Trigger, field: str) -> Test:
         if not isinstance(data, UnsetType):
             return _of_data(data, f"{field}.data")
     why = f"exactly one of zone, time and data is expected, found {' and '.join(found) or 'none'}"
-    raise RefusedMonitorError(field, why)
+    raise RefusedBodyError(field, why)
 
 
 def _of_data(asked: parameter.Data, field: str) -> OfData:
     watched = WATCHED.get(asked.data)
     if watched is None:
-        raise RefusedMonitorError(
+        raise RefusedBodyError(
             f"{field}.data", f"`{asked.data}` is no datum of triggers; there are {', '.join(WATCHED)}"
         )
     if asked.op not in watched.operators:
         why = f"`{asked.op}` does not go with {watched.name}: expected {', '.join(watched.operators)}"
-        raise RefusedMonitorError(f"{field}.op", why)
+        raise RefusedBodyError(f"{field}.op", why)
     texts = () if isinstance(asked.value, UnsetType) else asked.value
     if asked.op == "onChange":
         if texts:
-            raise RefusedMonitorError(f"{field}.value", "`onChange` has no value")
+            raise RefusedBodyError(f"{field}.value", "`onChange` has no value")
         return OfData(asked.data, asked.op)
     if not texts:
-        raise RefusedMonitorError(f"{field}.value", f"`{asked.op}` needs a value")
+        raise RefusedBodyError(f"{field}.value", f"`{asked.op}` needs a value")
     shown = texts if asked.op == "includedIn" else texts[:1]
     values = [_value(text, watched, f"{field}.value[{number}]") for number, text in enumerate(shown)]
     return OfData(asked.data, asked.op, tuple(dict.fromkeys(values)))
@@ -150,11 +150,11 @@ def _value(text: str, watched: Watched, field: str) -> Value:
     if watched.kind is Kind.ENUM:
         if text in watched.values:
             return text
-        raise RefusedMonitorError(field, f"`{text}` is none of {', '.join(watched.values)}")
+        raise RefusedBodyError(field, f"`{text}` is none of {', '.join(watched.values)}")
     if watched.kind is Kind.BOOLEAN:
         if text in ("true", "false"):
             return text == "true"
-        raise RefusedMonitorError(field, f"`{text}`: expected true or false")
+        raise RefusedBodyError(field, f"`{text}`: expected true or false")
     if _NUMBER.fullmatch(text) is None or not isfinite(float(text)):
-        raise RefusedMonitorError(field, f"`{text}`: expected a number, as 50 or 12.5")
+        raise RefusedBodyError(field, f"`{text}`: expected a number, as 50 or 12.5")
     return float(text)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 from msgspec import UnsetType
 
+from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors.expression import Expression, ExpressionError, parse, verdict
-from cloud_bridge.monitors.parameter import MonitorParameter, RefusedMonitorError
+from cloud_bridge.monitors.parameter import MonitorParameter
 from cloud_bridge.monitors.subscription import check
 from cloud_bridge.monitors.triggers import OfData, Test, compiled
 from cloud_bridge.monitors.worlds import worlds
@@ -25,13 +26,13 @@ class Watch(msgspec.Struct, frozen=True):
 
 
 def watch(asked: MonitorParameter, *, insecure: bool = False) -> Watch:
-    """What `asked` watches. RefusedMonitorError at its first fault. `insecure`: notifications may go by http."""
+    """What `asked` watches. RefusedBodyError at its first fault. `insecure`: notifications may go by http."""
     check(asked, insecure=insecure)
     names: list[str] = []
     for number, trigger in enumerate(asked.trigger_param.triggers):
         if trigger.name in names:
             why = f"`{trigger.name}` is the name of trigger {names.index(trigger.name)} already"
-            raise RefusedMonitorError(f"triggerParam.triggers[{number}].name", why)
+            raise RefusedBodyError(f"triggerParam.triggers[{number}].name", why)
         names.append(trigger.name)
     tests = tuple(
         compiled(trigger, f"triggerParam.triggers[{number}]")
@@ -40,9 +41,9 @@ def watch(asked: MonitorParameter, *, insecure: bool = False) -> Watch:
     try:
         condition = parse(asked.trigger_param.bool_exp, names)
     except ExpressionError as error:
-        raise RefusedMonitorError("triggerParam.boolExp", str(error)) from None
+        raise RefusedBodyError("triggerParam.boolExp", str(error)) from None
     always = verdict(condition, worlds(tests))
     if always is not None:
-        raise RefusedMonitorError("triggerParam.boolExp", f"the condition is always {str(always).lower()}")
+        raise RefusedBodyError("triggerParam.boolExp", f"the condition is always {str(always).lower()}")
     refresh_s = asked.subscribe_param.refresh_event
     return Watch(tests, condition, None if isinstance(refresh_s, UnsetType) else 1000 * refresh_s)

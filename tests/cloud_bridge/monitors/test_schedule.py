@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors import parameter
-from cloud_bridge.monitors.parameter import RefusedMonitorError
 from cloud_bridge.monitors.schedule import Schedule, schedule
 
 
@@ -135,7 +135,7 @@ def test_it_changes_at_its_changes_and_nowhere_else(
     ],
 )  # fmt: skip
 def test_what_means_no_time_is_refused_with_its_field(entry: Mapping[str, object], field: str, why: str) -> None:
-    with pytest.raises(RefusedMonitorError) as refused:
+    with pytest.raises(RefusedBodyError) as refused:
         of(entry)
     assert refused.value.field.startswith("time.times[0]")
     assert refused.value.field.endswith(field)
@@ -144,5 +144,5 @@ def test_what_means_no_time_is_refused_with_its_field(entry: Mapping[str, object
 
 @pytest.mark.parametrize("zone", ["Europe/Atlantis", "CET", "../../etc/passwd", "Europe/Paris\0", ""])
 def test_a_time_zone_is_one_of_the_database(zone: str) -> None:
-    with pytest.raises(RefusedMonitorError, match="no time zone"):
+    with pytest.raises(RefusedBodyError, match="no time zone"):
         of(NIGHT, zone=zone)

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from cloud_bridge.bodies import LARGEST, RefusedBodyError
 from cloud_bridge.monitors.data import WATCHED
-from cloud_bridge.monitors.parameter import LARGEST, RefusedMonitorError, read
+from cloud_bridge.monitors.parameter import read
 from cloud_bridge.monitors.triggers import InTime, InZone, OfData
 from cloud_bridge.monitors.watch import watch
 from tests.cloud_bridge.monitors.bodies import WEBHOOK, Body, body, checked, data, time, zone
@@ -21,7 +22,7 @@ NIGHT = {"start": "PT22H", "duration": "PT8H"}
 
 
 def refused(asked: Body) -> tuple[str, str]:
-    with pytest.raises(RefusedMonitorError) as found:
+    with pytest.raises(RefusedBodyError) as found:
         checked(asked)
     return found.value.field, found.value.why
 
@@ -219,10 +220,10 @@ def test_an_attribute_that_cannot_be_sent_is_refused(attribute: Body, part: str,
     ids=["none", "cut", "not UTF-8", "deep", "nested"],
 )
 def test_what_is_no_monitor_at_all_is_refused(text: bytes) -> None:
-    with pytest.raises(RefusedMonitorError):
+    with pytest.raises(RefusedBodyError):
         read(text)
 
 
 def test_a_body_is_not_read_beyond_its_limit() -> None:
-    with pytest.raises(RefusedMonitorError, match=f"at most {LARGEST} bytes"):
+    with pytest.raises(RefusedBodyError, match=f"at most {LARGEST} bytes"):
         read(b" " * (LARGEST + 1))

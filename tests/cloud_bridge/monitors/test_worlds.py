@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors.data import Operator
-from cloud_bridge.monitors.parameter import RefusedMonitorError
 from cloud_bridge.monitors.triggers import OfData
 from cloud_bridge.monitors.worlds import worlds
 from tests.cloud_bridge.monitors.bodies import Body, body, checked, data, time, zone
@@ -79,7 +79,7 @@ DEPENDS: list[tuple[str, list[Body], str]] = [
 def test_a_condition_that_the_data_decide_beforehand_is_refused(
     case: tuple[str, list[Body], str], verdict: str
 ) -> None:
-    with pytest.raises(RefusedMonitorError, match=f"the condition is always {verdict}"):
+    with pytest.raises(RefusedBodyError, match=f"the condition is always {verdict}"):
         checked(body(*case[1], condition=case[2]))
 
 
