@@ -1,7 +1,7 @@
 """Plausibility: what a vehicle says that cannot be, by what it said before. It is published nowhere, and counted.
 
 A function of the messages in order of their time, so that late uploads, another dating or a rebuild judge anew. What
-one value tells by itself (655 km/h) is left out before (`cloud_bridge.unify.limits`).
+one value tells by itself (655 km/h) is left out before (`contract.limits`).
 
 **Odometer.** It neither goes back nor ahead faster than any vehicle: from the last one believed by no more than
 400 km/h, and 2 km, which coarse ones step by at once. 0 km is never believed: instruments say it before they have read
@@ -27,7 +27,7 @@ import msgspec
 from cloud_bridge.records.model import Implausible, Known, Message, Position
 from cloud_bridge.records.positions import distance_km
 from cloud_bridge.records.progress import MILEAGE, ODOMETER_SLACK_KM, POSITION, POSITION_SLACK_KM
-from cloud_bridge.unify.limits import FASTEST_KMH
+from contract.limits import FASTEST_KMH
 
 ZERO = "zero"
 TIMES = 5

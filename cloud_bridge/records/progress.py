@@ -9,7 +9,7 @@ import msgspec
 from cloud_bridge.records.model import Known, Message, Position
 from cloud_bridge.records.positions import distance_km
 from cloud_bridge.records.veil import Veil
-from cloud_bridge.unify.limits import FASTEST_KMH
+from contract.limits import FASTEST_KMH
 
 GAP_MS = 120_000
 """A longer gap between messages is lacking data."""

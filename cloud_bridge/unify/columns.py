@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cloud_bridge.unify.conversion import AbsentError
+from contract.conversion import AbsentError
 from contract.manifest import Manifest, Sampling
 from contract.upload import Grid
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from cloud_bridge.records.model import Value
 from cloud_bridge.unify.columns import Columns
-from cloud_bridge.unify.conversion import Finish, reading
+from contract.conversion import Finish, reading
 from contract.expressions import Expression
 from contract.upload import Upload
 

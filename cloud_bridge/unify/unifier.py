@@ -14,8 +14,8 @@ When a datum is sampled:
   from one upload to the next.
 * An alert is on while its signal has one of the profile's values, and off while it has any other.
 
-Absent stays absent. A value that is not in its table is left out; a number outside the limits (`unify.limits`), which
-is no name of its signal either, is left out and counted. A position of an instant whose fix is neither 2D nor 3D is no
+Absent stays absent. A value that is not in its table is left out; a number outside the limits (`contract.limits`) that
+is no name of its signal either is left out and counted. A position of an instant whose fix is neither 2D nor 3D is no
 position, and left out whole.
 """
 
@@ -26,13 +26,13 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from cloud_bridge.records.model import Value
-from cloud_bridge.unify import conversion
 from cloud_bridge.unify.columns import Columns, instants
-from cloud_bridge.unify.conversion import Convert
 from cloud_bridge.unify.formulas import Formula, Formulas
 from cloud_bridge.unify.sample import Sample
+from contract import conversion
 from contract.catalog import DATA, Datum, Kind
-from contract.manifest import Manifest, Signal
+from contract.conversion import Convert
+from contract.manifest import Manifest
 from contract.profile.data import Lamp, Mapping
 from contract.profile.profile import Profile
 from contract.upload import Upload
@@ -79,12 +79,11 @@ class Unifier:
         if not numbers:
             raise conversion.AbsentError("it is made of no signal")
         if mapping.expression is not None:
-            table = mapping.values if isinstance(mapping, Mapping) else {}
-            formulas.append(Formula(datum.key, mapping.expression, conversion.computed(datum, table)))
+            formulas.append(Formula(datum.key, mapping.expression, conversion.of_expression(datum, mapping)))
         else:
             signal = self._columns.signals[numbers[0]]
             named = None if datum.kind in (Kind.ENUM, Kind.BOOLEAN) else frozenset(signal.choices)
-            source = _Source(datum.key, _converter(datum, mapping, signal), named)
+            source = _Source(datum.key, conversion.of_signal(datum, mapping, signal), named)
             self._sources[numbers[0]].append(source)
 
     def unify(self, upload: Upload, outside: Counter[str] | None = None) -> list[Sample]:
@@ -128,12 +127,3 @@ def _leave_out(said: dict[tuple[int, str], Value], left_out: list[tuple[int, str
     for unfixed_ms in {at_ms for at_ms, datum in left_out if datum == _FIX and (at_ms, _FIX) not in said}:
         for key in [key for key in said if key[0] == unfixed_ms and key[1].startswith(_POSITION)]:
             del said[key]
-
-
-def _converter(datum: Datum, mapping: Mapping | Lamp, signal: Signal) -> Convert:
-    """Raises AbsentError."""
-    if isinstance(mapping, Lamp):
-        return conversion.lamp(signal, mapping.states)
-    if datum.kind in (Kind.ENUM, Kind.BOOLEAN):
-        return conversion.from_table(datum, signal, mapping.values)
-    return conversion.number(datum, signal)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_bridge.unify import conversion
-from cloud_bridge.unify.conversion import AbsentError
+from contract import conversion
 from contract.catalog import DATA, Datum
+from contract.conversion import AbsentError
 from contract.manifest import Signal
 
 MILEAGE, SPEED, AIR = DATA["odometer.mileage"], DATA["kinetic.speed"], DATA["environment.air.temp"]

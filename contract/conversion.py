@@ -1,7 +1,7 @@
 """From raw integers to published values.
 
 A converter takes the raw value of a column and gives the published one, or None for one that may not be published: not
-in the table of values, outside the limits (`cloud_bridge.unify.limits`), or without a number where one is published.
+in the table of values, outside the limits (`contract.limits`), or without a number where one is published.
 
 Numbers are rounded to the precision of their signal, so that 676602 * 0.1 is 67660.2 and not 67660.200000000001: to
 the decimals in which scale and offset are written, if these are not many more than the scale needs to tell two raw
@@ -10,14 +10,16 @@ values apart; to one decimal more than it needs otherwise (100/255, miles to kil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Table
 from decimal import Decimal
 from math import ceil, floor, isfinite, log10
 
-from cloud_bridge.records.model import Value
-from cloud_bridge.unify.limits import limits
 from contract.catalog import Datum, Kind
+from contract.expressions import Value
+from contract.limits import limits
 from contract.manifest import Signal
+from contract.profile.data import Lamp, Mapping
 from contract.units import UnitError, conversion
 
 Convert = Callable[[int], Value | None]
@@ -65,6 +67,20 @@ def text_of(value: Value) -> str:
     return value if isinstance(value, str) else f"{value:.12g}"
 
 
+def of_signal(datum: Datum, mapping: Mapping | Lamp, signal: Signal) -> Convert:
+    """A datum that the profile makes of one signal. Raises AbsentError."""
+    if isinstance(mapping, Lamp):
+        return lamp(signal, mapping.states)
+    if datum.kind in (Kind.ENUM, Kind.BOOLEAN):
+        return from_table(datum, signal, mapping.values)
+    return number(datum, signal)
+
+
+def of_expression(datum: Datum, mapping: Mapping | Lamp) -> Finish:
+    """One that it makes by an expression."""
+    return computed(datum, mapping.values if isinstance(mapping, Mapping) else {})
+
+
 def number(datum: Datum, signal: Signal) -> Convert:
     """Physical values in the published unit. A value that has a name is not a number. Raises AbsentError when the
     signal's unit does not become the published one."""
@@ -88,7 +104,7 @@ def number(datum: Datum, signal: Signal) -> Convert:
     return convert
 
 
-def from_table(datum: Datum, signal: Signal, table: Mapping[str, str | bool]) -> Convert:
+def from_table(datum: Datum, signal: Signal, table: Table[str, str | bool]) -> Convert:
     """Published names and truth values by the name of the signal's; without a table the names are the published ones.
     Raises AbsentError when no value of the signal can be published."""
     read, finish = reading(signal), _name(datum, table)
@@ -110,7 +126,7 @@ def lamp(signal: Signal, states: Sequence[str | int]) -> Convert:
     return lambda raw: raw in raws or text_of(read(raw)) in on
 
 
-def computed(datum: Datum, table: Mapping[str, str | bool]) -> Finish:
+def computed(datum: Datum, table: Table[str, str | bool]) -> Finish:
     """What an expression results in, which is in the published unit already, or in a key of the table."""
     if datum.kind in (Kind.ENUM, Kind.BOOLEAN):
         return _name(datum, table)
@@ -126,7 +142,7 @@ def computed(datum: Datum, table: Mapping[str, str | bool]) -> Finish:
     return finish
 
 
-def _name(datum: Datum, table: Mapping[str, str | bool]) -> Finish:
+def _name(datum: Datum, table: Table[str, str | bool]) -> Finish:
     """A truth value may, without a table, be said as 0 or 1."""
 
     def finish(value: Value) -> Value | None:
