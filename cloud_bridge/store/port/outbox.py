@@ -17,7 +17,7 @@ class NotificationState(IntEnum):
     WAITS = 0
     DELIVERED = 1
     DEAD = 2
-    """Given up: too old, or refused too often."""
+    """Given up: too old, too many, or refused too often."""
 
 
 class Notification(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ class Notification(msgspec.Struct, frozen=True):
     """Of the event."""
     refresh: bool
     body: bytes
-    """JSON: an item of the published `events`."""
+    """JSON: an item of the published `events`. Empty once it was delivered."""
     variables: Mapping[str, str]
     """What attributes may refer to, by name without `$`."""
 
@@ -40,11 +40,15 @@ class Kept(msgspec.Struct, frozen=True):
 
     notification: Notification
     state: NotificationState
+    number: int
+    """Grows with each that is written."""
     created_at_ms: int
     settled_at_ms: int | None = None
     attempts: int = 0
     failure: str = ""
     """What the last attempt came to, for people."""
+    batch: str | None = None
+    """Id of those that it goes with."""
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -52,33 +56,90 @@ class Trouble(msgspec.Struct, frozen=True):
 
     sender: str
     failures: int
+    """Attempts since it last answered."""
+    tries: int
+    """Attempts since something new was first tried."""
     since_ms: int
-    next_attempt_ms: int | None
-    """None: not by itself any more, only with something new."""
+    next_attempt_ms: int
+    """Not before."""
+    newer_than: int | None = None
+    """Given up: only when something with a larger number waits. None: it goes on by itself."""
+
+
+class Attempted(msgspec.Struct, frozen=True):
+    """What came of posting some notifications of a sender."""
+
+    sender: str
+    ids: tuple[str, ...]
+    trouble: Trouble | None = None
+    """None: they were delivered, and the sender has no trouble any more."""
+    failure: str = ""
+    dead: bool = False
+    """They are given up."""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """How much of a sender waits."""
+
+    sender: str
+    fleet_id: str
+    number: int
+    oldest_ms: int
+    """When the oldest was written."""
 
 
 class Outbox(Protocol):
-    """What delivery reads and writes. Who makes notifications writes them in the transaction of what they tell of."""
+    """What delivery and the command line read and write. Who makes notifications writes them in the transaction of what
+    they tell of."""
 
-    def senders(self) -> list[str]:
-        """Those of which something waits."""
+    def arrivals(self, after: int) -> tuple[int, list[str]]:
+        """The largest number ever given, and the senders of which something with a number above `after` waits."""
         ...
 
     def waiting(self, sender: str, limit: int) -> list[Kept]:
         """The oldest that wait, in the order in which they were written."""
         ...
 
+    def newest(self, sender: str) -> int:
+        """The largest number of those that wait; 0 where none does."""
+        ...
+
+    def trouble(self, sender: str) -> Trouble | None: ...
+    def bind(self, ids: Sequence[str], batch: str) -> None:
+        """They go together from now on, for as long as they wait."""
+        ...
+
+    def settle(self, attempts: Sequence[Attempted], now_ms: int) -> None: ...
+    def drop(self, sender: str, limit: int) -> int:
+        """Deletes at most so many of those that wait, and what is known of the target; how many."""
+        ...
+
+    def expire(self, before_ms: int, limit: int, now_ms: int) -> int:
+        """Gives up what waits since before, at most so many; how many."""
+        ...
+
+    def trim(self, most: int, now_ms: int) -> dict[str, int]:
+        """Of each sender of which more than `most` wait the oldest are given up; of whom, and how many."""
+        ...
+
+    def senders(self) -> list[Waiting]:
+        """Those of which something waits, by id."""
+        ...
+
     def troubles(self) -> list[Trouble]: ...
-    def delivered(self, sender: str, ids: Sequence[str], now_ms: int) -> None:
-        """They were, and the sender has no trouble any more."""
+    def counts(self) -> tuple[int, int]:
+        """How many wait, and how many are dead."""
         ...
 
-    def failed(self, trouble: Trouble, ids: Sequence[str], failure: str, dead: Sequence[str], now_ms: int) -> None:
-        """An attempt with `ids` failed; `dead` are given up."""
+    def dead(self, offset: int, limit: int, sender: str | None = None) -> tuple[int, list[Kept]]:
+        """How many there are, and some of them, the newest first; of one sender where it is given."""
         ...
 
-    def dead(self, offset: int, limit: int) -> tuple[int, list[Kept]]: ...
     def find(self, notification_id: str) -> Kept | None: ...
     def replay(self, ids: Sequence[str], now_ms: int) -> int:
         """Those of them that are dead wait again, as if written now; how many these were."""
+        ...
+
+    def replay_all(self, sender: str, limit: int, now_ms: int) -> int:
+        """Likewise all that are dead of a sender, the oldest first, at most so many."""
         ...
