@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.applications import Starlette
@@ -15,18 +16,25 @@ from starlette.routing import Route
 
 from cloud_bridge.access.limits import Limits
 from cloud_bridge.api import docs, openapi
+from cloud_bridge.api.admission import LIMITS
 from cloud_bridge.api.authentication import Verify
 from cloud_bridge.api.call import Service
-from cloud_bridge.api.endpoint import LIMITS, Endpoint
+from cloud_bridge.api.endpoint import Endpoint
 from cloud_bridge.api.errors import Code, respond, respond_failure
 from cloud_bridge.api.links import BASE, Links
+from cloud_bridge.api.methods import other_methods
+from cloud_bridge.api.operation import Read, Write, by_path
 from cloud_bridge.api.paging import Tokens
-from cloud_bridge.api.routes import RESOURCES
-from cloud_bridge.api.routing import Resources
+from cloud_bridge.api.routes import OPERATIONS
+from cloud_bridge.api.routing import Methods, Resources
+from cloud_bridge.api.writing import WriteEndpoint
 from cloud_bridge.services import Services
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.reading import Reader
 from contract.catalog import DATA
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 HEALTH = "/health"
 
@@ -50,6 +58,7 @@ def create_app(
     services: Services = NO_SERVICES,
     limits: Limits | None = None,
     in_threads: bool = True,
+    operations: Sequence[Read | Write] = OPERATIONS,
 ) -> Starlette:
     """The application.
 
@@ -57,12 +66,12 @@ def create_app(
     says whether a secret belongs to a stored hash. `served` and `label` give the datum keys that a model serves and its
     name for people; `services` are those that vehicles can be subscribed to. `page_key` signs page tokens: every worker
     behind one address needs the same. `limits` counts what clients ask; without it they may ask as much as they like.
-    `in_threads` reads in worker threads, for a reader that may be called from several at once; otherwise in the event
-    loop.
+    `in_threads` works in threads, for a reader that may be called from several at once; otherwise in the event loop.
+    `operations` are those that are served.
     """
     kinds = frozenset(datum.telemetry for datum in DATA.values() if datum.telemetry is not None)
     service = Service(reader, Links(public_url), Tokens(page_key), served, label, kinds, services)
-    description = openapi.document(RESOURCES, public_url, version("canlift"))
+    description = openapi.document(operations, public_url, version("canlift"))
 
     def refuse(_: Request, error: Exception) -> Response:
         return _refusal(error, now())
@@ -72,12 +81,18 @@ def create_app(
         response.raw_headers.extend(request.scope.get(LIMITS, ()))
         return response
 
+    def methods(of_path: Sequence[Read | Write]) -> Methods:
+        apps: dict[str, ASGIApp] = {}
+        for operation in of_path:
+            if isinstance(operation, Read):
+                apps["GET"] = apps["HEAD"] = Endpoint(operation, service, verify, limits, now, in_threads)
+            else:
+                apps[operation.method] = WriteEndpoint(operation, service, verify, limits, now, in_threads)
+        return Methods(apps, other_methods(tuple(apps), now))
+
     app = Starlette(
         routes=[
-            Resources(
-                BASE,
-                {resource.path: Endpoint(resource, service, verify, limits, now, in_threads) for resource in RESOURCES},
-            ),
+            Resources(BASE, {path: methods(of_path) for path, of_path in by_path(operations).items()}),
             *docs.routes(msgspec.json.encode(description)),
             Route(HEALTH, _health),
         ],

@@ -1,4 +1,4 @@
-"""One request on its way through a resource: who asks, for what, and what the service answers from."""
+"""One request on its way through an operation: who asks, for what, and what the service answers from."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from msgspec import UNSET, UnsetType
 
 from cloud_bridge.api.errors import Code, InvalidError, RefusedError
 from cloud_bridge.api.links import Links
+from cloud_bridge.api.operation import Operation, Read
 from cloud_bridge.api.paging import Page, Token, Tokens, Window, page
 from cloud_bridge.api.parameters import INDEX_RANGE, PROFILE, TIMESTAMPS, Query, wrong
-from cloud_bridge.api.resource import Resource
 from cloud_bridge.api.scope import EVERYTHING, Scope
 from cloud_bridge.api.timestamps import EVER, resolve
 from cloud_bridge.records.model import Protection, Status
@@ -50,7 +50,7 @@ class Service:
 @dataclass(frozen=True)
 class Call:
     service: Service
-    resource: Resource
+    operation: Operation
     client: Client
     ids: dict[str, str]
     fleet_id: str
@@ -144,12 +144,23 @@ class Call:
     @cached_property
     def window(self) -> Window:
         """The page of the collection."""
-        size = self.resource.page_size
-        if size is None and not self.resource.page_length:
-            raise TypeError(f"{self.resource.path} is not a collection")
-        length = self.resource.page_length if size is None else self.query[size]
+        operation = self.operation
+        if not isinstance(operation, Read) or not operation.is_collection:
+            raise TypeError(f"{operation.path} is not a collection")
+        length = operation.page_length if operation.page_size is None else self.query[operation.page_size]
         return Window(self.query[INDEX_RANGE], self.here.start, length)
 
     def page(self, total: int) -> Page:
         address = self.links.root + self.here.path
         return page(self.window, total, self.tokens, self.here, address, self.by_token)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A call that is to change something."""
+
+    call: Call
+    body: bytes
+    """As it was sent, not yet looked at; empty where the operation has none."""
+    now_ms: int
+    """When it came."""

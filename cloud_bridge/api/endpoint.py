@@ -1,5 +1,5 @@
-"""A resource as an ASGI application: method, credentials, limits, `Accept`, path, query, then its function, then JSON,
-or that the caller has it already."""
+"""An operation that reads, as an ASGI application: what `Admission` asks, query, then its function, then JSON, or that
+the caller has it already."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ import msgspec
 from starlette.responses import Response
 
 from cloud_bridge.access.limits import Limits
-from cloud_bridge.api.allowance import expect_admitted, headers
-from cloud_bridge.api.authentication import Verify, authenticate
-from cloud_bridge.api.call import Call, Service, permitted_fleet
+from cloud_bridge.api.admission import LIMITS, Admission
+from cloud_bridge.api.authentication import Verify
+from cloud_bridge.api.call import Call, Service
 from cloud_bridge.api.documents import Document
-from cloud_bridge.api.errors import Code, RefusedError, respond
-from cloud_bridge.api.media import accepts
-from cloud_bridge.api.paging import Token
+from cloud_bridge.api.errors import RefusedError, respond
+from cloud_bridge.api.operation import Read
+from cloud_bridge.api.paging import NO_PAGE, Token
 from cloud_bridge.api.parameters import PAGE_TOKEN, TIMESTAMPS, Pairs, Query, pairs_of
 from cloud_bridge.api.representation import asked, represent
-from cloud_bridge.api.resource import Resource, check_ids
 from cloud_bridge.api.timestamps import follow_the_clock, unix_ms
 from cloud_bridge.api.workers import Workers
 from cloud_bridge.records.model import Json
@@ -29,37 +28,32 @@ from cloud_bridge.waiting import WaitError, at_once
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-LIMITS = "canlift.limits"
-"""Where a scope has the headers that every answer to its client gets."""
-_ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
-_NO_PAGE = Token("", (), 0, 0)
 _WORKERS = Workers("api", 12)
 """For all that is not short, or has to wait: for a secret that is checked, for what is derived."""
 _encode = msgspec.json.Encoder().encode
 
 
 class Endpoint:
-    """Answers one resource."""
+    """Answers `GET` and `HEAD` of one path."""
 
     def __init__(
         self,
-        resource: Resource,
+        operation: Read,
         service: Service,
         verify: Verify,
         limits: Limits | None,
         now: Callable[[], datetime],
         in_threads: bool,
     ) -> None:
-        self._resource = resource
-        self._parameters = resource.understood
+        self._operation = operation
+        self._parameters = operation.understood
         self._context = frozenset(parameter.name for parameter in self._parameters) - {PAGE_TOKEN.name}
-        self._has_context = resource.is_collection or TIMESTAMPS in self._parameters
+        self._has_context = operation.is_collection or TIMESTAMPS in self._parameters
         self._service = service
-        self._verify = verify
-        self._limits = limits
+        self._admission = Admission(service.reader, verify, limits, operation.media_type)
         self._now = now
         self._in_threads = in_threads
-        self._is_tried_at_once = resource.is_short
+        self._is_tried_at_once = operation.is_short
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = self._at_once(scope) if self._is_tried_at_once or not self._in_threads else None
@@ -78,54 +72,37 @@ class Endpoint:
             return None
 
     def answer(self, scope: Scope) -> Response:
-        method = scope["method"]
-        if method == "OPTIONS":
-            return Response(status_code=204, headers=_ALLOW)
         now = self._now()
         try:
-            if method not in ("GET", "HEAD"):
-                raise RefusedError(Code.METHOD, f"Method {method}: expected GET, HEAD or OPTIONS.", _ALLOW)
             with self._service.reader.snapshot():
                 response = self._read(scope, now)
         except RefusedError as refused:
             response = respond(refused.code, refused.message, now, refused.headers)
         response.raw_headers.extend(scope.get(LIMITS, ()))
-        if method == "HEAD":
+        if scope["method"] == "HEAD":
             # The same headers, the length of the body that GET would give included.
             response.body = b""
         return response
 
     def _read(self, scope: Scope, now: datetime) -> Response:
         request = asked(scope["headers"])
-        accept = request.get(b"accept", "")
         pairs = pairs_of(scope["query_string"])
-        client_ids = [value for name, value in pairs if name == "client_id"]
-        client = authenticate(request.get(b"authorization"), client_ids, self._service.reader, self._verify)
-        if self._limits is not None and LIMITS not in scope:  # It is not asked twice for being answered by a worker.
-            allowance = self._limits.admit(client)
-            scope[LIMITS] = headers(allowance)
-            expect_admitted(allowance, client.id)
-        resource = self._resource
-        if not accepts(accept, resource.media_type):
-            raise RefusedError(
-                Code.NOT_ACCEPTABLE, f"Header Accept: found '{accept[:80]}', expected {resource.media_type} in it."
-            )
+        client, fleet_id = self._admission.admit(scope, request, pairs)
         ids: dict[str, str] = scope["path_params"]
-        check_ids(ids)
-        fleet_id = permitted_fleet(client, ids)
+        operation = self._operation
         query = Query(self._parameters, pairs)
-        here = self._first_page(ids, pairs, query, now) if self._has_context else _NO_PAGE
+        here = self._first_page(ids, pairs, query, now) if self._has_context else NO_PAGE
         by_token = PAGE_TOKEN in query
         if by_token:
             here = self._service.tokens.of(client.id).read(query[PAGE_TOKEN], here.path)
             query = Query(self._parameters, here.pairs)
-        call = Call(self._service, resource, client, ids, fleet_id, query, here, by_token)
-        document = resource.read(call)
-        return represent(_encode(document), resource.media_type, request, now, _modified_ms(call, document))
+        call = Call(self._service, operation, client, ids, fleet_id, query, here, by_token)
+        document = operation.read(call)
+        return represent(_encode(document), operation.media_type, request, now, _modified_ms(call, document))
 
     def _first_page(self, ids: dict[str, str], pairs: Pairs, query: Query, now: datetime) -> Token:
         return Token(
-            self._resource.path.format_map(ids),
+            self._operation.path.format_map(ids),
             tuple(pair for pair in pairs if pair[0] in self._context),
             0,
             unix_ms(now) if follow_the_clock(query[TIMESTAMPS]) else 0,

@@ -20,7 +20,7 @@ from cloud_bridge.api.times import rfc3339
 from cloud_bridge.store.port.errors import StoreError
 
 RETRY_AFTER_S = 5
-_NOT_KEPT = {"Cache-Control": "no-store"}
+NOT_KEPT = {"Cache-Control": "no-store"}
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ class Code(IntEnum):
     PARAMETER = 40000
     PATH_ID = 40001
     PAGE_TOKEN = 40002
+    BODY = 40003
     NO_CREDENTIALS = 40100
     WRONG_CREDENTIALS = 40101
     NO_RIGHT = 40300
@@ -38,6 +39,9 @@ class Code(IntEnum):
     UNKNOWN_RESOURCE = 40401
     METHOD = 40500
     NOT_ACCEPTABLE = 40600
+    SLOW_BODY = 40800
+    TOO_LARGE = 41300
+    MEDIA_TYPE = 41500
     TOO_MANY = 42900
     DAY_LIMIT = 42901
     BURST_LIMIT = 42902
@@ -84,7 +88,7 @@ def respond(code: int, message: str, now: datetime, headers: Mapping[str, str] |
     # Who asks too much must not fill the log too. %r: what a caller sends must not make lines of its own in it.
     level = logging.DEBUG if code in (Code.DAY_LIMIT, Code.BURST_LIMIT) else logging.INFO
     _log.log(level, "refused %s: %d %r", error.uuid, code, message)
-    return Response(msgspec.json.encode(error), code // 100, {**_NOT_KEPT, **(headers or {})}, "application/json")
+    return Response(msgspec.json.encode(error), code // 100, {**NOT_KEPT, **(headers or {})}, "application/json")
 
 
 def respond_failure(error: Exception, now: datetime) -> Response:
@@ -105,4 +109,4 @@ def respond_failure(error: Exception, now: datetime) -> Response:
         timestamp=rfc3339(int(now.timestamp() * 1000)),
     )
     headers = {"Retry-After": str(RETRY_AFTER_S)} if passes else {}
-    return Response(msgspec.json.encode(body), code // 100, {**_NOT_KEPT, **headers}, "application/json")
+    return Response(msgspec.json.encode(body), code // 100, {**NOT_KEPT, **headers}, "application/json")

@@ -1,4 +1,4 @@
-"""The project's own OpenAPI document, made from the table of resources and the types of their documents.
+"""The project's own OpenAPI document, made from the table of operations and the types of their documents.
 
 OpenAPI 3.0.3, because that is what the page that shows it understands; the types use nothing that 3.0 and JSON Schema
 write differently (no field may be null).
@@ -6,25 +6,31 @@ write differently (no field may be null).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from cloud_bridge.api.errors import Error
 from cloud_bridge.api.links import BASE
-from cloud_bridge.api.resource import PATH_IDS, Resource, path_id_pattern
+from cloud_bridge.api.media import JSON
+from cloud_bridge.api.operation import HAL, PATH_IDS, Operation, Read, Write, by_path, path_id_pattern
 
 _REFUSALS = {
-    "400": "A path id or query parameter is wrong: the message says which, what was found and what is expected.",
+    "400": "A path id, a query parameter or the body is wrong: the message says where, what was found and what is "
+    "expected.",
     "401": "Credentials are missing or wrong.",
     "403": "The client has no right to this fleet, or the vehicle is not in it.",
     "404": "There is no such resource, or no data (`code` 40400).",
     "406": "The `Accept` header takes nothing that this resource is answered with.",
+    "408": "The end of the body did not come in time.",
+    "413": "The body is too large.",
+    "415": "The body is not JSON, by its `Content-Type` or `Content-Encoding`.",
     "429": "A limit of the client is reached (42901 the day's, 42902 the second's), or too many unknown credentials "
     "are being checked at once (42900): `Retry-After` says when to try again.",
     "503": "The server cannot read its data now: `Retry-After` says when to try again.",
     "default": "Any other failure.",
 }
+_OF_BODIES = ("408", "413", "415")
 _LIMITS = {
     "X-RateLimit-Limit-1": "How often the client may ask in any 24 hours.",
     "X-RateLimit-Remaining-1": "How often it still may.",
@@ -38,11 +44,17 @@ _WAIT = {
 _TAG = "Names this state of the document, in this coding: `If-None-Match` asks whether it is another one."
 _HEADERS: dict[str, tuple[str, ...]] = {
     "200": ("ETag", *_LIMITS),
+    "202": (*_LIMITS,),
+    "204": (*_LIMITS,),
     "304": ("ETag", *_LIMITS),
     "400": (*_LIMITS,),
     "403": (*_LIMITS,),
     "404": (*_LIMITS,),
     "406": (*_LIMITS,),
+    "408": (*_LIMITS,),
+    "409": (*_LIMITS,),
+    "413": (*_LIMITS,),
+    "415": (*_LIMITS,),
     "429": (*_LIMITS, *_WAIT),
     "503": ("Retry-After", *_LIMITS),
 }
@@ -55,21 +67,24 @@ _DESCRIPTION = (
 )
 
 
-def document(resources: Sequence[Resource], public_url: str, version: str) -> dict[str, object]:
-    """The OpenAPI document of `resources`, served below `public_url`."""
-    types: list[type] = [Error, *(resource.document for resource in resources)]
+def document(operations: Sequence[Read | Write], public_url: str, version: str) -> dict[str, object]:
+    """The OpenAPI document of `operations`, served below `public_url`."""
+    types = [*dict.fromkeys((Error, *(each for operation in operations for each in _types(operation))))]
     references, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    error, *answers = references
     _spell_out(schemas)
+    referring = dict(zip(types, references, strict=True))
+    error = referring[Error]
     return {
         "openapi": "3.0.3",
         "info": {"title": "Connected car API", "version": version, "description": _DESCRIPTION},
         "servers": [{"url": public_url.rstrip("/") + BASE}],
         "security": [{"BasicAuth": [], "ClientId": []}],
-        "tags": [{"name": name} for name in dict.fromkeys(resource.tag for resource in resources)],
+        "tags": [{"name": name} for name in dict.fromkeys(operation.tag for operation in operations)],
         "paths": {
-            resource.path: {"get": _operation(resource, answer)}
-            for resource, answer in zip(resources, answers, strict=True)
+            path: {
+                "get" if isinstance(each, Read) else each.method.lower(): _operation(each, referring) for each in there
+            }
+            for path, there in by_path(operations).items()
         },
         "components": {
             "schemas": schemas,
@@ -78,14 +93,7 @@ def document(resources: Sequence[Resource], public_url: str, version: str) -> di
                     "description": "The caller has it already: `If-None-Match` or `If-Modified-Since` says so.",
                     "headers": _headers("304"),
                 },
-                **{
-                    name: {
-                        "description": text,
-                        "headers": _headers(name),
-                        "content": {"application/json": {"schema": error}},
-                    }
-                    for name, text in _REFUSALS.items()
-                },
+                **{status: _refusal(status, text, error) for status, text in _REFUSALS.items()},
             },
             "headers": {
                 "ETag": {"description": _TAG, "schema": {"type": "string"}},
@@ -123,8 +131,66 @@ def _spell_out(node: object) -> None:
             node.setdefault("format", "float")
 
 
-def _operation(resource: Resource, answer: dict[str, object]) -> dict[str, object]:
-    path_ids = [
+def _types(operation: Read | Write) -> list[type]:
+    """Of what is sent and answered."""
+    named = [operation.document] if isinstance(operation, Read) else [operation.document, operation.body]
+    return [each for each in named if each is not None]
+
+
+def _operation(operation: Read | Write, referring: Mapping[type, dict[str, object]]) -> dict[str, object]:
+    """`referring`: the reference to the schema of each type."""
+    described: dict[str, object] = {
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+    }
+    if isinstance(operation, Write):
+        return {**described, "parameters": _path_ids(operation), **_of_write(operation, referring)}
+    if operation.deprecated:
+        described["deprecated"] = True
+    parameters = _path_ids(operation) + _query(operation)
+    return {**described, "parameters": parameters, **_of_read(operation, referring)}
+
+
+def _of_read(operation: Read, referring: Mapping[type, dict[str, object]]) -> dict[str, object]:
+    content = {operation.media_type: {"schema": referring[operation.document]}}
+    success = {"description": operation.summary, "headers": _headers("200"), "content": content}
+    refusals = [status for status in _REFUSALS if status not in _OF_BODIES]
+    return {"responses": {"200": success, **_refusals("304", *refusals)}}
+
+
+def _of_write(operation: Write, referring: Mapping[type, dict[str, object]]) -> dict[str, object]:
+    success: dict[str, object] = {
+        "description": operation.summary,
+        "headers": {name: each for name, each in _headers(str(operation.status)).items() if name != "ETag"},
+    }
+    left_out: set[str] = set()
+    if operation.document is None:
+        left_out.add("406")
+    else:
+        success["content"] = {HAL: {"schema": referring[operation.document]}}
+    sent: dict[str, object] = {}
+    if operation.body is None:
+        left_out.update(_OF_BODIES)
+    else:
+        sent["requestBody"] = {"required": True, "content": {JSON: {"schema": referring[operation.body]}}}
+    responses: dict[str, object] = {str(operation.status): success}
+    if operation.conflict:
+        responses["409"] = _refusal("409", operation.conflict, referring[Error])
+    responses |= _refusals(*(status for status in _REFUSALS if status not in left_out))
+    return {**sent, "responses": responses}
+
+
+def _refusals(*statuses: str) -> dict[str, object]:
+    return {status: {"$ref": f"#/components/responses/{status}"} for status in statuses}
+
+
+def _refusal(status: str, text: str, error: dict[str, object]) -> dict[str, object]:
+    return {"description": text, "headers": _headers(status), "content": {JSON: {"schema": error}}}
+
+
+def _path_ids(operation: Operation) -> list[dict[str, object]]:
+    return [
         {
             "name": name,
             "in": "path",
@@ -132,9 +198,12 @@ def _operation(resource: Resource, answer: dict[str, object]) -> dict[str, objec
             "description": PATH_IDS[name],
             "schema": {"type": "string", "pattern": f"^{path_id_pattern(name)}$"},
         }
-        for name in resource.path_ids
+        for name in operation.path_ids
     ]
-    query = [
+
+
+def _query(operation: Read) -> list[dict[str, object]]:
+    return [
         {
             "name": parameter.name,
             "in": "query",
@@ -142,20 +211,5 @@ def _operation(resource: Resource, answer: dict[str, object]) -> dict[str, objec
             "description": parameter.description,
             "schema": dict(parameter.schema),
         }
-        for parameter in resource.all_parameters
+        for parameter in operation.all_parameters
     ]
-    return {
-        "operationId": resource.operation,
-        "summary": resource.summary,
-        "tags": [resource.tag],
-        **({"deprecated": True} if resource.deprecated else {}),
-        "parameters": path_ids + query,
-        "responses": {
-            "200": {
-                "description": resource.summary,
-                "headers": _headers("200"),
-                "content": {resource.media_type: {"schema": answer}},
-            },
-            **{name: {"$ref": f"#/components/responses/{name}"} for name in ("304", *_REFUSALS)},
-        },
-    }

@@ -40,6 +40,10 @@ class Token(msgspec.Struct, frozen=True, array_like=True):
     """When it was first asked, where that makes a difference; 0 elsewhere, so that the same is the same again."""
 
 
+NO_PAGE = Token("", (), 0, 0)
+"""Of what has no pages, nor a context."""
+
+
 class Tokens:
     """Writes and reads tokens under one key."""
 

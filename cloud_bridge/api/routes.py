@@ -1,4 +1,4 @@
-"""The resources of the API: the one table that routing, parsing and the OpenAPI document are made from."""
+"""The operations of the API: the one table that routing, parsing and the OpenAPI document are made from."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cloud_bridge.api import (
     vehicles,
     way_points,
 )
+from cloud_bridge.api.operation import GEO, Read, Write
 from cloud_bridge.api.parameters import (
     ALARM_TYPE,
     DISTANCE,
@@ -34,142 +35,141 @@ from cloud_bridge.api.parameters import (
     VIN_PREFIX,
 )
 from cloud_bridge.api.positions import Feature
-from cloud_bridge.api.resource import GEO, Resource
 
 _FLEET = "/fleets/{fid}"
 _VEHICLE = f"{_FLEET}/vehicles/{{vid}}"
 _TRIP = f"{_VEHICLE}/trips/{{tid}}"
 
-RESOURCES: tuple[Resource, ...] = (
-    Resource(
+OPERATIONS: tuple[Read | Write, ...] = (
+    Read(
         "/vehicles/{vin}", "getVehiclesCapabilities", "What a vehicle is, and what it can say and do", "Capabilities",
         vehicles.VehicleCapabilities, vehicles.read_capabilities, (LOCALE, VEHICLE_EXTENSION),
     ),
-    Resource(
+    Read(
         "/fleets", "getFleets", "Fleets that the client may see", "Fleet",
         fleets.Fleets, fleets.read_fleets, page_size=PAGE_SIZE,
     ),
-    Resource(_FLEET, "getFleet", "A fleet", "Fleet", fleets.Fleet, fleets.read_fleet),
-    Resource(
+    Read(_FLEET, "getFleet", "A fleet", "Fleet", fleets.Fleet, fleets.read_fleet),
+    Read(
         f"{_FLEET}/status", "getFleetStatusList", "The latest status of each vehicle of a fleet", "Fleet",
         status.StatusList, status.read_statuses, (PROFILE,), page_size=PAGE_SIZE, index_range=True, deprecated=True,
     ),
-    Resource(
+    Read(
         f"{_FLEET}/maintenances", "getFleetMantenanceList", "The next maintenance of each vehicle", "Fleet",
         maintenance.MaintenanceList, maintenance.read_maintenances, (PROFILE,),
         page_size=PAGE_SIZE, index_range=True, deprecated=True,
     ),
-    Resource(
+    Read(
         f"{_FLEET}/alerts", "getFleetAlertList", "Alerts of all vehicles of a fleet", "Fleet",
         alerts.Alerts, alerts.read_fleet_alerts, (PROFILE, TIMESTAMPS),
         page_size=PAGE_SIZE, index_range=True, deprecated=True,
     ),
-    Resource(
+    Read(
         f"{_FLEET}/alerts/{{aid}}", "getFleetAlertById", "An alert of a vehicle of a fleet", "Fleet",
         alerts.Alert, alerts.read_fleet_alert, (PROFILE,), deprecated=True,
     ),
-    Resource(
+    Read(
         f"{_FLEET}/collisions", "getFleetTripCollisions", "Collisions of all vehicles of a fleet", "Fleet",
         collisions.Collisions, collisions.read_fleet_collisions, (PROFILE, TIMESTAMPS),
         page_size=PAGE_SIZE, index_range=True, deprecated=True,
     ),
-    Resource(
+    Read(
         f"{_FLEET}/collisions/{{cid}}", "getCollisionsById", "A collision of a vehicle of a fleet", "Fleet",
         collisions.Collision, collisions.read_fleet_collision, (PROFILE,), deprecated=True,
     ),
-    Resource(
+    Read(
         f"{_FLEET}/trips", "getFleetTrips", "Completed trips of all vehicles of a fleet", "Fleet",
         trips.Trips, trips.read_fleet_trips, (PROFILE, TIMESTAMPS, DISTANCE, DURATION, STATES),
         page_size=PAGE_SIZE, index_range=True, deprecated=True,
     ),
-    Resource(
+    Read(
         f"{_FLEET}/vehicles", "getVehiclesByDevice", "Vehicles of a fleet", "Vehicles",
         vehicles.Vehicles, vehicles.read_vehicles, (LOCALE, VEHICLES_EXTENSION, VIN_PREFIX), page_size=PAGE_SIZE,
     ),
-    Resource(
+    Read(
         _VEHICLE, "getVehicleByid", "A vehicle", "Vehicles",
         vehicles.Vehicle, vehicles.read_vehicle, (LOCALE, VEHICLE_EXTENSION),
     ),
-    Resource(
+    Read(
         f"{_VEHICLE}/status", "getFleetVehicleStatus", "The latest status of a vehicle", "Vehicles",
         status.Status, status.read_status, (PROFILE,),
     ),
-    Resource(
+    Read(
         f"{_VEHICLE}/lastPosition", "getCarLastPosition", "The last known position of a vehicle", "Vehicles",
         Feature, last_position.read_last_position, (PROFILE,), media_type=GEO, deprecated=True,
     ),
-    Resource(
+    Read(
         f"{_VEHICLE}/maintenance", "getVehicleMaintenance", "How long until the next maintenance", "Vehicles",
         maintenance.Maintenance, maintenance.read_maintenance, (PROFILE,),
     ),
-    Resource(
+    Read(
         f"{_VEHICLE}/alerts", "getVehicleAlerts", "Alerts of a vehicle", "Vehicles",
         alerts.Alerts, alerts.read_alerts, (PROFILE, TIMESTAMPS), page_size=PAGE_SIZE, index_range=True,
     ),
-    Resource(
+    Read(
         f"{_VEHICLE}/alerts/{{aid}}", "getFleetVehicleAlertsById", "An alert of a vehicle", "Vehicles",
         alerts.Alert, alerts.read_alert, (PROFILE,),
     ),
-    Resource(
+    Read(
         f"{_VEHICLE}/alarms", "getVehicleAlarms", "When the alarm was armed, disarmed or went off", "Vehicles",
         alarms.Alarms, alarms.read_alarms, (ALARM_TYPE, TIMESTAMPS), page_size=PAGE_SIZE, index_range=True,
     ),
-    Resource(
+    Read(
         f"{_VEHICLE}/alarms/{{aid}}", "getVehicleAlarmsById", "An alarm of a vehicle", "Vehicles",
         alarms.AlarmDetails, alarms.read_alarm,
     ),
-    Resource(
+    Read(
         f"{_VEHICLE}/collisions", "getVehicleCollision", "Collisions of a vehicle", "Vehicles",
         collisions.Collisions, collisions.read_collisions, (PROFILE, TIMESTAMPS),
         page_size=PAGE_SIZE, index_range=True,
     ),
-    Resource(
+    Read(
         f"{_VEHICLE}/collisions/{{cid}}", "getVehicleCollisionById", "A collision of a vehicle", "Vehicles",
         collisions.Collision, collisions.read_collision, (PROFILE,),
     ),
-    Resource(
+    Read(
         f"{_VEHICLE}/stolen", "getVehicleStolenHistory", "When a vehicle was stolen", "Vehicles",
         stolen.StolenCollection, stolen.read_thefts, (TIMESTAMPS,), page_size=PAGE_SIZE, index_range=True,
     ),
-    Resource(
+    Read(
         f"{_VEHICLE}/stolen/{{sid}}", "getVehicleStolenById", "A theft of a vehicle", "Vehicles",
         stolen.Stolen, stolen.read_theft,
     ),
-    Resource(
+    Read(
         f"{_VEHICLE}/stolen/{{sid}}/waypoints", "getVehicleStolenIdPosition", "Where it was while it was stolen",
         "Vehicles", way_points.WayPoints, stolen.read_theft_way_points, page_length=2000,
     ),
-    Resource(
+    Read(
         f"{_VEHICLE}/telemetry", "getTelemetry", "What a vehicle said, message by message", "Vehicles",
         telemetry.Telemetries, telemetry.read_telemetry, (PROFILE, TIMESTAMPS, TYPE, TELEMETRY_EXTENSION),
         page_size=PAGE_SIZE_HIGH_FREQUENCY, index_range=True,
     ),
-    Resource(
+    Read(
         f"{_VEHICLE}/trips", "getTripsByVehicle", "Completed trips of a vehicle", "Trips",
         trips.Trips, trips.read_trips, (PROFILE, TIMESTAMPS, DISTANCE, DURATION, STATES),
         page_size=PAGE_SIZE, index_range=True,
     ),
-    Resource(
+    Read(
         _TRIP, "getFleetTripByVehicle", "A trip, completed or not", "Trips", trips.Trip, trips.read_trip, (PROFILE,)
     ),
-    Resource(
+    Read(
         f"{_TRIP}/wayPoints", "getPathForTrip", "The positions along a trip", "Trips",
         way_points.WayPoints, way_points.read_way_points, (PROFILE, TIMESTAMPS, TOLERANCE),
         page_size=PAGE_SIZE_HIGH_FREQUENCY, index_range=True,
     ),
-    Resource(
+    Read(
         f"{_TRIP}/alerts", "getFleetTripAlertByVehicle", "Alerts during a trip", "Trips",
         alerts.Alerts, alerts.read_trip_alerts, (PROFILE, TIMESTAMPS), page_size=PAGE_SIZE, index_range=True,
     ),
-    Resource(
+    Read(
         f"{_TRIP}/alerts/{{aid}}", "getFleetTripAlertByVehicleById", "An alert during a trip", "Trips",
         alerts.Alert, alerts.read_trip_alert, (PROFILE,),
     ),
-    Resource(
+    Read(
         f"{_TRIP}/collisions", "getTripCollisionsByTripAndVehicle", "Collisions during a trip", "Trips",
         collisions.Collisions, collisions.read_trip_collisions, (TIMESTAMPS,), page_size=PAGE_SIZE, index_range=True,
     ),
-    Resource(
+    Read(
         f"{_TRIP}/telemetry", "getTelemetryForTripByVehicle", "What the vehicle said during a trip", "Trips",
         telemetry.Telemetries, telemetry.read_trip_telemetry, (PROFILE, TIMESTAMPS, TYPE, TELEMETRY_EXTENSION),
         page_size=PAGE_SIZE_HIGH_FREQUENCY, index_range=True,

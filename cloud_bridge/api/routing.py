@@ -1,15 +1,23 @@
-"""Finds the resource of a path in one walk over its segments, however many resources there are."""
+"""Finds what answers a path and a method in one walk over the segments of the path, however many paths there are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.routing import BaseRoute, Match
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class Methods(NamedTuple):
+    """The applications of one path."""
+
+    by_name: Mapping[str, ASGIApp]
+    other: ASGIApp
+    """Of all other methods."""
 
 
 @dataclass(slots=True)
@@ -19,20 +27,20 @@ class _Node:
     any: _Node | None = None
     parameter: str = ""
     """The name of what follows with any text."""
-    app: ASGIApp | None = None
+    methods: Methods | None = None
 
 
 class Resources(BaseRoute):
-    """Routes `base` + path to the application of that path; paths have `{name}` for a segment of any text."""
+    """Routes `base` + path to the application of that path and method; in a path `{name}` is a segment of any text."""
 
-    def __init__(self, base: str, apps: Mapping[str, ASGIApp]) -> None:
+    def __init__(self, base: str, apps: Mapping[str, Methods]) -> None:
         self._base = base
         self._root = _Node()
-        for path, app in apps.items():
+        for path, methods in apps.items():
             node = self._root
             for segment in _segments(path):
                 node = _follow(node, segment, path)
-            node.app = app
+            node.methods = methods
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         path: str = scope["path"].removeprefix(scope.get("root_path", ""))
@@ -47,9 +55,10 @@ class Resources(BaseRoute):
                     return Match.NONE, {}
                 ids[node.parameter] = segment
             node = found
-        if node.app is None:
+        methods = node.methods
+        if methods is None:
             return Match.NONE, {}
-        return Match.FULL, {"endpoint": node.app, "path_params": ids}
+        return Match.FULL, {"endpoint": methods.by_name.get(scope["method"], methods.other), "path_params": ids}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         app: ASGIApp = scope["endpoint"]

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from cloud_bridge.api.openapi import document
-from cloud_bridge.api.routes import RESOURCES
+from cloud_bridge.api.routes import OPERATIONS
 from tests.cloud_bridge.api.comparison import Described
 from tests.conformance import asking
 from tests.conformance.asker import Asker
@@ -46,7 +46,7 @@ def test_every_answer_is_as_published_and_every_field_of_every_path_has_been_sho
     assert {path: operation.findings for path, operation in operations.items() if operation.findings} == {}
     assert [path for path, operation in operations.items() if operation.invalid] == []
     assert min(operation.requests for operation in operations.values()) > 20
-    own = Described(json.loads(json.dumps(document(RESOURCES, "https://api.example", "1"))))
+    own = Described(json.loads(json.dumps(document(OPERATIONS, "https://api.example", "1"))))
     described = {place for path in own.paths for place, word in own.facts(path) if word == "field" and " " not in place}
     assert sorted(place for place in described - asker.tally.shown if not NEVER_SHOWN.fullmatch(place)) == []
 

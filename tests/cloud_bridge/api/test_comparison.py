@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from cloud_bridge.api.openapi import document
-from cloud_bridge.api.routes import RESOURCES
+from cloud_bridge.api.routes import OPERATIONS
 from tests.cloud_bridge.api.comparison import Described, Difference, differences
 from tests.conftest import ROOT
 from tests.published import Published
@@ -44,7 +44,7 @@ def explained(page: Path) -> list[Explained]:
 
 @pytest.fixture(scope="module")
 def found(published: Published) -> list[Difference]:
-    own: dict[str, Any] = json.loads(json.dumps(document(RESOURCES, "https://api.example", "1")))
+    own: dict[str, Any] = json.loads(json.dumps(document(OPERATIONS, "https://api.example", "1")))
     return differences(Described(published.document), Described(own))
 
 

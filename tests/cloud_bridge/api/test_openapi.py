@@ -11,8 +11,9 @@ from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from openapi_spec_validator import validate
 
 from cloud_bridge.api.links import BASE
-from cloud_bridge.api.routes import RESOURCES
-from tests.cloud_bridge.api.world import ROOT, Api
+from cloud_bridge.api.operation import Write
+from cloud_bridge.api.routes import OPERATIONS
+from tests.cloud_bridge.api.world import READABLE, ROOT, Api
 from tests.published import Published
 
 
@@ -28,11 +29,13 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     assert document["servers"] == [{"url": ROOT}]
 
 
-def test_it_describes_every_resource_and_nothing_else(document: dict[str, Any]) -> None:
-    assert list(document["paths"]) == [resource.path for resource in RESOURCES]
+def test_it_describes_every_operation_and_nothing_else(document: dict[str, Any]) -> None:
+    described = [(path, method.upper()) for path, item in document["paths"].items() for method in item]
+    served = [(each.path, each.method if isinstance(each, Write) else "GET") for each in OPERATIONS]
+    assert described == served
 
 
-@pytest.mark.parametrize("path", [resource.path for resource in RESOURCES])
+@pytest.mark.parametrize("path", READABLE)
 def test_what_a_resource_answers_is_as_the_document_says(steady: Api, document: dict[str, Any], path: str) -> None:
     response = steady.request(path, {"extension": "branding"} if path.endswith(("vehicles", "{vid}")) else {})
     content = document["paths"][path]["get"]["responses"]["200"]["content"]

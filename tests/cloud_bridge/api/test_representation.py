@@ -10,12 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from cloud_bridge.api.links import BASE
-from cloud_bridge.api.routes import RESOURCES
 from cloud_bridge.records.model import Known, Status
-from tests.cloud_bridge.api.world import CAR, FLEET, MINUTE, MORNING, NOW, VAN, VEHICLE_PATH, Api, basic, ms
+from tests.cloud_bridge.api.world import CAR, FLEET, MINUTE, MORNING, NOW, READABLE, VAN, VEHICLE_PATH, Api, basic, ms
 from tests.published import Published
 
-PATHS = [resource.path for resource in RESOURCES]
+PATHS = READABLE
 STATUS = f"{VEHICLE_PATH}/status"
 TELEMETRY = f"{VEHICLE_PATH}/telemetry"
 TRIP = f"{VEHICLE_PATH}/trips/{{tid}}"

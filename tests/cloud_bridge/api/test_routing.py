@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from cloud_bridge.api.routes import RESOURCES
-from cloud_bridge.api.routing import Resources
+from cloud_bridge.api.operation import by_path
+from cloud_bridge.api.routes import OPERATIONS
+from cloud_bridge.api.routing import Methods, Resources
 
 
 class App:
@@ -21,9 +24,12 @@ class App:
 PATHS = ["/fleets", "/fleets/{fid}", "/fleets/{fid}/status", "/fleets/{fid}/{kind}", "/fleets/{fid}/vehicles/{vid}"]
 
 
-def found(path: str, paths: list[str] = PATHS, root_path: str = "") -> tuple[str, dict[str, str]] | None:
-    match, scope = Resources("/v3", {path: App(path) for path in paths}).matches(
-        {"type": "http", "path": path, "root_path": root_path}
+def found(
+    path: str, paths: Iterable[str] = PATHS, root_path: str = "", method: str = "GET"
+) -> tuple[str, dict[str, str]] | None:
+    apps = {path: Methods({"GET": App(path), "PUT": App(f"PUT {path}")}, App(f"other {path}")) for path in paths}
+    match, scope = Resources("/v3", apps).matches(
+        {"type": "http", "path": path, "root_path": root_path, "method": method}
     )
     if match is Match.NONE:
         return None
@@ -58,7 +64,14 @@ def test_one_place_has_one_name() -> None:
 
 
 def test_every_resource_is_found_at_its_path() -> None:
-    paths = [resource.path for resource in RESOURCES]
-    for resource in RESOURCES:
-        ids = {name: f"an-{name}" for name in resource.path_ids}
-        assert found("/v3" + resource.path.format_map(ids), paths) == (resource.path, ids)
+    for operation in OPERATIONS:
+        ids = {name: f"an-{name}" for name in operation.path_ids}
+        assert found("/v3" + operation.path.format_map(ids), by_path(OPERATIONS)) == (operation.path, ids)
+
+
+def test_each_method_of_a_path_has_its_own_application_and_all_others_one() -> None:
+    ids = {"fid": "f1"}
+    assert found("/v3/fleets/f1", method="GET") == ("/fleets/{fid}", ids)
+    assert found("/v3/fleets/f1", method="PUT") == ("PUT /fleets/{fid}", ids)
+    for method in ("POST", "OPTIONS", "get"):
+        assert found("/v3/fleets/f1", method=method) == ("other /fleets/{fid}", ids)

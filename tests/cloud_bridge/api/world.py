@@ -19,6 +19,8 @@ from cloud_bridge.access.limits import Limits
 from cloud_bridge.api.app import create_app
 from cloud_bridge.api.authentication import Verify
 from cloud_bridge.api.links import BASE
+from cloud_bridge.api.operation import Read
+from cloud_bridge.api.routes import OPERATIONS
 from cloud_bridge.records.model import (
     Alarm,
     Alert,
@@ -43,6 +45,8 @@ from tests.cloud_bridge.api.memory import MemoryReader
 from tests.published import Published
 
 PUBLIC_URL = "https://cars.example.org"
+READABLE = [operation.path for operation in OPERATIONS if isinstance(operation, Read)]
+"""The paths that are served with `GET`."""
 ROOT = PUBLIC_URL + BASE
 
 

@@ -1,15 +1,16 @@
-"""A resource of the API, declared: its path, its parameters, its document and the function that makes it.
+"""An operation of the API, declared: its path, its parameters, its documents and the function that does it.
 
-The one declaration drives the routing, the parsing of the query and the OpenAPI document, so these cannot say different
-things.
+The one declaration drives the routing, the parsing of queries and bodies and the OpenAPI document, so these cannot say
+different things. A path has one operation that reads it (`GET`), some that write (`POST`, `PUT`, `DELETE`), or both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
 from starlette.routing import compile_path
 
 from cloud_bridge.api.documents import Document
@@ -20,7 +21,7 @@ from cloud_bridge.records.model import Json
 from contract.topics import VIN_PATTERN, is_vin
 
 if TYPE_CHECKING:
-    from cloud_bridge.api.call import Call
+    from cloud_bridge.api.call import Call, Command
 
 HAL = "application/hal+json"
 GEO = "application/vnd.geo+json"
@@ -38,15 +39,23 @@ PATH_IDS = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Resource:
-    """A readable resource."""
-
+class Operation:
     path: str
     """Below the base path, with `{fid}` and its like."""
-    operation: str
+    id: str
     """Its `operationId`, as published."""
     summary: str
-    tag: Literal["Capabilities", "Fleet", "Vehicles", "Trips"]
+    tag: Literal["Capabilities", "Fleet", "Vehicles", "Trips", "Monitors", "Remote"]
+
+    @property
+    def path_ids(self) -> tuple[str, ...]:
+        return tuple(compile_path(self.path)[2])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Read(Operation):
+    """`GET`, and so `HEAD`."""
+
     document: type[Document]
     """The type that describes its answers."""
     read: Callable[[Call], Document | Json]
@@ -82,9 +91,30 @@ class Resource:
         """One document of one vehicle: read and made in less time than it takes to hand it to another thread."""
         return not self.is_collection and "vid" in self.path_ids
 
-    @property
-    def path_ids(self) -> tuple[str, ...]:
-        return tuple(compile_path(self.path)[2])
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Write(Operation):
+    """`POST`, `PUT` or `DELETE`: done in a thread that may wait, outside of any snapshot."""
+
+    method: Literal["POST", "PUT", "DELETE"]
+    status: Literal[200, 202, 204]
+    """Of the answer when it was done."""
+    do: Callable[[Command], Document | Json | None]
+    """None where the answer has no body."""
+    document: type[Document] | None = None
+    """The type that describes its answers; None where they have no body."""
+    body: type[msgspec.Struct] | None = None
+    """The type that describes what is sent, JSON; None where nothing is."""
+    conflict: str = ""
+    """What a 409 means, where there can be one."""
+
+
+def by_path(operations: Iterable[Read | Write]) -> dict[str, list[Read | Write]]:
+    """In the order in which the paths come first."""
+    found: dict[str, list[Read | Write]] = {}
+    for operation in operations:
+        found.setdefault(operation.path, []).append(operation)
+    return found
 
 
 def path_id_pattern(name: str) -> str:

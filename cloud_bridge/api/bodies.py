@@ -1,0 +1,88 @@
+"""The body of a request: JSON (RFC 8259), taken up to `LARGEST` and no further, within `PATIENCE_S`.
+
+A missing `Content-Type` is taken for JSON. What cannot be taken is refused only when it is known who asks: until then
+it is an answer that waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from cloud_bridge.api.errors import Code, RefusedError
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope
+
+LARGEST = 65_536
+"""Bytes."""
+PATIENCE_S = 20.0
+_ENDS = {"Connection": "close"}
+"""What is still to come is not waited for."""
+
+T = TypeVar("T")
+
+
+async def take(scope: Scope, receive: Receive, patience_s: float = PATIENCE_S) -> bytes | RefusedError | None:
+    """The body, or why it is not taken; None when who asks is gone."""
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    refused = _refused(headers)
+    if refused is not None:
+        return refused
+    body = bytearray()
+    try:
+        async with asyncio.timeout(patience_s):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
+                body += message.get("body", b"")
+                if len(body) > LARGEST:
+                    return _too_large()
+                if not message.get("more_body", False):
+                    return bytes(body)
+    except TimeoutError:
+        message_text = f"The body: its end is expected within {patience_s:g} s."
+        return RefusedError(Code.SLOW_BODY, message_text, _ENDS)
+
+
+def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """What `body` says. Raises RefusedError that names the field at fault."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        why, _, path = str(error).partition(" - at `")
+        raise wrong_body(path.removesuffix("`").removeprefix("$").removeprefix("."), why) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise wrong_body("", "not JSON in UTF-8") from None
+
+
+def wrong_body(field: str, why: str) -> RefusedError:
+    """`field`: its place in the body; empty for the whole."""
+    return RefusedError(Code.BODY, f"Body{f', `{field}`' if field else ''}: {why}.")
+
+
+def _refused(headers: dict[bytes, bytes]) -> RefusedError | None:
+    kind = headers.get(b"content-type", b"").decode("latin-1")
+    if not _is_json(kind):
+        return RefusedError(
+            Code.MEDIA_TYPE, f"Header Content-Type: found '{kind[:80]}', expected application/json, in UTF-8."
+        )
+    coding = headers.get(b"content-encoding", b"identity").decode("latin-1")
+    if coding.strip().lower() != "identity":
+        return RefusedError(Code.MEDIA_TYPE, f"Header Content-Encoding: found '{coding[:80]}', expected none.")
+    length = headers.get(b"content-length", b"0")
+    return _too_large() if length.isdigit() and int(length[:20]) > LARGEST else None
+
+
+def _is_json(kind: str) -> bool:
+    name, *parameters = (part.strip().lower() for part in kind.split(";"))
+    charsets = [value.strip('" ') for key, _, value in (each.partition("=") for each in parameters) if key == "charset"]
+    is_json = name in ("", "application/json") or (name.startswith("application/") and name.endswith("+json"))
+    return is_json and all(charset in ("utf-8", "utf8", "us-ascii") for charset in charsets)
+
+
+def _too_large() -> RefusedError:
+    return RefusedError(Code.TOO_LARGE, f"The body: expected at most {LARGEST} bytes.", _ENDS)
