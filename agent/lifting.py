@@ -131,7 +131,9 @@ def lifting(
             time.monotonic,
             bridge_time,
             utc_ms=utc_ms,
-            orders=Orders(vin, privacy=live and settings.commands.privacy),
+            orders=Orders(
+                vin, privacy=live and settings.commands.privacy, keys=settings.commands.public_keys if live else {}
+            ),
             budget_file=folder / BUDGET,
         ) as uplink,
     ):

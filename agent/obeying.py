@@ -14,6 +14,7 @@ def obey(orders: Orders, privacy: Callable[[str, Privacy, int], Said]) -> int:
     """Carries out what waits; how many commands that were. `privacy` is `Box.obey`."""
     commands = orders.take()
     for command in commands:
-        said = privacy(command.id.hex(), command.privacy, command.expires_utc_ms)
-        orders.answer(Result(command.id, Outcome[said.name]))
+        if isinstance(command.body, Privacy):
+            said = privacy(command.id.hex(), command.body, command.expires_utc_ms)
+            orders.answer(Result(command.id, Outcome[said.name]))
     return len(commands)

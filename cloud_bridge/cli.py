@@ -20,6 +20,7 @@ from cloud_bridge.access.secrets import hash_secret, new_secret
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.ids import EXPECTED, is_id
 from cloud_bridge.pruning import describe
+from cloud_bridge.remote.key import command_key, show_key
 from cloud_bridge.remote.privacy import NotDoneError, ask_for_privacy
 from cloud_bridge.remote.sending import UnsentError
 from cloud_bridge.settings import Database, Settings, read_settings
@@ -156,6 +157,15 @@ def _parser() -> argparse.ArgumentParser:
     privacy.add_argument("--valid", type=_duration, default=Duration.parse("1d"), metavar="DURATION", help=text)
     text = "how long to wait for the answer; %(default)s when left out"
     privacy.add_argument("--wait", type=_duration, default=Duration.parse("30s"), metavar="DURATION", help=text)
+    text = "do not sign the command: for a vehicle of the first release, which knows no signatures"
+    privacy.add_argument("--unsigned", action="store_true", help=text)
+
+    remote = commands.add_parser("remote", help="what vehicles are asked to do").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    _action(
+        remote, "key", show_key, [common], "print what vehicles know our commands by: [commands] keys of agent.toml"
+    )
 
     text = "derive again what vehicles sent, and say what came out differently"
     rebuild = commands.add_parser("rebuild", parents=[listing], help=text, description=text)
@@ -256,12 +266,14 @@ def _privacy(options: argparse.Namespace, settings: Settings, console: Console) 
     storage = Storage(settings)
     try:
         _expect_registered(storage, [vin])
+        key = None if options.unsigned else command_key(storage.registry)
     finally:
         storage.close()
     ask_for_privacy(
         settings.mqtt,
         vin,
         options.privacy,
+        key,
         now_ms=clock_ms(),
         valid=options.valid,
         wait=options.wait,

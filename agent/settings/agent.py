@@ -99,6 +99,7 @@ def _contradictions(settings: Settings) -> Iterator[tuple[Keys, str]]:
         "journal": settings.journal,
         "uplink": settings.uplink,
         "health": settings.health,
+        "commands": settings.commands,
     }
     for name, bus in settings.buses.items():
         for keys, text in bus.contradictions():

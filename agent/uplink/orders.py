@@ -3,6 +3,9 @@
 Commands wait here to be taken, results to be published; both are few, and bounded. Nothing of it is kept through a
 restart: a command that was not carried out comes again from the broker or from who sent it, and who carries it out
 knows the ids of those that were.
+
+A vehicle that has keys obeys nothing but what one of them signed. Without any it trusts the broker, and then only with
+its privacy.
 """
 
 from __future__ import annotations
@@ -10,8 +13,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Mapping
+from types import MappingProxyType
 
-from contract.command import Command, Outcome, Result, decode_command
+from contract.command import Body, Command, Outcome, Received, Result, Watching, decode_command
+from contract.upload import Privacy
 from contract.wire import WireError
 
 log = logging.getLogger(__name__)
@@ -22,17 +28,28 @@ _MOST = 16
 class Orders:
     """All methods may be called from any thread."""
 
-    def __init__(self, vin: str, *, privacy: bool = False) -> None:
-        """`privacy`: whether such commands are obeyed."""
-        self.wanted = privacy
+    def __init__(
+        self,
+        vin: str,
+        *,
+        privacy: bool = False,
+        actions: bool = False,
+        keys: Mapping[bytes, bytes] = MappingProxyType({}),
+    ) -> None:
+        """Which kinds of commands are obeyed; `keys` are the public ones that may sign them, by their ids."""
+        self.wanted = privacy or actions
         """Whether there is any use in listening."""
         self.received = 0
         self.unreadable = 0
         """Commands that were none, or for another vehicle."""
+        self.untrusted = 0
+        """Commands that no accepted key signed."""
         self.dropped = 0
         """Commands and results that there was no room for."""
         self._vin = vin
         self._privacy = privacy
+        self._actions = actions
+        self._keys = keys
         self._lock = threading.Lock()
         self._commands: deque[Command] = deque()
         self._results: deque[Result] = deque()
@@ -42,18 +59,25 @@ class Orders:
         if not payload:
             return  # A retained command was taken back.
         try:
-            command = decode_command(payload)
+            received = decode_command(payload)
         except WireError as wrong:
             self.unreadable += 1
             log.warning("a command of %d bytes cannot be read: %s", len(payload), wrong)
             return
+        command = received.command
         if command.vin != self._vin:
             self.unreadable += 1
             log.warning("a command is for %s, and came to %s", command.vin, self._vin)
+            self.answer(Result(command.id, Outcome.FOREIGN))
             return
         self.received += 1
-        if not self._privacy:
-            self.answer(Result(command.id, Outcome.REFUSED, "[commands] privacy is off"))
+        if (off := self._off(command.body)) is not None:
+            self.answer(Result(command.id, Outcome.REFUSED, f"{off} is off"))
+            return
+        if (doubt := self._doubt(received)) is not None:
+            self.untrusted += 1
+            log.warning("a command is not obeyed: %s", doubt)
+            self.answer(Result(command.id, Outcome.UNTRUSTED, doubt))
             return
         with self._lock:
             # One that comes again before it was carried out is one command.
@@ -85,3 +109,21 @@ class Orders:
             taken = list(self._results)
             self._results.clear()
             return taken
+
+    def _off(self, body: Body) -> str | None:
+        """The setting that would have to allow it; None where it does."""
+        if isinstance(body, Privacy):
+            return None if self._privacy else "[commands] privacy"
+        if isinstance(body, Watching):
+            return "[commands] watch"
+        return None if self._actions else "[remote]"
+
+    def _doubt(self, received: Received) -> str | None:
+        """Why nobody knows that the cloud said it; None where that is known, or need not be."""
+        if not self._keys and isinstance(received.command.body, Privacy):
+            return None
+        if received.signature is None:
+            return "it bears no signature, and [commands] keys asks for one"
+        if received.signature.by_one_of(self._keys):
+            return None
+        return "none of [commands] keys signed it"

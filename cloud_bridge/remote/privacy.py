@@ -20,6 +20,8 @@ _NOT_DONE = {
         " broker, and the vehicle looks at it again when it next connects"
     ),
     Outcome.REFUSED: "not done: the vehicle's settings do not allow it",
+    Outcome.UNTRUSTED: "not done: the vehicle accepts another key; see `canlift-bridge remote key`",
+    Outcome.FOREIGN: "not done: the vehicle on that topic is another one",
 }
 
 
@@ -28,12 +30,20 @@ class NotDoneError(Exception):
 
 
 def ask_for_privacy(
-    settings: Mqtt, vin: str, privacy: Privacy, *, now_ms: int, valid: Duration, wait: Duration, console: Console
+    settings: Mqtt,
+    vin: str,
+    privacy: Privacy,
+    key: bytes | None,
+    *,
+    now_ms: int,
+    valid: Duration,
+    wait: Duration,
+    console: Console,
 ) -> None:
-    """`valid`: from now to the command's expiry; `wait`: for an answer. Raises NotDoneError, UnsentError, and OSError
-    for files of the broker's credentials."""
-    command = Command(secrets.token_bytes(ID_BYTES), vin, now_ms + valid, privacy)
-    result = send(settings, command, valid / 1000, wait / 1000)
+    """`key` signs the command; `valid`: from now to its expiry; `wait`: for an answer. Raises NotDoneError,
+    UnsentError, and OSError for files of the broker's credentials."""
+    command = Command(secrets.token_bytes(ID_BYTES), vin, now_ms + valid, privacy, now_ms)
+    result = send(settings, command, key, valid / 1000, wait / 1000)
     if result is None:
         expires = datetime.fromtimestamp(command.expires_utc_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         raise NotDoneError(

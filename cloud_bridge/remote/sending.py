@@ -43,13 +43,13 @@ class UnsentError(Exception):
     """The broker did not take the command over; the text says why."""
 
 
-def send(settings: Mqtt, command: Command, lasts_s: float, wait_s: float) -> Result | None:
+def send(settings: Mqtt, command: Command, key: bytes | None, lasts_s: float, wait_s: float) -> Result | None:
     """What the vehicle answered within `wait_s` of the broker's taking the command over; None: nothing yet.
 
-    `lasts_s`: from now to the command's expiry. Raises UnsentError, OSError for files of the broker's credentials, and
-    WireError for a command that is none.
+    `key` signs it (None: it goes as version 1); `lasts_s`: from now to its expiry. Raises UnsentError, OSError for
+    files of the broker's credentials, and WireError for a command that is none.
     """
-    sending = _Sending(settings, command, lasts_s)
+    sending = _Sending(settings, command, key, lasts_s)
     try:
         return sending.result(wait_s)
     finally:
@@ -57,10 +57,10 @@ def send(settings: Mqtt, command: Command, lasts_s: float, wait_s: float) -> Res
 
 
 class _Sending:
-    def __init__(self, settings: Mqtt, command: Command, lasts_s: float) -> None:
+    def __init__(self, settings: Mqtt, command: Command, key: bytes | None, lasts_s: float) -> None:
         self._settings = settings
         self._command = command
-        self._payload = encode_command(command)
+        self._payload = encode_command(command, key)
         self._lasts_s = lasts_s
         self._published: int | None = None
         self._came: queue.Queue[Result | UnsentError | None] = queue.Queue()

@@ -103,6 +103,11 @@ def test_brokers_have_the_port_of_their_protocol_unless_they_name_one(tmp_path: 
             r"agent\.toml:4: buses\.can0\.throttle: .*slcan is read by python-can",
         ),
         ("[buses.can0]\nbitrate = 500000", r"buses\.can0.*channel"),
+        (
+            '[commands]\nkeys = ["AAAA"]',
+            r"agent\.toml:2: commands\.keys.*'AAAA' is no key: expected 32 bytes in base64",
+        ),
+        ('[commands]\nkeys = ["!"]', r"'!' is no key"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(tmp_path: Path, text: str, complaint: str) -> None:

@@ -17,6 +17,7 @@ from agent.journal.manifests import Manifests
 from agent.obeying import obey
 from agent.privacy.guard import Guard, Source
 from agent.privacy.guard import Outcome as Said
+from agent.settings.commands import CommandsSettings
 from agent.settings.uplink import UplinkSettings
 from agent.uplink.orders import Orders
 from agent.uplink.uplink import Uplink
@@ -38,12 +39,13 @@ class Vehicle:
         self._port = port
         self.guard = Guard(folder / "privacy")
         self.knows_time = True
+        self.keys: dict[bytes, bytes] = {}
         self.orders = Orders(VIN, privacy=True)
 
     @contextmanager
     def connected(self, *, obeys: bool = True) -> Iterator[None]:
         """From its connecting to its going away; a new start of the agent each time."""
-        self.orders = Orders(VIN, privacy=obeys)
+        self.orders = Orders(VIN, privacy=obeys, keys=self.keys)
         leaving = threading.Event()
         with (
             Journal(self._folder / "journal", time.monotonic) as journal,
@@ -254,3 +256,21 @@ def test_who_is_not_registered_is_sent_nothing(cloud: Cloud) -> None:
     stranger = "VF3STRANGER000009"
     assert f"not registered: {stranger}" in cloud("privacy", stranger, "Full", fails=1)
     assert cloud.waiting() == []
+
+
+def test_a_vehicle_that_has_the_bridges_key_obeys_it_and_nobody_else(cloud: Cloud, vehicle: Vehicle) -> None:
+    settings = CommandsSettings(keys=(cloud("remote", "key").strip(),))
+    assert list(settings.contradictions()) == []
+    vehicle.keys = settings.public_keys
+    with vehicle.connected():
+        assert "done: the cloud's word is Geolocation" in cloud.ask("Geolocation")
+        unsigned = cloud.ask("Full", "--unsigned", "--wait", "60s", fails=1)
+        assert "not done: the vehicle accepts another key" in unsigned
+    assert vehicle.guard.state is Privacy.GEOLOCATION
+    vehicle.keys = {}
+    with vehicle.connected():
+        assert "done: the cloud's word is Full" in cloud.ask("Full", "--unsigned", "--wait", "60s")
+
+
+def test_the_bridges_key_stays_the_same(cloud: Cloud) -> None:
+    assert cloud("remote", "key") == cloud("remote", "key") != ""

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.uplink.orders import Orders
-from contract.command import Command, Outcome, Result, encode_command
+from contract.actions import Horn
+from contract.command import Body, Command, Outcome, Result, Watching, encode_command
+from contract.signing import key_id, public_key
 from contract.upload import Privacy
 
 VIN = "VR3UPHNKSKT000001"
+
+
+OURS, THEIRS = bytes(32), bytes([1] * 32)
+KEYS = {key_id(public_key(OURS)): public_key(OURS)}
 
 
 def command(number: int, vin: str = VIN) -> Command:
@@ -47,3 +55,50 @@ def test_too_many_are_dropped_and_counted() -> None:
         orders.answer(Result(command(number).id, Outcome.DONE))
     assert len(orders.take()) == len(orders.results()) == 16
     assert orders.dropped == 8
+
+
+def asked(body: Body) -> Command:
+    return Command(bytes(16), VIN, 1_700_000_000_000, body)
+
+
+def outcomes(orders: Orders) -> list[Outcome]:
+    return [result.outcome for result in orders.results()]
+
+
+@pytest.mark.parametrize("body", [Privacy.FULL, Horn(on=True)])
+def test_with_keys_only_what_one_of_them_signed_is_taken(body: Body) -> None:
+    orders = Orders(VIN, privacy=True, actions=True, keys=KEYS)
+    orders.receive(encode_command(asked(body), THEIRS))
+    orders.receive(encode_command(command(1)))
+    assert (orders.take(), orders.untrusted) == ([], 2)
+    assert outcomes(orders) == [Outcome.UNTRUSTED, Outcome.UNTRUSTED]
+    orders.receive(encode_command(asked(body), OURS))
+    assert orders.take() == [asked(body)]
+
+
+def test_without_keys_privacy_is_obeyed_whoever_signed_it_and_nothing_else() -> None:
+    orders = Orders(VIN, privacy=True, actions=True)
+    orders.receive(encode_command(asked(Privacy.FULL), THEIRS))
+    orders.receive(encode_command(asked(Horn(on=True)), THEIRS))
+    assert orders.take() == [asked(Privacy.FULL)]
+    assert outcomes(orders) == [Outcome.UNTRUSTED]
+
+
+@pytest.mark.parametrize(
+    ("body", "setting"),
+    [(Privacy.FULL, "[commands] privacy"), (Horn(on=True), "[remote]"), (Watching(b""), "[commands] watch")],
+)
+def test_a_kind_that_is_off_is_refused_with_the_setting_before_any_signature_is_looked_at(
+    body: Body, setting: str
+) -> None:
+    orders = Orders(VIN, keys=KEYS)
+    orders.receive(encode_command(asked(body), OURS))
+    assert orders.results() == [Result(bytes(16), Outcome.REFUSED, f"{setting} is off")]
+    assert not orders.wanted
+
+
+def test_who_sends_it_to_the_wrong_vehicle_is_told() -> None:
+    orders = Orders(VIN, actions=True, keys=KEYS)
+    stranger = Command(bytes(16), "VR3UPHNKSKT000002", 1_700_000_000_000, Horn(on=True))
+    orders.receive(encode_command(stranger, OURS))
+    assert outcomes(orders) == [Outcome.FOREIGN]
