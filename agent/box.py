@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
@@ -196,7 +198,7 @@ class Box:
         return float(value) if isinstance(value, int | float) else None
 
 
-class _Attached(NamedTuple):
+class _Attached(msgspec.Struct, frozen=True):
     sampler: Sampler
     enforcing: Enforcing
     collector: Collector

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from agent.asking.permission import asking_of
 from agent.box import Box
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Live(NamedTuple):
+class Live(msgspec.Struct, frozen=True):
     """The parts of a live run: what they do at each turn of the loop, and at the end."""
 
     boot: bytes

@@ -19,7 +19,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, TextIO
+from typing import TextIO
+
+import msgspec
 
 BURST = 5
 INTERVAL_S = 60.0
@@ -27,7 +29,7 @@ MOST_KINDS = 256
 _PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 
 
-class _Kind(NamedTuple):
+class _Kind(msgspec.Struct, frozen=True):
     logger: str
     level: int
     text: str

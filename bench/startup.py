@@ -4,6 +4,10 @@ Fresh processes in turn, medians: the service with a database of 1.9 MB that was
 TLS connection to a real broker; against the obvious implementation, which reads the database at each start. CPU is from
 the start of the process to the first decoded frame; memory is the resident set once connected (and the proportional
 one, which counts shared pages by their part). At rest: the whole agent, its buses silent, and how often it wakes.
+
+The budget of CPU is in milliseconds of the machine it was made on, where loading paho-mqtt takes 43 ms more than Python
+alone.
+That is measured in the same run, and what a start takes is told in milliseconds of that machine.
 """
 
 from __future__ import annotations
@@ -32,6 +36,8 @@ RSS_BUDGET_MB = 32
 REST_S = 20
 WAKE_UPS_BUDGET = 20
 _START_S = 60
+PAHO_MS = 43
+"""Of the machine that the budget was made on."""
 
 
 class _Start(NamedTuple):
@@ -58,16 +64,27 @@ def run(_: Path) -> list[Measure]:
             obvious = ["obvious", str(folder / "large.dbc"), "localhost", str(broker.port), str(broker.authority)]
             for words in (service, obvious):  # The databases are read, and Python's own caches written.
                 _start(words)
-            starts = [(_start(service), _start(obvious)) for _ in range(ROUNDS)]
+            starts, loads = [], []
+            for _ in range(ROUNDS):
+                starts.append((_start(service), _start(obvious)))
+                loads.append(_loading_ms("paho.mqtt.client") - _loading_ms("sys"))
             rest = _wake_ups(config)
     ours, theirs = ([pair[side] for pair in starts] for side in (0, 1))
+    here = median(loads) / PAHO_MS
     size_mb = 1.9
     what = f"cantools, python-can, paho reading {size_mb} MB"
     cpu_ms, obvious_ms = median(each.cpu_ms for each in ours), median(each.cpu_ms for each in theirs)
     rss_mb, obvious_mb = median(each.rss_mb for each in ours), median(each.rss_mb for each in theirs)
     pss_mb, obvious_pss_mb = median(each.pss_mb for each in ours), median(each.pss_mb for each in theirs)
     return [
-        Measure("start: CPU to the first frame", cpu_ms, "ms", CPU_BUDGET_MS, True, f"{what}: {obvious_ms:.0f} ms"),
+        Measure(
+            "start: CPU to the first frame",
+            cpu_ms / here,
+            "ms",
+            CPU_BUDGET_MS,
+            True,
+            f"{what}: {obvious_ms / here:.0f} ms (here {cpu_ms:.0f} and {obvious_ms:.0f} ms)",
+        ),
         Measure("start: memory, RSS", rss_mb, "MB", RSS_BUDGET_MB, True, f"{what}: {obvious_mb:.1f} MB"),
         Measure("start: memory, PSS", pss_mb, "MB", None, True, f"{what}: {obvious_pss_mb:.1f} MB"),
         Measure(
@@ -93,6 +110,13 @@ def _start(words: list[str]) -> _Start:
         return _Start(cpu_s * 1000, memory["VmRSS"] / 1000, memory["Pss"] / 1000)
     finally:
         process.communicate(timeout=_START_S)
+
+
+def _loading_ms(module: str) -> float:
+    """CPU of a process that loads a module and ends."""
+    code = f"import {module}, time; print(1000 * time.process_time())"
+    command = [sys.executable, "-c", code]
+    return float(subprocess.run(command, check=True, cwd=ROOT, env=_environment(), stdout=subprocess.PIPE).stdout)
 
 
 def _wake_ups(config: Path) -> float:
@@ -126,8 +150,7 @@ def _numbers(text: str) -> dict[str, int]:
 
 def _environment() -> dict[str, str]:
     """As installed: Python's own caches are written."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return environment | {"PYTHONPYCACHEPREFIX": str(ROOT / "build" / "pycache")}
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _settings(folder: Path, profile: Path, broker: _Broker) -> Path:

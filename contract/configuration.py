@@ -256,8 +256,9 @@ def _shown(value: object) -> str:
 
 _PART = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _KEY = rf"{_PART}(?:\s*\.\s*{_PART})*"
-_TABLE = re.compile(rf"\s*(\[\[?)\s*({_KEY})\s*\]\]?\s*(?:#.*)?")
-_ASSIGNMENT = re.compile(rf"\s*({_KEY})\s*=")
+# Compiled where a file has to be searched for what is wrong with it: seldom, and not at a start.
+_TABLE = rf"\s*(\[\[?)\s*({_KEY})\s*\]\]?\s*(?:#.*)?"
+_ASSIGNMENT = rf"\s*({_KEY})\s*="
 
 
 def _key_lines(text: str) -> Iterator[tuple[Keys, int]]:
@@ -265,7 +266,7 @@ def _key_lines(text: str) -> Iterator[tuple[Keys, int]]:
     table: Keys = ()
     sizes: dict[Keys, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        header = _TABLE.fullmatch(line)
+        header = re.fullmatch(_TABLE, line)
         if header:
             table = _parts(header[2])
             if header[1] == "[[":
@@ -273,7 +274,7 @@ def _key_lines(text: str) -> Iterator[tuple[Keys, int]]:
                 table = (*table, sizes[table])
             yield table, number
             continue
-        assignment = _ASSIGNMENT.match(line)
+        assignment = re.match(_ASSIGNMENT, line)
         if assignment:
             yield (*table, *_parts(assignment[1])), number
 

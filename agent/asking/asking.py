@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 
 from agent.asking.address import Address
 from agent.asking.asker import Asker
-from agent.asking.identity import Identity, WrongVehicleError
+from agent.asking.failures import WrongVehicleError
+from agent.asking.identity import Identity
 from agent.asking.lines.line import Line
 from agent.asking.share import USUAL_BITRATE, Share
 from agent.asking.trouble_codes import Diagnosis, name_of

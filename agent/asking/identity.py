@@ -15,10 +15,6 @@ _BY_SERVICE = bytes([Service.VEHICLE_INFORMATION + POSITIVE, messages.VIN_PID])
 _BY_IDENTIFIER = bytes([Service.BY_IDENTIFIER + POSITIVE]) + messages.VIN_IDENTIFIER.to_bytes(2, "big")
 
 
-class WrongVehicleError(Exception):
-    """The vehicle is another one than the settings say, and they say to stop then."""
-
-
 class Identity:
     def __init__(self, vin: str) -> None:
         """`vin` is the one of the settings."""

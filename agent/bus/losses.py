@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import msgspec
 
 
-class Damage(NamedTuple):
+class Damage(msgspec.Struct, frozen=True):
     """A part of a recording that could not be read."""
 
     file: str

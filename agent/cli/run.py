@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.asking.identity import WrongVehicleError
+from agent.asking.failures import WrongVehicleError
 from agent.bus.failures import InterfaceError
 from agent.cli.ending import OK, SETTINGS, UsageError, stop_on_signals
 from agent.cli.planning import with_events

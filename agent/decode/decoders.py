@@ -51,7 +51,8 @@ def physical_decoder(message: MessageLayout, wanted: Sequence[str], length: int 
 
 
 class _AnyLength:
-    """A decoder for payloads of any length: one function per length, up to the last byte that a wanted signal needs."""
+    """A decoder for payloads of any length: one function per length, up to the last byte that a wanted signal needs.
+    Each is made when the first such payload comes: a service that starts need not wait for those of all messages."""
 
     def __init__(self, message: MessageLayout, wanted: Sequence[str], physical: bool) -> None:
         self._message = message
@@ -60,7 +61,7 @@ class _AnyLength:
         # A selector may stand behind what it selects.
         selectors = {name for signal in wanted for name, _ in message.signal(signal).multiplexer or ()}
         self._longest = max((message.signal(name).payload_bytes for name in {*wanted, *selectors}), default=0)
-        self._by_length = {self._longest: _decoder(message, self._wanted, self._longest, physical)}
+        self._by_length: dict[int, PhysicalDecoder] = {}
 
     def __call__(self, data: bytes) -> tuple[int | float | None, ...]:
         length = min(len(data), self._longest)

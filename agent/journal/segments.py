@@ -97,7 +97,7 @@ class Contents(msgspec.Struct, frozen=True):
     """Whole records of a version that is not known here."""
 
 
-class _Newer(NamedTuple):
+class _Newer(msgspec.Struct, frozen=True):
     size: int
     version: int
 

@@ -6,7 +6,8 @@ The interval in which on-change signals are restated is never longer than the ca
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from agent.plan.plan import PlannedGroup
 from contract.profile.cadence import AWAKE, VehicleState
@@ -15,7 +16,7 @@ from contract.profile.profile import Profile
 from contract.profile.signals import SamplingClass
 
 
-class Grouping(NamedTuple):
+class Grouping(msgspec.Struct, frozen=True):
     groups: tuple[PlannedGroup, ...]
     listed: tuple[str, ...]
     """The profile's signals that are sent, by number."""

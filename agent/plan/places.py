@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from agent.databases.layouts import UNSENT_ID, MessageLayout, SignalLayout
 from agent.databases.loaded import Loaded
@@ -23,7 +24,7 @@ from contract.profile.profile import Profile
 from contract.profile.signals import Signal
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True):
     """Where a signal is found."""
 
     bus: str

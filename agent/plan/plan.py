@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -77,7 +76,7 @@ class PlannedSignal(msgspec.Struct, frozen=True):
         return (64 if self.layout.is_float else self.layout.length) + CODE_BITS
 
 
-class Claim(NamedTuple):
+class Claim(msgspec.Struct, frozen=True):
     """A message, and the file name of the database that describes it."""
 
     message: str

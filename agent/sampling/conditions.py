@@ -31,7 +31,8 @@ class Conditions:
         self._holds = [False] * len(plan.conditions)
         self._history: dict[int, tuple[bool, ...]] = {}
         """What held in recent versions."""
-        self._order = _in_order(plan)
+        needed = _needed(plan)
+        self._order = _in_order(needed)
         by_name = {signal.name: signal.message for signal in plan.signals}
         self._sources = [
             tuple(messages[index] for index in {by_name[name] for name in expression.names})
@@ -39,8 +40,7 @@ class Conditions:
         ]
         """The messages that each reads."""
         self._dependents = [
-            tuple(each for each in self._order if index in _depends(plan, each))
-            for index in range(len(plan.conditions))
+            tuple(each for each in self._order if index in needed[each]) for index in range(len(plan.conditions))
         ]
         self._now_ms = 0
 
@@ -84,22 +84,22 @@ class Conditions:
         return self._value(name, self._now_ms)
 
 
-def _depends(plan: Plan, condition: int) -> set[int]:
-    """The conditions of the signals that a condition reads."""
-    names = plan.conditions[condition].names
-    return {index for signal in plan.signals if signal.name in names for index in signal.conditions}
+def _needed(plan: Plan) -> list[set[int]]:
+    """By condition, the conditions of the signals that it reads."""
+    by_name = {signal.name: signal.conditions for signal in plan.signals if signal.conditions}
+    return [{index for name in expression.names for index in by_name.get(name, ())} for expression in plan.conditions]
 
 
-def _in_order(plan: Plan) -> list[int]:
+def _in_order(needed: Sequence[set[int]]) -> list[int]:
     """All conditions, each after those that it depends on."""
     order: list[int] = []
 
     def visit(condition: int) -> None:
         if condition not in order:
-            for before in sorted(_depends(plan, condition)):
+            for before in sorted(needed[condition]):
                 visit(before)
             order.append(condition)
 
-    for condition in range(len(plan.conditions)):
+    for condition in range(len(needed)):
         visit(condition)
     return order

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from agent.sampling.batch import Batch
 from agent.sampling.times import NEVER_MS
@@ -25,7 +26,7 @@ FULL_GRIDS_BITS = 8 * 128 * 1024
 """A batch with this much is ended early: even if nothing in it can be foretold, it must fit into an upload."""
 
 
-class _Open(NamedTuple):
+class _Open(msgspec.Struct, frozen=True):
     """An event whose time after is not over."""
 
     until_ms: int

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from agent.plan.events import Recording
 from agent.plan.plan import Plan
@@ -28,7 +29,7 @@ from contract.upload import Change, Event
 MOST_FRAMES = 8192
 
 
-class Kept(NamedTuple):
+class Kept(msgspec.Struct, frozen=True):
     at_ms: int
     data: bytes
     version: int

@@ -12,7 +12,8 @@ from __future__ import annotations
 import socket
 import struct
 from contextlib import suppress
-from typing import NamedTuple
+
+import msgspec
 
 _CONGESTION = b"bbr"
 _INFO_BYTES = 256
@@ -25,7 +26,7 @@ _HEADERS = {socket.AF_INET: 20 + 32, socket.AF_INET6: 40 + 32}
 """IP and TCP with timestamps, of each segment."""
 
 
-class Traffic(NamedTuple):
+class Traffic(msgspec.Struct, frozen=True):
     """Bytes of IP packets since the connection began, as the kernel counts them."""
 
     up: int = 0

@@ -14,7 +14,6 @@ in the journal too, so a lost connection loses nothing, and memory is bounded by
 from __future__ import annotations
 
 import logging
-import random
 import socket
 import threading
 from collections.abc import Callable
@@ -171,6 +170,8 @@ class Uplink:
 
     def _connect_again_and_again(self) -> None:
         # Here, in the uplink's own thread: the vehicle is not to wait until all that MQTT needs is loaded.
+        import random
+
         from tenacity import RetryError, Retrying
         from tenacity.nap import sleep_using_event
         from tenacity.retry import retry_if_exception_type

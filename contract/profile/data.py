@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import msgspec
 
@@ -46,7 +45,7 @@ def _names(source: str | None, expression: Expression | None) -> tuple[str, ...]
     return () if source is None else (source,)
 
 
-class Known(NamedTuple):
+class Known(msgspec.Struct, frozen=True):
     """The signals of a profile, as [data] and [alerts] may use them."""
 
     sent: frozenset[str]

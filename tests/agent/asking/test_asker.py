@@ -18,7 +18,8 @@ import pytest
 from agent.asking.address import Address
 from agent.asking.asker import AWAKE_MS, Asker
 from agent.asking.conversation import ANSWER_MS
-from agent.asking.identity import Identity, WrongVehicleError
+from agent.asking.failures import WrongVehicleError
+from agent.asking.identity import Identity
 from agent.asking.lines.library import LibraryLine
 from agent.asking.lines.line import Line
 from agent.asking.lines.tap import TapWire

@@ -298,7 +298,7 @@ def test_names_of_a_database_never_become_code() -> None:
 
 def test_a_scale_that_is_no_number_is_refused_with_the_name_of_its_signal() -> None:
     with pytest.raises(ValueError, match="signal A: scale inf"):
-        physical_decoder(plain(SignalLayout("A", 0, 8, scale=float("inf"))), ["A"])
+        physical_decoder(plain(SignalLayout("A", 0, 8, scale=float("inf"))), ["A"], 8)
 
 
 def test_zero_times_a_negative_scale_is_not_written_as_minus_zero() -> None:
