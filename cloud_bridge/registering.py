@@ -36,6 +36,9 @@ _NAMES = {
     "ledger": "counts of the vehicle's ledgers",
     "derived": "marks of how far it was derived",
     "theft": "thefts",
+    "monitor_state": "states of monitors",
+    "monitored": "marks of how far monitors were evaluated",
+    "notification": "notifications",
     "fleet_vehicle": "memberships of fleets",
     "vehicle": "vehicles",
 }

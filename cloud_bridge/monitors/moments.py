@@ -9,7 +9,7 @@ is. Who evaluates goes back to a state before it, as for anything that comes lat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -52,6 +52,8 @@ class Moment(msgspec.Struct, frozen=True):
     used: bool | None = None
     """Whether the vehicle is used; None: not known."""
     origin: Origin | None = None
+    first: frozenset[str] = frozenset()
+    """The data of which nothing was known before."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -70,21 +72,35 @@ class Told(msgspec.Struct, frozen=True):
 def moments(known: Mapping[str, Known], told: Told, trip: TripRule | None) -> Iterator[Moment]:
     """The moments of a stretch, ascending. `known`: the newest values before it (`History.known`)."""
     values = {datum: one.value for datum, one in known.items()}
-    values[STOLEN] = _is_stolen(told, told.from_ms - 1)
+    values[STOLEN] = _is_stolen(told.thefts, told.from_ms - 1)
     happened = _happened(told)
     messages = {message.at_ms: message for message in told.messages}
     use = _Use(known, trip)
     thefts = {edge for theft in told.thefts for edge in theft if edge is not None and told.from_ms <= edge < told.to_ms}
     for at_ms in sorted({*messages, *happened, *thefts}):
         message = messages.get(at_ms, Message(at_ms, {}))
-        said = {**message.values, STOLEN: _is_stolen(told, at_ms)}
+        said = {**message.values, STOLEN: _is_stolen(told.thefts, at_ms)}
         changed = frozenset(datum for datum, value in said.items() if _is_change(datum, values.get(datum), value))
+        first = frozenset(said.keys() - values.keys())
         now = happened.get(at_ms, {})
         if TRIGGER in changed and message.values[TRIGGER] == NO_BREAK_IN:
             now = now | {BREAK_IN: (*now.get(BREAK_IN, ()), NO_BREAK_IN)}
         values.update(said)
         used = use.after(message)
-        yield Moment(at_ms, values, changed, now, message.position, used, message.origin)
+        yield Moment(at_ms, values, changed, now, message.position, used, message.origin, first)
+
+
+def standing(
+    known: Mapping[str, Known],
+    position: Position | None,
+    at_ms: int,
+    thefts: Sequence[tuple[int, int | None]],
+    trip: TripRule | None,
+) -> Moment:
+    """How everything stands at `at_ms`, at which nothing need have happened, by what was known then."""
+    stolen = _is_stolen(thefts, at_ms)
+    values = {**{datum: one.value for datum, one in known.items()}, STOLEN: stolen}
+    return Moment(at_ms, values, position=position, used=_Use(known, trip).after(Message(at_ms, {})))
 
 
 class _Use:
@@ -110,21 +126,22 @@ def _is_change(datum: str, before: Value | None, value: Value) -> bool:
     return value != before
 
 
-def _is_stolen(told: Told, at_ms: int) -> bool:
-    return any(start <= at_ms and (end is None or at_ms < end) for start, end in told.thefts)
+def _is_stolen(thefts: Sequence[tuple[int, int | None]], at_ms: int) -> bool:
+    return any(start <= at_ms and (end is None or at_ms < end) for start, end in thefts)
 
 
 def _happened(told: Told) -> dict[int, Happened]:
     found: dict[int, Happened] = {}
     for record in told.records:
-        for at_ms, datum, values in _of(record):
+        for at_ms, datum, values in happenings(record):
             if told.from_ms <= at_ms < told.to_ms and values:
                 here = found.setdefault(at_ms, {})
                 here[datum] = tuple(sorted({*here.get(datum, ()), *values}, key=msgspec.json.encode))
     return found
 
 
-def _of(record: Record) -> Iterable[tuple[int, str, tuple[Value, ...]]]:
+def happenings(record: Record) -> Iterator[tuple[int, str, tuple[Value, ...]]]:
+    """What a record tells to have happened: when, and the values of which datum of triggers. None of most types."""
     at_ms = record.started_at_ms
     if isinstance(record, Trip):
         yield from ((at_ms, datum, (record.id,)) for datum in (TRIP, TRIP_START))

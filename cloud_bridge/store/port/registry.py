@@ -71,7 +71,8 @@ class Registry(Protocol):
     def add_fleet(self, fleet: Fleet) -> None: ...
     def all_fleets(self) -> list[Fleet]: ...
     def add_vehicle(self, vehicle: Vehicle, fleets: Sequence[str]) -> None:
-        """A vehicle that is there already, with the same model, joins `fleets` too and stays as it is."""
+        """A vehicle that is there already, with the same model, joins `fleets` too and stays as it is. It joins them
+        when it is said to be updated."""
         ...
 
     def subscribe(self, vin: str, services: Sequence[str], now_ms: int) -> None:

@@ -11,7 +11,7 @@ from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.model import Record, Status
 from cloud_bridge.store.port.derived import Checkpoint, Chunk, Extent, Fold, Pending, Step, Undecodable, kernel_of
 from cloud_bridge.store.port.receiving import Refused
-from cloud_bridge.store.sqlite import dating, forgetting, implausible, records
+from cloud_bridge.store.sqlite import dating, forgetting, implausible, monitoring, records
 from cloud_bridge.store.sqlite.chunks import pack, pack_clock, pack_data, pack_kinds, unpack_dated
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.extent import expect, extent_of, put_extent
@@ -55,7 +55,11 @@ SELECT until_ms, span, history FROM checkpoint WHERE vin = ?1 AND until_ms <= ?2
 ORDER BY until_ms DESC LIMIT 1
 """
 _DROP_CHECKPOINTS = "DELETE FROM checkpoint WHERE vin = ? AND until_ms > ? AND span < 3"
-_DROP_NEWEST = "DELETE FROM checkpoint WHERE vin = ? AND span = 0"
+# Beside the newest states of monitors the newest values are known: until monitors are evaluated further it stays.
+_DROP_NEWEST = """
+DELETE FROM checkpoint WHERE vin = ?1 AND span = 0
+    AND NOT EXISTS (SELECT 1 FROM monitor_state WHERE (vin, until_ms) = (?1, checkpoint.until_ms))
+"""
 _THIN_CHECKPOINTS = "DELETE FROM checkpoint WHERE vin = ? AND span < 2 AND until_ms < ?"
 _PUT_CHECKPOINT = """
 INSERT INTO checkpoint (vin, until_ms, span, history) VALUES (?, ?, ?, ?)
@@ -140,6 +144,7 @@ class SqliteDerived:
     def put_fold(self, vin: str, extent: Extent, fold: Fold) -> Extent:
         with self._database.write() as connection:
             expect(connection, vin, extent)
+            monitoring.mark(connection, vin, extent, fold)
             records.drop(connection, vin, fold.from_ms, fold.opened)
             records.put(connection, vin, fold.records)
             implausible.replace(connection, vin, fold.from_ms, fold.implausible)

@@ -13,7 +13,6 @@ from cloud_bridge.store.sqlite.database import Database
 # Every table that says of which vehicle its rows are; the one that others refer to last.
 DELETE = {
     "anchor": "DELETE FROM anchor WHERE vin = ?",
-    "checkpoint": "DELETE FROM checkpoint WHERE vin = ?",
     "chunk": "DELETE FROM chunk WHERE vin = ?",
     "derived": "DELETE FROM derived WHERE vin = ?",
     "evicted": "DELETE FROM evicted WHERE vin = ?",
@@ -24,6 +23,9 @@ DELETE = {
     "kept_anchor": "DELETE FROM kept_anchor WHERE vin = ?",
     "ledger": "DELETE FROM ledger WHERE vin = ?",
     "manifest": "DELETE FROM manifest WHERE vin = ?",
+    "monitor_state": "DELETE FROM monitor_state WHERE vin = ?",
+    "monitored": "DELETE FROM monitored WHERE vin = ?",
+    "checkpoint": "DELETE FROM checkpoint WHERE vin = ?",
     "notification": "DELETE FROM notification WHERE vin = ?",
     "pending": "DELETE FROM pending WHERE vin = ?",
     "quarantine": "DELETE FROM quarantine WHERE vin = ?",

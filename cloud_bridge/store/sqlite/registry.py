@@ -11,7 +11,7 @@ import msgspec
 
 from cloud_bridge.store.port.errors import RegistryError
 from cloud_bridge.store.port.registry import Client, Fleet, Theft, Vehicle
-from cloud_bridge.store.sqlite import thefts
+from cloud_bridge.store.sqlite import monitoring, thefts
 from cloud_bridge.store.sqlite.database import Database
 
 _ADD_FLEET = """
@@ -30,7 +30,7 @@ _ADD_VEHICLE = """
 INSERT INTO vehicle (id, vin, model, brand, motorization, created_at_ms, updated_at_ms, services)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
-_JOIN_FLEET = "INSERT INTO fleet_vehicle (vin, fleet_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_JOIN_FLEET = "INSERT INTO fleet_vehicle (vin, fleet_id, joined_at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _VEHICLE = """
 SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms, services FROM vehicle WHERE vin = ?
 """
@@ -163,7 +163,7 @@ class SqliteRegistry:
                     raise RegistryError(
                         f"vehicle {vehicle.vin} is there already, with the model {known.model} and not {vehicle.model}"
                     )
-            connection.executemany(_JOIN_FLEET, [(vehicle.vin, fleet) for fleet in fleets])
+            connection.executemany(_JOIN_FLEET, [(vehicle.vin, fleet, vehicle.updated_at_ms) for fleet in fleets])
 
     def subscribe(self, vin: str, services: Sequence[str], now_ms: int) -> None:
         with self._database.write() as connection:
@@ -182,10 +182,12 @@ class SqliteRegistry:
         with self._database.write() as connection:
             _expect_vehicle(connection, vin)
             thefts.add(connection, vin, theft)
+            monitoring.touch(connection, vin, theft.started_at_ms)
 
     def end_theft(self, vin: str, at_ms: int, now_ms: int) -> Theft:
         with self._database.write() as connection:
             _expect_vehicle(connection, vin)
+            monitoring.touch(connection, vin, at_ms)
             return thefts.end(connection, vin, at_ms, now_ms)
 
     def thefts(self, vin: str) -> list[Theft]:

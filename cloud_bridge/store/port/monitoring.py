@@ -1,0 +1,114 @@
+"""What evaluating monitors reads and writes, besides what is derived (`cloud_bridge.store.port.derived`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from cloud_bridge.records.model import Message, Record
+from cloud_bridge.store.port.derived import Checkpoint, Extent
+from cloud_bridge.store.port.monitors import Monitor
+from cloud_bridge.store.port.outbox import Notification
+from cloud_bridge.store.port.registry import Theft, Vehicle
+
+
+class Membership(NamedTuple):
+    """That a vehicle is in a fleet that has, or had, monitors."""
+
+    fleet_id: str
+    joined_at_ms: int
+    changes: int
+    """How often the fleet's monitors changed."""
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """How far a vehicle is evaluated."""
+
+    revision: int
+    dirty_from_ms: int | None
+    """What happened from here on is not evaluated yet; None: all is."""
+    due_ms: int | None
+    """When time that passes may change something by itself."""
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """All that decides what an evaluation comes to."""
+
+    extent: Extent
+    mark: Mark
+    vehicle: Vehicle
+    memberships: tuple[Membership, ...]
+    """By fleet."""
+
+
+class Beside(NamedTuple):
+    """States of monitors, and the state of the fold at the same time."""
+
+    checkpoint: Checkpoint
+    states: bytes
+
+
+class Told(NamedTuple):
+    """What was told of a vehicle, to one monitor's target."""
+
+    id: str
+    at_ms: int
+    refresh: bool
+
+
+class Evaluated(msgspec.Struct, frozen=True):
+    """What evaluating a vehicle came to."""
+
+    from_ms: int
+    """Where it began: states after are replaced."""
+    states: Sequence[tuple[int, bytes]]
+    """By the time of the checkpoint that they stand beside, ascending."""
+    due_ms: int | None
+    notifications: Sequence[Notification]
+
+
+class Monitoring(Protocol):
+    def covered(self, vins: Collection[str]) -> list[str]:
+        """Those of the vehicles that a running monitor covers."""
+        ...
+
+    def to_evaluate(self, now_ms: int) -> list[str]:
+        """Vehicles of which something is to be evaluated, or due, and whose records are of all their chunks."""
+        ...
+
+    def progress(self, vin: str) -> Progress | None:
+        """None where nothing of the vehicle was ever to be evaluated, or it is not registered any more."""
+        ...
+
+    def monitors(self, fleet_id: str) -> tuple[int, list[Monitor]]:
+        """How often they changed, and all of them by id."""
+        ...
+
+    def states(self, vin: str, up_to_ms: int) -> Beside | None:
+        """The newest whose `until_ms` is not above `up_to_ms`."""
+        ...
+
+    def states_at(self, vin: str, until_ms: int) -> bytes | None: ...
+    def checkpoints(self, vin: str, after_ms: int) -> list[int]:
+        """The times of the fold's states after that, ascending."""
+        ...
+
+    def believed(self, vin: str, from_ms: int) -> Callable[[Message], Message]:
+        """What is believed of a message of that time or later."""
+        ...
+
+    def happened(self, vin: str, kinds: Collection[type[Record]], from_ms: int) -> list[Record]:
+        """At least the records of these types that began or ended since."""
+        ...
+
+    def thefts(self, vin: str) -> list[Theft]: ...
+    def told(self, vin: str, monitor_id: str, from_ms: int) -> list[Told]:
+        """What is or was in the outbox of events since."""
+        ...
+
+    def put(self, progress: Progress, evaluated: Evaluated, now_ms: int) -> int:
+        """In one transaction; how many notifications were new. Raises StaleError where anything of `progress` is not so
+        any more."""
+        ...

@@ -1,0 +1,185 @@
+"""How far monitors are evaluated, on SQLite.
+
+A fold marks, in its transaction, from when on monitors have to be evaluated: from the first that is new or told
+differently. So does a theft. Whoever evaluates writes only while the vehicle's records, its mark and the monitors of
+its fleets are as they were when it began.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+
+from cloud_bridge.monitors.moments import happenings
+from cloud_bridge.records.model import Alarm, Collision, Message, Record, Trip
+from cloud_bridge.store.port.derived import Checkpoint, Extent, Fold
+from cloud_bridge.store.port.errors import StaleError
+from cloud_bridge.store.port.monitoring import Beside, Evaluated, Mark, Membership, Progress, Told
+from cloud_bridge.store.port.monitors import Monitor
+from cloud_bridge.store.port.registry import Theft
+from cloud_bridge.store.sqlite import outbox, records, thefts
+from cloud_bridge.store.sqlite.database import Database
+from cloud_bridge.store.sqlite.extent import expect
+from cloud_bridge.store.sqlite.implausible import Left
+from cloud_bridge.store.sqlite.registry import vehicle_from
+
+HAPPENED = (Trip, Collision, Alarm)
+"""The records that moments of monitors are made of."""
+_END_MS = 2**62
+
+_IS_COVERED = "SELECT 1 FROM fleet_vehicle JOIN monitor USING (fleet_id) WHERE vin = ? LIMIT 1"
+# The vehicles come as one JSON array.
+_COVERED = """
+SELECT value FROM json_each(?) AS each WHERE EXISTS (
+    SELECT 1 FROM fleet_vehicle JOIN monitor USING (fleet_id) JOIN monitor_run ON monitor_id = monitor.id
+    WHERE vin = each.value AND to_ms IS NULL
+)
+ORDER BY value
+"""
+_TOUCH = """
+INSERT INTO monitored (vin, revision, dirty_from_ms) VALUES (?1, 1, ?2)
+ON CONFLICT (vin) DO UPDATE
+SET revision = revision + 1, dirty_from_ms = min(coalesce(dirty_from_ms, ?2), ?2)
+"""
+_TO_EVALUATE = """
+SELECT vin FROM monitored JOIN derived USING (vin)
+WHERE derived.dirty_from_ms IS NULL AND (monitored.dirty_from_ms IS NOT NULL OR due_ms <= ?)
+ORDER BY vin
+"""
+_PROGRESS = """
+SELECT monitored.revision, monitored.dirty_from_ms, due_ms, derived.revision, derived.dirty_from_ms, profile,
+    vehicle.id, vehicle.vin, model, brand, motorization, created_at_ms, updated_at_ms, services
+FROM monitored JOIN derived USING (vin) JOIN vehicle USING (vin) WHERE vin = ?
+"""
+_MEMBERSHIPS = """
+SELECT fleet_id, joined_at_ms, number FROM fleet_vehicle JOIN monitor_change USING (fleet_id) WHERE vin = ?
+ORDER BY fleet_id
+"""
+_CHANGES = "SELECT number FROM monitor_change WHERE fleet_id = ?"
+_MONITORS = """
+SELECT id, fleet_id, body, status, version, created_at_ms, updated_at_ms FROM monitor WHERE fleet_id = ? ORDER BY id
+"""
+_RUNS = "SELECT from_ms, to_ms FROM monitor_run WHERE monitor_id = ? ORDER BY from_ms"
+# A seam may lie within what came late: then it is no beginning.
+_STATES = """
+SELECT until_ms, span, history, states FROM monitor_state JOIN checkpoint USING (vin, until_ms)
+WHERE vin = ?1 AND until_ms <= ?2 AND (
+    span < 3 OR NOT EXISTS (SELECT 1 FROM chunk WHERE vin = ?1 AND from_ms < until_ms AND to_ms > until_ms)
+)
+ORDER BY until_ms DESC LIMIT 1
+"""
+_STATES_AT = "SELECT states FROM monitor_state WHERE vin = ? AND until_ms = ?"
+_CHECKPOINTS = "SELECT until_ms FROM checkpoint WHERE vin = ? AND until_ms > ? ORDER BY until_ms"
+_TOLD = "SELECT id, at_ms, refresh FROM notification WHERE vin = ? AND sender = ? AND at_ms >= ? ORDER BY at_ms"
+_BEFORE = "SELECT kind, body FROM record WHERE vin = ? AND kind = ? AND from_ms >= ?"
+_OPENED = "SELECT kind, body FROM record WHERE vin = ? AND id = ?"
+_EVALUATED = """
+UPDATE monitored SET revision = revision + 1, dirty_from_ms = NULL, due_ms = ?
+WHERE vin = ? AND revision = ?
+"""
+_DROP_STATES = "DELETE FROM monitor_state WHERE vin = ? AND until_ms > ?"
+_PUT_STATES = "INSERT INTO monitor_state (vin, until_ms, states) VALUES (?, ?, ?)"
+_DROP_PASSED = "DELETE FROM checkpoint WHERE vin = ? AND span = 0 AND until_ms < ?"
+
+
+def touch(connection: sqlite3.Connection, vin: str, from_ms: int) -> None:
+    """What happened from there on is to be evaluated, if any monitor covers the vehicle."""
+    if connection.execute(_IS_COVERED, (vin,)).fetchone() is not None:
+        connection.execute(_TOUCH, (vin, from_ms))
+
+
+def mark(connection: sqlite3.Connection, vin: str, extent: Extent, fold: Fold) -> None:
+    """As `touch`, for a fold that is about to be written."""
+    if connection.execute(_IS_COVERED, (vin,)).fetchone() is None:
+        return
+    before = {moment for one in _replaced(connection, vin, fold) for moment in happenings(one)}
+    after = {moment for one in fold.records if isinstance(one, HAPPENED) for moment in happenings(one)}
+    times = [at_ms for at_ms, _, _ in before ^ after]
+    new_ms = fold.from_ms if extent.dirty_from_ms is None else extent.dirty_from_ms
+    connection.execute(_TOUCH, (vin, min([new_ms, *times])))
+
+
+def _replaced(connection: sqlite3.Connection, vin: str, fold: Fold) -> Iterator[Record]:
+    decoders = {records.name_of(kind): records.decoder(kind) for kind in HAPPENED}
+    rows = [row for kind in decoders for row in connection.execute(_BEFORE, (vin, kind, fold.from_ms))]
+    rows += [row for one in fold.opened for row in connection.execute(_OPENED, (vin, one))]
+    yield from (decoders[kind](body) for kind, body in rows if kind in decoders)
+
+
+class SqliteMonitoring:
+    """`cloud_bridge.store.port.monitoring.Monitoring` on SQLite."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def covered(self, vins: Collection[str]) -> list[str]:
+        with self._database.read() as connection:
+            return [vin for (vin,) in connection.execute(_COVERED, (json.dumps(sorted(vins)),))]
+
+    def to_evaluate(self, now_ms: int) -> list[str]:
+        with self._database.read() as connection:
+            return [vin for (vin,) in connection.execute(_TO_EVALUATE, (now_ms,))]
+
+    def progress(self, vin: str) -> Progress | None:
+        with self._database.read() as connection:
+            row = connection.execute(_PROGRESS, (vin,)).fetchone()
+            if row is None:
+                return None
+            memberships = tuple(Membership(*one) for one in connection.execute(_MEMBERSHIPS, (vin,)))
+        return Progress(Extent(*row[3:6]), Mark(*row[:3]), vehicle_from(row[6:]), memberships)
+
+    def monitors(self, fleet_id: str) -> tuple[int, list[Monitor]]:
+        with self._database.read() as connection:
+            (changes,) = connection.execute(_CHANGES, (fleet_id,)).fetchone() or (0,)
+            rows = connection.execute(_MONITORS, (fleet_id,)).fetchall()
+            runs = [tuple(connection.execute(_RUNS, (row[0],)).fetchall()) for row in rows]
+            return changes, [Monitor(*(*row, ran)) for row, ran in zip(rows, runs, strict=True)]
+
+    def states(self, vin: str, up_to_ms: int) -> Beside | None:
+        with self._database.read() as connection:
+            row = connection.execute(_STATES, (vin, up_to_ms)).fetchone()
+            return None if row is None else Beside(Checkpoint(*row[:3]), row[3])
+
+    def states_at(self, vin: str, until_ms: int) -> bytes | None:
+        with self._database.read() as connection:
+            row = connection.execute(_STATES_AT, (vin, until_ms)).fetchone()
+            return None if row is None else bytes(row[0])
+
+    def checkpoints(self, vin: str, after_ms: int) -> list[int]:
+        with self._database.read() as connection:
+            return [until_ms for (until_ms,) in connection.execute(_CHECKPOINTS, (vin, after_ms))]
+
+    def believed(self, vin: str, from_ms: int) -> Callable[[Message], Message]:
+        with self._database.read() as connection:
+            return Left(connection, vin, (from_ms, _END_MS)).out_of
+
+    def happened(self, vin: str, kinds: Collection[type[Record]], from_ms: int) -> list[Record]:
+        with self._database.read() as connection:
+            found = map(partial(records.overlapping, connection, vin=vin, union=[(from_ms, _END_MS)]), kinds)
+            return [one for of_kind in found for one in of_kind]
+
+    def thefts(self, vin: str) -> list[Theft]:
+        with self._database.read() as connection:
+            return thefts.thefts_of(connection, vin)
+
+    def told(self, vin: str, monitor_id: str, from_ms: int) -> list[Told]:
+        with self._database.read() as connection:
+            rows = connection.execute(_TOLD, (vin, monitor_id, from_ms))
+            return [Told(event_id, at_ms, bool(refresh)) for event_id, at_ms, refresh in rows]
+
+    def put(self, progress: Progress, evaluated: Evaluated, now_ms: int) -> int:
+        vin = progress.vehicle.vin
+        with self._database.write() as connection:
+            expect(connection, vin, progress.extent)
+            if tuple(Membership(*one) for one in connection.execute(_MEMBERSHIPS, (vin,))) != progress.memberships:
+                raise StaleError(vin)
+            guard = (evaluated.due_ms, vin, progress.mark.revision)
+            if connection.execute(_EVALUATED, guard).rowcount == 0:
+                raise StaleError(vin)
+            connection.execute(_DROP_STATES, (vin, evaluated.from_ms))
+            connection.executemany(_PUT_STATES, [(vin, *one) for one in evaluated.states])
+            if evaluated.states:
+                connection.execute(_DROP_PASSED, (vin, evaluated.states[-1][0]))
+            return outbox.put(connection, evaluated.notifications, now_ms)
