@@ -5,6 +5,8 @@ canlift/v1/<vin>/manifest    vehicle → bridge: a manifest that the bridge aske
 canlift/v1/<vin>/receipt     bridge → vehicle: what is committed, refused or missing (`contract.receipt`)
 canlift/v1/<vin>/command     bridge → vehicle: what it is to do (`contract.command`)
 canlift/v1/<vin>/command/result    vehicle → bridge: what came of it
+canlift/v1/<vin>/watch       bridge → vehicle, retained: what it is to watch (`contract.watching`), a signed command
+canlift/v1/<vin>/watch/report      vehicle → bridge: what it watches
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ MANIFEST = "manifest"
 RECEIPT = "receipt"
 COMMAND = "command"
 RESULT = "command/result"
+WATCH = "watch"
+WATCH_REPORT = "watch/report"
 
 # ISO 3779: 17 characters, without I, O and Q.
 VIN_PATTERN = "[A-HJ-NPR-Z0-9]{17}"

@@ -19,6 +19,8 @@ class Recording(msgspec.Struct, frozen=True):
     before_ms: int
     after_ms: int
     signals: tuple[int, ...]
+    newest: bool = False
+    """In place of the times before and after: the newest values, as of the event itself."""
 
 
 class PlannedEvent(msgspec.Struct, frozen=True):

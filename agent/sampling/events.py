@@ -7,6 +7,8 @@ clock; whatever is asked is a function of the frames so far.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from agent.plan.events import PlannedEvent, Recording
 from agent.plan.plan import Plan
@@ -17,7 +19,11 @@ from agent.sampling.times import NEVER_MS
 from agent.sampling.triggers import Limit, Trigger
 from agent.sampling.windows import Windows
 from contract.expressions import Value, holds
-from contract.profile.events import CRASH
+from contract.profile.events import CRASH, WATCH
+
+if TYPE_CHECKING:
+    from agent.plan.watches import PlannedWatch
+    from agent.sampling.watches import Allowance, Watch, Watches
 
 _CRASH_NOT_AGAIN_MS = 10_000
 _CRASHES_AN_HOUR = 30
@@ -26,10 +32,11 @@ _CRASHES_AN_HOUR = 30
 class Watched:
     """What is to be done with each frame of one message."""
 
-    __slots__ = ("accelerations", "looks_back", "says", "speeds", "triggers", "windows")
+    __slots__ = ("accelerations", "looks_back", "says", "speeds", "triggers", "watches", "windows")
 
     def __init__(self) -> None:
         self.triggers: list[Trigger] = []
+        self.watches: list[Watch] = []
         self.windows: list[tuple[int, str]] = []
         """Signals that are looked back at, with their names."""
         self.accelerations: list[tuple[int, int, float]] = []
@@ -66,9 +73,18 @@ class Events:
             for trigger in self._triggers
             if all(plan.messages[plan.signals[numbers[name]].message].device for name in trigger.event.names)
         }
-        watched = self._watching()
-        for message in newest.messages:
-            message.watched = watched.get(message.plan.name)
+        self._watches: Watches | None = None
+        """Made when something is watched: a vehicle of which nobody wants to know does without what it takes."""
+        self._hand_out()
+
+    def watch(self, watches: Sequence[PlannedWatch], allowance: Allowance, now_ms: int) -> None:
+        """These are watched for the cloud from now on, and no others; `now_ms`: the time of the newest frame."""
+        if self._watches is None:
+            from agent.sampling.watches import Watches
+
+            self._watches = Watches(self._newest)
+        self._watches.replace(watches, allowance, now_ms)
+        self._hand_out()
 
     @property
     def held_back(self) -> dict[str, int]:
@@ -77,10 +93,12 @@ class Events:
         for trigger in self._triggers:
             found[trigger.event.name] += trigger.held_back
         found[CRASH] += self._crashes_held_back
+        found[WATCH] += 0 if self._watches is None else self._watches.held_back
         return {name: count for name, count in found.items() if count}
 
     def forget(self) -> None:
-        """Nothing of the vehicle is known any more: it slept. The box did not, and what it says goes on."""
+        """Nothing of the vehicle is known any more: it slept. The box did not, and what it says goes on; what the cloud
+        watches is compared with what it was before."""
         self._windows.forget()
         for trigger in self._triggers:
             if trigger not in self._of_the_box:
@@ -112,6 +130,8 @@ class Events:
                 happened.append((CRASH, self._plan.crash.recording))
             else:
                 self._crashes_held_back += 1
+        if self._watches is not None and (begun := self._watches.look(watched.watches, at_ms)):
+            happened.append((WATCH, Recording(0, 0, begun, newest=True)))
         self.happened += len(happened)
         return happened
 
@@ -163,6 +183,12 @@ class Events:
         signal = self._signals[number]
         return self._newest.value(signal.name, at_ms) if message.came(signal.slot, at_ms) else None
 
+    def _hand_out(self) -> None:
+        """Each message gets what is to be done with its frames."""
+        watched = self._watching()
+        for message in self._newest.messages:
+            message.watch(watched.get(message.plan.name))
+
     def _watching(self) -> dict[str, Watched]:
         numbers = {signal.name: number for number, signal in enumerate(self._signals)}
         found: dict[str, Watched] = {}
@@ -186,4 +212,8 @@ class Events:
                 of(name).says = True
             for name in crash.speed_names:
                 of(name).speeds = of(name).looks_back = True
+        for watch in () if self._watches is None else self._watches.all:
+            names = [self._signals[number].name for number in watch.plan.signals]
+            for watched in {id(each): each for each in map(of, names)}.values():
+                watched.watches.append(watch)
         return found

@@ -122,12 +122,15 @@ class Newest:
     def value(self, name: str, now_ms: int) -> Value | None:
         """The newest value of a signal as expressions read it. Adds nothing to `refused`."""
         number = self._numbers.get(name)
-        if number is None:
-            return None
+        raw = None if number is None else self.peek(number, now_ms)
+        return None if raw is None or number is None else self._signals[number].read(raw)
+
+    def peek(self, number: int, now_ms: int) -> int | None:
+        """As `raw`, and adds nothing to `refused`."""
         refused = self.refused
         raw = self.raw(number, now_ms)
         self.refused = refused
-        return None if raw is None else self._signals[number].read(raw)
+        return raw
 
     def tick(self, now_ms: int) -> list[int]:
         """The on-change signals to look at although no frame came: theirs are stale, or their conditions changed."""

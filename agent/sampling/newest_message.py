@@ -83,8 +83,8 @@ class NewestMessage:
         self.forget()
 
     def forget(self) -> None:
-        self.eager = self.plan.eager
-        self.multiplexed = self.plan.multiplexed
+        self.eager = self.plan.eager or self.watched is not None
+        self.multiplexed: bool = self.plan.multiplexed
         """Each signal's newest value is kept for itself."""
         self.data: bytes | None = None
         self.at_ms = -1
@@ -102,6 +102,11 @@ class NewestMessage:
         self.raws: list[int | None] = [None] * slots
         self.times_ms = [-1] * slots
         self.gaps_ms = [0] * slots
+
+    def watch(self, watched: Watched | None) -> None:
+        """What events read of it is this from now on."""
+        self.watched = watched
+        self.eager = self.plan.eager or self.multiplexed or watched is not None
 
     def cut_short(self, data: bytes) -> bool:
         """A frame came with fewer than `needed_bytes`: whether it lacks a wanted signal that it should hold."""

@@ -5,6 +5,9 @@ came. When an event happens, those within its time become changes, each at its o
 frame that comes does. A value counts as everywhere, by the conditions that held when its frame came. No value is given
 twice at full rate: where the windows of events overlap, the later one goes on where the earlier one has ended.
 
+Of what the cloud watches (`agent.sampling.watches`) the newest values are given, as of the event: the next sample of
+their grid is in a later batch.
+
 On-change signals are sent at each change anyway. Only before the batch that is being filled, from where on those
 changes are in it, they are given again: with the first value of the window, and each change.
 
@@ -27,6 +30,7 @@ from agent.sampling.times import NEVER_MS
 from contract.upload import Change, Event
 
 MOST_FRAMES = 8192
+_MOST_TOLD = 256
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -57,6 +61,8 @@ class Recorder:
         self._on_change = {number for group in plan.groups if group.on_change for number in group.signals}
         self._covered_ms = [-NEVER_MS] * len(plan.signals)
         """Per signal, until when it is given at full rate."""
+        self._told_ms: dict[int, deque[int]] = {}
+        """Per signal, moments of late at which its newest value was given."""
         self._tapes: dict[int, Tape] = {}
         longest_ms: dict[int, int] = {}
         recordings = [event.recording for event in plan.events]
@@ -72,6 +78,7 @@ class Recorder:
     def forget(self) -> None:
         """Nothing is known any more: the vehicle slept."""
         self._covered_ms = [-NEVER_MS] * len(self._covered_ms)
+        self._told_ms.clear()
         for tape in self._tapes.values():
             tape.frames.clear()
             tape.live_ms = -NEVER_MS
@@ -96,6 +103,9 @@ class Recorder:
     def open(self, name: str, recording: Recording, at_ms: int) -> None:
         """An event happened: the batch ends with it, and gets what was said before it. From now on its time after
         counts."""
+        if recording.newest:
+            self._batch.happens(Event(at_ms, name), list(self._newest_of(recording.signals, at_ms)), 0)
+            return
         by_message: dict[int, list[int]] = {}
         for number in recording.signals:
             by_message.setdefault(self._signals[number].message, []).append(number)
@@ -111,6 +121,17 @@ class Recorder:
         before.sort(key=lambda change: change.at_ms)
         self._batch.happens(Event(at_ms, name), before, recording.after_ms)
 
+    def _newest_of(self, numbers: Iterable[int], at_ms: int) -> Iterator[Change]:
+        """The newest values of some signals, without what is given elsewhere."""
+        for number in numbers:
+            told_ms = self._told_ms.setdefault(number, deque(maxlen=_MOST_TOLD))
+            if number in self._on_change or self._covered_ms[number] >= at_ms or (told_ms and told_ms[-1] == at_ms):
+                continue
+            raw = self._newest.peek(number, at_ms)
+            if raw is not None:
+                told_ms.append(at_ms)
+                yield Change(at_ms, number, raw)
+
     def _said(self, tape: Tape, numbers: Iterable[int], from_ms: int, until_ms: int) -> Iterator[Change]:
         """What was said of some signals of a message, without what is given elsewhere."""
         said: dict[int, int] = {}
@@ -121,6 +142,7 @@ class Recorder:
                 number
                 for number in numbers
                 if kept.at_ms > self._covered_ms[number]
+                and kept.at_ms not in self._told_ms.get(number, ())
                 and (kept.at_ms < self._batch.start_ms or number not in self._on_change)
             ]
             for change in self._changes(tape, kept, wanted):

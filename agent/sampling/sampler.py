@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from agent.bus.frame import Frame
 from agent.plan.plan import TICK_MS, Plan
@@ -44,6 +45,10 @@ from contract.expressions import Value
 from contract.profile.cadence import VehicleState
 from contract.profile.devices import DEVICES
 from contract.upload import Anchor, Privacy, Reason
+
+if TYPE_CHECKING:
+    from agent.plan.watches import PlannedWatch
+    from agent.sampling.watches import Allowance
 
 
 class Sampler:
@@ -104,6 +109,10 @@ class Sampler:
     def held_back(self) -> dict[str, int]:
         """How often each event was not uploaded, by hysteresis or its limits."""
         return self._events.held_back
+
+    def watch(self, watches: Sequence[PlannedWatch], allowance: Allowance) -> None:
+        """These are watched for the cloud from now on, and no others (`agent.sampling.watches`)."""
+        self._events.watch(watches, allowance, self._now_ms)
 
     def feed(self, frames: Iterable[Frame]) -> list[Batch]:
         """Takes frames; gives the batches that they ended. A frame from before the last one takes that one's time."""
