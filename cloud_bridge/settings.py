@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 from msgspec.structs import replace
 
 from cloud_bridge.services import Service, contradictions
@@ -68,6 +69,13 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the API shows. Not shorter: what is derived of what is there would come back with each rebuild."""
 
 
+class Monitors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    most: Annotated[int, Meta(ge=0)] = 1000
+    """Of a fleet."""
+    insecure: bool = False
+    """Notifications may go to addresses with `http`: what vehicles do, and the secrets of partners, in the clear."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Relative paths in the file are relative to the file's folder."""
 
@@ -78,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clock: Clock = Clock()
     services: dict[str, Service] = {}
     retention: Retention = Retention()
+    monitors: Monitors = Monitors()
 
 
 def read_settings(path: Path) -> Settings:
