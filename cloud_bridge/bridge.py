@@ -1,8 +1,9 @@
 """The bridge, put together: store, ingest, derivation and API in one process.
 
 `Bridge` runs without HTTP of its own: `Bridge.app` is the API for any ASGI server. What it starts: the broker's network
-thread, the writer (both in `ingest.subscription`), a thread that derives what nobody reads, soon after it came, one
-that saves how often clients asked, and one that deletes what is older than it is kept.
+thread, the writer (both in `ingest.subscription`), what goes on with remote actions (`remote.remotes`), a thread that
+derives what nobody reads, soon after it came, one that saves how often clients asked, and one that deletes what is
+older than it is kept.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from cloud_bridge.clock import clock_ms, steady_clock, told_ms
 from cloud_bridge.ingest.ingest import Ingest, Receipts
 from cloud_bridge.ingest.subscription import Subscription
 from cloud_bridge.pruning import describe
+from cloud_bridge.remote.remotes import Remotes
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import StoreError
@@ -57,6 +59,7 @@ class Bridge:
             self._name_missing_services()
             ingest = Ingest(self.storage.receiving, clock_ms, lambda: told_ms(settings.clock.trusted))
             self.subscription = Subscription(settings.mqtt, ingest, self._committed, on_failure)
+            self.remotes = Remotes(settings, self.storage, clock_ms, lambda: None, on_failure)
             self.limits = Limits(self.storage.uses, steady_clock())
             self.app = self._make_app(settings)
         except BaseException:
@@ -75,10 +78,12 @@ class Bridge:
         self._saver.start()
         self._pruner.start()
         self.subscription.start()
+        self.remotes.start()
 
     def stop(self) -> None:
         """Commits and receipts what has come, then ends; what is not derived yet is when it is next read."""
         self.subscription.stop()
+        self.remotes.stop()
         self._stopping.set()
         self.storage.deriver.stop()
         self._came.set()
@@ -102,8 +107,6 @@ class Bridge:
             verify=Verifier(),
             served=self._served,
             page_key=self.storage.registry.key(PAGE_KEY),
-            monitors=self.storage.monitors,
-            monitoring=settings.monitors,
             label=self._label,
             services=self.storage.services,
             limits=self.limits,

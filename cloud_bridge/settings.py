@@ -69,11 +69,26 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the API shows. Not shorter: what is derived of what is there would come back with each rebuild."""
 
 
-class Monitors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    most: Annotated[int, Meta(ge=0)] = 1000
-    """Of a fleet."""
+class Remote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Remote control of vehicles."""
+
+    wake_ups: Annotated[int, Meta(ge=0)] = 100
+    """Of one vehicle in a month (UTC)."""
+    wake_command: tuple[str, ...] = ()
+    """Wakes up a vehicle whose modem sleeps, as by a short message: a program and its arguments; the VIN comes last."""
+    actions_a_minute: Annotated[int, Meta(ge=1)] = 20
+    """Of one vehicle."""
+    lowest_battery: Annotated[float, Meta(ge=0, le=100)] = 10.0
+    """% of the traction battery, below which an electric vehicle that does not charge is spared."""
+    reach: Duration = Duration.parse("2min")
+    """For a vehicle that sleeps to be heard, and for one that is awake to have what it is sent."""
+    answer: Duration = Duration.parse("2min")
+    """For a vehicle to say what came of it."""
+    callbacks: Annotated[int, Meta(ge=0)] = 100
+    """Of a fleet, at most."""
     insecure: bool = False
-    """Notifications may go to addresses with `http`: what vehicles do, and the secrets of partners, in the clear."""
+    """Notifications may go to addresses with `http`: what vehicles are asked, and the secrets of partners, in the
+    clear."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,7 +101,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clock: Clock = Clock()
     services: dict[str, Service] = {}
     retention: Retention = Retention()
-    monitors: Monitors = Monitors()
+    remote: Remote = Remote()
 
 
 def read_settings(path: Path) -> Settings:

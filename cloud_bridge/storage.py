@@ -8,14 +8,15 @@ from cloud_bridge.profiles import Profiles
 from cloud_bridge.pruning import Pruner
 from cloud_bridge.services import Services
 from cloud_bridge.settings import Settings
+from cloud_bridge.store.sqlite.callbacks import SqliteCallbacks
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.erasing import SqliteErasing
-from cloud_bridge.store.sqlite.monitors import SqliteMonitors
 from cloud_bridge.store.sqlite.pruning import SqlitePruning
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from cloud_bridge.store.sqlite.received import SqliteReceiving
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
+from cloud_bridge.store.sqlite.remote_actions import SqliteActions
 from cloud_bridge.store.sqlite.uses import SqliteUses
 from contract import shipped
 
@@ -30,11 +31,12 @@ class Storage:
         self.receiving = SqliteReceiving(self.database)
         self.pruner = Pruner(SqlitePruning(self.database), settings.retention, clock_ms)
         self.erasing = SqliteErasing(self.database)
-        self.monitors = SqliteMonitors(self.database)
         self.uses = SqliteUses(self.database)
+        self.callbacks = SqliteCallbacks(self.database)
+        self.actions = SqliteActions(self.database)
         self.services = Services(settings.services)
         self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES, look_again_s=1.0)
-        self.deriver = Deriver(SqliteDerived(self.database), self._model_of, self.profiles, clock_ms)
+        self.deriver = Deriver(SqliteDerived(self.database), self.model_of, self.profiles, clock_ms)
         self.reader = SqliteReader(
             self.database, self.deriver.derive, self.deriver.derive_fleet, self.deriver.is_current
         )
@@ -42,6 +44,7 @@ class Storage:
     def close(self) -> None:
         self.database.close()
 
-    def _model_of(self, vin: str) -> str | None:
+    def model_of(self, vin: str) -> str | None:
+        """The profile of a vehicle; None where it is not registered."""
         vehicle = self.registry.vehicle(vin)
         return None if vehicle is None else vehicle.model

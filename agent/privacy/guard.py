@@ -24,8 +24,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.disk.checked import DamagedError
-from agent.privacy.kept import Kept, load, save
+from agent.privacy.kept import DamagedError, Kept, load, save
 from contract.upload import Privacy
 
 log = logging.getLogger(__name__)

@@ -151,6 +151,8 @@ class Step(msgspec.Struct, frozen=True):
     events: tuple[Event, ...] = ()
     wakes: bool = False
     """It counts as a wake-up."""
+    sends: bool = False
+    """The vehicle is sent something, and is awake."""
 
 
 def begin(request: Request, known: Known, rules: Rules, now_ms: int) -> Step:
@@ -166,11 +168,10 @@ def begin(request: Request, known: Known, rules: Rules, now_ms: int) -> Step:
         return _failed("TooManyWakeUpsOverMonth", now_ms)
     if _is_drained(request, known, rules):
         return _failed("NotPossibleDueToVehicleBatteryLevel", now_ms)
-    if request.type == "Navigation":
-        return Step(Life(Phase.SENDING, now_ms))
     if is_asleep:
         return Step(Life(Phase.WAKING, now_ms), (Event("Accepted"), Event("WakingUpVehicle")), wakes)
-    return Step(Life(Phase.SENDING, now_ms), (Event("Accepted"),), wakes)
+    accepted = () if request.type == "Navigation" else (Event("Accepted"),)
+    return Step(Life(Phase.SENDING, now_ms), accepted, wakes, sends=is_awake(known, now_ms))
 
 
 def look(life: Life, request: Request, known: Known, rules: Rules, now_ms: int) -> Step:
@@ -180,7 +181,7 @@ def look(life: Life, request: Request, known: Known, rules: Rules, now_ms: int) 
         if not _since(known.said_at_ms, life):
             return Step(Life(Phase.CHECKING, now_ms), (checking,))
         checked = _checked(request, known, rules, now_ms)
-        return Step(checked.life, (checking, *checked.events))
+        return Step(checked.life, (checking, *checked.events), sends=checked.sends)
     if life.phase is Phase.CHECKING and (_since(known.said_at_ms, life) or now_ms >= until_ms(life, rules)):
         return _checked(request, known, rules, now_ms)
     if life.phase is not Phase.DONE and now_ms >= until_ms(life, rules):
@@ -192,7 +193,7 @@ def _checked(request: Request, known: Known, rules: Rules, now_ms: int) -> Step:
     refusal = _unfit(request, known)
     if refusal is None and _is_drained(request, known, rules):
         refusal = "NotPossibleDueToVehicleBatteryLevel"
-    return Step(Life(Phase.SENDING, now_ms)) if refusal is None else _failed(refusal, now_ms)
+    return Step(Life(Phase.SENDING, now_ms), sends=True) if refusal is None else _failed(refusal, now_ms)
 
 
 def answered(life: Life, answer: Answer, now_ms: int) -> Step:
@@ -208,6 +209,11 @@ def answered(life: Life, answer: Answer, now_ms: int) -> Step:
 def postponed(life: Life, excuse: FailureCause) -> Life:
     """The vehicle cannot now, and may when it is asked again."""
     return life if life.phase is Phase.DONE else msgspec.structs.replace(life, excuse=excuse)
+
+
+def given_up(now_ms: int) -> Step:
+    """Nothing more can be done about it."""
+    return _failed("GeneralError", now_ms)
 
 
 def until_ms(life: Life, rules: Rules) -> int:

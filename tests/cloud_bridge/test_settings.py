@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud_bridge.settings import Api, Mqtt, Retention, Settings, read_settings
+from cloud_bridge.settings import Api, Mqtt, Remote, Retention, Settings, read_settings
 from contract.configuration import ConfigurationError
 from tests.conftest import ROOT
 
@@ -15,6 +15,7 @@ def test_the_file_that_is_shipped_says_what_the_defaults_are() -> None:
     folder = ROOT / "config"
     shipped = read_settings(folder / "bridge.toml")
     assert (shipped.mqtt, shipped.api, shipped.retention) == (Mqtt(), Api(), Retention())
+    assert shipped.remote == Remote()
     assert shipped.database.path == folder / Settings().database.path
     assert shipped.vehicles.profiles == folder / Settings().vehicles.profiles
     assert list(shipped.vehicles.profiles.glob("*.toml"))

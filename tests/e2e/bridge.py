@@ -46,7 +46,6 @@ class Bridge:
             verify=lambda _secret, _hash: True,
             served=lambda _model: frozenset(),
             page_key=b"the same key every time",
-            monitors=self.storage.monitors,
             in_threads=False,
         )
 

@@ -1,0 +1,142 @@
+"""Remote actions, moved along: asked for, looked at again, answered. What is decided is decided by `remote.life`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from cloud_bridge.bodies import RefusedBodyError
+from cloud_bridge.records.model import Status
+from cloud_bridge.remote import asked, life
+from cloud_bridge.remote.knowledge import seen
+from cloud_bridge.remote.life import Answer, FailureCause, Known, Life, Phase, Rules, Step
+from cloud_bridge.remote.telling import notifications
+from cloud_bridge.store.port.registry import Vehicle
+from cloud_bridge.store.port.remote import Actions, Move, RemoteAction, RemoteCallback
+from contract.actions import Action
+from contract.command import Outcome, Result
+
+AGAIN_MS = 10_000
+"""What is not answered is sent again after this time: a vehicle that connects anew may have missed it."""
+
+Able = Callable[[str, Action], bool]
+"""Whether vehicles of a model can do it."""
+
+
+class Control:
+    def __init__(
+        self,
+        actions: Actions,
+        status: Callable[[str], Status | None],
+        model: Callable[[str], str | None],
+        able: Able,
+        rules: Rules,
+    ) -> None:
+        """`status`: what the vehicle of a VIN said, up to its last message; `model`: its profile, None where it is not
+        registered."""
+        self.actions = actions
+        self.rules = rules
+        self._status = status
+        self._model = model
+        self._able = able
+
+    def ask(self, callback: RemoteCallback, vehicle: Vehicle, wanted: asked.Asked, now_ms: int) -> RemoteAction:
+        """Accepts the action, or refuses it: its callback is told which."""
+        request = wanted.request
+        action = RemoteAction(
+            secrets.token_hex(16),
+            callback.id,
+            callback.fleet_id,
+            vehicle.vin,
+            request.type,
+            wanted.body,
+            Life(Phase.DONE, now_ms),
+            now_ms,
+            now_ms,
+        )
+
+        def begin(known: Known) -> Move:
+            step = life.begin(request, known, self.rules, now_ms)
+            succeeded = any(event.status == "Success" for event in step.events)
+            declares = request.declares if succeeded else None
+            return self._move(action, step, now_ms)._replace(look_at_ms=now_ms, declares=declares)
+
+        return self.actions.begin(action, self._seen(vehicle.vin, vehicle.model, wanted), begin, now_ms)
+
+    def look(self, action: RemoteAction, now_ms: int) -> RemoteAction | None:
+        """Looks again at an action that was claimed; None where it is not there any more."""
+        wanted = wanted_by(action)
+        known = Known() if wanted is None or action.life.phase >= Phase.SENDING else self._seen_of(action.vin, wanted)
+
+        def look(current: RemoteAction, known: Known) -> Move:
+            if wanted is None:
+                return self._move(current, life.given_up(now_ms), now_ms)
+            step = life.look(current.life, wanted.request, known, self.rules, now_ms)
+            return self._move(current, step, now_ms)
+
+        return self.actions.advance(action.id, known, look, now_ms)
+
+    def answered(self, vin: str, result: Result, now_ms: int) -> RemoteAction | None:
+        """What the vehicle said; None where it is no answer to an action of its."""
+
+        def take(current: RemoteAction) -> Move | None:
+            if result.outcome is Outcome.TIMELESS:
+                # The bridge's receipts tell it the time; it is asked again.
+                return self._move(current, Step(life.postponed(current.life, "VehicleError")), now_ms)
+            return self._move(current, life.answered(current.life, _answer(result), now_ms), now_ms)
+
+        return self.actions.answered(vin, result.id.hex(), take, now_ms)
+
+    def expires_ms(self, action: RemoteAction) -> int:
+        """Until when what is sent now holds: the same for each time that it is sent."""
+        return action.life.since_ms + self.rules.reach_ms
+
+    def _seen_of(self, vin: str, wanted: asked.Asked) -> Known:
+        model = self._model(vin)
+        return Known(is_able=False) if model is None else self._seen(vin, model, wanted)
+
+    def _seen(self, vin: str, model: str, wanted: asked.Asked) -> Known:
+        is_able = wanted.action is None or self._able(model, wanted.action)
+        return seen(self._status(vin), is_able=is_able)
+
+    def _move(self, action: RemoteAction, step: Step, now_ms: int) -> Move:
+        after = step.life
+        look_at_ms = life.until_ms(after, self.rules)
+        if after.phase in (Phase.WAKING, Phase.SENDING):
+            look_at_ms = min(look_at_ms, now_ms + AGAIN_MS)
+        return Move(
+            after,
+            step.events,
+            notifications(action, step.events, now_ms),
+            look_at_ms,
+            step.wakes,
+            step.sends,
+        )
+
+
+def wanted_by(action: RemoteAction) -> asked.Asked | None:
+    """None: by another release, and what this one does not know."""
+    try:
+        return asked.read(action.body)
+    except RefusedBodyError:
+        return None
+
+
+def _answer(result: Result) -> Answer:
+    outcome = result.outcome
+    if outcome in (Outcome.RECEIVED, Outcome.SENT):
+        return Answer()
+    if outcome in (Outcome.DONE, Outcome.REPEATED):
+        return Answer("Success")
+    if outcome is Outcome.ALREADY_DONE:
+        return Answer("AlreadyDone")
+    if result.cause is not None:
+        return Answer("Failed", result.cause.value)
+    return Answer("Failed", _CAUSES.get(outcome, "GeneralError"))
+
+
+_CAUSES: dict[Outcome, FailureCause] = {
+    Outcome.EXPIRED: "VehicleConnectionTimeout",
+    Outcome.REFUSED: "MissingRights",
+    Outcome.UNTRUSTED: "MissingRights",
+}

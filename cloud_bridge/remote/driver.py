@@ -1,0 +1,126 @@
+"""Goes on with remote actions that are due: looks, tells, sends, again and again until each is done.
+
+What is to be done next is in the database, so any bridge can go on with any action, after a kill too. An action that a
+bridge is at is leased: no other gets it until the lease ends. What is published is known by the action's id, so a
+command that is sent twice is executed once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from cloud_bridge.remote.commands import command_for
+from cloud_bridge.remote.control import Control
+from cloud_bridge.remote.life import Phase
+from cloud_bridge.remote.waking import Waker
+from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.store.port.remote import RemoteAction
+from contract.command import Outcome, Result
+
+LEASE_MS = 15_000
+AT_ONCE = 16
+"""Actions claimed together."""
+POLL_S = 0.5
+"""Another process may have written something, and a vehicle be heard."""
+
+Publish = Callable[[str, bytes, int], bool]
+"""Hands a command for the vehicle of a VIN to the broker, which keeps it for so many milliseconds; False: it cannot."""
+
+log = logging.getLogger(__name__)
+
+
+class Driver:
+    """A thread. `start`, then `stop`; not to be started twice."""
+
+    def __init__(
+        self,
+        control: Control,
+        publish: Publish,
+        key: bytes,
+        waker: Waker,
+        clock_ms: Callable[[], int],
+        on_told: Callable[[], None],
+        on_failure: Callable[[], None],
+    ) -> None:
+        """`key`: the private one that signs. `on_told` is called after callbacks have something to be told,
+        `on_failure` when the thread ends for another reason than `stop`."""
+        self._control = control
+        self._publish = publish
+        self._key = key
+        self._waker = waker
+        self._clock_ms = clock_ms
+        self._on_told = on_told
+        self._on_failure = on_failure
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="remote-driver", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._woken.set()
+        self._thread.join()
+        self._waker.close()
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self._woken.set()
+
+    def take(self, vin: str, result: Result) -> None:
+        """What a vehicle said of a command. Raises StoreError."""
+        action = self._control.answered(vin, result, self._clock_ms())
+        if result.outcome is Outcome.UNTRUSTED:
+            log.error(
+                "vehicle %s does not accept our key: its agent.toml needs what `canlift-bridge remote key` prints", vin
+            )
+        if action is not None:
+            log.info("vehicle %s, action %s: %s", vin, action.id, result.outcome.name.lower())
+            self._on_told()
+        self.wake()
+
+    def drive(self) -> int:
+        """Goes on with all that is due; with how many. Raises StoreError."""
+        number = 0
+        while not self._stopping.is_set():
+            now_ms = self._clock_ms()
+            claimed = self._control.actions.claim(now_ms, now_ms + LEASE_MS, AT_ONCE)
+            for action in claimed:
+                if self._clock_ms() < now_ms + LEASE_MS and not self._stopping.is_set():
+                    self._go_on(action)
+            number += len(claimed)
+            if len(claimed) < AT_ONCE:
+                break
+        return number
+
+    def _go_on(self, action: RemoteAction) -> None:
+        now_ms = self._clock_ms()
+        after = self._control.look(action, now_ms)
+        if after is None:
+            return
+        if len(after.told) > len(action.told):
+            self._on_told()
+        expires_ms = self._control.expires_ms(after)
+        if now_ms < expires_ms and (command := command_for(after, expires_ms, self._key)) is not None:
+            if after.life.phase is Phase.WAKING:
+                self._waker.wake(after.vin, now_ms)
+            if not self._publish(after.vin, command, expires_ms - now_ms):
+                log.warning("action %s is not sent to vehicle %s: there is no broker now", after.id, after.vin)
+
+    def _run(self) -> None:
+        finished = False
+        try:
+            while not self._stopping.is_set():
+                self._woken.clear()
+                try:
+                    self.drive()
+                except StoreError as error:
+                    log.error("remote actions cannot be gone on with now, trying again: %s", error)
+                self._woken.wait(POLL_S)
+            finished = True
+        finally:
+            if not finished:
+                self._on_failure()

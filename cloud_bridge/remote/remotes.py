@@ -1,0 +1,65 @@
+"""Remote control of one bridge, put together: what the API asks, who goes on with it, and the line to the vehicles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cloud_bridge.remote.abilities import Abilities
+from cloud_bridge.remote.control import Control
+from cloud_bridge.remote.driver import Driver
+from cloud_bridge.remote.key import command_key
+from cloud_bridge.remote.life import Rules
+from cloud_bridge.remote.line import Line
+from cloud_bridge.remote.waking import Waker
+from cloud_bridge.settings import Remote, Settings
+from cloud_bridge.storage import Storage
+from contract.command import Result
+
+
+class Remotes:
+    """`start`, then `stop`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage,
+        clock_ms: Callable[[], int],
+        on_told: Callable[[], None],
+        on_failure: Callable[[], None],
+    ) -> None:
+        """`on_told` is called after callbacks have something to be told, `on_failure` from a thread that had to give
+        up. Raises OSError for files of the broker's credentials."""
+        rules = rules_of(settings.remote)
+        self.control = Control(
+            storage.actions, storage.reader.status, storage.model_of, Abilities(storage.profiles).has, rules
+        )
+        self._line = Line(settings.mqtt, self._take, on_failure)
+        waker = Waker(settings.remote.wake_command, rules.reach_ms)
+        key = command_key(storage.registry)
+        self._driver = Driver(self.control, self._line.publish, key, waker, clock_ms, on_told, on_failure)
+
+    def start(self) -> None:
+        self._line.start()
+        self._driver.start()
+
+    def stop(self) -> None:
+        """What is under way goes on when a bridge is there again, or another one goes on with it."""
+        self._line.stop()
+        self._driver.stop()
+
+    def wake(self) -> None:
+        """There is something new to do."""
+        self._driver.wake()
+
+    def _take(self, vin: str, result: Result) -> None:
+        self._driver.take(vin, result)
+
+
+def rules_of(settings: Remote) -> Rules:
+    return Rules(
+        settings.wake_ups,
+        settings.actions_a_minute,
+        settings.lowest_battery,
+        int(settings.reach),
+        int(settings.answer),
+    )
