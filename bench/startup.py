@@ -6,8 +6,7 @@ the start of the process to the first decoded frame; memory is the resident set 
 one, which counts shared pages by their part). At rest: the whole agent, its buses silent, and how often it wakes.
 
 The budget of CPU is in milliseconds of the machine it was made on, where loading paho-mqtt takes 43 ms more than Python
-alone.
-That is measured in the same run, and what a start takes is told in milliseconds of that machine.
+alone. That is measured in the same run, and what a start takes is told in milliseconds of that machine.
 """
 
 from __future__ import annotations
