@@ -63,8 +63,9 @@ def run(_: Path) -> list[Measure]:
             obvious = ["obvious", str(folder / "large.dbc"), "localhost", str(broker.port), str(broker.authority)]
             for words in (service, obvious):  # The databases are read, and Python's own caches written.
                 _start(words)
-            starts, loads = [], []
-            for _ in range(ROUNDS):
+            starts: list[tuple[_Start, _Start]] = []
+            loads: list[float] = []
+            while len(starts) < ROUNDS:
                 starts.append((_start(service), _start(obvious)))
                 loads.append(_loading_ms("paho.mqtt.client") - _loading_ms("sys"))
             rest = _wake_ups(config)

@@ -14,6 +14,8 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from cloud_bridge.joining import Joining
+
 PATIENCE_S = 20.0
 
 
@@ -28,7 +30,7 @@ class PatientProtocol(H11Protocol):
     """Octets of the answer that were not taken when last looked at."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(Joining(transport, self.loop))  # type: ignore[arg-type]
         self._count_anew()
         self._look_in(self.patience_s)
 

@@ -9,8 +9,6 @@ answer itself: the two get in each other's way for the interpreter's lock.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 class WaitError(Exception):
@@ -24,14 +22,16 @@ class _Thread(threading.local):
 _thread = _Thread()
 
 
-@contextmanager
-def at_once() -> Iterator[None]:
-    """This thread may not wait in the block."""
-    _thread.may_wait = False
-    try:
-        yield
-    finally:
+class _AtOnce:
+    def __enter__(self) -> None:
+        _thread.may_wait = False
+
+    def __exit__(self, *_: object) -> None:
         _thread.may_wait = True
+
+
+at_once = _AtOnce()
+"""A block in which this thread may not wait."""
 
 
 def before_waiting() -> None:

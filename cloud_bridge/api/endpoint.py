@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -66,7 +67,7 @@ class Endpoint:
         if not self._in_threads:
             return self.answer(scope)
         try:
-            with at_once():
+            with at_once:
                 return self.answer(scope)
         except WaitError:
             return None
@@ -116,5 +117,10 @@ def _modified_ms(call: Call, document: Document | Json) -> int | None:
     if at is None or (call.is_of_fleet and len(call.ids) > 1):
         # Of a record that is asked for in the fleet it is not known when older data came.
         return None
-    updated_ms = unix_ms(datetime.fromisoformat(at))
+    updated_ms = _unix_ms(at)
     return max(updated_ms, call.vehicle.changed_at_ms) if "vid" in call.ids else updated_ms
+
+
+@lru_cache(maxsize=1024)
+def _unix_ms(text: str) -> int:
+    return unix_ms(datetime.fromisoformat(text))

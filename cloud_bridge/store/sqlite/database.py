@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from types import TracebackType
 
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
@@ -42,7 +43,7 @@ class Database:
         self._pool_lock = threading.Lock()
         self._pool: list[sqlite3.Connection] = []
         self._mine = threading.local()
-        """`connection`: what this thread has open in `snapshot`."""
+        """`reading`: what this thread has open in `snapshot`."""
         self._closed = False
         if not path.parent.is_dir():
             raise StoreError(
@@ -116,49 +117,31 @@ class Database:
     def read(self) -> AbstractContextManager[sqlite3.Connection]:
         """One snapshot: what is committed when the block first looks, unchanged until it ends; within `snapshot`, that
         one. Raises StoreError when the file cannot be opened or read."""
-        mine: sqlite3.Connection | None = getattr(self._mine, "connection", None)
-        return self._read() if mine is None else nullcontext(mine)
+        mine: AbstractContextManager[sqlite3.Connection] | None = getattr(self._mine, "reading", None)
+        return _Reading(self) if mine is None else mine
 
-    @contextmanager
-    def _read(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = self._reader()
-            try:
-                connection.execute("BEGIN")
-                yield connection
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                self._put_back(connection)
-        except sqlite3.OperationalError as error:
-            raise StoreError(f"{self.path}: {error}") from error
-
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
+    def snapshot(self) -> AbstractContextManager[None]:
         """All that this thread reads in the block is of one moment. It also costs one look at the file and not many."""
-        with self._read() as connection:
-            self._mine.connection = connection
-            try:
-                yield
-            finally:
-                self._mine.connection = None
+        return _Snapshot(self, self._mine)
 
     @contextmanager
     def outside(self) -> Iterator[None]:
         """Leaves this thread's snapshot, if it has one, for the block; what is read after it is of a later moment."""
-        mine: sqlite3.Connection | None = getattr(self._mine, "connection", None)
+        mine: nullcontext[sqlite3.Connection] | None = getattr(self._mine, "reading", None)
         if mine is None:
             yield
             return
-        mine.execute("ROLLBACK")
-        self._mine.connection = None
+        connection = mine.enter_result
+        connection.execute("ROLLBACK")
+        self._mine.reading = None
         try:
             yield
         finally:
-            mine.execute("BEGIN")
-            self._mine.connection = mine
+            connection.execute("BEGIN")
+            self._mine.reading = mine
 
-    def _reader(self) -> sqlite3.Connection:
+    def take(self) -> sqlite3.Connection:
+        """A connection to read with, for this thread alone until it is put back."""
         with self._pool_lock:
             if self._pool:
                 return self._pool.pop()
@@ -166,7 +149,7 @@ class Database:
         connection.execute("PRAGMA query_only = ON")
         return connection
 
-    def _put_back(self, connection: sqlite3.Connection) -> None:
+    def put_back(self, connection: sqlite3.Connection) -> None:
         with self._pool_lock:
             keep = not self._closed and len(self._pool) < _READERS_KEPT
             if keep:
@@ -206,6 +189,52 @@ class Database:
             for statement in _statements(file.read_text(encoding="utf-8")):
                 connection.execute(statement)
             connection.execute("INSERT INTO schema_change (number, name) VALUES (?, ?)", (number, file.stem))
+
+
+class _Reading:
+    """A block in which one connection reads one snapshot. No generator: a short answer would cost a tenth more."""
+
+    __slots__ = ("_connection", "_database")
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        try:
+            self._connection = self._database.take()
+        except sqlite3.OperationalError as error:
+            raise StoreError(f"{self._database.path}: {error}") from error
+        self._connection.execute("BEGIN")  # Which looks at nothing yet, and so cannot fail.
+        return self._connection
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        connection = self._connection
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        finally:
+            self._database.put_back(connection)
+        if isinstance(error, sqlite3.OperationalError):
+            raise StoreError(f"{self._database.path}: {error}") from error
+
+
+class _Snapshot:
+    """A block in which all that its thread reads is of one moment."""
+
+    __slots__ = ("_mine", "_reading")
+
+    def __init__(self, database: Database, mine: threading.local) -> None:
+        self._reading = _Reading(database)
+        self._mine = mine
+
+    def __enter__(self) -> None:
+        self._mine.reading = nullcontext(self._reading.__enter__())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._mine.reading = None
+        self._reading.__exit__(kind, error, trace)
 
 
 def _is_busy(error: BaseException) -> bool:

@@ -77,10 +77,10 @@ def test_a_short_answer_is_made_in_the_event_loop_and_a_collection_is_not(world:
 def test_a_secret_is_checked_where_it_may_take_its_time_and_then_known_everywhere() -> None:
     verify, stored = Verifier(), hash_secret(SECRET)
     for secret in (SECRET, "wrong"):
-        with pytest.raises(WaitError), at_once():
+        with pytest.raises(WaitError), at_once:
             verify(secret, stored)
     assert verify(SECRET, stored)
-    with at_once():
+    with at_once:
         assert verify(SECRET, stored)
 
 
@@ -91,7 +91,7 @@ def test_only_the_thread_that_may_not_wait_is_told_so() -> None:
         before_waiting()
         told.append("may wait")
 
-    with at_once():
+    with at_once:
         other = threading.Thread(target=wait)
         other.start()
         other.join()
