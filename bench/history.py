@@ -92,6 +92,7 @@ def run(_: Path) -> list[Measure]:
                 verify=lambda _secret, _hash: True,
                 served=lambda _model: frozenset(),
                 page_key=b"key",
+                monitors=storage.monitors,
                 in_threads=False,
             )
             return [measure for question in _questions() for measure in _measure(app, question)]

@@ -50,6 +50,7 @@ def canlift(database: Path) -> Starlette:
         verify=Verifier(),
         served=lambda _: frozenset(),
         page_key=bytes(32),
+        monitors=storage.monitors,
         limits=limits,
     )
 

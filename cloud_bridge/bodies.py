@@ -32,11 +32,11 @@ class Part(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=Tr
 def read_body(decoder: msgspec.json.Decoder[Asked], body: bytes) -> Asked:
     """What `body`, JSON, asks for. RefusedBodyError where it has not the shape."""
     if len(body) > LARGEST:
-        raise RefusedBodyError("", f"a body has at most {LARGEST} bytes, this one has {len(body)}")
+        raise RefusedBodyError("", f"expected at most {LARGEST} bytes, found {len(body)}")
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         why, _, path = str(error).partition(" - at `")
         raise RefusedBodyError(path.removesuffix("`").removeprefix("$").removeprefix("."), why) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise RefusedBodyError("", "the body is not JSON in UTF-8") from None
+        raise RefusedBodyError("", "expected JSON in UTF-8") from None

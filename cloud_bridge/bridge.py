@@ -107,6 +107,8 @@ class Bridge:
             verify=Verifier(),
             served=self._served,
             page_key=self.storage.registry.key(PAGE_KEY),
+            monitors=self.storage.monitors,
+            monitoring=settings.monitors,
             label=self._label,
             services=self.storage.services,
             limits=self.limits,

@@ -91,6 +91,13 @@ class Remote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clear."""
 
 
+class Monitors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    most: Annotated[int, Meta(ge=0)] = 1000
+    """Of a fleet."""
+    insecure: bool = False
+    """Notifications may go to addresses with `http`: what vehicles do, and the secrets of partners, in the clear."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Relative paths in the file are relative to the file's folder."""
 
@@ -102,6 +109,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     services: dict[str, Service] = {}
     retention: Retention = Retention()
     remote: Remote = Remote()
+    monitors: Monitors = Monitors()
 
 
 def read_settings(path: Path) -> Settings:

@@ -12,6 +12,7 @@ from cloud_bridge.store.sqlite.callbacks import SqliteCallbacks
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.erasing import SqliteErasing
+from cloud_bridge.store.sqlite.monitors import SqliteMonitors
 from cloud_bridge.store.sqlite.pruning import SqlitePruning
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from cloud_bridge.store.sqlite.received import SqliteReceiving
@@ -31,6 +32,7 @@ class Storage:
         self.receiving = SqliteReceiving(self.database)
         self.pruner = Pruner(SqlitePruning(self.database), settings.retention, clock_ms)
         self.erasing = SqliteErasing(self.database)
+        self.monitors = SqliteMonitors(self.database)
         self.uses = SqliteUses(self.database)
         self.callbacks = SqliteCallbacks(self.database)
         self.actions = SqliteActions(self.database)

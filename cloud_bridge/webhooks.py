@@ -24,9 +24,11 @@ TIME_WINDOW_S = 60
 """The published defaults."""
 
 Text = Annotated[str, Meta(min_length=1, max_length=256)]
-RetryNumber = Annotated[int, Meta(ge=1, le=1_000_000)]
-RetryDelay = Annotated[int, Meta(ge=1, le=LONGEST_RETRY_S)]
+RetryNumber = Annotated[int, Meta(ge=1, le=1_000_000, extra_json_schema={"default": RETRY_NUMBER})]
+RetryDelay = Annotated[int, Meta(ge=1, le=LONGEST_RETRY_S, extra_json_schema={"default": RETRY_DELAY_S})]
 """Seconds."""
+
+_TimeWindow = Annotated[int, Meta(ge=5, le=DAY_S, extra_json_schema={"default": TIME_WINDOW_S})]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OURS = frozenset({
@@ -56,7 +58,7 @@ class Callback(Part, frozen=True):
 
 class BatchNotify(Part, frozen=True):
     size: Annotated[int, Meta(ge=1, le=1000)]
-    time_window: Annotated[int, Meta(ge=5, le=DAY_S)] | UnsetType = UNSET
+    time_window: _TimeWindow | UnsetType = UNSET
 
 
 def check_webhook(webhook: Webhook, place: str, variables: Sequence[str], *, insecure: bool) -> None:

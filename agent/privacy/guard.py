@@ -24,7 +24,8 @@ from pathlib import Path
 
 import msgspec
 
-from agent.privacy.kept import DamagedError, Kept, load, save
+from agent.disk.checked import DamagedError
+from agent.privacy.kept import Kept, load, save
 from contract.upload import Privacy
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,6 @@ from cloud_bridge.api.records import of_vehicle, one_of_vehicle
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
-from cloud_bridge.store.port.registry import Vehicle
 
 
 class AlarmTrigger(Document, kw_only=True):
@@ -61,27 +60,28 @@ def read_alarms(call: Call) -> Json:
         call,
         "alarms",
         [each for each in of_vehicle(call, model.Alarm) if not types or _type(each[1]) in types],
-        lambda shown: [_details(call, *each) for each in shown],
+        lambda shown: [_details(alarm, call.vin_of(vehicle)) for vehicle, alarm in shown],
         "no alarm of the vehicle is of these types, times and indexes",
     )
 
 
 def read_alarm(call: Call) -> AlarmDetails:
-    return _details(call, *one_of_vehicle(call, model.Alarm, "aid"))
+    vehicle, alarm = one_of_vehicle(call, model.Alarm, "aid")
+    return _details(alarm, call.vin_of(vehicle))
 
 
-def trigger_of(call: Call, vehicle: Vehicle, alarm: model.Alarm) -> AlarmTrigger | None:
-    """The trigger, of an alarm that is one."""
+def trigger_of(alarm: model.Alarm, vin: str | UnsetType) -> AlarmTrigger | None:
+    """The trigger, of an alarm that is one. `vin`: what its position says of whose it is."""
     if alarm.trigger is None:
         return None
     trigger = AlarmTrigger(type=alarm.trigger, start_at=rfc3339(alarm.started_at_ms))
     if alarm.position is not None:
-        trigger.position = feature(alarm.position, call.vin_of(vehicle))
+        trigger.position = feature(alarm.position, vin)
     return trigger
 
 
-def stamped_trigger_of(call: Call, vehicle: Vehicle, alarm: model.Alarm) -> StampedAlarmTrigger | UnsetType:
-    trigger = trigger_of(call, vehicle, alarm)
+def stamped_trigger_of(alarm: model.Alarm, vin: str | UnsetType) -> StampedAlarmTrigger | UnsetType:
+    trigger = trigger_of(alarm, vin)
     return UNSET if trigger is None else StampedAlarmTrigger(created_at=trigger.start_at, **structs.asdict(trigger))
 
 
@@ -89,8 +89,8 @@ def _type(alarm: model.Alarm) -> str:
     return "vehicle.alarm.status" if alarm.trigger is None else "vehicle.alarm.trigger"
 
 
-def _details(call: Call, vehicle: Vehicle, alarm: model.Alarm) -> AlarmDetails:
-    details = AlarmDetails(id=alarm.id, trigger=stamped_trigger_of(call, vehicle, alarm))
+def _details(alarm: model.Alarm, vin: str | UnsetType) -> AlarmDetails:
+    details = AlarmDetails(id=alarm.id, trigger=stamped_trigger_of(alarm, vin))
     if alarm.activation is not None:
         details.status = StampedAlarmStatus(activation=alarm.activation, created_at=rfc3339(alarm.started_at_ms))
     return details

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, structs
 
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.documents import DateTime, Document, Link
@@ -40,10 +40,7 @@ class AlertLinks(Document):
     trips: list[Link] | UnsetType = UNSET
 
 
-class Alert(Document, kw_only=True):
-    """A warning. The positions are the last known when it came on and when it went off."""
-
-    links: AlertLinks = msgspec.field(name="_links")
+class BareAlert(Document, kw_only=True):
     id: str
     vin: str
     created_at: DateTime
@@ -55,6 +52,12 @@ class Alert(Document, kw_only=True):
     end_at: DateTime | UnsetType = UNSET
     start_position: Feature | UnsetType = UNSET
     end_position: Feature | UnsetType = UNSET
+
+
+class Alert(BareAlert, kw_only=True):
+    """A warning. The positions are the last known when it came on and when it went off."""
+
+    links: AlertLinks = msgspec.field(name="_links")
 
 
 Alerts = collection_of("Alerts", "alerts", Alert)
@@ -107,8 +110,22 @@ def _alert(call: Call, found: Found[model.Alert], trips: TripsAt) -> Alert:
             self=links.of_vehicle(fleet, vehicle.id, f"alerts/{alert.id}"),
             vehicle=links.vehicle(fleet, vehicle.id),
         ),
+        **structs.asdict(bare_alert(alert, vehicle.vin, call.vin_of(vehicle))),
+    )
+    during = [trips[vehicle.vin, at_ms] for at_ms in _moments(alert)]
+    if any(during):
+        named = dict.fromkeys(trip.id for trip in during if trip is not None)
+        document.links.trips = [links.trip(fleet, vehicle.id, trip_id) for trip_id in named]
+    if call.scope_of(vehicle).place_now and (alert.start_position is not None or alert.end_position is not None):
+        document.links.position = links.of_vehicle(fleet, vehicle.id, "lastPosition")
+    return document
+
+
+def bare_alert(alert: model.Alert, vin: str, shown_vin: str | UnsetType = UNSET) -> BareAlert:
+    """Without links. `shown_vin`: what its positions say of whose they are."""
+    document = BareAlert(
         id=alert.id,
-        vin=vehicle.vin,
+        vin=vin,
         created_at=rfc3339(alert.started_at_ms),
         updated_at=rfc3339(alert.updated_at_ms),
         active=alert.ended_at_ms is None,
@@ -116,22 +133,10 @@ def _alert(call: Call, found: Found[model.Alert], trips: TripsAt) -> Alert:
         severity=severity(alert.type),
         started_at=rfc3339(alert.started_at_ms),
     )
-    during = [trips[vehicle.vin, at_ms] for at_ms in _moments(alert)]
-    if any(during):
-        named = dict.fromkeys(trip.id for trip in during if trip is not None)
-        document.links.trips = [links.trip(fleet, vehicle.id, trip_id) for trip_id in named]
     if alert.ended_at_ms is not None:
         document.end_at = rfc3339(alert.ended_at_ms)
-    _put_positions(call, document, found)
-    return document
-
-
-def _put_positions(call: Call, document: Alert, found: Found[model.Alert]) -> None:
-    vehicle, alert = found
-    vin = call.vin_of(vehicle)
     if alert.start_position is not None:
-        document.start_position = feature(alert.start_position, vin)
+        document.start_position = feature(alert.start_position, shown_vin)
     if alert.end_position is not None:
-        document.end_position = feature(alert.end_position, vin)
-    if call.scope_of(vehicle).place_now and (alert.start_position is not None or alert.end_position is not None):
-        document.links.position = call.links.of_vehicle(call.fleet_id, vehicle.id, "lastPosition")
+        document.end_position = feature(alert.end_position, shown_vin)
+    return document

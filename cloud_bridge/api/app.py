@@ -29,7 +29,9 @@ from cloud_bridge.api.routes import OPERATIONS
 from cloud_bridge.api.routing import Methods, Resources
 from cloud_bridge.api.writing import WriteEndpoint
 from cloud_bridge.services import Services
+from cloud_bridge.settings import Monitors as Monitoring
 from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.store.port.monitors import Monitors
 from cloud_bridge.store.port.reading import Reader
 from contract.catalog import DATA
 
@@ -40,6 +42,7 @@ HEALTH = "/health"
 
 
 NO_SERVICES = Services({})
+ANY_MONITORS = Monitoring()
 
 
 def _no_label(_: str) -> str:
@@ -54,8 +57,10 @@ def create_app(
     verify: Verify,
     served: Callable[[str], frozenset[str]],
     page_key: bytes,
+    monitors: Monitors,
     label: Callable[[str], str] = _no_label,
     services: Services = NO_SERVICES,
+    monitoring: Monitoring = ANY_MONITORS,
     limits: Limits | None = None,
     in_threads: bool = True,
     operations: Sequence[Read | Write] = OPERATIONS,
@@ -65,12 +70,13 @@ def create_app(
     `public_url` is what callers put before the base path; all links begin with it. `now` gives an aware time. `verify`
     says whether a secret belongs to a stored hash. `served` and `label` give the datum keys that a model serves and its
     name for people; `services` are those that vehicles can be subscribed to. `page_key` signs page tokens: every worker
-    behind one address needs the same. `limits` counts what clients ask; without it they may ask as much as they like.
+    behind one address needs the same. `monitors` keeps monitors, which are as `monitoring` says they may be. `limits`
+    counts what clients ask; without it they may ask as much as they like.
     `in_threads` works in threads, for a reader that may be called from several at once; otherwise in the event loop.
     `operations` are those that are served.
     """
     kinds = frozenset(datum.telemetry for datum in DATA.values() if datum.telemetry is not None)
-    service = Service(reader, Links(public_url), Tokens(page_key), served, label, kinds, services)
+    service = Service(reader, Links(public_url), Tokens(page_key), served, label, kinds, services, monitors, monitoring)
     description = openapi.document(operations, public_url, version("canlift"))
 
     def refuse(_: Request, error: Exception) -> Response:

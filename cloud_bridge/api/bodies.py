@@ -7,22 +7,17 @@ it is an answer that waits.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from cloud_bridge.api.errors import Code, RefusedError
+from cloud_bridge.bodies import LARGEST
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope
 
-LARGEST = 65_536
-"""Bytes."""
 PATIENCE_S = 20.0
 _ENDS = {"Connection": "close"}
 """What is still to come is not waited for."""
-
-T = TypeVar("T")
 
 
 async def take(scope: Scope, receive: Receive, patience_s: float = PATIENCE_S) -> bytes | RefusedError | None:
@@ -44,24 +39,7 @@ async def take(scope: Scope, receive: Receive, patience_s: float = PATIENCE_S) -
                 if not message.get("more_body", False):
                     return bytes(body)
     except TimeoutError:
-        message_text = f"The body: its end is expected within {patience_s:g} s."
-        return RefusedError(Code.SLOW_BODY, message_text, _ENDS)
-
-
-def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    """What `body` says. Raises RefusedError that names the field at fault."""
-    try:
-        return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        why, _, path = str(error).partition(" - at `")
-        raise wrong_body(path.removesuffix("`").removeprefix("$").removeprefix("."), why) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise wrong_body("", "not JSON in UTF-8") from None
-
-
-def wrong_body(field: str, why: str) -> RefusedError:
-    """`field`: its place in the body; empty for the whole."""
-    return RefusedError(Code.BODY, f"Body{f', `{field}`' if field else ''}: {why}.")
+        return RefusedError(Code.SLOW_BODY, f"The body: expected to its end within {patience_s:g} s.", _ENDS)
 
 
 def _refused(headers: dict[bytes, bytes]) -> RefusedError | None:

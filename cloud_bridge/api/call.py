@@ -17,6 +17,8 @@ from cloud_bridge.api.scope import EVERYTHING, Scope
 from cloud_bridge.api.timestamps import EVER, resolve
 from cloud_bridge.records.model import Protection, Status
 from cloud_bridge.services import Services
+from cloud_bridge.settings import Monitors as Monitoring
+from cloud_bridge.store.port.monitors import Monitors
 from cloud_bridge.store.port.reading import Reader
 from cloud_bridge.store.port.registry import Client, Vehicle
 from cloud_bridge.store.port.times import Interval
@@ -45,6 +47,9 @@ class Service:
     """Every kind of the catalog that a message can have."""
     services: Services
     """What vehicles can be subscribed to."""
+    monitors: Monitors
+    monitoring: Monitoring
+    """What monitors may be like."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from cloud_bridge.api.blocks import of
 from cloud_bridge.api.call import Call
@@ -34,10 +34,7 @@ class CollisionDetails(Document):
     severity: Annotated[str, of("collision.severity")] | UnsetType = UNSET
 
 
-class Collision(Document, kw_only=True):
-    """`tippedOver` and `pedestrian` only of vehicles that can sense them."""
-
-    links: CollisionLinks = msgspec.field(name="_links")
+class BareCollision(Document, kw_only=True):
     id: str
     vin: str
     created_at: DateTime
@@ -45,6 +42,12 @@ class Collision(Document, kw_only=True):
     details: list[CollisionDetails] | UnsetType = UNSET
     tipped_over: bool | UnsetType = UNSET
     pedestrian: bool | UnsetType = UNSET
+
+
+class Collision(BareCollision, kw_only=True):
+    """`tippedOver` and `pedestrian` only of vehicles that can sense them."""
+
+    links: CollisionLinks = msgspec.field(name="_links")
 
 
 Collisions = collection_of("Collisions", "Collisions", Collision)
@@ -88,8 +91,15 @@ def _collision(call: Call, found: Found[model.Collision], trip: model.Trip | Non
             vehicle=links.vehicle(fleet, vehicle.id),
             trip=UNSET if trip is None else links.trip(fleet, vehicle.id, trip.id),
         ),
+        **structs.asdict(bare_collision(collision, vehicle.vin)),
+    )
+
+
+def bare_collision(collision: model.Collision, vin: str) -> BareCollision:
+    """Without links."""
+    return BareCollision(
         id=collision.id,
-        vin=vehicle.vin,
+        vin=vin,
         created_at=rfc3339(collision.started_at_ms),
         updated_at=rfc3339(collision.updated_at_ms),
         details=[CollisionDetails(impact.side, known(impact.severity)) for impact in collision.impacts] or UNSET,

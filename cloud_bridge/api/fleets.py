@@ -22,6 +22,7 @@ class FleetLinks(Document):
     alerts: Link
     trips: Link
     collisions: Link
+    monitors: Link
 
 
 class Fleet(Document):
@@ -59,6 +60,7 @@ def _fleet(fleet: registry.Fleet, links: Links) -> Fleet:
             alerts=links.of_fleet(fleet.id, "alerts"),
             trips=links.of_fleet(fleet.id, "trips"),
             collisions=links.of_fleet(fleet.id, "collisions"),
+            monitors=links.of_fleet(fleet.id, "monitors"),
         ),
         id=fleet.id,
         name=fleet.name,

@@ -20,6 +20,9 @@ class Links:
         """A resource of a fleet, such as `vehicles` or `alerts`."""
         return Link(href=f"{self.root}/fleets/{fleet}/{resource}")
 
+    def monitor(self, fleet: str, monitor: str) -> Link:
+        return self.of_fleet(fleet, f"monitors/{monitor}")
+
     def vehicle(self, fleet: str, vehicle: str) -> Link:
         return Link(href=f"{self.root}/fleets/{fleet}/vehicles/{vehicle}")
 

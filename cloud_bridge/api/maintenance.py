@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from cloud_bridge.api.blocks import StampedMaintenance
 from cloud_bridge.api.call import Call
@@ -26,11 +26,14 @@ class MaintenanceLinks(Document):
     alerts: Link | UnsetType = UNSET
 
 
-class Maintenance(StampedMaintenance, kw_only=True):
+class BareMaintenance(StampedMaintenance, kw_only=True):
+    updated_at: DateTime
+
+
+class Maintenance(BareMaintenance, kw_only=True):
     """Days and kilometres until the next maintenance: negative once it is overdue. One of the two at least."""
 
     links: MaintenanceLinks = msgspec.field(name="_links")
-    updated_at: DateTime
 
 
 MaintenanceList = collection_of("MaintenanceList", "maintenances", Maintenance)
@@ -51,23 +54,30 @@ def read_maintenances(call: Call) -> Json:
 
 
 def _maintenance(call: Call, vehicle: Vehicle, status: Status) -> Maintenance | None:
-    """None where the vehicle said neither. What was said long before the other is left out: both have one time."""
-    known = {key: status.known[key] for key in (_DAYS, _MILEAGE) if key in status.known}
-    if not known:
+    """None where the vehicle said neither."""
+    bare = bare_maintenance(vehicle.vin, status)
+    if bare is None:
         return None
-    newest_ms = max(item.at_ms for item in known.values())
-    links, fleet, at = call.links, call.fleet_id, rfc3339(newest_ms)
+    links, fleet = call.links, call.fleet_id
     has_alerts = call.scope_of(vehicle).covers_any_of("alert")
-    document = Maintenance(
+    return Maintenance(
         links=MaintenanceLinks(
             self=links.of_vehicle(fleet, vehicle.id, "maintenance"),
             vehicle=links.vehicle(fleet, vehicle.id),
             alerts=links.of_vehicle(fleet, vehicle.id, "alerts") if has_alerts else UNSET,
         ),
-        vin=vehicle.vin,
-        created_at=at,
-        updated_at=at,
+        **structs.asdict(bare),
     )
+
+
+def bare_maintenance(vin: str, status: Status) -> BareMaintenance | None:
+    """None where the vehicle said neither. What was said long before the other is left out: both have one time."""
+    known = {key: status.known[key] for key in (_DAYS, _MILEAGE) if key in status.known}
+    if not known:
+        return None
+    newest_ms = max(item.at_ms for item in known.values())
+    at = rfc3339(newest_ms)
+    document = BareMaintenance(vin=vin, created_at=at, updated_at=at)
     for key, item in known.items():
         if newest_ms - item.at_ms >= TOGETHER_MS:
             continue

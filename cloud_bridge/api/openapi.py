@@ -6,6 +6,7 @@ write differently (no field may be null).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -116,7 +117,7 @@ def _headers(status: str) -> dict[str, object]:
 
 def _spell_out(node: object) -> None:
     """Says what JSON Schema leaves to be concluded, and the specification does not: that names are texts, and that
-    numbers are floating."""
+    numbers are floating. The end of a text is written as it is there, where no end of a line stands before it."""
     if isinstance(node, list):
         for each in node:
             _spell_out(each)
@@ -127,6 +128,8 @@ def _spell_out(node: object) -> None:
             del node["required"]  # OpenAPI 3.0 has no empty list here.
         if isinstance(node.get("enum"), list):
             node.setdefault("type", "string")
+        if isinstance(pattern := node.get("pattern"), str):
+            node["pattern"] = re.sub(r"\\Z$", "$", pattern)
         if node.get("type") == "number":
             node.setdefault("format", "float")
 

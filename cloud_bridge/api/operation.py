@@ -35,6 +35,7 @@ PATH_IDS = {
     "aid": "Id of the alert or alarm.",
     "cid": "Id of a collision.",
     "sid": "Id of a theft.",
+    "mid": "Id of a monitor of the fleet.",
 }
 
 
@@ -100,7 +101,7 @@ class Write(Operation):
     status: Literal[200, 202, 204]
     """Of the answer when it was done."""
     do: Callable[[Command], Document | Json | None]
-    """None where the answer has no body."""
+    """None where the answer has no body. May raise RefusedBodyError, which is a 400, and RefusedError."""
     document: type[Document] | None = None
     """The type that describes its answers; None where they have no body."""
     body: type[msgspec.Struct] | None = None

@@ -9,6 +9,7 @@ from cloud_bridge.api import (
     fleets,
     last_position,
     maintenance,
+    monitors,
     status,
     stolen,
     telemetry,
@@ -35,10 +36,13 @@ from cloud_bridge.api.parameters import (
     VIN_PREFIX,
 )
 from cloud_bridge.api.positions import Feature
+from cloud_bridge.monitors.parameter import MonitorParameter
 
 _FLEET = "/fleets/{fid}"
 _VEHICLE = f"{_FLEET}/vehicles/{{vid}}"
 _TRIP = f"{_VEHICLE}/trips/{{tid}}"
+_MONITORS = f"{_FLEET}/monitors"
+_MONITOR = f"{_MONITORS}/{{mid}}"
 
 OPERATIONS: tuple[Read | Write, ...] = (
     Read(
@@ -173,5 +177,29 @@ OPERATIONS: tuple[Read | Write, ...] = (
         f"{_TRIP}/telemetry", "getTelemetryForTripByVehicle", "What the vehicle said during a trip", "Trips",
         telemetry.Telemetries, telemetry.read_trip_telemetry, (PROFILE, TIMESTAMPS, TYPE, TELEMETRY_EXTENSION),
         page_size=PAGE_SIZE_HIGH_FREQUENCY, index_range=True,
+    ),
+    Read(
+        _MONITORS, "getFleetMonitors", "Monitors of a fleet", "Monitors",
+        monitors.Monitors, monitors.read_monitors, page_size=PAGE_SIZE, index_range=True,
+    ),
+    Write(
+        _MONITORS, "createFleetVehicleMonitor", "Makes a monitor; it runs from then on", "Monitors",
+        "POST", 202, monitors.add, monitors.MonitorRef, MonitorParameter,
+        "The fleet has as many monitors as it may have (`code` 40900).",
+    ),
+    Read(
+        _MONITOR, "getFleetMonitorsStatusById", "A monitor", "Monitors", monitors.Monitor, monitors.read_monitor,
+    ),
+    Write(
+        _MONITOR, "updateFleetVehicleMonitor", "Puts another monitor in its place, as a whole", "Monitors",
+        "PUT", 202, monitors.replace, monitors.MonitorRef, MonitorParameter,
+    ),
+    Write(
+        _MONITOR, "deleteFleetMonitor", "Deletes a monitor, with what of it waits to be told", "Monitors",
+        "DELETE", 204, monitors.delete,
+    ),
+    Write(
+        f"{_MONITOR}/status", "setFleetVehicleMonitorStatus", "Pauses a monitor, or has it run again", "Monitors",
+        "PUT", 202, monitors.set_status, monitors.MonitorRef, monitors.MonitorStatusSetter,
     ),
 )  # fmt: skip

@@ -112,7 +112,6 @@ def read_statuses(call: Call) -> Json:
 
 
 def _status(call: Call, vehicle: Vehicle, known: model.Status) -> Json:
-    at = rfc3339(known.updated_at_ms)
     links = call.links
     status: Json = {
         "_links": StatusLinks(
@@ -120,17 +119,27 @@ def _status(call: Call, vehicle: Vehicle, known: model.Status) -> Json:
             vehicle=links.vehicle(call.fleet_id, vehicle.id),
             fleet=links.fleet(call.fleet_id),
         ),
-        "vin": vehicle.vin,
-        "createdAt": at,
-        "updatedAt": at,
     }
-    if known.position is not None:
-        status["lastPosition"] = feature(known.position, call.vin_of(vehicle))
-    status.update(_FILLED.of(vehicle.vin, known))
-    if known.trigger is not None:
-        trigger = stamped_trigger_of(call, vehicle, known.trigger)
-        status["alarm"] = {**status.get("alarm", {}), "trigger": trigger}
+    _put(status, vehicle.vin, known, _FILLED.of(vehicle.vin, known), call.vin_of(vehicle))
     stolen = stolen_status(call, vehicle)
     if stolen is not None:
         status["stolen"] = stolen
     return status
+
+
+def bare_status(vin: str, known: model.Status) -> Json:
+    """Without links, and without the theft that goes on."""
+    status: Json = {}
+    _put(status, vin, known, _filled(known), UNSET)
+    return status
+
+
+def _put(status: Json, vin: str, known: model.Status, filled: Json, shown_vin: str | UnsetType) -> None:
+    status["vin"] = vin
+    status["createdAt"] = status["updatedAt"] = rfc3339(known.updated_at_ms)
+    if known.position is not None:
+        status["lastPosition"] = feature(known.position, shown_vin)
+    status.update(filled)
+    if known.trigger is not None:
+        trigger = stamped_trigger_of(known.trigger, shown_vin)
+        status["alarm"] = {**status.get("alarm", {}), "trigger": trigger}

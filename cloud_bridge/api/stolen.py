@@ -24,11 +24,7 @@ class StolenLinks(Document):
     vehicle: Link
 
 
-class StolenStatus(Document, kw_only=True):
-    """That a vehicle is stolen, as its status shows it. The positions are the last known when it was taken, and when it
-    was found again."""
-
-    links: StolenLinks = msgspec.field(name="_links")
+class BareStolenStatus(Document, kw_only=True):
     id: str
     state: bool
     created_at: DateTime
@@ -36,6 +32,13 @@ class StolenStatus(Document, kw_only=True):
     end_at: DateTime | UnsetType = UNSET
     start_position: Feature | UnsetType = UNSET
     end_position: Feature | UnsetType = UNSET
+
+
+class StolenStatus(BareStolenStatus, kw_only=True):
+    """That a vehicle is stolen, as its status shows it. The positions are the last known when it was taken, and when it
+    was found again."""
+
+    links: StolenLinks = msgspec.field(name="_links")
 
 
 class Stolen(StolenStatus, kw_only=True):
@@ -103,17 +106,24 @@ def _show(call: Call, vehicle: Vehicle, theft: Theft) -> StolenStatus:
             self=links.of_vehicle(fleet, vehicle.id, f"stolen/{theft.id}"),
             vehicle=links.vehicle(fleet, vehicle.id),
         ),
-        id=theft.id,
-        state=theft.ended_at_ms is None,
-        created_at=rfc3339(theft.declared_at_ms),
-        started_at=rfc3339(theft.started_at_ms),
-        end_at=UNSET if theft.ended_at_ms is None else rfc3339(theft.ended_at_ms),
+        **structs.asdict(bare_stolen_status(theft)),
     )
     if call.scope_of(vehicle).place_now:
         document.start_position = _place(call, vehicle, theft.started_at_ms)
         if theft.ended_at_ms is not None:
             document.end_position = _place(call, vehicle, theft.ended_at_ms)
     return document
+
+
+def bare_stolen_status(theft: Theft) -> BareStolenStatus:
+    """Without links and places."""
+    return BareStolenStatus(
+        id=theft.id,
+        state=theft.ended_at_ms is None,
+        created_at=rfc3339(theft.declared_at_ms),
+        started_at=rfc3339(theft.started_at_ms),
+        end_at=UNSET if theft.ended_at_ms is None else rfc3339(theft.ended_at_ms),
+    )
 
 
 def _place(call: Call, vehicle: Vehicle, at_ms: int) -> Feature | UnsetType:

@@ -164,7 +164,7 @@ def _triggers(call: Call, messages: Sequence[Message]) -> dict[int, AlarmTrigger
     for message in telling:
         index = bisect_right(alarms, message.at_ms, key=lambda alarm: alarm.started_at_ms)
         alarm = alarms[index - 1] if index else None
-        trigger = None if alarm is None else trigger_of(call, call.vehicle, alarm)
+        trigger = None if alarm is None else trigger_of(alarm, call.vin_of(call.vehicle))
         if trigger is not None and trigger.type == message.values[_TRIGGER]:
             found[message.at_ms] = trigger
     return found

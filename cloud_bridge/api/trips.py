@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, structs
 
 from cloud_bridge.api.blocks import EnergyState, EnergySubType, EnergyType
 from cloud_bridge.api.call import Call
@@ -65,10 +65,7 @@ class Fault(Document):
     cause: Literal["GeoPrivacy", "FullPrivacy", "Connection"] | UnsetType = UNSET
 
 
-class Trip(Document, kw_only=True):
-    """Duration in seconds, distance and mileage in km. A trip without faults is `Nominal`."""
-
-    links: TripLinks = msgspec.field(name="_links")
+class BareTrip(Document, kw_only=True):
     id: str
     vin: str
     created_at: DateTime
@@ -87,6 +84,12 @@ class Trip(Document, kw_only=True):
     segments: list[Segment] | UnsetType = UNSET
     done: bool
     faults: list[Fault]
+
+
+class Trip(BareTrip, kw_only=True):
+    """Duration in seconds, distance and mileage in km. A trip without faults is `Nominal`."""
+
+    links: TripLinks = msgspec.field(name="_links")
 
 
 Trips = collection_of("Trips", "trips", Trip)
@@ -145,8 +148,17 @@ def _trip(call: Call, vehicle: Vehicle, trip: model.Trip) -> Trip:
             self=links.trip(fleet, vehicle.id, trip.id),
             vehicle=links.vehicle(fleet, vehicle.id),
         ),
+        **structs.asdict(bare_trip(trip, vehicle.vin, call.vin_of(vehicle))),
+    )
+    _put_links(call, document.links, vehicle, trip)
+    return document
+
+
+def bare_trip(trip: model.Trip, vin: str, shown_vin: str | UnsetType = UNSET) -> BareTrip:
+    """Without links. `shown_vin`: what its positions say of whose they are."""
+    document = BareTrip(
         id=trip.id,
-        vin=vehicle.vin,
+        vin=vin,
         created_at=rfc3339(trip.started_at_ms),
         updated_at=rfc3339(max(trip.updated_at_ms, trip.started_at_ms)),
         started_at=rfc3339(trip.started_at_ms),
@@ -159,8 +171,7 @@ def _trip(call: Call, vehicle: Vehicle, trip: model.Trip) -> Trip:
     if trip.stopped_at_ms is not None:
         document.stopped_at = rfc3339(trip.stopped_at_ms)
         document.duration = (trip.stopped_at_ms - trip.started_at_ms) // 1000
-    _put_positions(document, trip, call.vin_of(vehicle))
-    _put_links(call, document.links, vehicle, trip)
+    _put_positions(document, trip, shown_vin)
     _put_energies(document, trip)
     if trip.average_speed_kmh is not None or trip.maximum_speed_kmh is not None:
         document.kinetic = TripKinetic(avg_speed=known(trip.average_speed_kmh), max_speed=known(trip.maximum_speed_kmh))
@@ -177,14 +188,14 @@ def _put_links(call: Call, shown: TripLinks, vehicle: Vehicle, trip: model.Trip)
         shown.collisions = call.links.of_vehicle(call.fleet_id, vehicle.id, f"{path}/collisions")
 
 
-def _put_positions(document: Trip, trip: model.Trip, vin: str | UnsetType) -> None:
+def _put_positions(document: BareTrip, trip: model.Trip, vin: str | UnsetType) -> None:
     if trip.start_position is not None:
         document.start_position = feature(trip.start_position, vin)
     if trip.stop_position is not None:
         document.stop_position = feature(trip.stop_position, vin)
 
 
-def _put_energies(document: Trip, trip: model.Trip) -> None:
+def _put_energies(document: BareTrip, trip: model.Trip) -> None:
     if trip.start_energies:
         document.start_energies = _energies(trip.start_energies)
     if trip.end_energies:

@@ -35,6 +35,8 @@ class ItemLinks(Document, kw_only=True):
     status: Link
     telemetry: Link
     collisions: Link | UnsetType = UNSET
+    monitors: Link
+    """Those of the fleet: each is of all its vehicles."""
 
 
 class VehicleLinks(ItemLinks, kw_only=True):
@@ -177,7 +179,8 @@ def _links(vehicle: registry.Vehicle, call: Call) -> dict[str, Link]:
     found = {name: links.of_vehicle(fleet, vehicle.id, name) for name, is_served in served.items() if is_served}
     if "lastPosition" in found:
         found["last_position"] = found.pop("lastPosition")
-    return {"self": links.vehicle(fleet, vehicle.id), "fleet": links.fleet(fleet), **found}
+    others = {"fleet": links.fleet(fleet), "monitors": links.of_fleet(fleet, "monitors")}
+    return {"self": links.vehicle(fleet, vehicle.id), **others, **found}
 
 
 def _identity(vehicle: registry.Vehicle) -> dict[str, Any]:

@@ -96,15 +96,15 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def advance(state: State, moments: Iterable[Moment], subject: Subject) -> Outcome:
     """Take `state` across `moments`. ValueError if they are not in ascending time, or before the state's."""
-    run = _Run(state, subject)
+    run = Run(state, subject)
     for moment in moments:
-        if run.state.at_ms is not None and moment.at_ms <= run.state.at_ms:
-            raise ValueError(f"a moment at {moment.at_ms} ms cannot follow one at {run.state.at_ms} ms")
         run.follow(moment)
-    return Outcome(run.state, run.events, run.episodes)
+    return run.outcome
 
 
-class _Run:
+class Run:
+    """A monitor on its way across the moments of a vehicle."""
+
     def __init__(self, state: State, subject: Subject) -> None:
         self.state = state if state.truths else replace(state, truths=(None,) * len(subject.watch.tests))
         self.subject = subject
@@ -114,13 +114,15 @@ class _Run:
         open_before = self.state.episode
         self.episodes: dict[str, Episode] = {} if open_before is None else {open_before.id: open_before}
 
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(self.state, self.events, self.episodes)
+
     def follow(self, moment: Moment) -> None:
-        for at_ms, used in self._meanwhile(moment.at_ms):
-            truths = tuple(
-                test.truth(at_ms, used) if isinstance(test, InTime) else before
-                for test, before in zip(self.watch.tests, self.state.truths, strict=True)
-            )
-            self._settle(at_ms, None, truths, truths, self.state.values)
+        """ValueError if `moment` is not after the state's."""
+        if self.state.at_ms is not None and moment.at_ms <= self.state.at_ms:
+            raise ValueError(f"a moment at {moment.at_ms} ms cannot follow one at {self.state.at_ms} ms")
+        self.wait(moment.at_ms)
         tests, served = self.watch.tests, self.subject.served
         now = tuple(truth(test, moment, before, served) for test, before in zip(tests, self.state.truths, strict=True))
         after = tuple(False if test.momentary else one for test, one in zip(tests, now, strict=True))
@@ -128,6 +130,15 @@ class _Run:
         self._settle(moment.at_ms, moment, now, after, levels)
         self.state = replace(self.state, at_ms=moment.at_ms, used=moment.used, values=levels)
         self._remind(moment)
+
+    def wait(self, to_ms: int) -> None:
+        """Time passes up to `to_ms`, exclusive, in which nothing is said."""
+        for at_ms, used in self._meanwhile(to_ms):
+            truths = tuple(
+                test.truth(at_ms, used) if isinstance(test, InTime) else before
+                for test, before in zip(self.watch.tests, self.state.truths, strict=True)
+            )
+            self._settle(at_ms, None, truths, truths, self.state.values)
 
     def _meanwhile(self, to_ms: int) -> Iterator[tuple[int, bool | None]]:
         """The instants since the last moment at which schedules change, and whether the vehicle was used then."""

@@ -36,6 +36,20 @@ def compare(longitude: float, latitude: float, other_longitude: float, other_lat
     return _vincenty_km(longitude, latitude, other_longitude, other_latitude) - limit_km
 
 
+def leeway_km(
+    longitude: float, latitude: float, other_longitude: float, other_latitude: float, limit_km: float
+) -> float:
+    """How far the other point can move at least until the two are as far from each other as `limit_km`; negative: too
+    near to tell."""
+    beyond_km = abs(compare(longitude, latitude, other_longitude, other_latitude, limit_km))
+    return beyond_km - (beyond_km + limit_km) * _SPHERE
+
+
+def moved_km(longitude: float, latitude: float, other_longitude: float, other_latitude: float) -> float:
+    """At least the distance of two points, by little; quickly."""
+    return _on_sphere_km(longitude, latitude, other_longitude, other_latitude) * (1 + _SPHERE)
+
+
 def _on_sphere_km(longitude: float, latitude: float, other_longitude: float, other_latitude: float) -> float:
     south, north, across = radians(latitude), radians(other_latitude), radians(other_longitude - longitude)
     half = sin((north - south) / 2) ** 2 + cos(south) * cos(north) * sin(across / 2) ** 2

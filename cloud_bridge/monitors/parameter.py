@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from cloud_bridge.bodies import Part, RefusedBodyError, read_body
-from cloud_bridge.monitors.data import Operator
+from cloud_bridge.monitors.data import WATCHED, Operator
 from cloud_bridge.monitors.geodesic import FARTHEST_KM
 from cloud_bridge.webhooks import BatchNotify, Callback, RetryDelay, RetryNumber, Text
 from contract.catalog import TELEMETRY_KINDS
@@ -30,6 +30,8 @@ _EXTENSIONS = (
 EXTENSIONS = frozenset(_EXTENSIONS) | {f"vehicle.telemetry.{kind}" for kind in TELEMETRY_KINDS}
 VARIABLES = ("$vin", "$monitorID", "$fleetID", "$vid")
 
+_DOUBLE = {"format": "double"}
+_Extension = Annotated[str, Meta(max_length=256, extra_json_schema={"enum": sorted(EXTENSIONS)})]
 _Value = Annotated[str, Meta(max_length=256)]
 
 RefusedMonitorError = RefusedBodyError
@@ -49,8 +51,8 @@ class Subscription(Part, frozen=True):
 
 
 class Center(Part, frozen=True):
-    longitude: Annotated[float, Meta(ge=-180, le=180)]
-    latitude: Annotated[float, Meta(ge=-90, le=90)]
+    longitude: Annotated[float, Meta(ge=-180, le=180, extra_json_schema=_DOUBLE)]
+    latitude: Annotated[float, Meta(ge=-90, le=90, extra_json_schema=_DOUBLE)]
 
 
 class Place(Part, frozen=True):
@@ -73,18 +75,18 @@ class Occurrence(Part, frozen=True):
 
 class TimeEntry(Part, frozen=True):
     start: _Value
-    recurrence: Literal["None", "Daily"] | UnsetType = UNSET
+    recurrence: Annotated[Literal["None", "Daily"], Meta(extra_json_schema={"default": "Daily"})] | UnsetType = UNSET
     duration: _Value | UnsetType = UNSET
     occurence: Occurrence | UnsetType = UNSET
 
 
 class Time(Part, frozen=True):
     times: Annotated[tuple[TimeEntry, ...], Meta(min_length=1, max_length=32)]
-    time_zone: _Value | UnsetType = UNSET
+    time_zone: Annotated[str, Meta(max_length=256, extra_json_schema={"default": TIME_ZONE})] | UnsetType = UNSET
 
 
 class Data(Part, frozen=True):
-    data: _Value
+    data: Annotated[str, Meta(max_length=256, extra_json_schema={"enum": list(WATCHED)})]
     op: Operator
     value: Annotated[tuple[_Value, ...], Meta(max_length=128)] | UnsetType = UNSET
 
@@ -105,7 +107,7 @@ class MonitorParameter(Part, frozen=True):
     label: Text
     subscribe_param: Subscription
     trigger_param: TriggerParameter
-    extended_event_param: Annotated[tuple[_Value, ...], Meta(max_length=32)] | UnsetType = UNSET
+    extended_event_param: Annotated[tuple[_Extension, ...], Meta(max_length=32)] | UnsetType = UNSET
 
 
 def read(body: bytes) -> MonitorParameter:

@@ -65,6 +65,15 @@ class Schedule(msgspec.Struct, frozen=True):
         edges = {edge for interval in self._around(from_ms, to_ms) for edge in interval if edge is not None}
         return sorted(edge for edge in edges if from_ms < edge < to_ms)
 
+    def constant(self, at_ms: int) -> tuple[int, int]:
+        """[from, to) around `at_ms`, a day before and after at most, in which it neither goes on nor off."""
+        first_ms, last_ms = at_ms - 1000 * DAY_S, at_ms + 1000 * DAY_S
+        edges = self.changes(first_ms, last_ms)
+        return (
+            max((edge for edge in edges if edge <= at_ms), default=first_ms),
+            min((edge for edge in edges if edge > at_ms), default=last_ms),
+        )
+
     def _around(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int | None]]:
         """At least the intervals that overlap [from_ms, to_ms]."""
         zone = ZoneInfo(self.zone)

@@ -50,7 +50,7 @@ def main() -> int:
     for finding in findings[:_SHOWN]:
         console.print(finding, markup=False)
     missing = [path for path, operation in operations.items() if not operation.is_served]
-    silent = [path for path, operation in operations.items() if operation.is_served and not operation.statuses[200]]
+    silent = [path for path, operation in operations.items() if operation.is_served and not operation.is_shown]
     for what, paths in (("not served", missing), ("without anything to show", silent)):
         if paths:
             console.print(f"[bold red]{what}: {', '.join(paths)}")
@@ -60,7 +60,7 @@ def main() -> int:
 def write(operations: Mapping[str, Operation]) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     results = {
-        f"GET {path}": {
+        path if " " in path else f"GET {path}": {
             "requests": operation.requests,
             "statuses": {str(status): number for status, number in sorted(operation.statuses.items())},
             "invalid": operation.invalid,

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from cloud_bridge.api.links import BASE
-from tests.conformance import asking, subjects
+from tests.conformance import asking, subjects, writing
 from tests.conformance.asking import BASIC, DATA, OK, WRONG, Question, Subject
 from tests.conformance.tally import Operation, Tally
 from tests.conformance.world import FLEET, LIMITED_CLIENT, PUBLIC_URL, World
@@ -28,13 +28,14 @@ class Asker:
         self._most_links = most_links
         self._records_each = records_each
         self._templates = asking.readable(published)
-        self.tally = Tally(published, self._templates)
+        written = [f"{method} {path}" for method, path in writing.writable(published)]
+        self.tally = Tally(published, [*self._templates, *written])
         self._links: dict[str, dict[str, Question]] = {template: {} for template in self._templates}
         self._noted: set[str] = set()
         self._client = httpx.AsyncClient(transport=httpx.ASGITransport(world.app), base_url=_ROOT)
 
     async def ask_all(self) -> dict[str, Operation]:
-        """What came of it, by published path."""
+        """What came of it, by published path; before it the method where it is not `GET`."""
         async with self._client:
             vehicles = [await subjects.vehicle(self._get, vin, own) for vin, own in self._world.vehicles.items()]
             # It may ask once a day, and has.
@@ -42,6 +43,7 @@ class Asker:
             for template in self._templates:
                 await self._ask_for(template, vehicles)
             await self._follow_links()
+            await writing.ask_all(self._write)
         return self.tally.operations
 
     async def _ask_for(self, template: str, vehicles: Sequence[Subject]) -> None:
@@ -86,7 +88,14 @@ class Asker:
     async def _send(self, question: Question) -> httpx.Response:
         joint = "&" if "?" in question.path else "?"
         client = "" if question.client is None else f"{joint}client_id={question.client}"
-        return await self._client.request(question.method, question.path + client, headers=question.headers)
+        return await self._client.request(
+            question.method, question.path + client, headers=question.headers, content=question.content
+        )
+
+    async def _write(self, question: Question) -> httpx.Response:
+        answer = await self._send(question)
+        self.tally.add(question, answer)
+        return answer
 
     async def _get(self, path: str) -> dict[str, Any]:
         body: dict[str, Any] = (await self._send(Question("", path.removeprefix(_ROOT)))).json()

@@ -19,8 +19,8 @@ from tests.conformance.world import CLIENT, EMPTY_FLEET, LIMITED_CLIENT, OTHER_C
 from tests.published import Published
 
 OK, DATA, WRONG = frozenset({200}), frozenset({200, 404}), frozenset({400})
-_LIFE_OF_THEIR_OWN = re.compile(r"/(monitors|remote|callbacks)\b")
-"""Monitors and remotes are no data."""
+_LIFE_OF_THEIR_OWN = re.compile(r"/(remote|callbacks)\b")
+"""Remotes are no data."""
 UNKNOWN = "nosuchthing"
 _AS_END_USER = 3
 """How many values of a parameter are asked with the other profile too."""
@@ -36,6 +36,9 @@ class Question(NamedTuple):
     method: str = "GET"
     client: str | None = CLIENT
     headers: Mapping[str, str] = {"Authorization": BASIC}
+    content: bytes | None = None
+    operation: str = ""
+    """What it is counted for; empty: reading the path."""
 
 
 class Subject(NamedTuple):
@@ -47,7 +50,7 @@ class Subject(NamedTuple):
 
 
 def readable(published: Published) -> list[str]:
-    """The published paths of data."""
+    """The published paths that can be read."""
     paths = published.document["paths"]
     return [path for path in paths if "get" in paths[path] and not _LIFE_OF_THEIR_OWN.search(path)]
 
@@ -128,7 +131,8 @@ def as_others(published: Published, template: str, path: str) -> Iterator[Questi
     yield Question(template, path, method="HEAD")
     yield Question(template, path, frozenset({204}), method="OPTIONS")
     for method in ("POST", "PUT", "DELETE", "PATCH"):
-        yield Question(template, path, frozenset({405}), method=method)
+        if method.lower() not in published.document["paths"][template]:
+            yield Question(template, path, frozenset({405}), method=method)
 
 
 def of_empty_fleet(published: Published, template: str) -> Iterator[Question]:

@@ -51,6 +51,6 @@ def _telling(page: Mapping[str, Any], number: int) -> list[str]:
     ends = [items[place] for place in (-1, 0)[:number]]
     for place, item in enumerate((*ends, *items)):
         if place < number or not shown.issuperset(item):
-            telling[item["id"]] = None
+            telling[item["id"] if "id" in item else item["monitorId"]] = None
             shown.update(item)
     return list(telling)

@@ -16,8 +16,11 @@ from tests.published import Published
 
 UNKNOWN_PATH = 40401
 _LIMITS = [f"x-ratelimit-{word}-{window}" for word in ("limit", "remaining") for window in (1, 2)]
-_WITHOUT_LIMITS = (204, 401, 405)
-"""Answers to nobody, and to what asks for nothing."""
+_WITHOUT_LIMITS = (401, 405)
+"""Answers to nobody."""
+
+
+_DONE = (200, 202, 204)
 
 
 @dataclass
@@ -33,20 +36,25 @@ class Operation:
     @property
     def invalid(self) -> int:
         """Answers that are wrong, or 1 where there was none that is right."""
-        return len(self.findings) or (0 if self.statuses[200] else 1)
+        return len(self.findings) or (0 if self.is_shown else 1)
+
+    @property
+    def is_shown(self) -> bool:
+        return any(self.statuses[status] for status in _DONE)
 
 
 class Tally:
-    def __init__(self, published: Published, templates: Iterable[str]) -> None:
+    def __init__(self, published: Published, operations: Iterable[str]) -> None:
+        """`operations`: the published paths, before each its method where that is not `GET`."""
         self._published = published
         self._conforming: set[tuple[str, bytes]] = set()
         """Documents, and elements of collections, that have been checked."""
-        self.operations = {template: Operation() for template in templates}
+        self.operations = {operation: Operation() for operation in operations}
         self.shown: set[str] = set()
         """Fields that right answers have had: the published path and the fields down to it, `[]` for elements."""
 
     def add(self, question: Question, answer: httpx.Response) -> None:
-        operation = self.operations[question.template]
+        operation = self.operations[question.operation or question.template]
         operation.requests += 1
         operation.statuses[answer.status_code] += 1
         for what in self._wrong(question, answer):
@@ -57,7 +65,7 @@ class Tally:
     def find(self, question: Question, what: str) -> None:
         """Something that is wrong with the answer to a question."""
         asked = f"{question.method} {question.path[:300]} ({question.client or 'no client'})"
-        self.operations[question.template].findings.append(f"{asked}: {what}")
+        self.operations[question.operation or question.template].findings.append(f"{asked}: {what}")
 
     def _wrong(self, question: Question, answer: httpx.Response) -> Iterator[str]:
         status = answer.status_code
@@ -69,8 +77,9 @@ class Tally:
                 yield f"{status} has a body"
         else:
             yield from self._not_as_published(question, answer)
-        needed = [] if status in _WITHOUT_LIMITS else list(_LIMITS)
-        needed += {200: ["etag"], 304: ["etag"], 429: ["retry-after", "x-ratelimit-reset"]}.get(status, [])
+        needed = [] if status in _WITHOUT_LIMITS or question.method == "OPTIONS" else list(_LIMITS)
+        tags = [] if question.operation else ["etag"]
+        needed += {200: tags, 304: tags, 429: ["retry-after", "x-ratelimit-reset"]}.get(status, [])
         missing = [name for name in needed if name not in answer.headers]
         if missing:
             yield f"{status} without {', '.join(missing)}"
@@ -88,7 +97,8 @@ class Tally:
             body: Any = json.loads(answer.content)
             new = self._leave_new(template, body)
             # Methods that nothing is published of are refused with an error as all others.
-            self._published.assert_conforms(template, "GET", status, body, media_type)
+            method = question.method if question.operation else "GET"
+            self._published.assert_conforms(template, method, status, body, media_type)
         except (AssertionError, ValueError) as error:
             yield str(error)[:1000]
         else:

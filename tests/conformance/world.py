@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,9 +15,12 @@ from cloud_bridge.clock import clock_ms
 from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.services import Service
 from cloud_bridge.settings import Api, Database, Settings, Vehicles
+from cloud_bridge.store.port.monitors import Monitor
 from cloud_bridge.store.port.registry import Client, Fleet, Theft, Vehicle
 from contract.topics import MANIFEST, UP, topic
+from tests.cloud_bridge.monitors import bodies
 from tests.conformance import everything
+from tests.conformance.monitors import LOW, WHOLE
 from tests.conftest import ROOT
 from tests.e2e.uploads import PROFILES, collect
 
@@ -102,6 +106,7 @@ class World:
             self._drive(folder, recording, profiles)
         self._drive(folder, FEW_DATA, profiles)
         self._steal()
+        self._watch()
 
     def _add_clients(self) -> None:
         registry = self.bridge.storage.registry
@@ -120,6 +125,15 @@ class World:
             (EVERYTHING["Geolocation"].vin, Theft(THEFTS[2], start_ms, None, start_ms, start_ms)),
         ):
             self.bridge.storage.registry.add_theft(vin, theft)
+
+    def _watch(self) -> None:
+        """One that has every field, and one that has few."""
+        now_ms = clock_ms()
+        for monitor_id, body in (("0a" * 16, WHOLE), ("0b" * 16, bodies.body(LOW))):
+            made = Monitor(
+                monitor_id, FLEET, json.dumps(body).encode(), "Running", 1, now_ms, now_ms, ((now_ms, None),)
+            )
+            self.bridge.storage.monitors.add(made, MANY)
 
     def _drive(self, data: Path, recording: Recording, profiles: Path) -> None:
         place = len(self.vehicles) + 1

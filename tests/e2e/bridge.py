@@ -46,6 +46,7 @@ class Bridge:
             verify=lambda _secret, _hash: True,
             served=lambda _model: frozenset(),
             page_key=b"the same key every time",
+            monitors=self.storage.monitors,
             in_threads=False,
         )
 

@@ -24,10 +24,18 @@ class Monitor(msgspec.Struct, frozen=True):
     """When this version ran: [from, to), ascending; None: it still does."""
 
 
-class Monitors(Protocol):
-    """What the API reads and writes of monitors. What is not there is None, or False."""
+MOST_RUNS = 1000
+"""That are remembered of a version: what comes late of the time of those before it fires nothing."""
 
-    def add(self, monitor: Monitor) -> None: ...
+
+class Monitors(Protocol):
+    """What the API reads and writes of monitors. What is not there is None, or False. Times are the caller's; one that
+    lies before the last is taken for that."""
+
+    def add(self, monitor: Monitor, most: int) -> bool:
+        """False, and nothing is added, where the fleet has `most` monitors already."""
+        ...
+
     def monitor(self, fleet_id: str, monitor_id: str) -> Monitor | None: ...
     def monitors(self, fleet_id: str, offset: int, limit: int) -> tuple[int, list[Monitor]]:
         """How many there are, and some of them by (created, id)."""
@@ -37,7 +45,10 @@ class Monitors(Protocol):
         """Another version from now on: it runs if the one before was not paused."""
         ...
 
-    def set_status(self, fleet_id: str, monitor_id: str, status: MonitorStatus, now_ms: int) -> Monitor | None: ...
+    def set_status(self, fleet_id: str, monitor_id: str, status: MonitorStatus, now_ms: int) -> Monitor | None:
+        """It runs from now on, or no more. Nothing changes where it has the status already."""
+        ...
+
     def delete(self, fleet_id: str, monitor_id: str) -> bool:
         """With everything that was kept of it, notifications that wait included."""
         ...

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.disk.checked import DamagedError
 from agent.disk.durable import UNFINISHED
 from agent.privacy.guard import Guard, Outcome, Source, strictest
-from agent.privacy.kept import DamagedError, Kept, load, save
+from agent.privacy.kept import Kept, load, save
 from agent.privacy.switch import Switch
 from contract.upload import Privacy
 

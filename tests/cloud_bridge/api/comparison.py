@@ -1,8 +1,9 @@
 """Two OpenAPI documents side by side: what one says of a path, a parameter or a field, and the other does not.
 
 A *fact* is a place and a word of the specification with its value there: `/fleets/{fid}/status?profile`, enum. Places
-of answers are the path and the fields down to it, `[]` for the elements of a list. Texts (descriptions, examples,
-titles) are no facts, nor is how schemas are divided: `$ref`, `allOf`, `oneOf` and `anyOf` are looked through.
+of answers are the path and the fields down to it, `[]` for the elements of a list; the method is before the path where
+it is not `GET`, `body` behind it for what is sent. Texts (descriptions, examples, titles) are no facts, nor is how
+schemas are divided: `$ref`, `allOf`, `oneOf` and `anyOf` are looked through.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ WORDS = (
     "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "uniqueItems", "minLength", "maxLength", "minProperties",
     "maxProperties", "additionalProperties", "discriminator", "readOnly", "writeOnly",
 )  # fmt: skip
-_EXISTENCE = ("field", "parameter", "answer")
+_EXISTENCE = ("field", "parameter", "answer", "body")
 """Words by which a place is there at all."""
+_METHODS = ("get", "post", "put", "delete")
+_SUCCESS = ("200", "202")
 _DIVISIONS = ("allOf", "oneOf", "anyOf")
 
 
@@ -34,21 +37,27 @@ class Difference(NamedTuple):
 
 
 class Described:
-    """What an OpenAPI document says of the paths that can be read."""
+    """What an OpenAPI document says of its paths."""
 
     def __init__(self, openapi: Node) -> None:
         self._openapi = openapi
 
     @property
     def paths(self) -> list[str]:
-        return [path for path, item in self._openapi["paths"].items() if "get" in item]
+        return list(self._openapi["paths"])
 
     def facts(self, path: str) -> dict[tuple[str, str], str]:
         """By place and word."""
         return {(place, word): _text(value) for place, word, value in self._of_path(path)}
 
-    def _of_path(self, path: str) -> Iterator[tuple[str, str, object]]:
-        operation = self._openapi["paths"][path]["get"]
+    def _of_path(self, template: str) -> Iterator[tuple[str, str, object]]:
+        for method, operation in self._openapi["paths"][template].items():
+            if method in _METHODS:
+                yield from self._of_operation(
+                    template if method == "get" else f"{method.upper()} {template}", operation
+                )
+
+    def _of_operation(self, path: str, operation: Node) -> Iterator[tuple[str, str, object]]:
         yield path, "operationId", operation["operationId"]
         yield path, "deprecated", operation.get("deprecated", False)
         yield path, "tags", operation.get("tags", [])
@@ -58,12 +67,15 @@ class Described:
             yield place, "parameter", parameter["in"]
             yield place, "required", parameter.get("required", False)
             yield from self._of_schema(place, [parameter["schema"]])
+        for kind, sent in self._resolve(operation.get("requestBody", {})).get("content", {}).items():
+            yield f"{path} body", "body", kind
+            yield from self._of_schema(f"{path} body", [sent["schema"]])
         for status, response in operation["responses"].items():
             content = self._resolve(response).get("content", {})
             yield f"{path} {status}", "answer", sorted(content) or "no body"
-            if status in ("200", "default"):
+            if status in (*_SUCCESS, "default"):
                 for one in list(content.values())[:1]:
-                    yield from self._of_schema(path if status == "200" else f"{path} {status}", [one["schema"]])
+                    yield from self._of_schema(path if status in _SUCCESS else f"{path} {status}", [one["schema"]])
 
     def _of_schema(self, place: str, nodes: list[Node]) -> Iterator[tuple[str, str, object]]:
         parts = [part for node in nodes for part in self._parts(node)]

@@ -1,4 +1,4 @@
-"""A `Reader` and a `Uses` in memory: the port's promises over plain lists, without a database."""
+"""A `Reader`, a `Monitors` and a `Uses` in memory: the port's promises over plain lists, without a database."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from cloud_bridge.records.messages import data_of, data_of_kinds, kinds_of
 from cloud_bridge.records.model import Message, Position, Record, Status
+from cloud_bridge.store.port.monitors import MOST_RUNS, Monitor, MonitorStatus
 from cloud_bridge.store.port.reading import One
 from cloud_bridge.store.port.registry import Client, Fleet, Theft, Vehicle
 from cloud_bridge.store.port.times import Interval
@@ -146,6 +149,77 @@ class MemoryReader:
             if one is not None:
                 return vehicle, one
         return None
+
+
+class MemoryMonitors:
+    """Of vehicles it knows nothing but `members`, by fleet."""
+
+    def __init__(self, members: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.members = members or {}
+        self._all: dict[str, Monitor] = {}
+
+    def add(self, monitor: Monitor, most: int) -> bool:
+        if len(self._of(monitor.fleet_id)) >= most:
+            return False
+        self._all[monitor.id] = monitor
+        return True
+
+    def _of(self, fleet_id: str) -> list[Monitor]:
+        found = [monitor for monitor in self._all.values() if monitor.fleet_id == fleet_id]
+        return sorted(found, key=lambda monitor: (monitor.created_at_ms, monitor.id))
+
+    def monitor(self, fleet_id: str, monitor_id: str) -> Monitor | None:
+        return next((monitor for monitor in self._of(fleet_id) if monitor.id == monitor_id), None)
+
+    def monitors(self, fleet_id: str, offset: int, limit: int) -> tuple[int, list[Monitor]]:
+        found = self._of(fleet_id)
+        return len(found), found[offset : offset + limit]
+
+    def replace(self, fleet_id: str, monitor_id: str, body: bytes, now_ms: int) -> Monitor | None:
+        before = self.monitor(fleet_id, monitor_id)
+        if before is None:
+            return None
+        now_ms = max(now_ms, self._newest_ms(before))
+        status: MonitorStatus = "Paused" if before.status == "Paused" else "Running"
+        running = () if status == "Paused" else ((now_ms, None),)
+        return self._put(
+            replace(
+                before,
+                body=body,
+                status=status,
+                version=before.version + 1,
+                updated_at_ms=now_ms,
+                running=running,
+            )
+        )
+
+    def set_status(self, fleet_id: str, monitor_id: str, status: MonitorStatus, now_ms: int) -> Monitor | None:
+        before = self.monitor(fleet_id, monitor_id)
+        if before is None or before.status == status:
+            return before
+        now_ms = max(now_ms, self._newest_ms(before))
+        if status == "Running":
+            running = (*before.running, (now_ms, None))
+        else:
+            ended = ((first, now_ms if end is None else end) for first, end in before.running)
+            running = tuple((first, end) for first, end in ended if first < end)
+        return self._put(replace(before, status=status, updated_at_ms=now_ms, running=running[-MOST_RUNS:]))
+
+    def delete(self, fleet_id: str, monitor_id: str) -> bool:
+        found = self.monitor(fleet_id, monitor_id)
+        return found is not None and self._all.pop(found.id) is not None
+
+    def of_vehicle(self, vin: str) -> list[Monitor]:
+        found = [monitor for monitor in self._all.values() if vin in self.members.get(monitor.fleet_id, ())]
+        return sorted(found, key=lambda monitor: monitor.id)
+
+    def _put(self, monitor: Monitor) -> Monitor:
+        self._all[monitor.id] = monitor
+        return monitor
+
+    @staticmethod
+    def _newest_ms(monitor: Monitor) -> int:
+        return max(monitor.updated_at_ms, *(time_ms or 0 for run in monitor.running for time_ms in run), 0)
 
 
 class MemoryUses:

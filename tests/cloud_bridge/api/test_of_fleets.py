@@ -194,6 +194,6 @@ def test_the_end_user_profile_leaves_out_what_a_vehicles_privacy_forbids(api: Ap
 
 def test_every_link_of_a_fleet_leads_somewhere(api: Api) -> None:
     links = api.get("/fleets/{fid}")["_links"]
-    assert links.keys() == {"self", "vehicles", "status", "maintenances", "alerts", "trips", "collisions"}
+    assert links.keys() == {"self", "vehicles", "status", "maintenances", "alerts", "trips", "collisions", "monitors"}
     for name, link in links.items():
         api.follow("/fleets/{fid}" if name == "self" else f"/fleets/{{fid}}/{name}", link["href"])

@@ -41,6 +41,7 @@ def test_a_vehicle_says_what_it_is_and_every_link_of_it_leads_somewhere(api: Api
         "collisions": f"{VEHICLE_PATH}/collisions",
         "trips": f"{VEHICLE_PATH}/trips",
         "lastPosition": f"{VEHICLE_PATH}/lastPosition",
+        "monitors": "/fleets/{fid}/monitors",
     }
     assert body["_links"].keys() == templates.keys()
     for name, link in body["_links"].items():

@@ -14,14 +14,15 @@ import pytest
 
 from cloud_bridge.access.limits import Limits
 from cloud_bridge.api.app import create_app
-from cloud_bridge.api.bodies import LARGEST, decode, take
+from cloud_bridge.api.bodies import take
 from cloud_bridge.api.call import Call, Command
 from cloud_bridge.api.documents import Document
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.links import BASE
 from cloud_bridge.api.operation import Read, Write
+from cloud_bridge.bodies import LARGEST, read_body
 from cloud_bridge.store.port.errors import StoreError
-from tests.cloud_bridge.api.memory import MemoryUses
+from tests.cloud_bridge.api.memory import MemoryMonitors, MemoryUses
 from tests.cloud_bridge.api.world import EMPTY_FLEET, FLEET, NOW, OTHER_FLEET, PUBLIC_URL, basic, reader
 
 
@@ -53,9 +54,17 @@ class Notes:
             Write("/fleets/{fid}/notes/{aid}", "deleteNote", "Delete", "Fleet", "DELETE", 204, self._delete),
         )
         self.app = create_app(
-            reader(), PUBLIC_URL, lambda: NOW, verify=lambda secret, stored: secret[::-1] == stored,
-            served=lambda _: frozenset(), page_key=b"key", limits=limits, in_threads=in_threads, operations=operations,
-        )  # fmt: skip
+            reader(),
+            PUBLIC_URL,
+            lambda: NOW,
+            verify=lambda secret, stored: secret[::-1] == stored,
+            served=lambda _: frozenset(),
+            page_key=b"key",
+            monitors=MemoryMonitors(),
+            limits=limits,
+            in_threads=in_threads,
+            operations=operations,
+        )
 
     def _read(self, call: Call) -> Told:
         return Told(str(len(self.kept)), call.client.id)
@@ -64,7 +73,7 @@ class Notes:
         self.threads.append(threading.current_thread())
         if self.failure is not None:
             raise self.failure
-        note = decode(command.body, _DECODER)
+        note = read_body(_DECODER, command.body)
         self.kept.append((command.call.fleet_id, note.text, command.now_ms))
         return Told(note.text, command.call.client.id)
 
@@ -180,8 +189,10 @@ def test_a_body_of_json_is_taken_and_what_says_nothing_is_taken_for_it(content_t
 
 @pytest.mark.parametrize(
     ("content", "place"),
-    [(b"", "Body: not JSON"), (b"{", "Body: not JSON"), (b"null", "Body: Expected"), (b"[" * 50_000, "Body: "),
-     (b'{"text": 1}', "Body, `text`: "), (b'{"text": "\xff"}', "Body: not JSON"), (b'{"text": "x", "y": 1}', "`y`"),
+    [(b"", "The body: expected JSON"), (b"{", "The body: expected JSON"),
+     (b"null", "The body: Expected"), (b"[" * 50_000, "The body: "),
+     (b'{"text": 1}', "The body: `text`: "), (b'{"text": "\xff"}', "The body: expected JSON"),
+     (b'{"text": "x", "y": 1}', "`y`"),
      (b"{}", "missing required field `text`")],
 )  # fmt: skip
 def test_a_wrong_body_is_named_with_its_field(content: bytes, place: str) -> None:

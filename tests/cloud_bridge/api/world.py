@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import httpx
+import msgspec
 from msgspec.structs import replace
 from starlette.applications import Starlette
 
@@ -38,10 +39,13 @@ from cloud_bridge.records.model import (
     Trip,
 )
 from cloud_bridge.services import Service, Services
+from cloud_bridge.settings import Monitors as Monitoring
+from cloud_bridge.store.port.monitors import Monitor, Monitors
 from cloud_bridge.store.port.reading import Reader
 from cloud_bridge.store.port.registry import Client, Fleet, Theft, Vehicle
 from contract.published import TRIP
-from tests.cloud_bridge.api.memory import MemoryReader
+from tests.cloud_bridge.api.memory import MemoryMonitors, MemoryReader
+from tests.cloud_bridge.monitors.bodies import body, data
 from tests.published import Published
 
 PUBLIC_URL = "https://cars.example.org"
@@ -166,6 +170,14 @@ def thefts() -> list[Theft]:
     ]
 
 
+def monitors() -> MemoryMonitors:
+    """One, that runs since the morning."""
+    found = MemoryMonitors({FLEET: [VAN.vin, CAR.vin, SILENT.vin], OTHER_FLEET: [STRANGER.vin]})
+    low = body(data("low1", "vehicle.energy.fuel.level", "lowerThan", "5"))
+    found.add(Monitor("m1", FLEET, msgspec.json.encode(low), "Running", 1, MORNING, MORNING, ((MORNING, None),)), 1)
+    return found
+
+
 def reader() -> MemoryReader:
     known = {
         "ignition.type": Known("Start", MORNING + 90 * MINUTE),
@@ -224,6 +236,8 @@ class Api:
     now: datetime = NOW
     limits: Limits | None = None
     services: dict[str, Service] = field(default_factory=dict)
+    monitors: Monitors = field(default_factory=monitors)
+    monitoring: Monitoring = field(default_factory=Monitoring)
 
     def __post_init__(self) -> None:
         self.app = self._make_app()
@@ -237,6 +251,8 @@ class Api:
             verify=self.verify,
             served=lambda model: MODELS.get(model, frozenset()),
             page_key=b"a key of the tests",
+            monitors=self.monitors,
+            monitoring=self.monitoring,
             label=lambda model: LABELS.get(model, ""),
             limits=self.limits,
             services=Services(self.services),
@@ -258,12 +274,14 @@ class Api:
         members = self.reader.members[FLEET]
         members[members.index(vehicle)] = replace(vehicle, services=("only",))
 
-    def send(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, content: bytes | None = None
+    ) -> httpx.Response:
         """One request as it stands."""
 
         async def exchange() -> httpx.Response:
             async with httpx.AsyncClient(transport=self.transport, base_url=PUBLIC_URL) as client:
-                return await client.request(method, url, headers=headers)
+                return await client.request(method, url, headers=headers, content=content)
 
         return asyncio.run(exchange())
 
@@ -301,10 +319,14 @@ class Api:
         trip: str = "t1",
         vin: str = VAN.vin,
         record: str | None = None,
+        monitor: str = "m1",
+        body: object = None,
     ) -> httpx.Response:
         """Asks for a path of the specification; `params` as text is the query string as it stands. `record` is the id
-        of an alert or the like; the first of its kind when left out."""
+        of an alert or the like; the first of its kind when left out. `body` is sent as JSON, or as it is where it is
+        bytes."""
         path = template.replace("{fid}", fleet).replace("{vid}", vehicle).replace("{tid}", trip).replace("{vin}", vin)
+        path = path.replace("{mid}", monitor)
         path = _RECORD_ID.sub(lambda found: f"/{found[1]}/{FIRST[found[1]] if record is None else record}", path)
         client = "client_id=app1"
         if isinstance(params, str):
@@ -312,7 +334,8 @@ class Api:
         else:
             pairs = list(params.items()) if isinstance(params, Mapping) else list(params)
             query = str(httpx.QueryParams([("client_id", "app1"), *pairs]))
-        response = self.send(method, f"{BASE}{path}?{query}", basic() if headers is None else headers)
+        content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        response = self.send(method, f"{BASE}{path}?{query}", basic() if headers is None else headers, content)
         self.check(template, method, response)
         return response
 
