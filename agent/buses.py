@@ -5,7 +5,7 @@ Each bus counts what it loses for itself, so that health can say which one it is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
@@ -15,6 +15,7 @@ from agent.bus.socketcan.bus import CLASSIC_BYTES, FD_BYTES, SocketBus, socket_b
 from agent.bus.socketcan.buses import Buses
 from agent.bus.socketcan.packets import Packets
 from agent.bus.socketcan.stamps import Stamps
+from agent.bus.wanted import Ident
 from agent.health.snapshot import BusHealth
 from agent.plan.listening import listening
 from agent.plan.plan import Plan
@@ -39,6 +40,7 @@ class LiveBuses:
         monotonic_ms: Callable[[], int],
     ) -> None:
         self._monotonic_ms = monotonic_ms
+        self._plan = plan
         self._stamps = Stamps()
         self._packets = {bus.fd: Packets(FD_BYTES if bus.fd else CLASSIC_BYTES) for bus in settings.values()}
         self._buses = {name: self._bus(name, bus, plan, Losses(report)) for name, bus in settings.items()}
@@ -52,6 +54,12 @@ class LiveBuses:
 
     def health(self) -> dict[str, BusHealth]:
         return {name: self._health(bus) for name, bus in self._buses.items()}
+
+    def watch(self, idents: Mapping[str, Collection[Ident]]) -> None:
+        """Of these ids of each bus every frame is wanted from now on, besides those of the plan."""
+        for name, bus in self._buses.items():
+            if isinstance(bus.reader, SocketBus):
+                bus.reader.listen(listening(self._plan, name, idents.get(name, ())))
 
     def _bus(self, name: str, given: BusSettings, plan: Plan, losses: Losses) -> _Bus:
         what = f"{given.interface} {given.channel}"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,7 +22,12 @@ from agent.uplink.orders import Orders
 from agent.uplink.uplink import Uplink
 from contract.manifest import Manifest, encode_manifest
 
+if TYPE_CHECKING:
+    from agent.watching.desired import Desired
+
 BUDGET = "uplink-budget"
+WATCH = "watch"
+"""The file below the vehicle's state that keeps what is to be watched."""
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +140,7 @@ def lifting(
             orders=Orders(
                 vin, privacy=live and settings.commands.privacy, keys=settings.commands.public_keys if live else {}
             ),
+            desired=_desired(vin, settings, folder) if live else None,
             budget_file=folder / BUDGET,
         ) as uplink,
     ):
@@ -141,3 +148,12 @@ def lifting(
         if journal.depth:
             log.info("%d uploads from earlier are pending", journal.depth)
         yield Lifting(journal, manifests, uplink)
+
+
+def _desired(vin: str, settings: Settings, folder: Path) -> Desired | None:
+    if not settings.commands.watch:
+        return None
+    # Here and not above: where the cloud may not ask for it, nothing of it is loaded.
+    from agent.watching.desired import Desired
+
+    return Desired(vin, folder / WATCH, settings.commands.public_keys)

@@ -44,6 +44,7 @@ from contract.upload import Reason
 
 if TYPE_CHECKING:
     from agent.asking.asking import Asking
+    from agent.watching.applying import Applying
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +62,13 @@ class Live(msgspec.Struct, frozen=True):
     collector: Collector
     calendar: Calendar
     lift: Lifting
+    watching: Applying | None
+    """None: the cloud may not say what is to be watched."""
 
     def turn(self, frames: list[Frame]) -> None:
         """Takes what was gathered, and does what is due. Raises UplinkEndedError, WrongVehicleError."""
+        if self.watching is not None and self.watching.tick():
+            self.lift.uplink.wake()
         if frames:
             self.collector.feed(frames)
         self.collector.advance(self.gathering.settled_ms)
@@ -146,7 +151,16 @@ def opened(vin: str, settings: Settings, plan: Plan) -> Iterator[Live]:
             calendar,
         )
         box.attach(sampler, enforcing, collector, lift)
-        yield Live(numbering.boot, buses, box, asking, gathering, sampler, collector, calendar, lift)
+        watching = _watching(lift, plan, sampler, settings, buses)
+        yield Live(numbering.boot, buses, box, asking, gathering, sampler, collector, calendar, lift, watching)
+
+
+def _watching(lift: Lifting, plan: Plan, sampler: Sampler, settings: Settings, buses: LiveBuses) -> Applying | None:
+    if lift.uplink.desired is None:
+        return None
+    from agent.watching.applying import Applying
+
+    return Applying(lift.uplink.desired, plan, sampler, settings.commands, buses.watch)
 
 
 def _say(damage: Damage) -> None:

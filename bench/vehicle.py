@@ -43,6 +43,7 @@ from agent.bus.socketcan.buses import Buses
 from agent.bus.socketcan.packets import SO_TIMESTAMPNS, Packets, ask_for_times
 from agent.bus.socketcan.sockets import make_roomy
 from agent.bus.socketcan.stamps import Stamps
+from agent.bus.wanted import Listening
 from agent.clocks.system import monotonic_ms
 from agent.collector import Collector
 from agent.gathering import Gathering
@@ -180,7 +181,7 @@ def _profile(shared: Path, folder: Path) -> Path:
     return folder / "bench.toml"
 
 
-def _itself(sock: socket.socket) -> socket.socket:
+def _itself(sock: socket.socket, _: Listening) -> socket.socket:
     return sock
 
 

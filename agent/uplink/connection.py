@@ -12,7 +12,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
@@ -64,11 +64,11 @@ class Connection:
         clock: Callable[[], float] = time.monotonic,
         utc_ms: Callable[[], int | None] = lambda: None,
         *,
-        commands: bool = False,
+        wanted: Collection[str] = (),
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Opens nothing yet. `clock` gives monotonic seconds, `utc_ms` the best time known; `commands` are listened to
-        where they are wanted; when `stopping`, answers are not waited for."""
+        """Opens nothing yet. `clock` gives monotonic seconds, `utc_ms` the best time known; `wanted` are
+        topics that are listened to besides the receipts; when `stopping`, answers are not waited for."""
         self.remembered = False
         """Whether the broker has kept our session, once open."""
         self.most_unacknowledged = _MOST_UNACKNOWLEDGED
@@ -79,7 +79,7 @@ class Connection:
         """What went over the line so far, as of the last `wait`."""
         self._tls = tls
         self._utc_ms = utc_ms
-        self._commands = commands
+        self._wanted = tuple(wanted)
         self._stopping = stopping
         self._failure: str | None = None
         self._aliases = 0
@@ -147,7 +147,7 @@ class Connection:
             if problem is not None:
                 raise ConnectionLostError(f"cannot connect: {problem}")
         self._await(lambda: self._connected, "CONNECT", wake)
-        leaves = [topics.RECEIPT, *([topics.COMMAND] if self._commands else [])]
+        leaves = [topics.RECEIPT, *self._wanted]
         self._client.subscribe([(topics.topic(self._vin, leaf), 1) for leaf in leaves])
         self._await(lambda: self._subscribed, "SUBSCRIBE", wake)
 
@@ -200,7 +200,8 @@ class Connection:
                 self.traffic = line.traffic(connected)
         except _BROKEN_PACKET as error:
             raise ConnectionLostError(f"the broker does not speak MQTT: {error}") from error
-        if self._client.socket() is None and not self._happened.receipts and not self._happened.commands:
+        came = self._happened
+        if self._client.socket() is None and not (came.receipts or came.commands or came.watched):
             raise ConnectionLostError(self._why())
         happened, self._happened = self._happened, Happened()
         return happened
@@ -259,12 +260,15 @@ class Connection:
             self._refusal = f"the broker lets us read no receipts: {reasons[0]}"
             return
         self._subscribed = True
-        if any(reason.is_failure for reason in reasons):
-            log.error("the broker lets %s read no commands: %s", self._vin, reasons[-1])
+        for leaf, reason in zip(self._wanted, reasons[1:], strict=False):
+            if reason.is_failure:
+                log.error("the broker lets %s not read .../%s: %s", self._vin, leaf, reason)
 
     def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         # Under its own name: we have not offered to know topics by numbers.
-        kind = self._happened.commands if message.topic.endswith(topics.COMMAND) else self._happened.receipts
+        leaf = message.topic.rpartition("/")[2]
+        came = self._happened
+        kind = {topics.COMMAND: came.commands, topics.WATCH: came.watched}.get(leaf, came.receipts)
         kind.append(bytes(message.payload))
 
     def _on_log(self, _client: mqtt.Client, _userdata: object, level: int, text: str) -> None:

@@ -1,4 +1,5 @@
-"""What goes out on a connection, and what comes of it: uploads, manifests, results of commands; receipts, commands.
+"""What goes out on a connection, and what comes of it: uploads, manifests, results of commands; receipts, commands,
+watch lists.
 
 Which connection that is may change: nothing of what is on its way is lost by it, because it is in the journal too.
 
@@ -39,6 +40,7 @@ from contract.wire import WireError, digest
 
 if TYPE_CHECKING:
     from agent.uplink.connection import Connection
+    from agent.watching.desired import Desired
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +62,14 @@ class Exchange:
         counters: Counters,
         clock: Callable[[], float],
         bridge_time: BridgeTime | None = None,
+        desired: Desired | None = None,
     ) -> None:
         receipt_timeout_s = settings.receipt_timeout / 1000
         self._vin = vin
         self._journal = journal
         self._manifests = manifests
         self._orders = orders
+        self._desired = desired
         self._counters = counters
         self._clock = clock
         self._bridge_time = bridge_time
@@ -104,6 +108,8 @@ class Exchange:
         self._window = Window(self._most_bytes)
         self._aside.largest_packet = largest_packet
         self._answers.reconnected()
+        if self._desired is not None:
+            self._desired.reconnected(remembered=remembered)
         self._flight.reconnected(remembered=remembered)
         self._asked.reconnected(remembered=remembered)
 
@@ -205,8 +211,11 @@ class Exchange:
         return what in self._journal if isinstance(what, Key) else self._asked.owes(what)
 
     def _others_under_way(self) -> int:
-        """Manifests and results that the broker has not taken over."""
-        return len(self._answers) + sum(not isinstance(what, Key) for what, _ in self._unacknowledged.values())
+        """Manifests, results and reports that the broker has not taken over."""
+        reports = 0 if self._desired is None else self._desired.under_way()
+        return (
+            len(self._answers) + reports + sum(not isinstance(what, Key) for what, _ in self._unacknowledged.values())
+        )
 
     def _publish(self, connection: Connection, key: Key, payload: bytes, now_s: float, priority: Priority) -> bool:
         """False when it is no longer what the journal has: privacy may have taken something out of it meanwhile."""
@@ -230,10 +239,13 @@ class Exchange:
         return packet, size
 
     def _answer(self, connection: Connection) -> None:
-        """What came of commands."""
+        """What came of commands, and of what is to be watched."""
         for result in self._answers.due():
             packet, _ = self._put(connection, topics.RESULT, encode_result(result), self._clock())
             self._answers.sent(packet, result)
+        report = None if self._desired is None else self._desired.report()
+        if report is not None and self._desired is not None:
+            self._desired.sent(self._put(connection, topics.WATCH_REPORT, report, self._clock())[0])
 
     def _send_manifests(self, connection: Connection, now_s: float) -> None:
         for manifest in self._asked.due(now_s):
@@ -265,7 +277,7 @@ class Exchange:
         now_s = self._clock()
         for mid in happened.taken_over:
             self._window.acknowledged(mid, now_s)
-            self._answers.settled(mid)
+            self._settled(mid)
             what, _ = self._unacknowledged.pop(mid, (None, 0))
             if isinstance(what, Key):
                 self._flight.acknowledged(what, now_s)
@@ -276,12 +288,15 @@ class Exchange:
             # Sent again like any upload that gets no receipt: a broker's refusal is a matter of its settings.
             log.error("the broker refuses what we publish: %s; is %s allowed to?", reason, self._vin)
             self._window.acknowledged(mid, now_s)
-            self._answers.settled(mid)
+            self._settled(mid)
             what, _ = self._unacknowledged.pop(mid, (None, 0))
             if isinstance(what, Key):
                 self._flight.acknowledged(what, now_s)
         for payload in happened.commands:
             self._orders.receive(payload)
+        for payload in happened.watched:
+            if self._desired is not None:
+                self._desired.receive(payload)
         for payload in happened.receipts:
             try:
                 receipt = decode_receipt(payload)
@@ -290,6 +305,11 @@ class Exchange:
                 log.warning("a receipt of %d bytes cannot be read: %s", len(payload), wrong)
                 continue
             self._take(receipt, now_s)
+
+    def _settled(self, mid: int) -> None:
+        self._answers.settled(mid)
+        if self._desired is not None:
+            self._desired.settled(mid)
 
     def _take(self, receipt: Receipt, now_s: float) -> None:
         if self._bridge_time is not None:

@@ -18,6 +18,8 @@ class Happened(msgspec.Struct):
     """Payloads on the receipt topic."""
     commands: list[bytes] = msgspec.field(default_factory=list)
     """Payloads on the command topic."""
+    watched: list[bytes] = msgspec.field(default_factory=list)
+    """Payloads on the topic of watch lists."""
     taken_over: list[int] = msgspec.field(default_factory=list)
     """Publishes that the broker acknowledged."""
     not_taken: list[tuple[int, str]] = msgspec.field(default_factory=list)

@@ -115,7 +115,7 @@ class Orders:
         if isinstance(body, Privacy):
             return None if self._privacy else "[commands] privacy"
         if isinstance(body, Watching):
-            return "[commands] watch"
+            return "watching by a command on this topic"
         return None if self._actions else "[remote]"
 
     def _doubt(self, received: Received) -> str | None:

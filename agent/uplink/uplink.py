@@ -35,11 +35,13 @@ from agent.uplink.credentials import CredentialsError
 from agent.uplink.exchange import Exchange
 from agent.uplink.happened import ConnectionLostError
 from agent.uplink.orders import Orders
+from contract import topics
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
     from agent.uplink.connection import Connection
+    from agent.watching.desired import Desired
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class Uplink:
         *,
         utc_ms: Callable[[], int | None] = lambda: None,
         orders: Orders | None = None,
+        desired: Desired | None = None,
         budget_file: Path | None = None,
     ) -> None:
         """`utc_ms` is the best time that is known; in `budget_file` the budget survives restarts.
@@ -75,6 +78,8 @@ class Uplink:
         """
         self.counters = Counters()
         self.orders = orders if orders is not None else Orders(vin)
+        self.desired = desired
+        """What is to be watched; None where the cloud may not say that."""
         self.budget = Budget(settings.budget, budget_file, clock, utc_ms)
         self.failure = ""
         """Why the last connection ended or did not come about; empty while there is one."""
@@ -86,7 +91,9 @@ class Uplink:
         self._certificate = CertificateWatch(settings, clock, utc_ms)
         self._certificate.read()
         self._accounting = Accounting(self.counters, self.budget)
-        self._exchange = Exchange(vin, settings, journal, manifests, self.orders, self.counters, clock, bridge_time)
+        self._exchange = Exchange(
+            vin, settings, journal, manifests, self.orders, self.counters, clock, bridge_time, desired
+        )
         self._brokers = cycle(settings.addresses())
         self._connected = False
         self._budget_spent = self.budget.allows() is None
@@ -245,9 +252,14 @@ class Uplink:
             password,
             self._clock,
             self._utc_ms,
-            commands=self.orders.wanted,
+            wanted=self._wanted(),
             stopping=self._stopping.is_set,
         )
+
+    def _wanted(self) -> list[str]:
+        """The topics that something else than receipts is expected on."""
+        commands = [topics.COMMAND] if self.orders.wanted else []
+        return commands if self.desired is None else [*commands, topics.WATCH]
 
     def _serve(self, connection: Connection) -> None:
         """Until we are stopped or the budget is used up. Raises ConnectionLostError."""

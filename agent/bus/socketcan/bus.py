@@ -22,7 +22,7 @@ from agent.bus.silence import Silence
 from agent.bus.socketcan.errors import ErrorFrames
 from agent.bus.socketcan.packets import MOST, Packets
 from agent.bus.socketcan.reduction import Reduction
-from agent.bus.socketcan.sockets import filters, raw_socket
+from agent.bus.socketcan.sockets import filters, raw_socket, set_filters
 from agent.bus.socketcan.stamps import Stamps
 from agent.bus.socketcan.throttle import Throttle, exact
 from agent.bus.wanted import Listening
@@ -49,17 +49,17 @@ def socket_bus(
 ) -> SocketBus:
     """A bus with all that the plan wants of it; `fd`: hear CAN FD frames too; `throttle`: by the broadcast manager."""
     wanted = exact(listening) if throttle else {}
-    rest = replace(listening, sampled={key: one for key, one in listening.sampled.items() if key not in wanted})
     throttled = Throttle(listening.bus, channel, wanted, losses, stamps) if wanted else None
 
-    def open_socket() -> socket.socket:
-        return raw_socket(channel, filters(rest), fd=fd)
+    def open_socket(read: Listening) -> socket.socket:
+        return raw_socket(channel, filters(read), fd=fd)
 
-    return SocketBus(rest, channel, open_socket, losses, stamps, fd=fd, packets=packets, throttled=throttled)
+    return SocketBus(listening, channel, open_socket, losses, stamps, fd=fd, packets=packets, throttled=throttled)
 
 
 class SocketBus:
     """`open_socket` gives the bus's socket, ready to be read, or raises OSError; it is first called by `try_to_open`.
+    What `throttled` reads is not read by that socket.
 
     Buses that are read by one thread may share `packets` of their size: less memory has to be fetched at each turn.
     """
@@ -68,7 +68,7 @@ class SocketBus:
         self,
         listening: Listening,
         channel: str,
-        open_socket: Callable[[], socket.socket],
+        open_socket: Callable[[Listening], socket.socket],
         losses: Losses,
         stamps: Stamps,
         *,
@@ -83,7 +83,8 @@ class SocketBus:
         self._stamps = stamps
         self._size = FD_BYTES if fd else CLASSIC_BYTES
         self._packets = Packets(self._size) if packets is None else packets
-        self._reduction = Reduction(listening, losses, ErrorFrames(listening.bus, losses, lambda: stamps.now_ms))
+        self._listening = _rest(listening, throttled)
+        self._reduction = Reduction(self._listening, losses, ErrorFrames(listening.bus, losses, lambda: stamps.now_ms))
         self.frames = 0
         """Read so far, error frames included."""
         self.heard_ms: int | None = None
@@ -109,13 +110,27 @@ class SocketBus:
         other = None if self._throttled is None else self._throttled.descriptor
         return [descriptor for descriptor in (own, other) if descriptor is not None]
 
+    def listen(self, listening: Listening) -> None:
+        """This is wanted from now on, of the same bus. No frame is lost: one that the kernel's throttle gave up to now
+        is read by the socket before it is given up there, and the other way round."""
+        before, self._listening = self._listening, _rest(listening, self._throttled)
+        self._reduction.listen(self._listening)
+        try:
+            if self._socket is not None and filters(before) != filters(self._listening):
+                set_filters(self._socket, filters(self._listening))
+            if self._throttled is not None:
+                self._throttled.want(exact(listening))
+        except OSError as failure:
+            self._fail(failure)
+            self._shut()
+
     def try_to_open(self) -> bool:
         """Whether there is a new socket now. Costs nothing while it is not yet time to try again."""
         now_ms = self._stamps.now_ms
         if self._socket is not None or now_ms < self._retry_at_ms:
             return False
         try:
-            self._socket = self._open_socket()
+            self._socket = self._open_socket(self._listening)
             if self._throttled is not None:
                 self._throttled.open()
         except OSError as failure:
@@ -197,3 +212,9 @@ class SocketBus:
             self._socket = None
         if self._throttled is not None:
             self._throttled.close()
+
+
+def _rest(listening: Listening, throttled: Throttle | None) -> Listening:
+    """What is not for the kernel's throttle."""
+    wanted = {} if throttled is None else exact(listening)
+    return replace(listening, sampled={key: one for key, one in listening.sampled.items() if key not in wanted})

@@ -72,6 +72,11 @@ class Reduction:
         self._forms: dict[int, _Form] = {}
         self._dataless = 0
 
+    def listen(self, listening: Listening) -> None:
+        """This is wanted from now on."""
+        self._listening = listening
+        self._forms.clear()
+
     def frames(self, packets: Packets, count: int, size: int, time_of: Callable[[int], int]) -> list[Frame]:
         """The frames of a burst in order. `size` is that of a packet; `time_of` gives the milliseconds of the i-th."""
         stride = size // 8

@@ -53,9 +53,7 @@ def raw_socket(channel: str, wanted: Sequence[Filter], *, fd: bool) -> socket.so
     try:
         make_roomy(sock)
         ask_for_times(sock)
-        if len(wanted) <= _MOST_FILTERS:
-            packed = b"".join(_FILTER.pack(*each) for each in wanted)
-            sock.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FILTER, packed)
+        set_filters(sock, wanted)
         sock.setsockopt(socket.SOL_CAN_RAW, _CAN_RAW_ERR_FILTER, ALL)
         if fd:
             sock.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FD_FRAMES, 1)
@@ -64,6 +62,14 @@ def raw_socket(channel: str, wanted: Sequence[Filter], *, fd: bool) -> socket.so
         sock.close()
         raise
     return sock
+
+
+def set_filters(sock: socket.socket, wanted: Sequence[Filter]) -> None:
+    """What `wanted` lets pass passes from now on; what it let pass before is not missed. Where there are more filters
+    than the kernel takes everything passes. Raises OSError."""
+    every = [Filter(0, 0)]
+    packed = b"".join(_FILTER.pack(*each) for each in (wanted if len(wanted) <= _MOST_FILTERS else every))
+    sock.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FILTER, packed)
 
 
 def make_roomy(sock: socket.socket) -> None:

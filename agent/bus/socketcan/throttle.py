@@ -80,12 +80,23 @@ class Throttle:
             make_roomy(sock)
             ask_for_times(sock)
             sock.connect((self._channel,))
-            for (number, extended), sampled in self._wanted.items():
-                sock.send(_setup(number | _EXTENDED_FLAG if extended else number, sampled))
+            for ident, sampled in self._wanted.items():
+                sock.send(_setup(_can_id(ident), sampled))
         except BaseException:
             sock.close()
             raise
         self._socket = sock
+
+    def want(self, wanted: dict[Ident, Sampled]) -> None:
+        """These are wanted from now on. Raises OSError."""
+        before, self._wanted = self._wanted, wanted
+        if self._socket is None:
+            return
+        for ident in before.keys() - wanted.keys():
+            self._socket.send(_HEAD.pack(socket.CAN_BCM_RX_DELETE, 0, 0, 0, 0, 0, 0, _can_id(ident), 0))
+            self._alive.pop(ident, None)
+        for ident in wanted.keys() - before.keys():
+            self._socket.send(_setup(_can_id(ident), wanted[ident]))
 
     def read(self) -> list[Frame]:
         """What changed, and what still comes; does not wait. `Stamps.begin` has been called. Raises OSError."""
@@ -119,7 +130,7 @@ class Throttle:
             ident = (can_id & _ID_MASK, bool(can_id & _EXTENDED_FLAG))
             if opcode == socket.CAN_BCM_RX_TIMEOUT:
                 self._alive.pop(ident, None)
-            elif opcode == socket.CAN_BCM_RX_CHANGED and held:
+            elif opcode == socket.CAN_BCM_RX_CHANGED and held and ident in self._wanted:
                 _, length, data = _FRAME.unpack_from(packets.data, start + _HEAD.size)
                 at_ms = self._last_ms = time_of(index)
                 data = data[: min(length, 8)]
@@ -138,6 +149,11 @@ class Throttle:
         # They were not read again.
         self._losses.passed_over -= len(frames)
         return frames
+
+
+def _can_id(ident: Ident) -> int:
+    number, extended = ident
+    return number | _EXTENDED_FLAG if extended else number
 
 
 def _setup(can_id: int, sampled: Sampled) -> bytes:

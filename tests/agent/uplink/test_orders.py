@@ -86,7 +86,11 @@ def test_without_keys_privacy_is_obeyed_whoever_signed_it_and_nothing_else() -> 
 
 @pytest.mark.parametrize(
     ("body", "setting"),
-    [(Privacy.FULL, "[commands] privacy"), (Horn(on=True), "[remote]"), (Watching(b""), "[commands] watch")],
+    [
+        (Privacy.FULL, "[commands] privacy"),
+        (Horn(on=True), "[remote]"),
+        (Watching(b""), "watching by a command on this topic"),
+    ],
 )
 def test_a_kind_that_is_off_is_refused_with_the_setting_before_any_signature_is_looked_at(
     body: Body, setting: str

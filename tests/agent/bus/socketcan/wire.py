@@ -51,7 +51,7 @@ class Wire:
         self._receiver.bind(("127.0.0.1", 0))
         self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sender.connect(self._receiver.getsockname())
-        self.bus = SocketBus(listening, "pair", lambda: self._receiver, self.losses, self.stamps, fd=fd)
+        self.bus = SocketBus(listening, "pair", lambda _: self._receiver, self.losses, self.stamps, fd=fd)
 
     def __enter__(self) -> Self:
         return self
