@@ -90,7 +90,7 @@ class Deriver:
         if not lock.acquire(timeout=patience_s):
             raise DerivingError(f"vehicle {vin} is being derived, and that takes long")
         try:
-            known = self._known(vin)
+            known = self.known(vin)
             while known is not None:
                 try:
                     self._derive(vin, known)
@@ -104,13 +104,13 @@ class Deriver:
     def is_current(self, vin: str, extent: Extent) -> bool:
         """Whether `derive` has nothing to do for a vehicle with this extent; of a profile that changed it may know
         a moment later."""
-        known = self._known(vin, self._profiles.recent)
+        known = self.known(vin, self._profiles.recent)
         return known is None or _is_current(extent, known)
 
     def rebuild(self, vin: str) -> Difference:
         """Deletes everything derived and derives it again; what came out differently."""
         with self._locks[vin]:
-            known = self._known(vin)
+            known = self.known(vin)
             if known is None:
                 return Difference()
             extent = self._store.extent(vin)
@@ -144,9 +144,10 @@ class Deriver:
 
     def _known_anew(self, vin: str) -> Known | None:
         self._models.pop(vin, None)
-        return self._known(vin)
+        return self.known(vin)
 
-    def _known(self, vin: str, profile_of: Callable[[str], Known] | None = None) -> Known | None:
+    def known(self, vin: str, profile_of: Callable[[str], Known] | None = None) -> Known | None:
+        """The profile of a vehicle; None where it is not registered, or there is none that can be used."""
         model = self._models.get(vin) or self._model_of(vin)
         if model is None:
             return None

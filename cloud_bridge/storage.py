@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.derive import Deriver
+from cloud_bridge.monitoring.evaluator import Evaluator
 from cloud_bridge.profiles import Profiles
 from cloud_bridge.pruning import Pruner
 from cloud_bridge.services import Services
@@ -12,6 +13,7 @@ from cloud_bridge.store.sqlite.callbacks import SqliteCallbacks
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.erasing import SqliteErasing
+from cloud_bridge.store.sqlite.monitoring import SqliteMonitoring
 from cloud_bridge.store.sqlite.monitors import SqliteMonitors
 from cloud_bridge.store.sqlite.pruning import SqlitePruning
 from cloud_bridge.store.sqlite.reader import SqliteReader
@@ -38,7 +40,10 @@ class Storage:
         self.actions = SqliteActions(self.database)
         self.services = Services(settings.services)
         self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES, look_again_s=1.0)
-        self.deriver = Deriver(SqliteDerived(self.database), self.model_of, self.profiles, clock_ms)
+        derived = SqliteDerived(self.database)
+        self.deriver = Deriver(derived, self.model_of, self.profiles, clock_ms)
+        self.monitoring = SqliteMonitoring(self.database)
+        self.evaluator = Evaluator(derived, self.monitoring, self.deriver.known, self.services, clock_ms)
         self.reader = SqliteReader(
             self.database, self.deriver.derive, self.deriver.derive_fleet, self.deriver.is_current
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -37,12 +37,13 @@ from cloud_bridge.api.listing import collection_of, listed
 from cloud_bridge.api.parameters import TELEMETRY_EXTENSION, TYPE
 from cloud_bridge.api.positions import Location, location
 from cloud_bridge.api.records import trip_at, trip_of_path, trips_of
-from cloud_bridge.api.rendering import PLACES, Renderer, below_vehicle
+from cloud_bridge.api.rendering import PLACES, TOGETHER_MS, Renderer, below_vehicle
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.timestamps import EVER, union
 from cloud_bridge.records.messages import NO_BREAK_IN
 from cloud_bridge.records.model import Alarm, Json, Known, Message, Position, Trip
 from cloud_bridge.store.port.times import Interval
+from contract.catalog import DATA
 
 _TRIGGER = "alarm.trigger.type"
 NEAR_MS = 1000
@@ -216,6 +217,18 @@ def _telemetry(
         if extension != TelemetryExtension():
             document["_embedded"] = {"extension": extension}
     return document
+
+
+def bare_telemetry(known: Mapping[str, Known], kinds: frozenset[str]) -> Json | None:
+    """The newest values of these kinds of data as one message of the newest's time, without links; None where there are
+    none. What was last said `TOGETHER_MS` or more before is left out."""
+    newest_ms = max((item.at_ms for key, item in known.items() if DATA[key].telemetry in kinds), default=None)
+    if newest_ms is None:
+        return None
+    document: Json = {"createdAt": rfc3339(newest_ms)}
+    together = {key: item for key, item in known.items() if newest_ms - item.at_ms < TOGETHER_MS}
+    _RENDERER.fill(document, together, kinds)
+    return document if len(document) > 1 else None
 
 
 def _extension(

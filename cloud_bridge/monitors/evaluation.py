@@ -131,6 +131,15 @@ class Run:
         self.state = replace(self.state, at_ms=moment.at_ms, used=moment.used, values=levels)
         self._remind(moment)
 
+    def resume(self, state: State, at_ms: int) -> None:
+        """Goes on from `at_ms` in another state, in which what was going on may never have been."""
+        before, after = self.state.episode, state.episode
+        if before is not None and (after is None or after.id != before.id):
+            self.episodes[before.id] = replace(before, to_ms=at_ms)
+        if after is not None:
+            self.episodes[after.id] = after
+        self.state = state
+
     def wait(self, to_ms: int) -> None:
         """Time passes up to `to_ms`, exclusive, in which nothing is said."""
         for at_ms, used in self._meanwhile(to_ms):

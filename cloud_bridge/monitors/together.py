@@ -76,15 +76,19 @@ class Together:
         return key in self._states
 
     def join(self, key: str, state: State) -> None:
-        """From here on, in this state. One that takes part already goes on with this state instead."""
-        run = self._runs.get(key)
+        """From here on, in this state."""
         self._states[key] = state
-        if run is not None:
-            run.state = state
         if state.at_ms is None:
             self._fresh.add(key)
         self._leeway_km.pop(key, None)
         self._await_reminder(key, state)
+
+    def resume(self, key: str, state: State, at_ms: int) -> None:
+        """One that takes part already goes on in this state, from `at_ms` on."""
+        run = self._runs.get(key)
+        if run is not None:
+            run.resume(state, at_ms)
+        self.join(key, state)
 
     def begin(self, key: str, moment: Moment) -> None:
         """From here on, as everything stands at `moment`: what holds already is no event where it does not run yet."""

@@ -9,10 +9,13 @@ import pytest
 
 from cloud_bridge.derive import LOOK_AT, Deriver
 from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
+from cloud_bridge.monitoring.evaluator import Evaluator
 from cloud_bridge.profiles import Profiles
+from cloud_bridge.services import Service, Services
 from cloud_bridge.store.port.registry import Fleet, Vehicle
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
+from cloud_bridge.store.sqlite.monitoring import SqliteMonitoring
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from cloud_bridge.store.sqlite.received import SqliteReceiving
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
@@ -20,6 +23,8 @@ from contract.topics import MANIFEST, UP, topic
 from tests.cloud_bridge.vehicle import MANIFEST_BODY, MODEL, OTHER_VIN, VIN, write_profile
 
 FLEET = Fleet("f1", "Fleet one", "", 1, 1)
+SERVICES = {"driving": Service(("kinetic", "trip")), "lamps": Service(("alert", "odometer"))}
+"""What vehicles may be subscribed to."""
 
 
 class Cloud:
@@ -32,7 +37,11 @@ class Cloud:
         self.receiving = SqliteReceiving(self.database)
         self.ingest = Ingest(self.receiving, lambda: self.now_ms)
         profiles = Profiles(write_profile(folder / "vehicles"))
-        self.deriver = Deriver(SqliteDerived(self.database), self._model_of, profiles, lambda: self.now_ms, look_at)
+        derived = SqliteDerived(self.database)
+        self.deriver = Deriver(derived, self._model_of, profiles, lambda: self.now_ms, look_at)
+        self.evaluator = Evaluator(
+            derived, SqliteMonitoring(self.database), self.deriver.known, Services(SERVICES), lambda: self.now_ms
+        )
         deriver = self.deriver
         self.reader = SqliteReader(self.database, deriver.derive, deriver.derive_fleet, deriver.is_current)
 

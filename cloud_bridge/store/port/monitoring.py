@@ -7,11 +7,13 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from cloud_bridge.records.model import Message, Record
+from cloud_bridge.records.model import Message, Position
 from cloud_bridge.store.port.derived import Checkpoint, Extent
 from cloud_bridge.store.port.monitors import Monitor
 from cloud_bridge.store.port.outbox import Notification
+from cloud_bridge.store.port.reading import One
 from cloud_bridge.store.port.registry import Theft, Vehicle
+from cloud_bridge.store.port.times import Interval
 
 
 class Membership(NamedTuple):
@@ -64,7 +66,7 @@ class Evaluated(msgspec.Struct, frozen=True):
     from_ms: int
     """Where it began: states after are replaced."""
     states: Sequence[tuple[int, bytes]]
-    """By the time of the checkpoint that they stand beside, ascending."""
+    """By the time of the checkpoint that they stand beside, ascending; the newest last."""
     due_ms: int | None
     notifications: Sequence[Notification]
 
@@ -91,19 +93,26 @@ class Monitoring(Protocol):
         ...
 
     def states_at(self, vin: str, until_ms: int) -> bytes | None: ...
-    def checkpoints(self, vin: str, after_ms: int) -> list[int]:
-        """The times of the fold's states after that, ascending."""
+    def checkpoints(self, vin: str, from_ms: int) -> list[int]:
+        """The times of the fold's states since then, ascending."""
         ...
 
     def believed(self, vin: str, from_ms: int) -> Callable[[Message], Message]:
         """What is believed of a message of that time or later."""
         ...
 
-    def happened(self, vin: str, kinds: Collection[type[Record]], from_ms: int) -> list[Record]:
-        """At least the records of these types that began or ended since."""
+    def records(self, kind: type[One], vin: str, within: Interval) -> list[One]:
+        """Those that overlap the range, in ascending start, those that go on included."""
         ...
 
-    def thefts(self, vin: str) -> list[Theft]: ...
+    def position_at(self, vin: str, at_ms: int) -> Position | None:
+        """The newest of then or before."""
+        ...
+
+    def thefts(self, vin: str) -> list[Theft]:
+        """In ascending start."""
+        ...
+
     def told(self, vin: str, monitor_id: str, from_ms: int) -> list[Told]:
         """What is or was in the outbox of events since."""
         ...

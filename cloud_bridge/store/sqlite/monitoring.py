@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
-from functools import partial
 
 from cloud_bridge.monitors.moments import happenings
-from cloud_bridge.records.model import Alarm, Collision, Message, Record, Trip
+from cloud_bridge.records.model import Alarm, Collision, Message, Position, Record, Trip
 from cloud_bridge.store.port.derived import Checkpoint, Extent, Fold
 from cloud_bridge.store.port.errors import StaleError
 from cloud_bridge.store.port.monitoring import Beside, Evaluated, Mark, Membership, Progress, Told
 from cloud_bridge.store.port.monitors import Monitor
+from cloud_bridge.store.port.reading import One
 from cloud_bridge.store.port.registry import Theft
-from cloud_bridge.store.sqlite import outbox, records, thefts
+from cloud_bridge.store.port.times import Interval
+from cloud_bridge.store.sqlite import outbox, records, telemetry, thefts
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.extent import expect
 from cloud_bridge.store.sqlite.implausible import Left
@@ -71,7 +72,7 @@ WHERE vin = ?1 AND until_ms <= ?2 AND (
 ORDER BY until_ms DESC LIMIT 1
 """
 _STATES_AT = "SELECT states FROM monitor_state WHERE vin = ? AND until_ms = ?"
-_CHECKPOINTS = "SELECT until_ms FROM checkpoint WHERE vin = ? AND until_ms > ? ORDER BY until_ms"
+_CHECKPOINTS = "SELECT until_ms FROM checkpoint WHERE vin = ? AND until_ms >= ? ORDER BY until_ms"
 _TOLD = "SELECT id, at_ms, refresh FROM notification WHERE vin = ? AND sender = ? AND at_ms >= ? ORDER BY at_ms"
 _BEFORE = "SELECT kind, body FROM record WHERE vin = ? AND kind = ? AND from_ms >= ?"
 _OPENED = "SELECT kind, body FROM record WHERE vin = ? AND id = ?"
@@ -80,7 +81,7 @@ UPDATE monitored SET revision = revision + 1, dirty_from_ms = NULL, due_ms = ?
 WHERE vin = ? AND revision = ?
 """
 _DROP_STATES = "DELETE FROM monitor_state WHERE vin = ? AND until_ms > ?"
-_PUT_STATES = "INSERT INTO monitor_state (vin, until_ms, states) VALUES (?, ?, ?)"
+_PUT_STATES = "INSERT OR REPLACE INTO monitor_state (vin, until_ms, states) VALUES (?, ?, ?)"
 _DROP_PASSED = "DELETE FROM checkpoint WHERE vin = ? AND span = 0 AND until_ms < ?"
 
 
@@ -147,18 +148,21 @@ class SqliteMonitoring:
             row = connection.execute(_STATES_AT, (vin, until_ms)).fetchone()
             return None if row is None else bytes(row[0])
 
-    def checkpoints(self, vin: str, after_ms: int) -> list[int]:
+    def checkpoints(self, vin: str, from_ms: int) -> list[int]:
         with self._database.read() as connection:
-            return [until_ms for (until_ms,) in connection.execute(_CHECKPOINTS, (vin, after_ms))]
+            return [until_ms for (until_ms,) in connection.execute(_CHECKPOINTS, (vin, from_ms))]
 
     def believed(self, vin: str, from_ms: int) -> Callable[[Message], Message]:
         with self._database.read() as connection:
             return Left(connection, vin, (from_ms, _END_MS)).out_of
 
-    def happened(self, vin: str, kinds: Collection[type[Record]], from_ms: int) -> list[Record]:
+    def records(self, kind: type[One], vin: str, within: Interval) -> list[One]:
         with self._database.read() as connection:
-            found = map(partial(records.overlapping, connection, vin=vin, union=[(from_ms, _END_MS)]), kinds)
-            return [one for of_kind in found for one in of_kind]
+            return records.overlapping(connection, kind, vin, [within])
+
+    def position_at(self, vin: str, at_ms: int) -> Position | None:
+        with self._database.read() as connection:
+            return telemetry.position_at(connection, vin, at_ms)
 
     def thefts(self, vin: str) -> list[Theft]:
         with self._database.read() as connection:

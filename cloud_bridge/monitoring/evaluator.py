@@ -1,0 +1,298 @@
+"""Evaluating monitors: from what vehicles said to notifications in the outbox.
+
+For each vehicle this goes from the newest states of its monitors that everything new is after (`Mark`), over what the
+vehicle said since, to the end, and writes in one transaction the states on the way and what is to be told. A monitor of
+which there is no such state begins where the fold has one from before it ran for the vehicle: how things stand there is
+no event, and history before is of no account.
+
+What is told is a function of what the vehicle said, of when monitors ran, and of what was told before
+(`cloud_bridge.monitors.announcing`). A process that ends at any point leaves the mark, and whoever comes next evaluates
+the same again.
+
+Time that passes tells something by itself where a schedule begins while a vehicle is used: `GRACE_MS` later, so that
+what the vehicle says meanwhile decides.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from cloud_bridge.monitoring.bodies import Bodies
+from cloud_bridge.monitoring.sight import Sight
+from cloud_bridge.monitoring.walk import Passage, Walk
+from cloud_bridge.monitoring.watches import Compiled, Library, Watches, first_ms
+from cloud_bridge.monitors.announcing import Announced, unannounced
+from cloud_bridge.monitors.data import BREAK_IN, COLLISION_SEVERITY, COLLISION_SIDE
+from cloud_bridge.monitors.evaluation import Episode, Event, State, Subject
+from cloud_bridge.monitors.moments import Told, happenings, moments, standing
+from cloud_bridge.monitors.together import States, Together
+from cloud_bridge.profiles import Known
+from cloud_bridge.records.model import Alarm, Collision, Record, Trip
+from cloud_bridge.records.rules import rules
+from cloud_bridge.records.trips import TripRule
+from cloud_bridge.services import Services
+from cloud_bridge.store.port.derived import Checkpoint, Derived
+from cloud_bridge.store.port.errors import StaleError
+from cloud_bridge.store.port.monitoring import Evaluated, Monitoring, Progress
+from cloud_bridge.store.port.outbox import Notification
+from cloud_bridge.store.port.times import BEGINNING_MS
+from contract.published import STOLEN as THEFTS
+
+GRACE_MS = 60_000
+_END_MS = 2**62
+
+_KINDS: dict[type[Record], frozenset[str]] = {
+    Collision: frozenset({COLLISION_SIDE, COLLISION_SEVERITY}),
+    Alarm: frozenset({BREAK_IN}),
+}
+_TRIPS = "vehicle.trip"
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(States).decode
+
+log = logging.getLogger(__name__)
+
+
+class Evaluator:
+    """For one thread; several processes may be at it at once."""
+
+    def __init__(
+        self,
+        derived: Derived,
+        store: Monitoring,
+        known_of: Callable[[str], Known | None],
+        services: Services,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        """`known_of`: the profile of a vehicle by its VIN, None where there is none that can be used."""
+        self._derived = derived
+        self._store = store
+        self._known_of = known_of
+        self._services = services
+        self._clock_ms = clock_ms
+        self._library = Library(store)
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Leaves off after the vehicle that is being evaluated."""
+        self._stopping.set()
+
+    def sweep(self) -> int:
+        """Evaluates every vehicle of which something is new; how many notifications there are to send."""
+        told = 0
+        for vin in self._store.to_evaluate(self._clock_ms()):
+            if self._stopping.is_set():
+                break
+            try:
+                told += self.evaluate(vin)
+            except StaleError:
+                # It is being derived: whoever does that marks it, and it is looked at again.
+                log.debug("vehicle %s changed while its monitors were evaluated", vin)
+        return told
+
+    def evaluate(self, vin: str) -> int:
+        """How many notifications there are to send. Raises StaleError where something of it changed meanwhile."""
+        progress = self._store.progress(vin)
+        if progress is None or not self._has_to_be(progress):
+            return 0
+        known = self._known_of(vin)
+        if known is None or known.digest != progress.extent.profile:
+            return 0
+        evaluated = _Evaluation(self, progress, known, self._library.of(progress.memberships)).run()
+        return self._store.put(progress, evaluated, self._clock_ms())
+
+    def _has_to_be(self, progress: Progress) -> bool:
+        mark = progress.mark
+        is_due = mark.due_ms is not None and mark.due_ms <= self._clock_ms()
+        return progress.extent.dirty_from_ms is None and (mark.dirty_from_ms is not None or is_due)
+
+
+class _Beginning(NamedTuple):
+    """Where a monitor joins."""
+
+    at_ms: int
+    key: str
+    state: State | None
+    """None: as everything stands there."""
+
+
+class _Evaluation:
+    """Of one vehicle, once."""
+
+    def __init__(self, by: Evaluator, progress: Progress, known: Known, watches: Watches) -> None:
+        self._store, self._derived = by._store, by._derived
+        self._now_ms = by._clock_ms()
+        self._progress = progress
+        self._vehicle = progress.vehicle
+        self._vin = progress.vehicle.vin
+        self._watches = watches
+        joined = {one.fleet_id: one.joined_at_ms for one in progress.memberships}
+        ran = {key: one.running(joined[one.monitor.fleet_id]) for key, one in watches.by_key.items()}
+        self._running = {key: running for key, running in ran.items() if running}
+        self._trip: TripRule | None = rules(self._vin, known.profile).trip
+        self._sight = Sight(by._services.data(progress.vehicle.services), self._trip)
+        self._served = self._sight.scope.only(known.profile.data)
+        self._subjects: dict[str, Subject] = {}
+        self._together = Together(watches.interests, self._subject)
+        self._starts: dict[str, int] = {}
+        thefts = self._store.thefts(self._vin) if self._sight.scope.covers(THEFTS) else []
+        self._thefts = [(theft.started_at_ms, theft.ended_at_ms) for theft in thefts]
+
+    def run(self) -> Evaluated:
+        beginnings, checkpoint = self._beginnings()
+        if not beginnings:
+            return Evaluated(_END_MS, (), None, ())
+        walk = Walk(self._derived, self._store, self._vin, checkpoint, self._sight)
+        happened = self._happened(walk.from_ms)
+        stops = set(self._store.checkpoints(self._vin, walk.from_ms))
+        states: dict[int, bytes] = {}
+        for passage in walk.passages():
+            if passage.is_seam:
+                self._cross(passage.from_ms)
+            while beginnings and beginnings[-1].at_ms <= passage.from_ms:
+                self._join(beginnings.pop(), passage)
+            if passage.to_ms > passage.from_ms:
+                self._together.take(moments(passage.known, self._told(passage, happened), self._trip))
+            if passage.to_ms in stops:
+                states[passage.to_ms] = self._states(passage.to_ms, are_all=not beginnings)
+        later = self._tail(passage)
+        notifications = self._notifications(walk, self._unannounced(later))
+        return Evaluated(walk.from_ms, list(states.items()), self._due_ms(), notifications)
+
+    def _states(self, at_ms: int, *, are_all: bool) -> bytes:
+        """Of those that join later what is kept stays."""
+        kept = None if are_all else self._store.states_at(self._vin, at_ms)
+        before = {} if kept is None else _decode(kept).by_key
+        return _encode(States(before | self._together.states()))
+
+    def _beginnings(self) -> tuple[list[_Beginning], Checkpoint | None]:
+        """Where each monitor joins, the last first; and the state of the fold at the first of these."""
+        dirty_from_ms = self._progress.mark.dirty_from_ms
+        beside = self._store.states(self._vin, _END_MS if dirty_from_ms is None else dirty_from_ms)
+        known: dict[str, State] = {} if beside is None else _decode(beside.states).by_key
+        found: list[_Beginning] = []
+        checkpoints: dict[int, Checkpoint | None] = {}
+        for key, running in self._running.items():
+            state = known.get(key)
+            if beside is not None and state is not None and self._fits(key, state):
+                checkpoint: Checkpoint | None = beside.checkpoint
+            else:
+                state = None
+                checkpoint = self._derived.checkpoint(self._vin, first_ms(running))
+            at_ms = BEGINNING_MS if checkpoint is None else checkpoint.until_ms
+            checkpoints[at_ms] = checkpoint
+            found.append(_Beginning(at_ms, key, state))
+            self._starts[key] = at_ms
+        found.sort(key=lambda one: one.at_ms, reverse=True)
+        return found, checkpoints[found[-1].at_ms] if found else None
+
+    def _fits(self, key: str, state: State) -> bool:
+        """Of as many triggers as the monitor has: a state is read by programs that did not write it."""
+        return len(state.truths) in (0, len(self._watches.by_key[key].watch.tests))
+
+    def _join(self, beginning: _Beginning, passage: Passage) -> None:
+        if beginning.state is not None:
+            self._together.join(beginning.key, beginning.state)
+        elif beginning.at_ms == BEGINNING_MS:
+            self._together.join(beginning.key, State())
+        else:
+            at_ms = passage.from_ms - 1
+            now = standing(passage.known, passage.position, at_ms, self._thefts, self._trip)
+            self._together.begin(beginning.key, now)
+
+    def _cross(self, seam_ms: int) -> None:
+        """What was before is deleted: its states are as they were, whatever is told of before now."""
+        kept = self._store.states_at(self._vin, seam_ms)
+        for key, state in (_decode(kept).by_key if kept is not None else {}).items():
+            if key in self._together and self._fits(key, state):
+                self._together.resume(key, state, seam_ms)
+
+    def _happened(self, from_ms: int) -> list[tuple[int, Record]]:
+        """The records of interest that may have happened since, by when they did."""
+        watched = self._watches.interests.data
+        kinds: list[type[Record]] = [kind for kind, data in _KINDS.items() if not watched.isdisjoint(data)]
+        if any(datum.startswith(_TRIPS) for datum in watched):
+            kinds.append(Trip)
+        records = (one for kind in kinds for one in self._store.records(kind, self._vin, (from_ms, _END_MS)))
+        seen = (one for record in records if (one := self._sight.see(record)) is not None)
+        times = {(at_ms, one.id): one for one in seen for at_ms, _, _ in happenings(one)}
+        return [(at_ms, one) for (at_ms, _), one in sorted(times.items(), key=lambda item: item[0])]
+
+    def _told(self, passage: Passage, happened: list[tuple[int, Record]]) -> Told:
+        """`happened` loses what is of the passage or before."""
+        records = []
+        while happened and happened[0][0] < passage.to_ms:
+            records.append(happened.pop(0)[1])
+        return Told(passage.from_ms, passage.to_ms, passage.messages, records, self._thefts)
+
+    def _tail(self, end: Passage) -> Together | None:
+        """What came after all that the vehicle said."""
+        told = Told(end.from_ms, max(end.from_ms, self._now_ms + 1), thefts=self._thefts)
+        has_edges = any(edge is not None and edge >= end.from_ms for theft in self._thefts for edge in theft)
+        if not has_edges and not self._watches.interests.schedules:
+            return None
+        edges = moments(end.known, told, self._trip) if has_edges else ()
+        return self._together.ahead(edges, self._now_ms - GRACE_MS + 1)
+
+    def _due_ms(self) -> int | None:
+        change_ms = self._together.next_change_ms(self._now_ms - GRACE_MS)
+        return None if change_ms is None else change_ms + GRACE_MS
+
+    def _unannounced(self, later: Together | None) -> list[tuple[Compiled, Event]]:
+        events: dict[str, list[Event]] = {}
+        episodes: dict[str, dict[str, Episode]] = {}
+        for together in (self._together, later):
+            for key, outcome in () if together is None else together.outcomes():
+                events.setdefault(key, []).extend(outcome.events)
+                episodes.setdefault(key, {}).update(outcome.episodes)
+        return [
+            (self._watches.by_key[key], event)
+            for key, found in events.items()
+            if found
+            for event in unannounced(found, episodes[key], self._announced(key, episodes[key]))
+        ]
+
+    def _announced(self, key: str, episodes: dict[str, Episode]) -> list[Announced]:
+        """Of this version of the monitor, of the time since it joined, and of what was going on then."""
+        start_ms = self._starts[key]
+        began_ms = [one.from_ms for one in episodes.values() if one.from_ms < start_ms]
+        from_ms = max(min([start_ms, *began_ms]), first_ms(self._running[key]))
+        told = self._store.told(self._vin, self._watches.by_key[key].monitor.id, from_ms)
+        return [Announced(one.id, one.at_ms, one.refresh) for one in told if one.at_ms >= start_ms or began_ms]
+
+    def _notifications(self, walk: Walk, to_tell: Iterable[tuple[Compiled, Event]]) -> list[Notification]:
+        found = sorted(to_tell, key=lambda each: (each[1].at_ms, each[0].key, each[1].refresh))
+        if not found:
+            return []
+        bodies = Bodies(self._store, self._vehicle, self._sight.scope)
+        told = bodies.of(walk.passages(), found)
+        return [
+            Notification(
+                event.id,
+                one.monitor.id,
+                one.monitor.fleet_id,
+                self._vin,
+                event.at_ms,
+                event.refresh,
+                body,
+                {
+                    "vin": self._vin,
+                    "vid": self._vehicle.id,
+                    "monitorID": one.monitor.id,
+                    "fleetID": one.monitor.fleet_id,
+                },
+            )
+            for (one, event), body in zip(found, told, strict=True)
+        ]
+
+    def _subject(self, key: str) -> Subject:
+        found = self._subjects.get(key)
+        if found is None:
+            found = Subject(f"{key}/{self._vin}", self._watches.by_key[key].watch, self._running[key], self._served)
+            self._subjects[key] = found
+        return found
