@@ -2,8 +2,8 @@
 
 `Bridge` runs without HTTP of its own: `Bridge.app` is the API for any ASGI server. What it starts: the broker's network
 thread, the writer (both in `ingest.subscription`), what goes on with remote actions (`remote.remotes`), a thread that
-derives what nobody reads, soon after it came, one that saves how often clients asked, and one that deletes what is
-older than it is kept.
+derives what nobody reads, soon after it came, one that evaluates monitors as soon as what they watch came
+(`monitoring.watcher`), one that saves how often clients asked, and one that deletes what is older than it is kept.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from cloud_bridge.api.capabilities import served_by
 from cloud_bridge.clock import clock_ms, steady_clock, told_ms
 from cloud_bridge.ingest.ingest import Ingest, Receipts
 from cloud_bridge.ingest.subscription import Subscription
+from cloud_bridge.monitoring.watcher import Watcher
 from cloud_bridge.pruning import describe
 from cloud_bridge.remote.remotes import Remotes
 from cloud_bridge.settings import Settings
@@ -65,6 +66,7 @@ class Bridge:
         except BaseException:
             self.storage.close()
             raise
+        self._watcher = Watcher(self.storage, lambda: None, on_failure)
         self._on_failure = on_failure
         self._first_prune_s = first_prune_s
         self._came = threading.Event()
@@ -77,6 +79,7 @@ class Bridge:
         self._sweeper.start()
         self._saver.start()
         self._pruner.start()
+        self._watcher.start()
         self.subscription.start()
         self.remotes.start()
 
@@ -86,6 +89,7 @@ class Bridge:
         self.remotes.stop()
         self._stopping.set()
         self.storage.deriver.stop()
+        self._watcher.stop()
         self._came.set()
         self._sweeper.join()
         self._saver.join()
@@ -93,11 +97,11 @@ class Bridge:
         self.storage.close()
 
     def settle(self, timeout_s: float) -> bool:
-        """Waits until everything received is committed and derived; whether it is."""
+        """Waits until everything received is committed, derived, and evaluated by monitors; whether it is."""
         if not self.subscription.wait_idle(timeout_s):
             return False
         self.storage.deriver.sweep()
-        return True
+        return self._watcher.wait_idle(timeout_s)
 
     def _make_app(self, settings: Settings) -> Starlette:
         return create_app(
@@ -146,6 +150,7 @@ class Bridge:
 
     def _committed(self, receipts: Receipts) -> None:
         if receipts.by_vin:
+            self._watcher.came(receipts.by_vin)
             self._came.set()
 
     def _save_limits(self) -> None:

@@ -15,7 +15,6 @@ what the vehicle says meanwhile decides.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -55,7 +54,12 @@ _TRIPS = "vehicle.trip"
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(States).decode
 
-log = logging.getLogger(__name__)
+
+class Swept(NamedTuple):
+    told: int
+    """Notifications that there are to send now."""
+    stale: int
+    """Vehicles of which something changed meanwhile: they are to be looked at again."""
 
 
 class Evaluator:
@@ -82,18 +86,17 @@ class Evaluator:
         """Leaves off after the vehicle that is being evaluated."""
         self._stopping.set()
 
-    def sweep(self) -> int:
-        """Evaluates every vehicle of which something is new; how many notifications there are to send."""
-        told = 0
+    def sweep(self) -> Swept:
+        """Evaluates every vehicle of which something is new."""
+        told = stale = 0
         for vin in self._store.to_evaluate(self._clock_ms()):
             if self._stopping.is_set():
                 break
             try:
                 told += self.evaluate(vin)
             except StaleError:
-                # It is being derived: whoever does that marks it, and it is looked at again.
-                log.debug("vehicle %s changed while its monitors were evaluated", vin)
-        return told
+                stale += 1
+        return Swept(told, stale)
 
     def evaluate(self, vin: str) -> int:
         """How many notifications there are to send. Raises StaleError where something of it changed meanwhile."""

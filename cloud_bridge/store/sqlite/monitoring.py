@@ -20,7 +20,7 @@ from cloud_bridge.store.port.monitors import Monitor
 from cloud_bridge.store.port.reading import One
 from cloud_bridge.store.port.registry import Theft
 from cloud_bridge.store.port.times import Interval
-from cloud_bridge.store.sqlite import outbox, records, telemetry, thefts
+from cloud_bridge.store.sqlite import monitors, outbox, records, telemetry, thefts
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.extent import expect
 from cloud_bridge.store.sqlite.implausible import Left
@@ -59,10 +59,6 @@ SELECT fleet_id, joined_at_ms, number FROM fleet_vehicle JOIN monitor_change USI
 ORDER BY fleet_id
 """
 _CHANGES = "SELECT number FROM monitor_change WHERE fleet_id = ?"
-_MONITORS = """
-SELECT id, fleet_id, body, status, version, created_at_ms, updated_at_ms FROM monitor WHERE fleet_id = ? ORDER BY id
-"""
-_RUNS = "SELECT from_ms, to_ms FROM monitor_run WHERE monitor_id = ? ORDER BY from_ms"
 # A seam may lie within what came late: then it is no beginning.
 _STATES = """
 SELECT until_ms, span, history, states FROM monitor_state JOIN checkpoint USING (vin, until_ms)
@@ -134,9 +130,7 @@ class SqliteMonitoring:
     def monitors(self, fleet_id: str) -> tuple[int, list[Monitor]]:
         with self._database.read() as connection:
             (changes,) = connection.execute(_CHANGES, (fleet_id,)).fetchone() or (0,)
-            rows = connection.execute(_MONITORS, (fleet_id,)).fetchall()
-            runs = [tuple(connection.execute(_RUNS, (row[0],)).fetchall()) for row in rows]
-            return changes, [Monitor(*(*row, ran)) for row, ran in zip(rows, runs, strict=True)]
+            return changes, monitors.of_fleet(connection, fleet_id)
 
     def states(self, vin: str, up_to_ms: int) -> Beside | None:
         with self._database.read() as connection:

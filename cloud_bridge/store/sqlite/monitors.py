@@ -18,6 +18,7 @@ FROM monitor
 """
 _MONITOR = _COLUMNS + "WHERE id = ? AND fleet_id = ?"
 _MONITORS = _COLUMNS + "WHERE fleet_id = ? ORDER BY created_at_ms, id LIMIT ? OFFSET ?"
+_OF_FLEET = _COLUMNS + "WHERE fleet_id = ? ORDER BY id"
 _OF_VEHICLE = _COLUMNS + "JOIN fleet_vehicle USING (fleet_id) WHERE vin = ? ORDER BY id"
 _COUNT = "SELECT count(*) FROM monitor WHERE fleet_id = ?"
 _ADD = """
@@ -44,6 +45,11 @@ _AT_ONCE = 1000
 """Notifications that are deleted in one transaction: others write too."""
 
 _runs = msgspec.json.Decoder(list[tuple[int, int | None]]).decode
+
+
+def of_fleet(connection: sqlite3.Connection, fleet_id: str) -> list[Monitor]:
+    """All of them, by id."""
+    return [_monitor(row) for row in connection.execute(_OF_FLEET, (fleet_id,))]
 
 
 class SqliteMonitors:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 
-from cloud_bridge.store.port.registry import Theft
 from tests.cloud_bridge.conftest import Cloud
-from tests.cloud_bridge.monitoring.world import DOOR, ENDED, FAST, OIL, STARTED, STOLEN, Watched
+from tests.cloud_bridge.monitoring.world import FAST, Watched
 from tests.cloud_bridge.monitors.bodies import body
-from tests.cloud_bridge.vehicle import EPOCH_MS, OTHER_VIN, VIN, Boot
+from tests.cloud_bridge.vehicle import EPOCH_MS, Boot
 
 BOOT = Boot()
 
 
 @pytest.fixture
-def watched(cloud: Cloud) -> Iterator[Watched]:
+def watched(cloud: Cloud) -> Watched:
     return Watched(cloud)
 
 

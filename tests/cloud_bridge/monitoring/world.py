@@ -46,7 +46,7 @@ class Watched:
 
     def evaluate(self) -> int:
         self.cloud.deriver.sweep()
-        return self.cloud.evaluator.sweep()
+        return self.cloud.evaluator.sweep().told
 
     def rows(self) -> list[tuple[str, float, bool]]:
         """Sender, second and whether it reminds, of all that was told."""

@@ -1,54 +1,38 @@
-"""Monitors in a database, as clients made, paused, replaced and deleted them."""
+"""Monitors in a database, as clients make, pause, replace and delete them."""
 
 from __future__ import annotations
 
 import json
 
+from cloud_bridge.store.port.monitors import Monitor
 from cloud_bridge.store.sqlite.database import Database
+from cloud_bridge.store.sqlite.monitors import SqliteMonitors
 from tests.cloud_bridge.monitors.bodies import Body
-
-_ADD = """
-INSERT INTO monitor (id, fleet_id, body, status, version, created_at_ms, updated_at_ms)
-VALUES (?1, ?2, ?3, 'Running', 1, ?4, ?4)
-"""
-_RUN = "INSERT INTO monitor_run (monitor_id, from_ms) VALUES (?, ?)"
-_STOP = "UPDATE monitor_run SET to_ms = ? WHERE monitor_id = ? AND to_ms IS NULL"
-_STATUS = "UPDATE monitor SET status = ?, updated_at_ms = ? WHERE id = ?"
-_REPLACE = "UPDATE monitor SET body = ?, version = version + 1, updated_at_ms = ? WHERE id = ?"
-_FORGET_RUNS = "DELETE FROM monitor_run WHERE monitor_id = ?"
-_DELETE = "DELETE FROM monitor WHERE id = ?"
 
 
 class Kept:
-    """What a client does with the monitors of fleet `f1`."""
+    """What a client does with the monitors of a fleet."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, fleet_id: str = "f1") -> None:
+        self._store = SqliteMonitors(database)
+        self._fleet_id = fleet_id
 
     def add(self, name: str, asked: Body, now_ms: int) -> str:
         """Its id."""
         monitor_id = name.encode().hex().ljust(32, "0")[:32]
-        with self._database.write() as connection:
-            connection.execute(_ADD, (monitor_id, "f1", json.dumps(asked).encode(), now_ms))
-            connection.execute(_RUN, (monitor_id, now_ms))
+        running = ((now_ms, None),)
+        body = json.dumps(asked).encode()
+        assert self._store.add(Monitor(monitor_id, self._fleet_id, body, "Running", 1, now_ms, now_ms, running), 10**6)
         return monitor_id
 
     def pause(self, monitor_id: str, now_ms: int) -> None:
-        with self._database.write() as connection:
-            connection.execute(_STATUS, ("Paused", now_ms, monitor_id))
-            connection.execute(_STOP, (now_ms, monitor_id))
+        assert self._store.set_status(self._fleet_id, monitor_id, "Paused", now_ms) is not None
 
     def resume(self, monitor_id: str, now_ms: int) -> None:
-        with self._database.write() as connection:
-            connection.execute(_STATUS, ("Running", now_ms, monitor_id))
-            connection.execute(_RUN, (monitor_id, now_ms))
+        assert self._store.set_status(self._fleet_id, monitor_id, "Running", now_ms) is not None
 
     def replace(self, monitor_id: str, asked: Body, now_ms: int) -> None:
-        with self._database.write() as connection:
-            connection.execute(_REPLACE, (json.dumps(asked).encode(), now_ms, monitor_id))
-            connection.execute(_FORGET_RUNS, (monitor_id,))
-            connection.execute(_RUN, (monitor_id, now_ms))
+        assert self._store.replace(self._fleet_id, monitor_id, json.dumps(asked).encode(), now_ms) is not None
 
     def delete(self, monitor_id: str) -> None:
-        with self._database.write() as connection:
-            connection.execute(_DELETE, (monitor_id,))
+        assert self._store.delete(self._fleet_id, monitor_id)

@@ -1,0 +1,96 @@
+"""The thread that evaluates monitors.
+
+What a running monitor covers is derived and evaluated as soon as it is committed; all else that is derived waits a
+moment for more to come (`cloud_bridge.bridge`). What other threads and programs derive, thefts that are reported, and
+what is due by the clock, are looked for in between.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from cloud_bridge.storage import Storage
+from cloud_bridge.store.port.errors import DerivingError, StoreError
+
+LOOK_S = 2.0
+AGAIN_S = 0.05
+"""After something changed while it was evaluated."""
+
+log = logging.getLogger(__name__)
+
+
+class Watcher:
+    """`start`, then `stop`; not to be started twice."""
+
+    def __init__(self, storage: Storage, on_told: Callable[[], None], on_failure: Callable[[], None]) -> None:
+        """`on_told`: there is something in the outbox. `on_failure`: the thread ended by itself."""
+        self._storage = storage
+        self._on_told = on_told
+        self._on_failure = on_failure
+        self._changed = threading.Condition()
+        self._came: set[str] = set()
+        self._is_busy = False
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="monitor-watcher", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """What is not evaluated yet is by whoever comes next."""
+        self._storage.evaluator.stop()
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def came(self, vins: Iterable[str]) -> None:
+        """Something of these vehicles was committed."""
+        with self._changed:
+            self._came.update(vins)
+            self._changed.notify_all()
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Waits until everything that came is evaluated; whether it is."""
+        with self._changed:
+            self._came.add("")
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: not self._came and not self._is_busy, timeout_s)
+
+    def _run(self) -> None:
+        finished = False
+        wait_s = LOOK_S
+        try:
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._came or self._stopping, wait_s)
+                    if self._stopping:
+                        break
+                    came, self._came = self._came, set()
+                    self._is_busy = True
+                wait_s = self._look(came)
+                with self._changed:
+                    self._is_busy = False
+                    self._changed.notify_all()
+            finished = True
+        finally:
+            if not finished:
+                self._on_failure()
+
+    def _look(self, came: Iterable[str]) -> float:
+        """Derives what `came`, as far as a monitor covers it, and evaluates; when to look again, s."""
+        try:
+            for vin in self._storage.monitoring.covered(list(came)):
+                with suppress(DerivingError):  # Somebody else is at it.
+                    self._storage.deriver.derive(vin)
+            swept = self._storage.evaluator.sweep()
+        except StoreError as error:
+            log.error("monitors cannot be evaluated now, trying again: %s", error)
+            return LOOK_S
+        if swept.told:
+            self._on_told()
+        return AGAIN_S if swept.stale else LOOK_S
