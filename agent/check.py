@@ -2,6 +2,7 @@
 
 It compiles the profile as the agent does and shows the plan: what healing did to the databases, which ids two of them
 claim, which frames of which bus are wanted, each signal with its cadence and when it counts, what privacy keeps back,
+what each action transmits,
 which of the published data vehicles of the model will serve and why not the others, and what a month of it weighs.
 Anything wrong is shown with file and line, and the exit status is 1.
 """
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agent.actions_shown import print_actions
 from agent.asking.share import share_of
 from agent.estimate import estimate
 from agent.plan.compiling import compile_plan
@@ -30,6 +32,7 @@ from contract.configuration import ConfigurationError, Duration, Span, nearest
 from contract.manifest import Signal
 from contract.profile.devices import RECEIVER
 from contract.profile.events import CRASH
+from contract.steps import is_served
 from contract.upload import Privacy
 
 
@@ -50,6 +53,7 @@ def check(file: Path, console: Console, *, whole: bool = False) -> int:
     console.print(_signals(plan))
     if plan.profile.ask:
         console.print(_asked(plan))
+    print_actions(plan, console)
     console.print(_events(plan))
     console.print(_privacy(plan))
     print_served(plan.profile, console, whole=whole)
@@ -96,6 +100,11 @@ def main(arguments: Sequence[str]) -> int:
     if (problem := settings.power.supply_problem(plan.profile.power.supply)) is not None:
         console.print(Text(f"{options.config}: {problem}", "red"), soft_wrap=True)
         status = 1
+    if settings.remote.enabled:
+        for name in settings.remote.allow:
+            if not is_served(name, plan.profile.actions):
+                text = f"{options.config}: remote.allow: the profile has no [actions] for {name}: it is refused"
+                console.print(Text(text, "yellow"), soft_wrap=True)
     for bus in sorted(set(plan.buses) - settings.buses.keys()):
         console.print(Text(f"{options.config}: no interface is given for the profile's bus {bus}", "yellow"))
     return status

@@ -58,6 +58,11 @@ class NextCharge(msgspec.Struct, frozen=True):
     offset_min: int
     """How far the sender's local time was ahead of UTC."""
 
+    @property
+    def local_minute(self) -> int:
+        """Of the sender's day, from its midnight."""
+        return (self.utc_ms // 60_000 + self.offset_min) % (24 * 60)
+
 
 class ChargingPreferences(msgspec.Struct, frozen=True):
     level: int | None = None

@@ -16,7 +16,7 @@ from agent import show
 from agent.bus.failures import InterfaceError
 from agent.bus.recording import RecordingError
 from agent.cli.ending import FAILED, INTERRUPTED, OK, UsageError, stop_on_signals
-from agent.cli.planning import with_events
+from agent.cli.planning import as_wanted
 from agent.journal.journal import JournalError
 from agent.lifting import UplinkEndedError, state_of
 from agent.plan.compiling import compile_plan
@@ -57,7 +57,7 @@ def main(words: Sequence[str]) -> int:
         dict(options.bus),
     )
     plan = compile_plan(settings.profile, cadence_ms=options.cadence)
-    plan = with_events(plan, settings, options.config)
+    plan = as_wanted(plan, settings, options.config)
     unknown = sorted(set(wanted.mapping.values()) - set(plan.buses))
     if unknown:
         raise UsageError(f"--bus: the profile has no bus {', '.join(unknown)}; it has {', '.join(plan.buses)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from agent.asking.failures import WrongVehicleError
 from agent.bus.failures import InterfaceError
 from agent.cli.ending import OK, SETTINGS, UsageError, stop_on_signals
-from agent.cli.planning import with_events
+from agent.cli.planning import as_wanted
 from agent.journal.journal import JournalError
 from agent.lifting import UplinkEndedError
 from agent.logs import log_to_stderr
@@ -33,7 +33,7 @@ def main(words: Sequence[str]) -> int:
     missing = [name for name in ("vin", "profile", "buses") if not getattr(settings, name)]
     if settings.vin is None or settings.profile is None or not settings.buses:
         raise UsageError(f"{options.config}: a live run needs {', '.join(missing)}")
-    plan = with_events(prepared_plan(settings.profile, settings.state / PLANS), settings, options.config)
+    plan = as_wanted(prepared_plan(settings.profile, settings.state / PLANS), settings, options.config)
     unknown = sorted(settings.buses.keys() - set(plan.buses))
     if unknown:
         raise UsageError(

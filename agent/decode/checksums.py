@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import reduce
 from operator import xor
+from typing import NamedTuple
 
 from agent.databases.layouts import SignalLayout
 
@@ -71,23 +72,15 @@ def checksum_checker(
 
     `checksum` is the signal that holds it. Raises ValueError for an unknown kind or a signal that cannot hold it.
     """
-    if kind not in KINDS:
-        raise ValueError(f"checksum kind {kind} is unknown; known are {', '.join(KINDS)}")
-    calculate, default_initial, default_xor = KINDS[kind]
-    start = default_initial if initial is None else initial
-    last = default_xor if final_xor is None else final_xor
-    lowest_bit = (checksum.bits & -checksum.bits).bit_length() - 1
-    at, shift = divmod(lowest_bit, 8)
-    if checksum.payload_bytes != at + 1 or checksum.length > 8 or not 0 <= start <= 0xFF:
-        raise ValueError(f"signal {checksum.name} cannot hold a {kind}: expected 1 to 8 bits within one byte")
-    mask = (1 << checksum.length) - 1
+    field = _Field.of(kind, checksum, initial, final_xor)
+    at, start, last, calculate = field.at, field.initial, field.final_xor, field.calculate
     if checksum.length == 8:
 
         def whole_byte(data: bytes) -> bool:
             return len(data) > at and (calculate(data[:at] + data[at + 1 :], start) ^ last) & 0xFF == data[at]
 
         return whole_byte
-    kept = ~(mask << shift) & 0xFF
+    kept, mask, shift = field.kept, field.mask, field.shift
 
     def part_of_a_byte(data: bytes) -> bool:
         if len(data) <= at:
@@ -96,3 +89,48 @@ def checksum_checker(
         return (calculate(rest, start) ^ last) & mask == data[at] >> shift & mask
 
     return part_of_a_byte
+
+
+def checksum_filler(
+    kind: str, checksum: SignalLayout, initial: int | None = None, final_xor: int | None = None
+) -> Callable[[bytes], bytes]:
+    """A function that gives a payload with its checksum put right; as `checksum_checker`. The payload must hold it."""
+    field = _Field.of(kind, checksum, initial, final_xor)
+
+    def fill(data: bytes) -> bytes:
+        rest = data[: field.at] + (b"" if checksum.length == 8 else bytes((data[field.at] & field.kept,)))
+        result = (field.calculate(rest + data[field.at + 1 :], field.initial) ^ field.final_xor) & field.mask
+        return data[: field.at] + bytes((data[field.at] & field.kept | result << field.shift,)) + data[field.at + 1 :]
+
+    return fill
+
+
+class _Field(NamedTuple):
+    """Where a checksum is, and what it is made by."""
+
+    at: int
+    """Its byte."""
+    shift: int
+    mask: int
+    calculate: Callable[[bytes, int], int]
+    initial: int
+    final_xor: int
+
+    @property
+    def kept(self) -> int:
+        """The other bits of its byte."""
+        return ~(self.mask << self.shift) & 0xFF
+
+    @classmethod
+    def of(cls, kind: str, checksum: SignalLayout, initial: int | None, final_xor: int | None) -> _Field:
+        if kind not in KINDS:
+            raise ValueError(f"checksum kind {kind} is unknown; known are {', '.join(KINDS)}")
+        calculate, default_initial, default_xor = KINDS[kind]
+        start = default_initial if initial is None else initial
+        last = default_xor if final_xor is None else final_xor
+        lowest_bit = (checksum.bits & -checksum.bits).bit_length() - 1
+        at, shift = divmod(lowest_bit, 8)
+        if checksum.payload_bytes != at + 1 or checksum.length > 8 or not 0 <= start <= 0xFF:
+            text = f"signal {checksum.name} cannot hold a {kind}: expected 1 to 8 bits within one byte"
+            raise ValueError(text)
+        return cls(at, shift, (1 << checksum.length) - 1, calculate, start, last)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.databases.loaded import DatabaseError, Loaded
 from agent.plan.compiling_events import accelerations, planned_crash, planned_events, watched_signals
@@ -31,6 +31,9 @@ from contract.configuration import ConfigurationError, Document, Problem
 from contract.manifest import Group, Manifest, Sampling, manifest_id
 from contract.profile.profile import Profile, profile_in
 from contract.wire import WireError
+
+if TYPE_CHECKING:
+    from agent.plan.actions import PlannedRemote
 
 
 class Compiled(NamedTuple):
@@ -133,7 +136,7 @@ class _Compiler:
 
     def _only_read(self) -> Iterator[str]:
         """The signals that events and the state read, sent or not."""
-        for keys, expression in event_conditions(self._profile):
+        for keys, expression in (*event_conditions(self._profile), *self._profile.action_conditions()):
             self._places.check(expression, keys)
             yield from expression.names
         for keys, name in accelerations(self._profile):
@@ -155,7 +158,8 @@ class _Compiler:
         numbers = {name: number for number, name in enumerate(dict.fromkeys([*sent, *applying]))}
         events = planned_events(self._profile, numbers, sent)
         crash = planned_crash(self._profile, numbers, sent, self._places.manifest_signal)
-        watched = watched_signals(events, crash, numbers)
+        remote = self._remote()
+        watched = watched_signals(events, crash, remote, numbers)
 
         making = Messages(self._profile, self._databases, self._places, self._grouping, numbers)
         messages: list[PlannedMessage] = []
@@ -184,7 +188,16 @@ class _Compiler:
             events=events,
             crash=crash,
             privacy=planned_privacy(self._profile, events),
+            remote=remote,
         )
+
+    def _remote(self) -> PlannedRemote | None:
+        if not self._profile.actions:
+            return None
+        # Here and not above: most vehicles are asked to do nothing.
+        from agent.plan.compiling_actions import planned_remote
+
+        return planned_remote(self._profile, self._places)
 
     def _planned_clock(self, numbers: Mapping[str, int]) -> PlannedClock | None:
         clock = self._profile.clock

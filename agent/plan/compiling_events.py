@@ -7,6 +7,7 @@ said twice. Of a conditions' signals those that are sent are recorded unless the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -22,6 +23,9 @@ from contract.profile.data import Mapping as DatumMapping
 from contract.profile.events import BUILT_IN, CRASH, Event
 from contract.profile.profile import Profile
 from contract.units import UNCHANGED, UnitError, conversion
+
+if TYPE_CHECKING:
+    from agent.plan.actions import PlannedRemote
 
 BUILT_IN_AN_HOUR = 120
 """So that a loose contact does not fill the link: what is held back goes with the next regular upload."""
@@ -105,7 +109,7 @@ def planned_crash(profile: Profile, numbers: Mapping[str, int], sent: Iterable[s
         acceleration=tuple(
             (numbers[name], conversion(signal.unit, _INTEGRATED, of=name).factor) for name, signal in accelerating
         ),
-        speed=None if speed is None else _speed(speed, find),
+        speed=None if speed is None else speed_of(speed, find),
         speed_names=speed_names,
         velocity_change_kmh=crash.velocity_change,
         within_ms=int(crash.within),
@@ -119,9 +123,19 @@ def without_events(plan: Plan, names: Iterable[str]) -> Plan:
     off = frozenset(names)
     events = tuple(event for event in plan.events if event.name not in off)
     crash = None if CRASH in off else plan.crash
-    watched = watched_signals(events, crash, {signal.name: number for number, signal in enumerate(plan.signals)})
+    return _watching(replace(plan, events=events, crash=crash))
+
+
+def without_remote(plan: Plan) -> Plan:
+    """The plan of a vehicle that nothing is transmitted to."""
+    return plan if plan.remote is None else _watching(replace(plan, remote=None))
+
+
+def _watching(plan: Plan) -> Plan:
+    numbers = {signal.name: number for number, signal in enumerate(plan.signals)}
+    watched = watched_signals(plan.events, plan.crash, plan.remote, numbers)
     messages = tuple(replace(each, watched=not watched.isdisjoint(each.signals)) for each in plan.messages)
-    return replace(plan, events=events, crash=crash, messages=messages)
+    return replace(plan, messages=messages)
 
 
 def event_names(plan: Plan) -> frozenset[str]:
@@ -130,10 +144,15 @@ def event_names(plan: Plan) -> frozenset[str]:
 
 
 def watched_signals(
-    events: Iterable[PlannedEvent], crash: PlannedCrash | None, numbers: Mapping[str, int]
+    events: Iterable[PlannedEvent],
+    crash: PlannedCrash | None,
+    remote: PlannedRemote | None,
+    numbers: Mapping[str, int],
 ) -> frozenset[int]:
-    """Every signal of which an event needs each frame."""
+    """Every signal of which an event or an action needs each frame."""
     watched = {numbers[name] for event in events for name in event.names}
+    if remote is not None:
+        watched |= {numbers[name] for name in remote.names}
     recordings = [event.recording for event in events]
     if crash is not None:
         watched |= {numbers[name] for name in (*crash.message_names, *crash.speed_names)}
@@ -221,7 +240,7 @@ def _lit(lamp: Lamp) -> Evaluate:
     return evaluate
 
 
-def _speed(mapping: DatumMapping, find: Find) -> Evaluate:
+def speed_of(mapping: DatumMapping, find: Find) -> Evaluate:
     """In km/h."""
     signal = None if mapping.source is None else find(mapping.source)
     to_kmh = UNCHANGED if signal is None else conversion(signal.unit, "km/h", of=signal.name)

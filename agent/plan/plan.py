@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -33,6 +34,9 @@ from contract.expressions import Expression, Lookup, Value
 from contract.manifest import Manifest
 from contract.profile.cadence import VehicleState
 from contract.profile.profile import Profile
+
+if TYPE_CHECKING:
+    from agent.plan.actions import PlannedRemote
 
 DECLARED_GRACE_MS = 2_000
 OBSERVED_GRACE_MS = 5_000
@@ -194,3 +198,5 @@ class Plan(msgspec.Struct, frozen=True):
     first_ms: int = 0
     """How soon after waking the first upload ends; 0: with the cadence."""
     silence_ms: int = SILENCE_MS
+    remote: PlannedRemote | None = None
+    """What may be transmitted; None: nothing, ever."""

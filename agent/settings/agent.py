@@ -9,7 +9,7 @@
     [events]                   which of the profile's events are left out
     [journal] [uplink]         how much to keep, and where to send it
     [health]                   where the agent says how it is
-    [commands]                 what the cloud may ask of the vehicle
+    [commands] [remote]        what the cloud may ask of the vehicle, and have it do
 
 Paths are relative to the file. `config/agent.toml` shows every key with its default. Each section is a module beside
 this one, with a `contradictions` of its own.
@@ -33,6 +33,7 @@ from agent.settings.journal import JournalSettings
 from agent.settings.modem import ModemSettings
 from agent.settings.power import PowerSettings
 from agent.settings.privacy import PrivacySettings
+from agent.settings.remote import RemoteSettings
 from agent.settings.uplink import UplinkSettings
 from contract.configuration import ConfigurationError, Document, Keys
 from contract.topics import is_vin
@@ -59,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     power: PowerSettings = PowerSettings()
     privacy: PrivacySettings = PrivacySettings()
     commands: CommandsSettings = CommandsSettings()
+    remote: RemoteSettings = RemoteSettings()
 
 
 def load_settings(path: Path) -> Settings:
@@ -100,7 +102,10 @@ def _contradictions(settings: Settings) -> Iterator[tuple[Keys, str]]:
         "uplink": settings.uplink,
         "health": settings.health,
         "commands": settings.commands,
+        "remote": settings.remote,
     }
+    if settings.remote.enabled and not settings.commands.keys:
+        yield ("remote", "enabled"), "needs [commands] keys: nothing is done that nobody has signed"
     for name, bus in settings.buses.items():
         for keys, text in bus.contradictions():
             yield ("buses", name, *keys), text

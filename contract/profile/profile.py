@@ -15,6 +15,7 @@ The agent compiles it into what to collect, the bridge into what that means (`do
     [events.<name>] [built_in] [crash]          what is uploaded at once
     [privacy] [power]                           what the vehicle says of its privacy and its 12 V supply
     [absent]               "<datum key>"        why the data that are not mapped are not, for people
+    [actions.<name>]                            what is transmitted so that the vehicle does something
 
 A value is published only when every condition that applies to it holds: it is not one of the signal's `invalid` raw
 values, it is within `minimum` and `maximum` (by default the database's own range), and every `valid_when` of its
@@ -33,7 +34,9 @@ from typing import Literal
 import msgspec
 
 from contract.configuration import ConfigurationError, Document, Keys
+from contract.expressions import Expression
 from contract.profile.absent import TRIP, absence_contradictions
+from contract.profile.actions import VehicleAction, action_contradictions
 from contract.profile.asking import Ask, ask_contradictions
 from contract.profile.buses import Bus
 from contract.profile.cadence import Cadence, State
@@ -71,11 +74,18 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     privacy: PrivacyRules = PrivacyRules()
     power: PowerRules = PowerRules()
     absent: dict[str, str] = {}
+    actions: dict[str, VehicleAction] = {}
 
     @property
     def positional(self) -> frozenset[str]:
         """The signals that tell where the vehicle is."""
         return positional(self.privacy, self.data)
+
+    def action_conditions(self) -> Iterator[tuple[Keys, Expression]]:
+        """Every expression that only [actions] have, with its place."""
+        for name, action in self.actions.items():
+            for keys, expression in action.conditions:
+                yield ("actions", name, *keys), expression
 
     def collected(self) -> Iterator[tuple[str, Signal, SamplingClass]]:
         """The listed signals that are sent up, with how."""
@@ -131,6 +141,7 @@ def _contradictions(profile: Profile) -> Iterator[tuple[Keys, str]]:
     served = {*profile.data, *(f"alert.{alert}" for alert in profile.alerts), *([TRIP] if profile.trip else ())}
     yield from absence_contradictions(profile.absent, served)
     yield from privacy_contradictions(profile.privacy, known.sent)
+    yield from action_contradictions(profile.actions, profile.buses)
     yield from event_contradictions(profile.events, profile.crash, known, frozenset(profile.classes))
     if profile.gnss.source == "can":
         for key in ("position.longitude", "position.latitude"):

@@ -11,6 +11,7 @@ from agent import check
 from contract.catalog import ALERT_TYPES
 from contract.published import PUBLISHED
 from tests.agent import model
+from tests.agent.remote import model as asked
 
 
 def shown(file: Path, *, whole: bool = False) -> tuple[int, str]:
@@ -143,3 +144,23 @@ when = "Motion.Level > 100"
 def test_where_nothing_tells_the_place_that_is_said(tmp_path: Path) -> None:
     _, text = shown(model.write(tmp_path, model.PROFILE + '\n[gnss]\nsource = "none"\n'))
     assert "nothing: no signal tells the place" in text
+
+
+def test_each_action_is_shown_with_what_it_transmits_and_what_proves_it(tmp_path: Path) -> None:
+    status, text = shown(asked.write(tmp_path))
+    assert status == 0
+    lines = text.splitlines()
+
+    def line(*parts: str) -> str:
+        return next(line for line in lines if all(part in line for part in parts))
+
+    assert "LockCommand: Command = Lock, Delay = raw 15" in line("can0 300")
+    assert "it stands; not Motion.Door == 1" in line("can0 300")
+    assert "Body.Locks == 'Locked', within 2 s" in line("can0 300")
+    assert "the rest as heard, counter Counter" in line("can0 301")
+    assert "00 FF 2 times, every 10 ms" in line("can0 400")
+    assert "31 01 F0 10 01" in line("can0 744, 764")
+    assert "nobody knows whether the vehicle moves" not in text
+    no_speed = asked.PROFILE.replace('[data]\n"kinetic.speed" = { from = "Motion.Speed" }\n', "")
+    assert "nobody knows whether the vehicle moves" in shown(asked.write(tmp_path, no_speed))[1]
+    assert "Actions" not in shown(model.write(tmp_path))[1]

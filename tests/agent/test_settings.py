@@ -108,6 +108,10 @@ def test_brokers_have_the_port_of_their_protocol_unless_they_name_one(tmp_path: 
             r"agent\.toml:2: commands\.keys.*'AAAA' is no key: expected 32 bytes in base64",
         ),
         ('[commands]\nkeys = ["!"]', r"'!' is no key"),
+        ("[remote]\nenabled = true", r"agent\.toml:2: remote\.enabled: needs \[commands\] keys"),
+        ('[remote]\nallow = ["lok"]', r"agent\.toml:2: remote\.allow.*there is no action lok; did you mean lock"),
+        ('[remote]\ntime_zone = "Europe/Sochaux"', r"'Europe/Sochaux' is no time zone that this system knows"),
+        ('[remote]\ntime_zone = "../etc"', r"'\.\./etc' is no time zone"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(tmp_path: Path, text: str, complaint: str) -> None:
