@@ -13,6 +13,9 @@ import msgspec
 LARGEST = 65_536
 """Bytes of a body."""
 
+_LONGEST_WHY = 300
+"""Characters: it repeats names as they were sent, and is logged."""
+
 Asked = TypeVar("Asked", bound=msgspec.Struct)
 
 
@@ -37,6 +40,7 @@ def read_body(decoder: msgspec.json.Decoder[Asked], body: bytes) -> Asked:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         why, _, path = str(error).partition(" - at `")
-        raise RefusedBodyError(path.removesuffix("`").removeprefix("$").removeprefix("."), why) from None
+        field = path.removesuffix("`").removeprefix("$").removeprefix(".")
+        raise RefusedBodyError(field, why if len(why) <= _LONGEST_WHY else f"{why[:_LONGEST_WHY]}…") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise RefusedBodyError("", "expected JSON in UTF-8") from None

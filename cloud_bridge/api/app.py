@@ -71,9 +71,8 @@ def create_app(
     says whether a secret belongs to a stored hash. `served` and `label` give the datum keys that a model serves and its
     name for people; `services` are those that vehicles can be subscribed to. `page_key` signs page tokens: every worker
     behind one address needs the same. `monitors` keeps monitors, which are as `monitoring` says they may be. `limits`
-    counts what clients ask; without it they may ask as much as they like.
-    `in_threads` works in threads, for a reader that may be called from several at once; otherwise in the event loop.
-    `operations` are those that are served.
+    counts what clients ask; without it they may ask as much as they like. `in_threads` works in threads, for a reader
+    that may be called from several at once; otherwise in the event loop. `operations` are those that are served.
     """
     kinds = frozenset(datum.telemetry for datum in DATA.values() if datum.telemetry is not None)
     service = Service(reader, Links(public_url), Tokens(page_key), served, label, kinds, services, monitors, monitoring)

@@ -117,7 +117,7 @@ def _headers(status: str) -> dict[str, object]:
 
 def _spell_out(node: object) -> None:
     """Says what JSON Schema leaves to be concluded, and the specification does not: that names are texts, and that
-    numbers are floating. The end of a text is written as it is there, where no end of a line stands before it."""
+    numbers are floating. A pattern ends with `$`, which allows no end of a line behind it there as it does here."""
     if isinstance(node, list):
         for each in node:
             _spell_out(each)

@@ -203,6 +203,13 @@ def test_a_wrong_body_is_named_with_its_field(content: bytes, place: str) -> Non
     assert notes.kept == []
 
 
+def test_what_is_wrong_is_said_briefly_however_long_it_is() -> None:
+    response = Notes().send("POST", content=b'{"text": "x", "%s": 1}' % (b"y" * 60_000))
+    assert refused(response) == (400, 40003)
+    assert "unknown field `yyyy" in response.json()["message"]
+    assert len(response.content) < 1000
+
+
 def test_a_body_is_taken_up_to_its_largest_size_and_no_further() -> None:
     notes = Notes()
     frame = len(b'{"text": ""}')

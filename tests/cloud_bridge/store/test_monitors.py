@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,14 @@ def test_a_fleet_has_so_many_monitors_and_no_more(monitors: Monitors) -> None:
     assert monitors.monitors("f1", 0, 10)[0] == 2
     assert monitors.delete("f1", "m1")
     assert monitors.add(monitor("m3"), 2)
+
+
+def test_of_many_that_are_made_at_once_no_more_than_that_are_kept(tmp_path: Path) -> None:
+    database, kept = in_database(tmp_path)
+    with ThreadPoolExecutor(8) as threads:
+        added = list(threads.map(lambda number: kept.add(monitor(f"m{number}"), 3), range(8)))
+    assert sum(added) == kept.monitors("f1", 0, 10)[0] == 3
+    database.close()
 
 
 def test_those_of_a_fleet_are_in_the_order_in_which_they_were_made(monitors: Monitors) -> None:
