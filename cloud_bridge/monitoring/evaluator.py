@@ -143,6 +143,7 @@ class _Evaluation:
         self._subjects: dict[str, Subject] = {}
         self._together = Together(watches.interests, self._subject)
         self._starts: dict[str, int] = {}
+        self._redated: list[tuple[str, int]] = []
         thefts = self._store.thefts(self._vin) if self._sight.scope.covers(THEFTS) else []
         self._thefts = [(theft.started_at_ms, theft.ended_at_ms) for theft in thefts]
 
@@ -165,7 +166,7 @@ class _Evaluation:
                 states[passage.to_ms] = self._states(passage.to_ms, are_all=not beginnings)
         later = self._tail(passage)
         notifications = self._notifications(walk, self._unannounced(later))
-        return Evaluated(walk.from_ms, list(states.items()), self._due_ms(), notifications)
+        return Evaluated(walk.from_ms, list(states.items()), self._due_ms(), notifications, self._redated)
 
     def _states(self, at_ms: int, *, are_all: bool) -> bytes:
         """Of those that join later what is kept stays."""
@@ -253,12 +254,14 @@ class _Evaluation:
             for key, outcome in () if together is None else together.outcomes():
                 events.setdefault(key, []).extend(outcome.events)
                 episodes.setdefault(key, {}).update(outcome.episodes)
-        return [
-            (self._watches.by_key[key], event)
-            for key, found in events.items()
-            if found
-            for event in unannounced(found, episodes[key], self._announced(key, episodes[key]))
-        ]
+        to_tell = []
+        for key, found in events.items():
+            if found:
+                announced = self._announced(key, episodes[key])
+                told_ms = {one.id: one.at_ms for one in announced}
+                self._redated += [(one.id, one.at_ms) for one in found if told_ms.get(one.id, one.at_ms) != one.at_ms]
+                to_tell += [(self._watches.by_key[key], one) for one in unannounced(found, episodes[key], announced)]
+        return to_tell
 
     def _announced(self, key: str, episodes: dict[str, Episode]) -> list[Announced]:
         """Of this version of the monitor, of the time since it joined, and of what was going on then."""

@@ -69,6 +69,8 @@ class Evaluated(msgspec.Struct, frozen=True):
     """By the time of the checkpoint that they stand beside, ascending; the newest last."""
     due_ms: int | None
     notifications: Sequence[Notification]
+    redated: Sequence[tuple[str, int]] = ()
+    """What was told, and is known now to have been at another time: it is remembered as of then."""
 
 
 class Monitoring(Protocol):

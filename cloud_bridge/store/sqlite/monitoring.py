@@ -70,6 +70,7 @@ ORDER BY until_ms DESC LIMIT 1
 _STATES_AT = "SELECT states FROM monitor_state WHERE vin = ? AND until_ms = ?"
 _CHECKPOINTS = "SELECT until_ms FROM checkpoint WHERE vin = ? AND until_ms >= ? ORDER BY until_ms"
 _TOLD = "SELECT id, at_ms, refresh FROM notification WHERE vin = ? AND sender = ? AND at_ms >= ? ORDER BY at_ms"
+_REDATE = "UPDATE notification SET at_ms = ? WHERE id = ?"
 _BEFORE = "SELECT kind, body FROM record WHERE vin = ? AND kind = ? AND from_ms >= ?"
 _OPENED = "SELECT kind, body FROM record WHERE vin = ? AND id = ?"
 _EVALUATED = """
@@ -180,4 +181,5 @@ class SqliteMonitoring:
             connection.executemany(_PUT_STATES, [(vin, *one) for one in evaluated.states])
             if evaluated.states:
                 connection.execute(_DROP_PASSED, (vin, evaluated.states[-1][0]))
+            connection.executemany(_REDATE, [(at_ms, event_id) for event_id, at_ms in evaluated.redated])
             return outbox.put(connection, evaluated.notifications, now_ms)
