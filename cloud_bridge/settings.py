@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -67,6 +68,27 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What vehicles sent."""
     derived: Duration = Duration.parse("62d")
     """What the API shows. Not shorter: what is derived of what is there would come back with each rebuild."""
+    notifications: Duration = Duration.parse("62d")
+    """What was delivered or given up, counted from then."""
+
+
+class Notifications(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How notifications are posted to the targets that clients registered."""
+
+    allow: tuple[str, ...] = ()
+    """Networks that are not of the public Internet and may be targets all the same."""
+    allow_http: bool = False
+    ca_file: Path | None = None
+    """Certificates that sign those of targets, beside the system's own."""
+    connect_timeout: Duration = Duration.parse("5s")
+    """To resolve a name, and to connect to an address."""
+    timeout: Duration = Duration.parse("20s")
+    """Of a whole attempt."""
+
+    @property
+    def networks(self) -> list[IPv4Network | IPv6Network]:
+        """Those of `allow`. Raises ValueError."""
+        return [ip_network(network) for network in self.allow]
 
 
 class Remote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,6 +132,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention: Retention = Retention()
     remote: Remote = Remote()
     monitors: Monitors = Monitors()
+    notifications: Notifications = Notifications()
 
 
 def read_settings(path: Path) -> Settings:
@@ -120,6 +143,12 @@ def read_settings(path: Path) -> Settings:
     if settings.retention.derived < settings.retention.raw:
         text = f"{settings.retention.derived} is shorter than retention.raw, {settings.retention.raw}"
         problems.append(document.problem(("retention", "derived"), text))
+    for index, network in enumerate(settings.notifications.allow):
+        try:
+            ip_network(network)
+        except ValueError as error:
+            text = f'expected a network such as "10.1.0.0/16" or "fd00::/8": {error}'
+            problems.append(document.problem(("notifications", "allow", index), text))
     if problems:
         raise ConfigurationError(problems)
     folder = path.parent
@@ -135,6 +164,7 @@ def read_settings(path: Path) -> Settings:
         ),
         database=Database(folder / settings.database.path),
         vehicles=Vehicles(folder / settings.vehicles.profiles),
+        notifications=replace(settings.notifications, ca_file=_below(folder, settings.notifications.ca_file)),
     )
 
 

@@ -17,10 +17,10 @@ _ERROR = ["code", "uuid", "message", "timestamp"]
 
 
 class Published:
-    """The published specification of the business API."""
+    """A published specification: that of the business API, or of its webhooks."""
 
-    def __init__(self, shared: Path) -> None:
-        file = shared / "reference" / "openapi" / "connectedcar-b2b-v3.json"
+    def __init__(self, shared: Path, name: str = "connectedcar-b2b-v3") -> None:
+        file = shared / "reference" / "openapi" / f"{name}.json"
         self.document: dict[str, Any] = json.loads(file.read_text())
         self._error = self.resolve({"$ref": "#/components/schemas/xError"})
 

@@ -88,10 +88,26 @@ class Waiting(msgspec.Struct, frozen=True):
     """When the oldest was written."""
 
 
+class Head(msgspec.Struct, frozen=True):
+    """What waits of a sender, without reading all of it."""
+
+    oldest: Kept
+    number: int
+    """How many wait; no more are counted than was asked for."""
+    newest: int
+    """The largest number of those that wait."""
+
+
 class Outbox(Protocol):
     """What delivery and the command line read and write. Who makes notifications writes them in the transaction of what
     they tell of."""
 
+    def take_charge(self) -> bool:
+        """Whether this process is the one that delivers: of several at most one is, until it leaves or ends, however it
+        ends."""
+        ...
+
+    def leave(self) -> None: ...
     def arrivals(self, after: int) -> tuple[int, list[str]]:
         """The largest number ever given, and the senders of which something with a number above `after` waits."""
         ...
@@ -100,8 +116,8 @@ class Outbox(Protocol):
         """The oldest that wait, in the order in which they were written."""
         ...
 
-    def newest(self, sender: str) -> int:
-        """The largest number of those that wait; 0 where none does."""
+    def head(self, sender: str, limit: int) -> Head | None:
+        """None: nothing waits. `limit`: where counting ends."""
         ...
 
     def trouble(self, sender: str) -> Trouble | None: ...

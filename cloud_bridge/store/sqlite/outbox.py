@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from cloud_bridge.store.port.outbox import Attempted, Kept, Notification, NotificationState, Trouble, Waiting
+from cloud_bridge.store.port.outbox import Attempted, Head, Kept, Notification, NotificationState, Trouble, Waiting
+from cloud_bridge.store.sqlite.charge import Charge
 from cloud_bridge.store.sqlite.database import Database
 
 _PUT = """
@@ -23,7 +24,10 @@ FROM notification
 _NEWEST_EVER = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'notification'), 0)"
 _ARRIVED = "SELECT DISTINCT sender FROM notification WHERE number > ? AND state = 0 ORDER BY sender"
 _WAITING = _KEPT + "WHERE sender = ? AND state = 0 ORDER BY number LIMIT ?"
-_NEWEST = "SELECT coalesce(max(number), 0) FROM notification WHERE sender = ? AND state = 0"
+_EXTENT = """
+SELECT (SELECT count(*) FROM (SELECT 1 FROM notification WHERE sender = ?1 AND state = 0 LIMIT ?2)),
+    (SELECT max(number) FROM notification WHERE sender = ?1 AND state = 0)
+"""
 _TROUBLE = "SELECT sender, failures, tries, since_ms, next_attempt_ms, newer_than FROM delivery_trouble"
 _BIND = "UPDATE notification SET batch = ? WHERE id = ? AND state = 0"
 _DELIVERED = """
@@ -42,6 +46,7 @@ DELETE FROM notification WHERE number IN (
     SELECT number FROM notification WHERE sender = ? AND state = 0 ORDER BY number LIMIT ?
 )
 """
+_FORGET = "DELETE FROM notification WHERE sender = ?"
 _EXPIRE = """
 UPDATE notification SET state = 2, settled_at_ms = ?, failure = trim('was not delivered in time; ' || failure, '; ')
 WHERE number IN (SELECT number FROM notification WHERE state = 0 AND created_at_ms < ? ORDER BY created_at_ms LIMIT ?)
@@ -96,22 +101,31 @@ class SqliteOutbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._charge = Charge(database.path, "delivery")
+
+    def take_charge(self) -> bool:
+        return self._charge.take()
+
+    def leave(self) -> None:
+        self._charge.leave()
 
     def arrivals(self, after: int) -> tuple[int, list[str]]:
         with self._database.read() as connection:
             (newest,) = connection.execute(_NEWEST_EVER).fetchone()
             if newest <= after:
                 return newest, []
-            return newest, [sender for (sender,) in connection.execute(_ARRIVED, (after,))]
+            # All that ever came is too much to look through, what waits of each is not.
+            found = connection.execute(_ARRIVED, (after,)) if after else connection.execute(_SENDERS)
+            return newest, [sender for (sender,) in found]
 
     def waiting(self, sender: str, limit: int) -> list[Kept]:
         with self._database.read() as connection:
             return [_kept(row) for row in connection.execute(_WAITING, (sender, limit))]
 
-    def newest(self, sender: str) -> int:
+    def head(self, sender: str, limit: int) -> Head | None:
         with self._database.read() as connection:
-            (number,) = connection.execute(_NEWEST, (sender,)).fetchone()
-            return int(number)
+            row = connection.execute(_WAITING, (sender, 1)).fetchone()
+            return None if row is None else Head(_kept(row), *connection.execute(_EXTENT, (sender, limit)).fetchone())
 
     def trouble(self, sender: str) -> Trouble | None:
         with self._database.read() as connection:
@@ -179,6 +193,12 @@ class SqliteOutbox:
         with self._database.write() as connection:
             ids = [found for (found,) in connection.execute(_OLDEST_DEAD, (sender, limit)).fetchall()]
             return _replay(connection, ids, now_ms)
+
+
+def forget(connection: sqlite3.Connection, sender: str) -> None:
+    """Leaves nothing of a sender, in the caller's transaction."""
+    connection.execute(_FORGET, (sender,))
+    connection.execute(_NO_TROUBLE, (sender,))
 
 
 def _settle(connection: sqlite3.Connection, attempt: Attempted, now_ms: int) -> None:

@@ -149,7 +149,7 @@ class SqliteRegistry:
     def add_vehicle(self, vehicle: Vehicle, fleets: Sequence[str]) -> None:
         with self._database.write() as connection:
             for fleet in fleets:
-                _expect_fleet(connection, fleet)
+                expect_fleet(connection, fleet)
             values = (
                 vehicle.id, vehicle.vin, vehicle.model, vehicle.brand, vehicle.motorization,
                 vehicle.created_at_ms, vehicle.updated_at_ms, " ".join(vehicle.services),
@@ -202,7 +202,7 @@ class SqliteRegistry:
     def add_client(self, client: Client, created_at_ms: int) -> None:
         with self._database.write() as connection:
             for fleet in client.fleets:
-                _expect_fleet(connection, fleet)
+                expect_fleet(connection, fleet)
             values = (client.id, client.user, client.secret_hash, client.day, client.burst, created_at_ms)
             if connection.execute(_ADD_CLIENT, values).rowcount == 0:
                 raise RegistryError(f"there is a client {client.id} already")
@@ -230,7 +230,7 @@ class SqliteRegistry:
             return bytes(value)
 
 
-def _expect_fleet(connection: sqlite3.Connection, fleet_id: str) -> None:
+def expect_fleet(connection: sqlite3.Connection, fleet_id: str) -> None:
     if fleet_of(connection, fleet_id) is None:
         raise RegistryError(f"there is no fleet {fleet_id}; see `canlift-bridge fleet list`")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cloud_bridge.store.port.outbox import Attempted, Kept, Notification, NotificationState, Trouble, Waiting
+from cloud_bridge.store.port.outbox import Attempted, Head, Kept, Notification, NotificationState, Trouble, Waiting
 from cloud_bridge.store.sqlite.database import Database
-from cloud_bridge.store.sqlite.outbox import SqliteOutbox, put
+from cloud_bridge.store.sqlite.outbox import SqliteOutbox, forget, put
 from tests.cloud_bridge.vehicle import OTHER_VIN, VIN
 
 
@@ -53,8 +53,9 @@ def test_what_waits_is_told_in_the_order_in_which_it_was_written_also_within_a_m
     assert [one.notification for one in waiting] == written
     assert [one.state for one in waiting] == [NotificationState.WAITS] * 20
     assert outbox.waiting("m1", 3) == waiting[:3]
-    assert outbox.newest("m1") == waiting[-1].number
-    assert outbox.newest("nobody") == 0
+    assert outbox.head("m1", 100) == Head(waiting[0], 20, waiting[-1].number)
+    assert outbox.head("m1", 3) == Head(waiting[0], 3, waiting[-1].number)
+    assert outbox.head("nobody", 3) is None
 
 
 def test_writing_it_twice_is_writing_it_once_also_when_it_was_delivered(
@@ -170,6 +171,26 @@ def test_of_a_sender_that_is_gone_nothing_waits(database: Database, outbox: Sqli
     assert outbox.drop("m1", 10) == 2
     assert outbox.trouble("m1") is None
     assert outbox.senders() == [Waiting("m2", "f1", 1, 1)]
+
+
+def test_of_a_sender_that_is_forgotten_nothing_is_left_and_of_others_everything(
+    database: Database, outbox: SqliteOutbox
+) -> None:
+    write(database, *[notification(number) for number in range(3)], notification(9, "m2"))
+    outbox.settle([Attempted("m1", (notification(0).id,))], 5)
+    outbox.settle([Attempted("m1", (notification(1).id,), trouble(), "no", dead=True)], 5)
+    with database.write() as connection:
+        forget(connection, "m1")
+    assert [outbox.find(notification(number).id) for number in range(3)] == [None] * 3
+    assert (outbox.troubles(), outbox.counts()) == ([], (1, 0))
+
+
+def test_one_process_at_a_time_is_in_charge(database: Database, outbox: SqliteOutbox) -> None:
+    other = SqliteOutbox(database)
+    assert [outbox.take_charge(), other.take_charge(), outbox.take_charge()] == [True, False, True]
+    outbox.leave()
+    assert [other.take_charge(), outbox.take_charge()] == [True, False]
+    other.leave()
 
 
 def test_a_batch_is_remembered_until_it_is_settled(database: Database, outbox: SqliteOutbox) -> None:
