@@ -24,10 +24,13 @@ from cloud_bridge.ingest.ingest import Ingest, Receipts
 from cloud_bridge.ingest.subscription import Subscription
 from cloud_bridge.monitoring.watcher import Watcher
 from cloud_bridge.pruning import describe
+from cloud_bridge.remote.key import command_key
 from cloud_bridge.remote.remotes import Remotes
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.watching.line import Line
+from cloud_bridge.watching.pushing import Pushing
 from contract.configuration import ConfigurationError
 
 SWEEP_S = 1.0
@@ -61,6 +64,16 @@ class Bridge:
             ingest = Ingest(self.storage.receiving, clock_ms, lambda: told_ms(settings.clock.trusted))
             self.subscription = Subscription(settings.mqtt, ingest, self._committed, on_failure)
             self.remotes = Remotes(settings, self.storage, clock_ms, lambda: None, on_failure)
+            self.watch_line = Line(settings.mqtt, self._look_at_watch_lists)
+            self.pushing = Pushing(
+                self.storage.watch_lists,
+                self.storage.monitors,
+                self.storage.profiles,
+                self.watch_line,
+                command_key(self.storage.registry),
+                clock_ms,
+                on_failure,
+            )
             self.limits = Limits(self.storage.uses, steady_clock())
             self.app = self._make_app(settings)
         except BaseException:
@@ -82,11 +95,15 @@ class Bridge:
         self._watcher.start()
         self.subscription.start()
         self.remotes.start()
+        self.watch_line.start()
+        self.pushing.start()
 
     def stop(self) -> None:
         """Commits and receipts what has come, then ends; what is not derived yet is when it is next read."""
         self.subscription.stop()
         self.remotes.stop()
+        self.pushing.stop()
+        self.watch_line.stop()
         self._stopping.set()
         self.storage.deriver.stop()
         self._watcher.stop()
@@ -147,6 +164,9 @@ class Bridge:
             return self.storage.profiles.of(model).profile.label
         except ConfigurationError:
             return model
+
+    def _look_at_watch_lists(self) -> None:
+        self.pushing.wake()
 
     def _committed(self, receipts: Receipts) -> None:
         if receipts.by_vin:

@@ -21,6 +21,7 @@ from cloud_bridge.store.sqlite.received import SqliteReceiving
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
 from cloud_bridge.store.sqlite.remote_actions import SqliteActions
 from cloud_bridge.store.sqlite.uses import SqliteUses
+from cloud_bridge.store.sqlite.watching import SqliteWatchLists
 from contract import shipped
 
 
@@ -35,6 +36,7 @@ class Storage:
         self.pruner = Pruner(SqlitePruning(self.database), settings.retention, clock_ms)
         self.erasing = SqliteErasing(self.database)
         self.monitors = SqliteMonitors(self.database)
+        self.watch_lists = SqliteWatchLists(self.database)
         self.uses = SqliteUses(self.database)
         self.callbacks = SqliteCallbacks(self.database)
         self.actions = SqliteActions(self.database)

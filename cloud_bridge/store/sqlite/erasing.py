@@ -38,6 +38,7 @@ DELETE = {
     "theft": "DELETE FROM theft WHERE vin = ?",
     "upload": "DELETE FROM upload WHERE vin = ?",
     "wanted": "DELETE FROM wanted WHERE vin = ?",
+    "watch_list": "DELETE FROM watch_list WHERE vin = ?",
     "vehicle": "DELETE FROM vehicle WHERE vin = ?",
 }
 _REMOVED = "UPDATE removal SET number = number + 1"

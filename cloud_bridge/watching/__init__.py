@@ -1,0 +1,1 @@
+"""What running monitors wait for, pushed down into the vehicles that they cover."""

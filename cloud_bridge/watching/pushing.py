@@ -1,0 +1,206 @@
+"""Pushes down: keeps the lists of all vehicles what monitors and profiles make of them, and the broker's copy of them.
+
+What changed is marked by the database itself, in the transaction of the change, whoever makes it; several bridges may
+settle it at once, and write the same. A list is published until the broker has taken it over. A vehicle that reports
+another one than its own gets its own again, with a greater number if it has one that we do not know (our database is of
+before).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Protocol
+
+from cloud_bridge.bodies import RefusedBodyError
+from cloud_bridge.monitors.parameter import read
+from cloud_bridge.monitors.watch import Watch, watch
+from cloud_bridge.profiles import Profiles
+from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.store.port.monitors import Monitor, Monitors
+from cloud_bridge.store.port.watching import Listed, WatchLists
+from cloud_bridge.watching.conditions import conditions, fitting
+from cloud_bridge.watching.line import AT_ONCE, Report
+from contract.anchor import MAXIMUM_UTC_MS
+from contract.command import ID_BYTES, Command, Watching, encode_command
+from contract.configuration import ConfigurationError
+from contract.watching import Condition
+from contract.wire import digest
+
+LOOK_S = 1.0
+PROFILES_S = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class Broker(Protocol):
+    """What of `cloud_bridge.watching.line.Line` is used here."""
+
+    def publish(self, lists: Mapping[str, bytes]) -> set[str]: ...
+    def reports(self) -> list[Report]: ...
+    def forgotten(self) -> bool: ...
+
+
+class Pushing:
+    """`start`, then `stop`."""
+
+    def __init__(
+        self,
+        lists: WatchLists,
+        monitors: Monitors,
+        profiles: Profiles,
+        line: Broker,
+        key: bytes,
+        clock_ms: Callable[[], int],
+        on_failure: Callable[[], None],
+    ) -> None:
+        """`key`: the private one that signs lists; `on_failure` is called when the thread ends for another reason than
+        `stop`."""
+        self._lists = lists
+        self._monitors = monitors
+        self._profiles = profiles
+        self._line = line
+        self._key = key
+        self._clock_ms = clock_ms
+        self._on_failure = on_failure
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self._profiles_s = 0.0
+        self._thread = threading.Thread(target=self._run, name="watch-lists", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._woken.set()
+        self._thread.join()
+
+    def wake(self) -> None:
+        """There is something to do. From any thread."""
+        self._woken.set()
+
+    def turn(self) -> None:
+        """Does what there is to do. Raises StoreError."""
+        for report in self._line.reports():
+            self._take(report)
+        if self._line.forgotten():
+            self._lists.publish_again()
+        if time.monotonic() >= self._profiles_s:
+            self._profiles_s = time.monotonic() + PROFILES_S
+            self._look_at_profiles()
+        self._settle()
+        self._publish()
+
+    def _run(self) -> None:
+        finished = False
+        try:
+            while not self._stopping.is_set():
+                self._woken.clear()
+                try:
+                    self.turn()
+                except StoreError as error:
+                    log.error("what vehicles are to watch cannot be settled now, trying again: %s", error)
+                self._woken.wait(LOOK_S)
+            finished = True
+        finally:
+            if not finished:
+                self._on_failure()
+
+    def _look_at_profiles(self) -> None:
+        digests = {}
+        for model in self._lists.models():
+            try:
+                digests[model] = self._profiles.of(model).digest
+            except ConfigurationError:
+                continue  # Said at the start; what such vehicles say is not derived either.
+        self._lists.profiles(digests)
+
+    def _settle(self) -> None:
+        while not self._stopping.is_set() and (due := self._lists.due()) is not None:
+            watches: dict[tuple[str, int], Watch | None] = {}
+            found: dict[tuple[str, tuple[str, ...]], tuple[Condition, ...] | None] = {}
+            asked: dict[str, tuple[Condition, ...]] = {}
+            for vehicle in due.vehicles:
+                alike = vehicle.model, vehicle.fleets
+                if alike not in found:
+                    found[alike] = self._wanted(vehicle.vin, vehicle.model, watches)
+                wanted = found[alike]
+                if wanted is not None:
+                    asked[vehicle.vin] = wanted
+            if self._lists.settle(due, asked, self._clock_ms()):
+                return
+
+    def _wanted(
+        self, vin: str, model: str, watches: dict[tuple[str, int], Watch | None]
+    ) -> tuple[Condition, ...] | None:
+        """What the vehicle, and all of its model in the same fleets, is to watch; None: as before, nobody knows."""
+        try:
+            profile = self._profiles.of(model).profile
+        except ConfigurationError:
+            return None
+        running = []
+        for monitor in self._monitors.of_vehicle(vin):
+            if monitor.status == "Running":
+                key = monitor.id, monitor.version
+                if key not in watches:
+                    watches[key] = _watch(monitor)
+                each = watches[key]
+                if each is not None:
+                    running.append(each)
+        wanted = conditions(running, profile)
+        kept = fitting(wanted)
+        if len(kept) < len(wanted):
+            text = (
+                "vehicles of model %s as %s: of %d conditions of their monitors a watch list has room for %d; what the"
+            )
+            log.warning(
+                f"{text} others wait for is told with the next regular upload", model, vin, len(wanted), len(kept)
+            )
+        return kept
+
+    def _publish(self) -> None:
+        while not self._stopping.is_set() and (waiting := self._lists.to_publish(AT_ONCE)):
+            taken = self._line.publish({each.vin: self._signed(each) for each in waiting})
+            self._lists.published([each for each in waiting if each.vin in taken])
+            if len(taken) < len(waiting):
+                return
+
+    def _signed(self, listed: Listed) -> bytes:
+        """The same bytes each time: who has the list already sees that it is the same."""
+        identity = sha256(listed.document).digest()[:ID_BYTES]
+        command = Command(identity, listed.vin, MAXIMUM_UTC_MS, Watching(listed.document), listed.number)
+        return encode_command(command, self._key)
+
+    def _take(self, said: Report) -> None:
+        vin, report = said
+        own = self._lists.listed(vin)
+        if own is None and report.number == 0:
+            return
+        if own is None or report.number > own.number:
+            if self._lists.renumber(vin, report.number, self._clock_ms()):
+                log.warning("vehicle %s watches list %d, which is not known here: it gets another", vin, report.number)
+            else:
+                self._line.publish({vin: b""})  # It was erased, and what it finds at the broker with it.
+        elif report.number < own.number:
+            self._lists.publish_again(vin)
+        elif report.digest != digest(own.document):
+            self._lists.renumber(vin, report.number, self._clock_ms())
+        elif self._lists.reported(vin, report.number, report.skipped) and report.skipped:
+            log.warning("vehicle %s cannot watch %s", vin, ", ".join(report.skipped))
+
+
+def _watch(monitor: Monitor) -> Watch | None:
+    try:
+        return watch(read(monitor.body), insecure=True)
+    except RefusedBodyError as refused:
+        # It was checked when it was made, by rules that may have changed since.
+        log.error("monitor %s of fleet %s is not pushed down: %s", monitor.id, monitor.fleet_id, refused)
+        return None
+
+
+def _short_of(kept: int, wanted: int) -> str:
+    return f"has room for {kept} of {wanted} conditions; what the others wait for comes with regular uploads"
