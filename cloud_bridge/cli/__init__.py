@@ -1,0 +1,100 @@
+"""`canlift-bridge`: serve, and look after fleets, vehicles, clients and what is derived. A module for each group of
+commands."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+from rich.console import Console
+from rich.logging import RichHandler
+
+from cloud_bridge.cli import clients, fleets, remote, upkeep, vehicles
+from cloud_bridge.cli.grammar import DEFAULT_CONFIG, Actions, Parents, own_action, parents
+from cloud_bridge.remote.privacy import NotDoneError
+from cloud_bridge.remote.sending import UnsentError
+from cloud_bridge.settings import Database, Settings, read_settings
+from cloud_bridge.storage import Storage
+from cloud_bridge.store.port.errors import RegistryError, StoreError
+from cloud_bridge.usage import UsageError
+from contract.configuration import ConfigurationError
+
+__all__ = ["main"]
+
+_FAILURES = (ConfigurationError, StoreError, RegistryError, UnsentError, NotDoneError, OSError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 not done (the reason on standard error), 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    complaints = Console(stderr=True, highlight=False, soft_wrap=True)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(message)s",
+        handlers=[RichHandler(console=complaints, show_path=False, omit_repeated_times=False)],
+    )
+    # A pipe or a file has no width to fit into.
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
+    try:
+        _expect_printable(options)
+        return _done(options, _settings(options), console)
+    except UsageError as error:
+        complaints.print(f"canlift-bridge: {error}", markup=False)
+        return 2
+    except _FAILURES as error:
+        complaints.print(f"canlift-bridge: {error}", markup=False)
+        return 1
+
+
+def _done(options: argparse.Namespace, settings: Settings, console: Console) -> int:
+    if "run_alone" in options:
+        code: int = options.run_alone(options, settings, console)
+        return code
+    storage = Storage(settings)
+    try:
+        code = options.run(options, storage, console)
+    finally:
+        storage.close()
+    return code
+
+
+def _expect_printable(options: argparse.Namespace) -> None:
+    """What is not UTF-8 cannot be stored, and what breaks lines cannot be listed."""
+    for name, value in vars(options).items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not text.isprintable():
+                raise UsageError(f"{name} {text!r}: expected printable characters, in UTF-8")
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    config: Path | None = options.config
+    if config is None:
+        settings = read_settings(DEFAULT_CONFIG) if DEFAULT_CONFIG.is_file() else Settings()
+    else:
+        settings = read_settings(config)
+    return settings if options.database is None else replace(settings, database=Database(options.database))
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = parents()
+    parser = argparse.ArgumentParser(prog="canlift-bridge", description="The cloud side of canlift.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_serve(commands, shared)
+    for module in (fleets, vehicles, clients, remote, upkeep):
+        module.add_commands(commands, shared)
+    return parser
+
+
+def _add_serve(commands: Actions[argparse.ArgumentParser], parents: Parents) -> None:
+    own_action(commands, "serve", _serve, parents.common, "take in what vehicles send, and serve the API")
+
+
+def _serve(_: argparse.Namespace, settings: Settings, console: Console) -> int:
+    # Imported here: the other commands do without a web server.
+    from cloud_bridge.serve import serve
+
+    return serve(settings, console)

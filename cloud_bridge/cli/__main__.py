@@ -1,0 +1,7 @@
+"""`python -m cloud_bridge.cli`."""
+
+import sys
+
+from cloud_bridge.cli import main
+
+sys.exit(main())

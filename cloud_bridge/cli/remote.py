@@ -1,0 +1,69 @@
+"""`canlift-bridge privacy` and `canlift-bridge remote`: what vehicles are asked."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from cloud_bridge.cli.grammar import Actions, Parents, action, duration, group, own_action
+from cloud_bridge.clock import clock_ms
+from cloud_bridge.remote.key import command_key, show_key
+from cloud_bridge.remote.privacy import ask_for_privacy
+from cloud_bridge.settings import Settings
+from cloud_bridge.storage import Storage
+from cloud_bridge.store.port.errors import RegistryError
+from cloud_bridge.usage import UsageError
+from contract.configuration import Duration
+from contract.upload import Privacy
+
+_LONGEST_VALID = Duration.parse("90d")
+
+
+def add_commands(commands: Actions[argparse.ArgumentParser], parents: Parents) -> None:
+    text = "ask a vehicle to keep more or less to itself; waits for its answer"
+    privacy = own_action(commands, "privacy", _privacy, parents.common, text)
+    privacy.add_argument("vin", metavar="VIN")
+    privacy.add_argument("privacy", type=_privacy_word, metavar="None|Geolocation|Full")
+    text = "how long the command holds if the vehicle is away; %(default)s when left out"
+    privacy.add_argument("--valid", type=duration, default=Duration.parse("1d"), metavar="DURATION", help=text)
+    text = "how long to wait for the answer; %(default)s when left out"
+    privacy.add_argument("--wait", type=duration, default=Duration.parse("30s"), metavar="DURATION", help=text)
+    text = "do not sign the command: for a vehicle of the first release, which knows no signatures"
+    privacy.add_argument("--unsigned", action="store_true", help=text)
+
+    remote = group(commands, "remote", "what vehicles are asked to do")
+    text = "print what vehicles know our commands by: [commands] keys of agent.toml"
+    action(remote, "key", show_key, parents.common, text)
+
+
+def _privacy_word(text: str) -> Privacy:
+    for privacy in Privacy:
+        if text.lower() == privacy.lower():
+            return privacy
+    raise argparse.ArgumentTypeError(f"expected {', '.join(Privacy)}, found {text!r}")
+
+
+def _privacy(options: argparse.Namespace, settings: Settings, console: Console) -> int:
+    vin: str = options.vin.upper()
+    if options.valid > _LONGEST_VALID:
+        raise UsageError(f"--valid {options.valid}: expected at most {_LONGEST_VALID}")
+    # Closed before the waiting begins: the answer may take a while.
+    storage = Storage(settings)
+    try:
+        if storage.registry.vehicle(vin) is None:
+            raise RegistryError(f"not registered: {vin}; see `canlift-bridge vehicle list`")
+        key = None if options.unsigned else command_key(storage.registry)
+    finally:
+        storage.close()
+    ask_for_privacy(
+        settings.mqtt,
+        vin,
+        options.privacy,
+        key,
+        now_ms=clock_ms(),
+        valid=options.valid,
+        wait=options.wait,
+        console=console,
+    )
+    return 0
