@@ -60,6 +60,10 @@ class Published:
             node = target
         return node
 
+    def without_links(self) -> None:
+        """Documents have no links from now on, as in notifications."""
+        _forget_links(self.document)
+
     def _parts(self, schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
         schema = self.resolve(schema)
         yield schema
@@ -84,3 +88,13 @@ class Published:
             inner = [part["items"] for part in parts if "items" in part]
             for index, value in enumerate(body):
                 yield from self._unknown({"allOf": inner}, value, f"{where}/{index}")
+
+
+def _forget_links(node: Any) -> None:
+    if isinstance(node, dict):
+        if isinstance(node.get("properties"), dict):
+            node["properties"].pop("_links", None)
+        if isinstance(node.get("required"), list):
+            node["required"] = [name for name in node["required"] if name != "_links"]
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _forget_links(inner)

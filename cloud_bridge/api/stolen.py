@@ -34,6 +34,10 @@ class BareStolenStatus(Document, kw_only=True):
     end_position: Feature | UnsetType = UNSET
 
 
+class BareStolen(BareStolenStatus, kw_only=True):
+    updated_at: DateTime
+
+
 class StolenStatus(BareStolenStatus, kw_only=True):
     """That a vehicle is stolen, as its status shows it. The positions are the last known when it was taken, and when it
     was found again."""

@@ -222,11 +222,10 @@ def _telemetry(
 def bare_telemetry(known: Mapping[str, Known], kinds: frozenset[str]) -> Json | None:
     """The newest values of these kinds of data as one message of the newest's time, without links; None where there are
     none. What was last said `TOGETHER_MS` or more before is left out."""
-    newest_ms = max((item.at_ms for key, item in known.items() if DATA[key].telemetry in kinds), default=None)
-    if newest_ms is None:
-        return None
+    of_kinds = {key: item for key, item in known.items() if key in DATA and DATA[key].telemetry in kinds}
+    newest_ms = max((item.at_ms for item in of_kinds.values()), default=0)
+    together = {key: item for key, item in of_kinds.items() if newest_ms - item.at_ms < TOGETHER_MS}
     document: Json = {"createdAt": rfc3339(newest_ms)}
-    together = {key: item for key, item in known.items() if newest_ms - item.at_ms < TOGETHER_MS}
     _RENDERER.fill(document, together, kinds)
     return document if len(document) > 1 else None
 

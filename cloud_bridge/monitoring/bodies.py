@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import structs
 from msgspec.structs import replace
 
 from cloud_bridge.api.alerts import BareAlert, bare_alert
@@ -20,7 +21,7 @@ from cloud_bridge.api.maintenance import bare_maintenance
 from cloud_bridge.api.positions import feature
 from cloud_bridge.api.scope import Scope
 from cloud_bridge.api.status import bare_status
-from cloud_bridge.api.stolen import BareStolenStatus, bare_stolen_status
+from cloud_bridge.api.stolen import BareStolen, BareStolenStatus, bare_stolen_status
 from cloud_bridge.api.telemetry import bare_telemetry, kinds_of
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.trips import BareTrip, bare_trip
@@ -156,7 +157,12 @@ class _Then:
             return "alerts", on if self._scope.covers_any_of("alert") else None
         if name == "vehicle.collisions":
             return "collisions", self.collision()
-        return ("trip", self._trip()) if name == "vehicle.trip" else ("stolen", self._stolen())
+        if name == "vehicle.trip":
+            return "trip", self._trip()
+        stolen = self._stolen()
+        # Nothing had changed since it was reported.
+        whole = None if stolen is None else BareStolen(**structs.asdict(stolen), updated_at=stolen.created_at)
+        return "stolen", whole
 
     def _seen(self) -> dict[str, Known]:
         """What may be seen of what is known: when the vehicle is used may be known besides."""

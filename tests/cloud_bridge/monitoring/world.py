@@ -25,7 +25,7 @@ _DELIVERED = "UPDATE notification SET state = 1, body = NULL, settled_at_ms = ?"
 
 def electric(folder: Path) -> None:
     """The speed is that of an electric car whose battery has as many percent as it drives km/h."""
-    text = PROFILE.replace("[data]", '[data]\n"energies.Electric.level" = { from = "Motion.Speed" }')
+    text = PROFILE.replace("[data]", '[data]\n"energies.Electric.level" = { expression = "Motion.Speed" }')
     (folder / "vehicles" / f"{MODEL}.toml").write_text(text, encoding="utf-8")
 
 
