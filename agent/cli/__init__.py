@@ -26,7 +26,8 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0: done; 1: it failed, or not every upload is receipted; 2: wrong usage or settings; 130: interrupted."""
+    """0: done; 1: it failed, or not every upload is receipted; 2: wrong usage or settings;
+    3: the vehicle is another one; 130: interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] not in COMMANDS:
         return _explain(words)

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import FrameType
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+OTHER_VEHICLE = 3
+"""Of a run that `vin_check = "stop"` ended: started again it would find the same, so the service is not."""
 SETTINGS = Path("/etc/canlift/agent.toml")
 
 

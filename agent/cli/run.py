@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.asking.failures import WrongVehicleError
 from agent.bus.failures import InterfaceError
-from agent.cli.ending import OK, SETTINGS, UsageError, stop_on_signals
+from agent.cli.ending import OK, OTHER_VEHICLE, SETTINGS, UsageError, complain, stop_on_signals
 from agent.cli.planning import as_wanted
 from agent.journal.journal import JournalError
 from agent.lifting import UplinkEndedError
@@ -20,7 +20,7 @@ from agent.run import run
 from agent.settings.agent import load_settings
 from agent.uplink.credentials import CredentialsError
 
-FAILURES = (JournalError, CredentialsError, InterfaceError, UplinkEndedError, WrongVehicleError)
+FAILURES = (JournalError, CredentialsError, InterfaceError, UplinkEndedError)
 
 
 def main(words: Sequence[str]) -> int:
@@ -41,5 +41,9 @@ def main(words: Sequence[str]) -> int:
         )
     if (problem := settings.power.supply_problem(plan.profile.power.supply)) is not None:
         raise UsageError(f"{options.config}: {problem}")
-    run(settings.vin, settings, plan, stop_on_signals())
+    try:
+        run(settings.vin, settings, plan, stop_on_signals())
+    except WrongVehicleError as other:
+        complain(str(other))
+        return OTHER_VEHICLE
     return OK

@@ -11,8 +11,8 @@
     [health]                   where the agent says how it is
     [commands] [remote]        what the cloud may ask of the vehicle, and have it do
 
-Paths are relative to the file. `config/agent.toml` shows every key with its default. Each section is a module beside
-this one, with a `contradictions` of its own.
+Paths are relative to the file; `profile` may also be the name of a model that comes with canlift. `config/agent.toml`
+shows every key with its default. Each section is a module beside this one, with a `contradictions` of its own.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Protocol
 
 import msgspec
 
+from agent.profiles import UnknownModelError, profile_of_settings
 from agent.settings.asking import AskingSettings
 from agent.settings.bus import BusSettings
 from agent.settings.commands import CommandsSettings
@@ -73,13 +74,20 @@ def load_settings(path: Path) -> Settings:
     folder = path.resolve().parent
     return msgspec.structs.replace(
         settings,
-        profile=settings.profile and folder / settings.profile,
+        profile=settings.profile and _profile(document, settings.profile, folder),
         state=folder / settings.state,
         uplink=settings.uplink.within(folder),
         health=settings.health.within(folder),
         power=settings.power.within(folder),
         privacy=settings.privacy.within(folder),
     )
+
+
+def _profile(document: Document, named: Path, folder: Path) -> Path:
+    try:
+        return profile_of_settings(named, folder)
+    except UnknownModelError as unknown:
+        raise ConfigurationError([document.problem(("profile",), str(unknown))]) from None
 
 
 def vin_problem(vin: str) -> str | None:

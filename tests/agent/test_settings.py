@@ -19,6 +19,7 @@ from agent.settings.privacy import PrivacySettings
 from agent.settings.uplink import Budget, UplinkSettings
 from contract.configuration import ConfigurationError
 from contract.profile.profile import load_profile
+from contract.shipped import PROFILES
 from tests.conftest import ROOT
 
 
@@ -69,6 +70,18 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert settings.uplink.tls is not None
     assert settings.uplink.tls.ca == tmp_path / "ca.pem"
     assert settings.uplink.tls.key is None
+
+
+def test_a_profile_may_be_the_name_of_a_model(tmp_path: Path) -> None:
+    assert loaded(tmp_path, 'profile = "obd2"\n').profile == PROFILES / "obd2.toml"
+    own = tmp_path / "vehicles" / "obd2.toml"
+    own.parent.mkdir()
+    own.touch()
+    assert loaded(tmp_path, 'profile = "obd2"\n').profile == own
+    with pytest.raises(
+        ConfigurationError, match=r"agent\.toml:1: profile: no file and no profile obd3; did you mean obd2\?"
+    ):
+        loaded(tmp_path, 'profile = "obd3"\n')
 
 
 def test_brokers_have_the_port_of_their_protocol_unless_they_name_one(tmp_path: Path) -> None:

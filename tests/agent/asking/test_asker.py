@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import subprocess
 import sys
 import threading
@@ -27,6 +28,8 @@ from agent.asking.permission import asking_of
 from agent.asking.share import Share, frame_bits
 from agent.asking.trouble_codes import Diagnosis
 from agent.bus.losses import Losses
+from agent.cli import main as canlift_agent
+from agent.cli.ending import OTHER_VEHICLE
 from agent.devices.messages import decoder
 from agent.journal.inventory import journals_in, take_inventory
 from agent.plan.compiling import compile_plan
@@ -259,6 +262,25 @@ def test_a_bus_that_fails_is_tried_again(car: Car) -> None:
 
 def test_polled_answers_become_uploads_of_a_live_run(mosquitto: Mosquitto, car: Car, tmp_path: Path) -> None:
     polled_run(car, tmp_path, mosquitto.port)
+
+
+def test_a_service_that_finds_another_vehicle_ends_with_a_status_of_its_own(car: Car, tmp_path: Path) -> None:
+    car.ecu()
+    car.wake()
+    plan(tmp_path, PROFILE.replace("request = 0x7E0", 'vin = "obd"\nrequest = 0x7E0'))
+    (tmp_path / "agent.toml").write_text(
+        f'''vin = "VR3CANL1FT0000002"\nprofile = "car.toml"\nstate = "state"
+        [buses.can0]\nchannel = "{car.channel}"\ninterface = "virtual"
+        [asking]\nenabled = true\nvin_check = "stop"
+        [uplink]\nbrokers = ["127.0.0.1:{free_port()}"]\n'''
+    )
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.getsignal(number) for number in numbers]
+    try:
+        assert canlift_agent(["run", "--config", str(tmp_path / "agent.toml")]) == OTHER_VEHICLE
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
 
 
 def test_a_run_ends_on_another_vehicle_if_so_set_and_keeps_what_it_has(car: Car, tmp_path: Path) -> None:
