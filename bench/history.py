@@ -32,6 +32,7 @@ from cloud_bridge.api.app import create_app
 from cloud_bridge.api.links import BASE
 from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.model import Known, Message, Position, Status, Trip
+from cloud_bridge.remote.remotes import remote_service
 from cloud_bridge.settings import Database, Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.derived import Chunk, Fold, Step
@@ -93,6 +94,7 @@ def run(_: Path) -> list[Measure]:
                 served=lambda _model: frozenset(),
                 page_key=b"key",
                 monitors=storage.monitors,
+                remote=remote_service(storage, Settings().remote, lambda: None),
                 in_threads=False,
             )
             return [measure for question in _questions() for measure in _measure(app, question)]

@@ -130,6 +130,7 @@ class Bridge:
             page_key=self.storage.registry.key(PAGE_KEY),
             monitors=self.storage.monitors,
             monitoring=settings.monitors,
+            remote=self.remotes.service,
             label=self._label,
             services=self.storage.services,
             limits=self.limits,

@@ -104,7 +104,7 @@ class Remote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """% of the traction battery, below which an electric vehicle that does not charge is spared."""
     reach: Duration = Duration.parse("2min")
     """For a vehicle that sleeps to be heard, and for one that is awake to have what it is sent."""
-    answer: Duration = Duration.parse("2min")
+    answer: Duration = Duration.parse("3min")
     """For a vehicle to say what came of it."""
     callbacks: Annotated[int, Meta(ge=0)] = 100
     """Of a fleet, at most."""

@@ -28,6 +28,7 @@ from cloud_bridge.api.paging import Tokens
 from cloud_bridge.api.routes import OPERATIONS
 from cloud_bridge.api.routing import Methods, Resources
 from cloud_bridge.api.writing import WriteEndpoint
+from cloud_bridge.remote.control import RemoteService
 from cloud_bridge.services import Services
 from cloud_bridge.settings import Monitors as Monitoring
 from cloud_bridge.store.port.errors import StoreError
@@ -58,6 +59,7 @@ def create_app(
     served: Callable[[str], frozenset[str]],
     page_key: bytes,
     monitors: Monitors,
+    remote: RemoteService,
     label: Callable[[str], str] = _no_label,
     services: Services = NO_SERVICES,
     monitoring: Monitoring = ANY_MONITORS,
@@ -70,12 +72,14 @@ def create_app(
     `public_url` is what callers put before the base path; all links begin with it. `now` gives an aware time. `verify`
     says whether a secret belongs to a stored hash. `served` and `label` give the datum keys that a model serves and its
     name for people; `services` are those that vehicles can be subscribed to. `page_key` signs page tokens: every worker
-    behind one address needs the same. `monitors` keeps monitors, which are as `monitoring` says they may be. `limits`
-    counts what clients ask; without it they may ask as much as they like. `in_threads` works in threads, for a reader
-    that may be called from several at once; otherwise in the event loop. `operations` are those that are served.
+    behind one address needs the same. `monitors` keeps monitors, which are as `monitoring` says they may be; `remote`
+    is remote control. `limits` counts what clients ask; without it they may ask as much as they like. `in_threads`
+    works in threads, for a reader that may be called from several at once; otherwise in the event loop. `operations`
+    are those that are served.
     """
     kinds = frozenset(datum.telemetry for datum in DATA.values() if datum.telemetry is not None)
-    service = Service(reader, Links(public_url), Tokens(page_key), served, label, kinds, services, monitors, monitoring)
+    links, tokens = Links(public_url), Tokens(page_key)
+    service = Service(reader, links, tokens, served, label, kinds, services, monitors, monitoring, remote)
     description = openapi.document(operations, public_url, version("canlift"))
 
     def refuse(_: Request, error: Exception) -> Response:

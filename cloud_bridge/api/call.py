@@ -16,6 +16,7 @@ from cloud_bridge.api.parameters import INDEX_RANGE, PROFILE, TIMESTAMPS, Query,
 from cloud_bridge.api.scope import EVERYTHING, Scope
 from cloud_bridge.api.timestamps import EVER, resolve
 from cloud_bridge.records.model import Protection, Status
+from cloud_bridge.remote.control import RemoteService
 from cloud_bridge.services import Services
 from cloud_bridge.settings import Monitors as Monitoring
 from cloud_bridge.store.port.monitors import Monitors
@@ -50,6 +51,7 @@ class Service:
     monitors: Monitors
     monitoring: Monitoring
     """What monitors may be like."""
+    remote: RemoteService
 
 
 @dataclass(frozen=True)

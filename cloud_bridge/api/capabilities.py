@@ -1,13 +1,14 @@
-"""What a vehicle can say and do: the `onboardCapabilities` of a vehicle, from the data that its model serves."""
+"""What a vehicle can say and do: the `onboardCapabilities` of a vehicle, from the profile of its model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Literal
+from collections.abc import Collection, Iterable
+from typing import Annotated
 
 from msgspec import Meta
 
 from cloud_bridge.api.documents import Document
+from cloud_bridge.api.remote_functions import RemoteFunctions, remote_functions
 from cloud_bridge.api.scope import PLACES
 from contract.profile.profile import Profile
 from contract.published import TRIP
@@ -44,81 +45,9 @@ SCOPES = (
 )
 
 
-class Nothing(Document):
-    """No parameter is supported."""
-
-
-class PreconditioningRemote(Document):
-    supported: bool
-    scope_name: Literal["remote:preconditioning:write"]
-    parameters: Nothing
-
-
-class ChargingRemote(Document):
-    supported: bool
-    scope_name: Literal["remote:charging:write"]
-    parameters: Nothing
-
-
-class DoorRemote(Document):
-    supported: bool
-    scope_name: Literal["remote:door:write"]
-
-
-class HornRemote(Document):
-    supported: bool
-    scope_name: Literal["remote:horn:write"]
-
-
-class LightsRemote(Document):
-    supported: bool
-    scope_name: Literal["remote:lights:write"]
-
-
-class WakeupRemote(Document):
-    supported: bool
-    scope_name: Literal["remote:wakeup:write"]
-
-
-class NavigationRemote(Document):
-    supported: bool
-    scope_name: Literal["remote:navigation:write"]
-
-
-class StolenRemote(Document):
-    supported: bool
-
-
-class Remotes(Document):
-    """The remote functions. None is served yet, and each says so."""
-
-    preconditioning: PreconditioningRemote
-    charging: ChargingRemote
-    door: DoorRemote
-    horn: HornRemote
-    lights: LightsRemote
-    wakeup: WakeupRemote
-    navigation: NavigationRemote
-    stolen: StolenRemote
-
-
 class OnboardCapabilities(Document):
     data: list[Annotated[str, Meta(extra_json_schema={"enum": list(SCOPES)})]]
-    remote: Remotes
-
-
-_NO_REMOTES = Remotes(
-    preconditioning=PreconditioningRemote(
-        supported=False, scope_name="remote:preconditioning:write", parameters=Nothing()
-    ),
-    charging=ChargingRemote(supported=False, scope_name="remote:charging:write", parameters=Nothing()),
-    door=DoorRemote(supported=False, scope_name="remote:door:write"),
-    horn=HornRemote(supported=False, scope_name="remote:horn:write"),
-    lights=LightsRemote(supported=False, scope_name="remote:lights:write"),
-    wakeup=WakeupRemote(supported=False, scope_name="remote:wakeup:write"),
-    navigation=NavigationRemote(supported=False, scope_name="remote:navigation:write"),
-    stolen=StolenRemote(supported=False),
-)
+    remote: RemoteFunctions
 
 
 def served_by(profile: Profile) -> frozenset[str]:
@@ -132,10 +61,11 @@ def served_by(profile: Profile) -> frozenset[str]:
     return frozenset(data)
 
 
-def capabilities(served: Iterable[str]) -> OnboardCapabilities:
-    """The capabilities of a vehicle that serves these data, as `served_by` gives them."""
+def capabilities(served: Iterable[str], steps: Collection[str]) -> OnboardCapabilities:
+    """The capabilities of a vehicle that serves these data, as `served_by` gives them, and can do these steps
+    (`contract.steps`)."""
     data = frozenset(served)
     # Half a position is none.
     shown = data if data >= PLACES else {key for key in data if not key.startswith("position.")}
     scopes = {scope for key in shown for scope in _SCOPES.get(key.partition(".")[0], ())}
-    return OnboardCapabilities(data=[scope for scope in SCOPES if scope in scopes], remote=_NO_REMOTES)
+    return OnboardCapabilities(data=[scope for scope in SCOPES if scope in scopes], remote=remote_functions(steps))

@@ -23,6 +23,7 @@ class FleetLinks(Document):
     trips: Link
     collisions: Link
     monitors: Link
+    callbacks: Link
 
 
 class Fleet(Document):
@@ -61,6 +62,7 @@ def _fleet(fleet: registry.Fleet, links: Links) -> Fleet:
             trips=links.of_fleet(fleet.id, "trips"),
             collisions=links.of_fleet(fleet.id, "collisions"),
             monitors=links.of_fleet(fleet.id, "monitors"),
+            callbacks=links.of_fleet(fleet.id, "remote/callbacks"),
         ),
         id=fleet.id,
         name=fleet.name,

@@ -23,6 +23,16 @@ class Links:
     def monitor(self, fleet: str, monitor: str) -> Link:
         return self.of_fleet(fleet, f"monitors/{monitor}")
 
+    def callback(self, fleet: str, callback: str) -> Link:
+        return self.of_fleet(fleet, f"remote/callbacks/{callback}")
+
+    def remote(self, fleet: str, vehicle: str, callback: str, action: str) -> Link:
+        return self.of_vehicle(fleet, vehicle, f"callbacks/{callback}/remotes/{action}")
+
+    def remotes(self, fleet: str, vehicle: str = "{vid}", callback: str = "{cbid}") -> Link:
+        """A template of what is left out."""
+        return Link(href=self.of_vehicle(fleet, vehicle, f"callbacks/{callback}/remotes").href, templated=True)
+
     def vehicle(self, fleet: str, vehicle: str) -> Link:
         return Link(href=f"{self.root}/fleets/{fleet}/vehicles/{vehicle}")
 

@@ -35,6 +35,8 @@ PATH_IDS = {
     "aid": "Id of the alert or alarm.",
     "cid": "Id of a collision.",
     "sid": "Id of a theft.",
+    "cbid": "Id of a remote callback of the fleet.",
+    "rid": "Id of a remote action.",
     "mid": "Id of a monitor of the fleet.",
 }
 

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 from cloud_bridge.api.errors import Code, InvalidError, RefusedError
 from cloud_bridge.api.timestamps import GRAMMAR, MAXIMUM_RANGES, TimeRange
 from cloud_bridge.api.timestamps import parse as parse_range
+from cloud_bridge.remote import life
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -294,3 +295,4 @@ VEHICLE_EXTENSION = choices(
     "extension", ("onboardCapabilities", "branding", "pictures"), 3, "What to add to the vehicle."
 )
 VEHICLES_EXTENSION = choices("extension", ("branding", "pictures"), 2, "What to add to each vehicle.")
+REMOTE_TYPES = choices("types", life.REMOTE_TYPES, len(life.REMOTE_TYPES), "Only callbacks of one of these types.")

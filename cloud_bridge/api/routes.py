@@ -5,11 +5,13 @@ from __future__ import annotations
 from cloud_bridge.api import (
     alarms,
     alerts,
+    callbacks,
     collisions,
     fleets,
     last_position,
     maintenance,
     monitors,
+    remotes,
     status,
     stolen,
     telemetry,
@@ -26,6 +28,7 @@ from cloud_bridge.api.parameters import (
     PAGE_SIZE,
     PAGE_SIZE_HIGH_FREQUENCY,
     PROFILE,
+    REMOTE_TYPES,
     STATES,
     TELEMETRY_EXTENSION,
     TIMESTAMPS,
@@ -37,12 +40,17 @@ from cloud_bridge.api.parameters import (
 )
 from cloud_bridge.api.positions import Feature
 from cloud_bridge.monitors.parameter import MonitorParameter
+from cloud_bridge.remote.asked import Remote
+from cloud_bridge.remote.callback import CallbackParameter, StatusParameter
 
 _FLEET = "/fleets/{fid}"
 _VEHICLE = f"{_FLEET}/vehicles/{{vid}}"
 _TRIP = f"{_VEHICLE}/trips/{{tid}}"
 _MONITORS = f"{_FLEET}/monitors"
 _MONITOR = f"{_MONITORS}/{{mid}}"
+_CALLBACKS = f"{_FLEET}/remote/callbacks"
+_CALLBACK = f"{_CALLBACKS}/{{cbid}}"
+_REMOTES = f"{_VEHICLE}/callbacks/{{cbid}}/remotes"
 
 OPERATIONS: tuple[Read | Write, ...] = (
     Read(
@@ -201,5 +209,41 @@ OPERATIONS: tuple[Read | Write, ...] = (
     Write(
         f"{_MONITOR}/status", "setFleetVehicleMonitorStatus", "Pauses a monitor, or has it run again", "Monitors",
         "PUT", 202, monitors.set_status, monitors.MonitorRef, monitors.MonitorStatusSetter,
+    ),
+    Read(
+        _CALLBACKS, "getFleetRemotes", "Where a fleet is told what becomes of remote actions", "Remote",
+        callbacks.RemoteCallbacks, callbacks.read_callbacks, (REMOTE_TYPES,), page_size=PAGE_SIZE, index_range=True,
+    ),
+    Write(
+        _CALLBACKS, "setFleetVehicleRemote", "Registers a callback, to be used with any number of actions", "Remote",
+        "POST", 200, callbacks.add, callbacks.CallbackRef, CallbackParameter,
+        "The fleet has as many callbacks as it may have (`code` 40900).",
+    ),
+    Read(
+        _CALLBACK, "getFleetRemotebyId", "A callback", "Remote", callbacks.RemoteCallback, callbacks.read_callback,
+    ),
+    Write(
+        _CALLBACK, "setFleetVehicleRemoteById", "Puts another callback in its place, as a whole", "Remote",
+        "PUT", 202, callbacks.replace, callbacks.CallbackRef, CallbackParameter,
+    ),
+    Write(
+        _CALLBACK, "deleteFleetRemote", "Deletes a callback, with its actions and what waits to be told", "Remote",
+        "DELETE", 204, callbacks.delete, conflict="An action of the callback is not done yet (`code` 40901).",
+    ),
+    Write(
+        f"{_CALLBACK}/status", "setFleeRemoteCallbackStatus", "Pauses a callback, or has it run again", "Remote",
+        "PUT", 202, callbacks.set_status, callbacks.CallbackRef, StatusParameter,
+    ),
+    Read(
+        _REMOTES, "getRemoteRequestsForVhl", "What a vehicle was asked to do, the newest first", "Remote",
+        remotes.RemoteActions, remotes.read_remotes, page_size=PAGE_SIZE, index_range=True,
+    ),
+    Write(
+        _REMOTES, "sendRemoteToVhl", "Asks a vehicle to do something; the callback is told what comes of it", "Remote",
+        "POST", 202, remotes.add, remotes.RemotePostResponse, Remote,
+    ),
+    Read(
+        f"{_REMOTES}/{{rid}}", "getRemoteRequestForVhlById", "An action, and how far it is", "Remote",
+        remotes.RemoteAction, remotes.read_remote,
     ),
 )  # fmt: skip

@@ -37,6 +37,10 @@ class ItemLinks(Document, kw_only=True):
     collisions: Link | UnsetType = UNSET
     monitors: Link
     """Those of the fleet: each is of all its vehicles."""
+    remotes: Link
+    """A template of the callback that they are asked with."""
+    callbacks: Link
+    """Those of the fleet."""
 
 
 class VehicleLinks(ItemLinks, kw_only=True):
@@ -150,7 +154,8 @@ def _extension(call: Call, vehicle: registry.Vehicle) -> EmbeddedExtension | Uns
     extensions = call.query[VEHICLE_EXTENSION]
     extension = VehicleExtension()
     if "onboardCapabilities" in extensions:
-        extension.onboard_capabilities = capabilities(call.scope_of(vehicle).only(call.service.served(vehicle.model)))
+        served = call.scope_of(vehicle).only(call.service.served(vehicle.model))
+        extension.onboard_capabilities = capabilities(served, call.service.remote.control.steps(vehicle.model))
     label = call.service.label(vehicle.model)
     if "branding" in extensions and (vehicle.brand or label):
         extension.branding = Branding(brand=vehicle.brand or UNSET, label=label or UNSET)
@@ -179,7 +184,12 @@ def _links(vehicle: registry.Vehicle, call: Call) -> dict[str, Link]:
     found = {name: links.of_vehicle(fleet, vehicle.id, name) for name, is_served in served.items() if is_served}
     if "lastPosition" in found:
         found["last_position"] = found.pop("lastPosition")
-    others = {"fleet": links.fleet(fleet), "monitors": links.of_fleet(fleet, "monitors")}
+    others = {
+        "fleet": links.fleet(fleet),
+        "monitors": links.of_fleet(fleet, "monitors"),
+        "remotes": links.remotes(fleet, vehicle.id),
+        "callbacks": links.of_fleet(fleet, "remote/callbacks"),
+    }
     return {"self": links.vehicle(fleet, vehicle.id), **others, **found}
 
 

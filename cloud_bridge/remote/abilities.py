@@ -1,20 +1,20 @@
-"""What vehicles of a model can do."""
+"""What vehicles of a model can do, by the `[actions]` of their profile."""
 
 from __future__ import annotations
 
 from cloud_bridge.profiles import Profiles
-from contract.actions import Action, Stolen, WakeUp
 from contract.configuration import ConfigurationError
+from contract.steps import ARGUMENTS, is_served
 
 
 class Abilities:
     def __init__(self, profiles: Profiles) -> None:
         self._profiles = profiles
 
-    def has(self, model: str, action: Action) -> bool:
+    def steps(self, model: str) -> frozenset[str]:
+        """Names of `contract.steps`."""
         try:
-            self._profiles.of(model)
+            actions = self._profiles.of(model).profile.actions
         except ConfigurationError:
-            return False
-        # These are the box's own: the vehicle is not asked for anything.
-        return isinstance(action, WakeUp | Stolen)
+            return frozenset()
+        return frozenset(name for name in ARGUMENTS if is_served(name, actions))

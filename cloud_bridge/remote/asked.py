@@ -282,7 +282,7 @@ def _stolen(remote: Remote, asked: Stolen) -> Asked:
         if running is None and shutdown is None:
             raise RefusedBodyError("stolen.trackingPeriod", "expected `running`, `shutdown` or both")
         action = actions.Stolen(tracking=actions.Tracking(running, shutdown))
-        return Asked(remote, Request("Stolen", of_theft=True), action)
+        return Asked(remote, Request("Stolen"), action)
     return Asked(remote, Request("Stolen", declares=stolen), None)
 
 

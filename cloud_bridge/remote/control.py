@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.records.model import Status
@@ -12,15 +13,15 @@ from cloud_bridge.remote.knowledge import seen
 from cloud_bridge.remote.life import Answer, FailureCause, Known, Life, Phase, Rules, Step
 from cloud_bridge.remote.telling import notifications
 from cloud_bridge.store.port.registry import Vehicle
-from cloud_bridge.store.port.remote import Actions, Move, RemoteAction, RemoteCallback
-from contract.actions import Action
+from cloud_bridge.store.port.remote import Actions, Callbacks, Move, RemoteAction, RemoteCallback
 from contract.command import Outcome, Result
+from contract.steps import steps_of
 
 AGAIN_MS = 10_000
 """What is not answered is sent again after this time: a vehicle that connects anew may have missed it."""
 
-Able = Callable[[str, Action], bool]
-"""Whether vehicles of a model can do it."""
+Steps = Callable[[str], frozenset[str]]
+"""What vehicles of a model can do: names of `contract.steps`."""
 
 
 class Control:
@@ -29,7 +30,7 @@ class Control:
         actions: Actions,
         status: Callable[[str], Status | None],
         model: Callable[[str], str | None],
-        able: Able,
+        steps: Steps,
         rules: Rules,
     ) -> None:
         """`status`: what the vehicle of a VIN said, up to its last message; `model`: its profile, None where it is not
@@ -38,7 +39,7 @@ class Control:
         self.rules = rules
         self._status = status
         self._model = model
-        self._able = able
+        self.steps = steps
 
     def ask(self, callback: RemoteCallback, vehicle: Vehicle, wanted: asked.Asked, now_ms: int) -> RemoteAction:
         """Accepts the action, or refuses it: its callback is told which."""
@@ -96,7 +97,7 @@ class Control:
         return Known(is_able=False) if model is None else self._seen(vin, model, wanted)
 
     def _seen(self, vin: str, model: str, wanted: asked.Asked) -> Known:
-        is_able = wanted.action is None or self._able(model, wanted.action)
+        is_able = wanted.action is None or self.steps(model).issuperset(step.name for step in steps_of(wanted.action))
         return seen(self._status(vin), is_able=is_able)
 
     def _move(self, action: RemoteAction, step: Step, now_ms: int) -> Move:
@@ -112,6 +113,20 @@ class Control:
             step.wakes,
             step.sends,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteService:
+    """What the API works with."""
+
+    callbacks: Callbacks
+    control: Control
+    most_callbacks: int
+    """Of a fleet."""
+    insecure: bool
+    """Callbacks may have addresses with http."""
+    asked: Callable[[], None]
+    """To be called when something was."""
 
 
 def wanted_by(action: RemoteAction) -> asked.Asked | None:

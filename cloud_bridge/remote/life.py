@@ -30,6 +30,7 @@ PendingStatus = Literal[
     "TooManyWakeUpsOverMonth",
 ]  # fmt: skip
 DoneStatus = Literal["Success", "AlreadyDone", "Failed"]
+Status = Literal[PendingStatus, DoneStatus]
 FailureCause = Literal[
     "GeneralError", "VehicleError", "WrongCommand", "VehicleConnectionTimeout", "MissingRights",
     "NotPossibleDueToVehicleBatteryLevel", "NotPossibleDueToVehiclePrivacyLevel", "TooManyWakeUpsOverMonth",
@@ -55,7 +56,7 @@ _COSTS_NOTHING: frozenset[RemoteType] = frozenset(
 class Event(msgspec.Struct, frozen=True):
     """What the callback is told."""
 
-    status: PendingStatus | DoneStatus
+    status: Status
     cause: FailureCause | None = None
     """Why it failed."""
 

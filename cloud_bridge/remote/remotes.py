@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cloud_bridge.remote.abilities import Abilities
-from cloud_bridge.remote.control import Control
+from cloud_bridge.remote.control import Control, RemoteService
 from cloud_bridge.remote.driver import Driver
 from cloud_bridge.remote.key import command_key
 from cloud_bridge.remote.life import Rules
@@ -29,14 +29,12 @@ class Remotes:
     ) -> None:
         """`on_told` is called after callbacks have something to be told, `on_failure` from a thread that had to give
         up. Raises OSError for files of the broker's credentials."""
-        rules = rules_of(settings.remote)
-        self.control = Control(
-            storage.actions, storage.reader.status, storage.model_of, Abilities(storage.profiles).has, rules
-        )
+        self.service = remote_service(storage, settings.remote, self.wake)
+        control = self.service.control
         self._line = Line(settings.mqtt, self._take, on_failure)
-        waker = Waker(settings.remote.wake_command, rules.reach_ms)
+        waker = Waker(settings.remote.wake_command, control.rules.reach_ms)
         key = command_key(storage.registry)
-        self._driver = Driver(self.control, self._line.publish, key, waker, clock_ms, on_told, on_failure)
+        self._driver = Driver(control, self._line.publish, key, waker, clock_ms, on_told, on_failure)
 
     def start(self) -> None:
         self._line.start()
@@ -55,11 +53,14 @@ class Remotes:
         self._driver.take(vin, result)
 
 
-def rules_of(settings: Remote) -> Rules:
-    return Rules(
+def remote_service(storage: Storage, settings: Remote, asked: Callable[[], None]) -> RemoteService:
+    rules = Rules(
         settings.wake_ups,
         settings.actions_a_minute,
         settings.lowest_battery,
         int(settings.reach),
         int(settings.answer),
     )
+    steps = Abilities(storage.profiles).steps
+    control = Control(storage.actions, storage.reader.status, storage.model_of, steps, rules)
+    return RemoteService(storage.callbacks, control, settings.callbacks, settings.insecure, asked)

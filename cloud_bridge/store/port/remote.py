@@ -10,7 +10,7 @@ import msgspec
 from cloud_bridge.remote.life import Event, Known, Life, RemoteType
 from cloud_bridge.store.port.outbox import Notification
 
-CallbackStatus = Literal["Running", "Paused"]
+CallbackStatus = Literal["Running", "Paused", "Failed"]
 
 
 class RemoteCallback(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ class Callbacks(Protocol):
 
     def callback(self, fleet_id: str, callback_id: str) -> RemoteCallback | None: ...
     def callbacks(
-        self, fleet_id: str, types: Collection[RemoteType] | None, offset: int, limit: int
+        self, fleet_id: str, types: Collection[str] | None, offset: int, limit: int
     ) -> tuple[int, list[RemoteCallback]]:
         """How many there are that have one of `types`, and some of them by (created, id)."""
         ...

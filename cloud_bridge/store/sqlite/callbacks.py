@@ -60,7 +60,7 @@ class SqliteCallbacks:
             return _callback(connection, fleet_id, callback_id)
 
     def callbacks(
-        self, fleet_id: str, types: Collection[RemoteType] | None, offset: int, limit: int
+        self, fleet_id: str, types: Collection[str] | None, offset: int, limit: int
     ) -> tuple[int, list[RemoteCallback]]:
         asked = None if types is None else msgspec.json.encode(list(types)).decode()
         with self._database.read() as connection:

@@ -19,7 +19,7 @@ CRASH = "[crash]\nmessage = \"Lamps.Oil == 'On'\"\n"
 
 def scopes(folder: Path, profile: str) -> set[str]:
     (folder / f"{MODEL}.toml").write_text(profile, encoding="utf-8")
-    return set(capabilities(served_by(load_profile(folder / f"{MODEL}.toml"))).data)
+    return set(capabilities(served_by(load_profile(folder / f"{MODEL}.toml")), ()).data)
 
 
 def test_data_alerts_and_the_trip_rule_are_scopes_with_their_parents(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_profile_that_says_nothing_leaves_what_the_box_says(tmp_path: Path) ->
 @pytest.mark.parametrize("file", sorted(shipped.PROFILES.glob("*.toml")), ids=lambda file: file.stem)
 def test_every_shipped_model_has_the_scopes_of_its_data_in_the_published_order(file: Path) -> None:
     profile = load_profile(file)
-    found = capabilities(served_by(profile)).data
+    found = capabilities(served_by(profile), ()).data
     assert found == [scope for scope in SCOPES if scope in found]
     for key in profile.data:
         block = key.partition(".")[0]

@@ -194,6 +194,8 @@ def test_the_end_user_profile_leaves_out_what_a_vehicles_privacy_forbids(api: Ap
 
 def test_every_link_of_a_fleet_leads_somewhere(api: Api) -> None:
     links = api.get("/fleets/{fid}")["_links"]
-    assert links.keys() == {"self", "vehicles", "status", "maintenances", "alerts", "trips", "collisions", "monitors"}
+    kinds = {"status", "maintenances", "alerts", "trips", "collisions"}
+    assert links.keys() == {"self", "vehicles", "monitors", "callbacks", *kinds}
+    others = {"self": "/fleets/{fid}", "callbacks": "/fleets/{fid}/remote/callbacks"}
     for name, link in links.items():
-        api.follow("/fleets/{fid}" if name == "self" else f"/fleets/{{fid}}/{name}", link["href"])
+        api.follow(others.get(name, f"/fleets/{{fid}}/{name}"), link["href"])

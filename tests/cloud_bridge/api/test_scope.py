@@ -75,7 +75,7 @@ def test_a_service_with_nothing_that_the_vehicle_says_shows_nothing(api: Api, te
     api.subscribe("wipingBlades")
     if template == VEHICLE_PATH:
         links = api.get(template, {"extension": "onboardCapabilities"})["_links"]
-        assert links.keys() == {"self", "fleet", "status", "telemetry", "monitors"}
+        assert links.keys() == {"self", "fleet", "status", "telemetry", "monitors", "remotes", "callbacks"}
         return
     body = api.request(template)
     assert VAN.vin not in body.text

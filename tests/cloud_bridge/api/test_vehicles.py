@@ -42,10 +42,13 @@ def test_a_vehicle_says_what_it_is_and_every_link_of_it_leads_somewhere(api: Api
         "trips": f"{VEHICLE_PATH}/trips",
         "lastPosition": f"{VEHICLE_PATH}/lastPosition",
         "monitors": "/fleets/{fid}/monitors",
+        "callbacks": "/fleets/{fid}/remote/callbacks",
+        "remotes": f"{VEHICLE_PATH}/callbacks/{{cbid}}/remotes",
     }
     assert body["_links"].keys() == templates.keys()
+    assert {name for name, link in body["_links"].items() if link.get("templated")} == {"remotes"}
     for name, link in body["_links"].items():
-        api.follow(templates[name], link["href"])
+        api.follow(templates[name], link["href"].replace("{cbid}", "cb1"))
 
 
 def test_extensions_come_only_when_asked_for(api: Api) -> None:
@@ -62,7 +65,9 @@ def test_extensions_come_only_when_asked_for(api: Api) -> None:
         "data:trip",
         "data:alert",
     ]
-    assert not any(remote["supported"] for remote in extension["onboardCapabilities"]["remote"].values())
+    assert all(remote["supported"] for remote in extension["onboardCapabilities"]["remote"].values())
+    other = api.get(VEHICLE_PATH, {"extension": "onboardCapabilities"}, vehicle=CAR.id)["_embedded"]["extension"]
+    assert not any(remote["supported"] for remote in other["onboardCapabilities"]["remote"].values())
 
 
 def test_the_list_has_the_brand_without_the_label_as_published(api: Api) -> None:

@@ -23,7 +23,8 @@ from cloud_bridge.api.operation import Read, Write
 from cloud_bridge.bodies import LARGEST, read_body
 from cloud_bridge.store.port.errors import StoreError
 from tests.cloud_bridge.api.memory import MemoryMonitors, MemoryUses
-from tests.cloud_bridge.api.world import EMPTY_FLEET, FLEET, NOW, OTHER_FLEET, PUBLIC_URL, basic, reader
+from tests.cloud_bridge.api.world import EMPTY_FLEET, FLEET, NOW, OTHER_FLEET, PUBLIC_URL, basic, reader, remote
+from tests.cloud_bridge.remote.memory import MemoryActions, MemoryCallbacks
 
 
 class Note(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,6 +54,7 @@ class Notes:
             Write("/fleets/{fid}/notes", "addNote", "Add", "Fleet", "POST", 202, self._add, Told, Note, "Full."),
             Write("/fleets/{fid}/notes/{aid}", "deleteNote", "Delete", "Fleet", "DELETE", 204, self._delete),
         )
+        actions = MemoryActions()
         self.app = create_app(
             reader(),
             PUBLIC_URL,
@@ -61,6 +63,7 @@ class Notes:
             served=lambda _: frozenset(),
             page_key=b"key",
             monitors=MemoryMonitors(),
+            remote=remote(actions, MemoryCallbacks(actions), reader()),
             limits=limits,
             in_threads=in_threads,
             operations=operations,

@@ -38,14 +38,20 @@ from cloud_bridge.records.model import (
     Status,
     Trip,
 )
+from cloud_bridge.remote.control import Control, RemoteService
+from cloud_bridge.remote.life import REMOTE_TYPES, Event, Life, Phase, Rules
 from cloud_bridge.services import Service, Services
 from cloud_bridge.settings import Monitors as Monitoring
 from cloud_bridge.store.port.monitors import Monitor, Monitors
 from cloud_bridge.store.port.reading import Reader
 from cloud_bridge.store.port.registry import Client, Fleet, Theft, Vehicle
+from cloud_bridge.store.port.remote import RemoteAction, RemoteCallback
 from contract.published import TRIP
+from contract.steps import ARGUMENTS
 from tests.cloud_bridge.api.memory import MemoryMonitors, MemoryReader
 from tests.cloud_bridge.monitors.bodies import body, data
+from tests.cloud_bridge.remote.bodies import CALLBACK, LOCK
+from tests.cloud_bridge.remote.memory import MemoryActions, MemoryCallbacks
 from tests.published import Published
 
 PUBLIC_URL = "https://cars.example.org"
@@ -87,6 +93,8 @@ MODELS = {
 }
 FIRST = {"alerts": "a1", "alarms": "r1", "collisions": "c1", "stolen": "s1"}
 """A record of each kind of the van, by the step of the path before its id."""
+STEPS = {"peugeot-van": frozenset(ARGUMENTS)}
+MOST_CALLBACKS = 3
 LABELS = {"peugeot-van": "Partner"}
 
 
@@ -178,6 +186,25 @@ def monitors() -> MemoryMonitors:
     return found
 
 
+def callback() -> RemoteCallback:
+    """One, of every type."""
+    body_ = msgspec.json.encode(CALLBACK)
+    return RemoteCallback("cb1", FLEET, body_, REMOTE_TYPES, "Running", MORNING, MORNING)
+
+
+def action() -> RemoteAction:
+    """The van was locked."""
+    told = (Event("Accepted"), Event("SentToVehicle"), Event("Success"))
+    at_ms = MORNING + MINUTE
+    done = Life(Phase.DONE, at_ms)
+    return RemoteAction("ac1", "cb1", FLEET, VAN.vin, "Doors", msgspec.json.encode(LOCK), done, at_ms, at_ms, told)
+
+
+def remote(actions: MemoryActions, callbacks: MemoryCallbacks, reader: MemoryReader) -> RemoteService:
+    control = Control(actions, reader.status, lambda _: "", lambda model: STEPS.get(model, frozenset()), Rules())
+    return RemoteService(callbacks, control, MOST_CALLBACKS, insecure=False, asked=lambda: None)
+
+
 def reader() -> MemoryReader:
     known = {
         "ignition.type": Known("Start", MORNING + 90 * MINUTE),
@@ -238,8 +265,11 @@ class Api:
     services: dict[str, Service] = field(default_factory=dict)
     monitors: Monitors = field(default_factory=monitors)
     monitoring: Monitoring = field(default_factory=Monitoring)
+    actions: MemoryActions = field(default_factory=lambda: MemoryActions(action()))
 
     def __post_init__(self) -> None:
+        self.callbacks = MemoryCallbacks(self.actions)
+        self.callbacks.add(callback(), 1)
         self.app = self._make_app()
         self.transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
 
@@ -253,6 +283,7 @@ class Api:
             page_key=b"a key of the tests",
             monitors=self.monitors,
             monitoring=self.monitoring,
+            remote=remote(self.actions, self.callbacks, self.reader),
             label=lambda model: LABELS.get(model, ""),
             limits=self.limits,
             services=Services(self.services),
@@ -320,13 +351,15 @@ class Api:
         vin: str = VAN.vin,
         record: str | None = None,
         monitor: str = "m1",
+        callback: str = "cb1",
+        action: str = "ac1",
         body: object = None,
     ) -> httpx.Response:
         """Asks for a path of the specification; `params` as text is the query string as it stands. `record` is the id
         of an alert or the like; the first of its kind when left out. `body` is sent as JSON, or as it is where it is
         bytes."""
         path = template.replace("{fid}", fleet).replace("{vid}", vehicle).replace("{tid}", trip).replace("{vin}", vin)
-        path = path.replace("{mid}", monitor)
+        path = path.replace("{mid}", monitor).replace("{cbid}", callback).replace("{rid}", action)
         path = _RECORD_ID.sub(lambda found: f"/{found[1]}/{FIRST[found[1]] if record is None else record}", path)
         client = "client_id=app1"
         if isinstance(params, str):

@@ -240,7 +240,7 @@ def test_a_theft_is_recorded_and_decides_what_may_be_asked(world: World) -> None
     world.heard()
     track = {"stolen": {"trackingPeriod": {"running": 30, "shutdown": 120}}}
     stop = {"stolen": {"immobilization": {"activate": True}}}
-    assert world.story(world.ask(track)) == ["Failed NotPossibleDueToVehicleStolenState"]
+    assert world.story(world.ask(stop)) == ["Failed NotPossibleDueToVehicleStolenState"]
     assert world.story(world.ask({"stolen": {"stolen": True}})) == ["Accepted", "Success"]
     (theft,) = world.registry.thefts(VIN)
     assert (theft.started_at_ms, theft.ended_at_ms, theft.declared_at_ms) == (world.now_ms, None, world.now_ms)

@@ -22,9 +22,9 @@ from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.outbox import SqliteOutbox
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
 from cloud_bridge.store.sqlite.remote_actions import SqliteActions
-from contract.actions import Action
 from contract.command import Cause, Command, Outcome, Result, decode_command
 from contract.signing import key_id, public_key
+from contract.steps import ARGUMENTS
 
 VIN, OTHER_VIN = "VF3ABCDE0FG000001", "VF3ABCDE0FG000002"
 FLEET, CALLBACK = "f1", "c" * 32
@@ -66,7 +66,7 @@ class World:
         self.actions = SqliteActions(self.database)
         self.callbacks = SqliteCallbacks(self.database)
         self.outbox = SqliteOutbox(self.database)
-        self.control = Control(self.actions, self.statuses.get, lambda _: "model", self._able, self.rules)
+        self.control = Control(self.actions, self.statuses.get, lambda _: "model", self._steps, self.rules)
         self.driver = self.another_driver()
         if is_new:
             self.registry.add_fleet(Fleet(FLEET, "Fleet", "", 1, 1))
@@ -135,8 +135,8 @@ class World:
         assert found == [" ".join(filter(None, (each.status, each.cause))) for each in self.now(action).told]
         return found
 
-    def _able(self, _model: str, _action: Action) -> bool:
-        return self.able
+    def _steps(self, _model: str) -> frozenset[str]:
+        return frozenset(ARGUMENTS) if self.able else frozenset()
 
     def _publish(self, vin: str, payload: bytes, lasts_ms: int) -> bool:
         assert 0 < lasts_ms <= self.rules.reach_ms
