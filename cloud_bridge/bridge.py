@@ -3,7 +3,8 @@
 `Bridge` runs without HTTP of its own: `Bridge.app` is the API for any ASGI server. What it starts: the broker's network
 thread, the writer (both in `ingest.subscription`), what goes on with remote actions (`remote.remotes`), a thread that
 derives what nobody reads, soon after it came, one that evaluates monitors as soon as what they watch came
-(`monitoring.watcher`), one that saves how often clients asked, and one that deletes what is older than it is kept.
+(`monitoring.watcher`), one that posts what these tell (`notify.delivery`), one that saves how often clients asked, and
+one that deletes what is older than it is kept.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from cloud_bridge.clock import clock_ms, steady_clock, told_ms
 from cloud_bridge.ingest.ingest import Ingest, Receipts
 from cloud_bridge.ingest.subscription import Subscription
 from cloud_bridge.monitoring.watcher import Watcher
+from cloud_bridge.notify.assembly import make_delivery
 from cloud_bridge.pruning import describe
 from cloud_bridge.remote.key import command_key
 from cloud_bridge.remote.remotes import Remotes
@@ -55,7 +57,7 @@ class Bridge:
         on_failure: Callable[[], None] = lambda: None,
         first_prune_s: float = FIRST_PRUNE_S,
     ) -> None:
-        """Raises StoreError when the database cannot be used, and OSError for files of the broker's credentials.
+        """Raises StoreError when the database cannot be used, and OSError for files of credentials and certificates.
         `on_failure` is called from a thread of the bridge that had to give up."""
         self.storage = Storage(settings)
         try:
@@ -63,7 +65,8 @@ class Bridge:
             self._name_missing_services()
             ingest = Ingest(self.storage.receiving, clock_ms, lambda: told_ms(settings.clock.trusted))
             self.subscription = Subscription(settings.mqtt, ingest, self._committed, on_failure)
-            self.remotes = Remotes(settings, self.storage, clock_ms, lambda: None, on_failure)
+            self.delivery = make_delivery(settings, self.storage, clock_ms, on_failure)
+            self.remotes = Remotes(settings, self.storage, clock_ms, self.delivery.wake, on_failure)
             self.watch_line = Line(settings.mqtt, self._look_at_watch_lists)
             self.pushing = Pushing(
                 self.storage.watch_lists,
@@ -79,7 +82,7 @@ class Bridge:
         except BaseException:
             self.storage.close()
             raise
-        self._watcher = Watcher(self.storage, lambda: None, on_failure)
+        self._watcher = Watcher(self.storage, self.delivery.wake, on_failure)
         self._on_failure = on_failure
         self._first_prune_s = first_prune_s
         self._came = threading.Event()
@@ -93,6 +96,7 @@ class Bridge:
         self._saver.start()
         self._pruner.start()
         self._watcher.start()
+        self.delivery.start()
         self.subscription.start()
         self.remotes.start()
         self.watch_line.start()
@@ -107,6 +111,7 @@ class Bridge:
         self._stopping.set()
         self.storage.deriver.stop()
         self._watcher.stop()
+        self.delivery.stop()
         self._came.set()
         self._sweeper.join()
         self._saver.join()

@@ -21,8 +21,8 @@ _SHOWN_GAPS = 3
 def fleets(options: argparse.Namespace, storage: Storage, console: Console) -> int:
     found = storage.registry.all_fleets()
     if options.json:
-        return _json(console, [{"id": one.id, "name": one.name, "description": one.description} for one in found])
-    _table(console, ("id", "name", "description"), [(one.id, one.name, one.description) for one in found])
+        return print_json(console, [{"id": one.id, "name": one.name, "description": one.description} for one in found])
+    print_table(console, ("id", "name", "description"), [(one.id, one.name, one.description) for one in found])
     return 0
 
 
@@ -43,10 +43,10 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
                 "brand": vehicle.brand,
                 "fleets": member_of,
                 "services": list(vehicle.services),
-                "stolenSince": _time(stolen_ms),
+                "stolenSince": time_text(stolen_ms),
                 "uploads": intake.uploads,
                 "duplicates": intake.duplicates,
-                "lastUpload": _time(intake.last_upload_at_ms),
+                "lastUpload": time_text(intake.last_upload_at_ms),
                 "missing": intake.missing,
                 "gaps": [{"boot": boot, "first": first, "last": last} for boot, first, last in intake.gaps],
                 "evicted": intake.evicted,
@@ -66,23 +66,23 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
                 ", ".join(member_of),
                 ", ".join(vehicle.services) or "all",
                 str(intake.uploads),
-                _time(intake.last_upload_at_ms) or "never",
+                time_text(intake.last_upload_at_ms) or "never",
                 _missing(intake),
                 _waiting(intake),
                 str(quarantined or ""),
             )
         )
     if options.json:
-        return _json(console, documents)
+        return print_json(console, documents)
     titles = ("vin", "id", "model", "fleets", "services", "uploads", "last upload", "missing", "waiting", "quarantined")
-    _table(console, titles, rows)
+    print_table(console, titles, rows)
     return 0
 
 
 def clients(options: argparse.Namespace, storage: Storage, console: Console) -> int:
     found = storage.registry.all_clients()
     if options.json:
-        return _json(
+        return print_json(
             console,
             [
                 {"client_id": one.id, "user": one.user, "fleets": one.fleets, "day": one.day, "burst": one.burst}
@@ -90,13 +90,13 @@ def clients(options: argparse.Namespace, storage: Storage, console: Console) -> 
             ],
         )
     rows = [(one.id, one.user, str(one.day), str(one.burst), ", ".join(one.fleets)) for one in found]
-    _table(console, ("client_id", "user", "a day", "a second", "fleets"), rows)
+    print_table(console, ("client_id", "user", "a day", "a second", "fleets"), rows)
     return 0
 
 
 def show_secret(client: Client, secret: str, console: Console, *, as_json: bool) -> None:
     if as_json:
-        _json(console, {"client_id": client.id, "user": client.user, "secret": secret})
+        print_json(console, {"client_id": client.id, "user": client.user, "secret": secret})
         return
     console.print(f"client_id  {client.id}", markup=False)
     console.print(f"user       {client.user}", markup=False)
@@ -111,6 +111,7 @@ def summary(options: argparse.Namespace, storage: Storage, console: Console) -> 
     for reasons in storage.receiving.refusals().values():
         for reason, count in reasons.items():
             refusals[reason] = refusals.get(reason, 0) + count
+    waiting, dead = storage.outbox.counts()
     last_ms = max((one.last_upload_at_ms for one in intakes if one.last_upload_at_ms is not None), default=None)
     counts = [
         ("fleets", "fleets", len(storage.registry.all_fleets())),
@@ -122,14 +123,16 @@ def summary(options: argparse.Namespace, storage: Storage, console: Console) -> 
         ("evicted", "evicted", sum(one.evicted for one in intakes)),
         ("waitingForManifest", "waiting for their manifest", sum(one.waiting_for_manifest for one in intakes)),
         ("waitingForTime", "waiting for a time", sum(one.waiting_for_time for one in intakes)),
+        ("notificationsWaiting", "notifications that wait", waiting),
+        ("notificationsDead", "notifications given up", dead),
     ]
     if options.json:
         document = {key: count for key, _, count in counts}
-        return _json(console, {**document, "lastUpload": _time(last_ms), "quarantined": refusals})
+        return print_json(console, {**document, "lastUpload": time_text(last_ms), "quarantined": refusals})
     rows = [(title, str(count)) for _, title, count in counts]
-    rows.append(("last upload", _time(last_ms) or "never"))
+    rows.append(("last upload", time_text(last_ms) or "never"))
     rows += [(f"quarantined: {reason}", str(count)) for reason, count in sorted(refusals.items())]
-    _table(console, ("what", "how many"), rows)
+    print_table(console, ("what", "how many"), rows)
     return 0
 
 
@@ -150,11 +153,11 @@ def _waiting(intake: Intake) -> str:
     return ", ".join(parts)
 
 
-def _time(at_ms: int | None) -> str | None:
+def time_text(at_ms: int | None) -> str | None:
     return None if at_ms is None else datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
 
 
-def _table(console: Console, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(console: Console, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(box=None, pad_edge=False)
     for title in titles:
         # What is long is copied from here: nothing may be cut off.
@@ -164,6 +167,6 @@ def _table(console: Console, titles: Sequence[str], rows: Sequence[Sequence[str]
     console.print(table)
 
 
-def _json(console: Console, document: object) -> int:
+def print_json(console: Console, document: object) -> int:
     console.out(json.dumps(document, indent=2, ensure_ascii=False), highlight=False)
     return 0

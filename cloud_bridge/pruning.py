@@ -23,6 +23,7 @@ class Pruned(msgspec.Struct):
     quarantined: int = 0
     derived: int = 0
     """Of how many uploads."""
+    notifications: int = 0
 
     def __bool__(self) -> bool:
         return any(msgspec.structs.astuple(self))
@@ -59,6 +60,8 @@ class Pruner:
             with suppress(StaleError):  # It was erased meanwhile.
                 while number := self._store.prune_derived(vin, derived_ms):
                     yield "derived", number
+        while number := self._store.prune_notifications(now_ms - self._retention.notifications, self._at_once):
+            yield "notifications", number
 
 
 def describe(pruned: Pruned) -> str:
@@ -66,5 +69,6 @@ def describe(pruned: Pruned) -> str:
         return "nothing is older than it is kept"
     return (
         f"deleted: {pruned.uploads} uploads, what was derived of {pruned.derived}, {pruned.manifests} manifests that"
-        f" none names any more, {pruned.quarantined} refused payloads"
+        f" none names any more, {pruned.quarantined} refused payloads, {pruned.notifications} notifications that were"
+        " delivered or given up"
     )

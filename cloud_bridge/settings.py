@@ -77,7 +77,6 @@ class Notifications(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     allow: tuple[str, ...] = ()
     """Networks that are not of the public Internet and may be targets all the same."""
-    allow_http: bool = False
     ca_file: Path | None = None
     """Certificates that sign those of targets, beside the system's own."""
     connect_timeout: Duration = Duration.parse("5s")

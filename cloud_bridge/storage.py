@@ -15,6 +15,7 @@ from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.erasing import SqliteErasing
 from cloud_bridge.store.sqlite.monitoring import SqliteMonitoring
 from cloud_bridge.store.sqlite.monitors import SqliteMonitors
+from cloud_bridge.store.sqlite.outbox import SqliteOutbox
 from cloud_bridge.store.sqlite.pruning import SqlitePruning
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from cloud_bridge.store.sqlite.received import SqliteReceiving
@@ -22,6 +23,7 @@ from cloud_bridge.store.sqlite.registry import SqliteRegistry
 from cloud_bridge.store.sqlite.remote_actions import SqliteActions
 from cloud_bridge.store.sqlite.uses import SqliteUses
 from cloud_bridge.store.sqlite.watching import SqliteWatchLists
+from cloud_bridge.store.sqlite.webhook_secrets import SqliteWebhookSecrets
 from contract import shipped
 
 
@@ -40,6 +42,8 @@ class Storage:
         self.uses = SqliteUses(self.database)
         self.callbacks = SqliteCallbacks(self.database)
         self.actions = SqliteActions(self.database)
+        self.outbox = SqliteOutbox(self.database)
+        self.webhook_secrets = SqliteWebhookSecrets(self.database)
         self.services = Services(settings.services)
         self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES, look_again_s=1.0)
         derived = SqliteDerived(self.database)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.logging import RichHandler
 
-from cloud_bridge.cli import clients, fleets, remote, upkeep, vehicles
+from cloud_bridge.cli import clients, fleets, notifications, remote, upkeep, vehicles
 from cloud_bridge.cli.grammar import DEFAULT_CONFIG, Actions, Parents, own_action, parents
 from cloud_bridge.remote.privacy import NotDoneError
 from cloud_bridge.remote.sending import UnsentError
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="canlift-bridge", description="The cloud side of canlift.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_serve(commands, shared)
-    for module in (fleets, vehicles, clients, remote, upkeep):
+    for module in (fleets, vehicles, clients, remote, notifications, upkeep):
         module.add_commands(commands, shared)
     return parser
 

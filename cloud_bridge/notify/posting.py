@@ -69,13 +69,10 @@ class Poster:
         permitted: Permitted,
         resolve: Resolve,
         limits: Limits,
-        *,
-        allow_http: bool = False,
     ) -> None:
         self._permitted = permitted
         self._resolve = resolve
         self._limits = limits
-        self._allow_http = allow_http
         self._connections = Connections(context)
 
     async def post(self, request: Request) -> Answer:
@@ -106,8 +103,8 @@ class Poster:
 
     async def _response(self, transport: httpx.AsyncHTTPTransport, url: httpx.URL, request: Request) -> httpx.Response:
         """Its head; the rest is still to be read."""
-        if url.scheme == "http" and not self._allow_http:
-            raise TargetError("its target is http: only where [notifications] allow_http of the settings says so")
+        if url.scheme != "https" and not (request.insecure and url.scheme == "http"):
+            raise TargetError("its target is not https: the settings do not say that it may be (`insecure`)")
         host = url.raw_host.decode("ascii").strip("[]")
         failure: Exception = TargetError(f"{host} has no address")
         for address in (await self._addresses(host))[:MOST_ADDRESSES]:

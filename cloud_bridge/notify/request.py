@@ -18,6 +18,8 @@ class Request(msgspec.Struct, frozen=True):
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    insecure: bool = False
+    """It may be posted by `http`."""
 
 
 def request(
@@ -35,9 +37,8 @@ def request(
     headers = [("Content-Type", "application/json"), *signed(call_id, at_s, body, keys).items(), *given]
     if not any(key.lower() == "user-agent" for key, _ in given):
         headers.append(("User-Agent", f"canlift/{VERSION}"))
-    return Request(
-        _url(sender.target, [(key, value) for kind, key, value in added if kind == "Query"]), tuple(headers), body
-    )
+    query = [(key, value) for kind, key, value in added if kind == "Query"]
+    return Request(_url(sender.target, query), tuple(headers), body, sender.insecure)
 
 
 def _url(target: str, query: Sequence[tuple[str, str]]) -> str:

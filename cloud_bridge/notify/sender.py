@@ -8,8 +8,6 @@ from typing import Literal, Protocol
 import msgspec
 from msgspec import UnsetType
 
-from cloud_bridge.monitors import parameter
-from cloud_bridge.store.port.monitors import Monitor
 from cloud_bridge.webhooks import RETRY_DELAY_S, RETRY_NUMBER, TIME_WINDOW_S, Attribute, BatchNotify, Webhook
 
 Policy = Literal["None", "Bounded", "Always"]
@@ -37,6 +35,8 @@ class Sender(msgspec.Struct, frozen=True):
     retry: Retry = Retry()
     batch: Batch | None = None
     paused: bool = False
+    insecure: bool = False
+    """Its target may be `http`."""
 
 
 class RetryPolicy(Protocol):
@@ -48,12 +48,6 @@ class RetryPolicy(Protocol):
     def retry_number(self) -> int | UnsetType: ...
     @property
     def retry_delay(self) -> int | UnsetType: ...
-
-
-class OfMonitors(Protocol):
-    """As much of `Monitors` as is needed here."""
-
-    def monitor(self, fleet_id: str, monitor_id: str) -> Monitor | None: ...
 
 
 SenderOf = Callable[[str, str], Sender | None]
@@ -69,6 +63,7 @@ def sender_of(
     batch: BatchNotify | UnsetType,
     *,
     paused: bool,
+    insecure: bool,
 ) -> Sender:
     """With the published defaults where the parts do not say."""
     return Sender(
@@ -80,36 +75,7 @@ def sender_of(
         _retry(retry),
         _batch(batch),
         paused,
-    )
-
-
-def senders_of_monitors(monitors: OfMonitors) -> SenderOf:
-    def find(fleet_id: str, sender_id: str) -> Sender | None:
-        monitor = monitors.monitor(fleet_id, sender_id)
-        return None if monitor is None else _of_monitor(monitor)
-
-    return find
-
-
-def first_of(*sources: SenderOf) -> SenderOf:
-    """The sender of the first that knows it."""
-
-    def find(fleet_id: str, sender_id: str) -> Sender | None:
-        return next((found for one in sources if (found := one(fleet_id, sender_id)) is not None), None)
-
-    return find
-
-
-def _of_monitor(monitor: Monitor) -> Sender:
-    asked = parameter.read(monitor.body).subscribe_param
-    return sender_of(
-        monitor.id,
-        "monitorId",
-        monitor.fleet_id,
-        asked.callback.webhook,
-        asked.retry_policy,
-        asked.batch_notify,
-        paused=monitor.status == "Paused",
+        insecure,
     )
 
 

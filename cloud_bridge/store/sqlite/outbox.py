@@ -46,7 +46,6 @@ DELETE FROM notification WHERE number IN (
     SELECT number FROM notification WHERE sender = ? AND state = 0 ORDER BY number LIMIT ?
 )
 """
-_FORGET = "DELETE FROM notification WHERE sender = ?"
 _EXPIRE = """
 UPDATE notification SET state = 2, settled_at_ms = ?, failure = trim('was not delivered in time; ' || failure, '; ')
 WHERE number IN (SELECT number FROM notification WHERE state = 0 AND created_at_ms < ? ORDER BY created_at_ms LIMIT ?)
@@ -193,12 +192,6 @@ class SqliteOutbox:
         with self._database.write() as connection:
             ids = [found for (found,) in connection.execute(_OLDEST_DEAD, (sender, limit)).fetchall()]
             return _replay(connection, ids, now_ms)
-
-
-def forget(connection: sqlite3.Connection, sender: str) -> None:
-    """Leaves nothing of a sender, in the caller's transaction."""
-    connection.execute(_FORGET, (sender,))
-    connection.execute(_NO_TROUBLE, (sender,))
 
 
 def _settle(connection: sqlite3.Connection, attempt: Attempted, now_ms: int) -> None:

@@ -66,6 +66,16 @@ _DROP_REFUSALS = """
 DELETE FROM refusal WHERE vin <> '' AND NOT EXISTS (SELECT 1 FROM vehicle WHERE vehicle.vin = refusal.vin)
     AND NOT EXISTS (SELECT 1 FROM quarantine WHERE quarantine.vin = refusal.vin)
 """
+# What was told is known by them for as long as it could be found out again.
+_DROP_NOTIFICATIONS = """
+DELETE FROM notification WHERE number IN (
+    SELECT number FROM notification WHERE state = {state} AND settled_at_ms < ? AND NOT EXISTS (
+        SELECT 1 FROM chunk WHERE chunk.vin = notification.vin AND chunk.from_ms <= notification.at_ms
+    ) ORDER BY settled_at_ms LIMIT ?
+)
+"""
+# Each state has an index of its own.
+_DROP_DELIVERED, _DROP_DEAD = (_DROP_NOTIFICATIONS.format(state=state) for state in (1, 2))
 _OLD_VEHICLES = "SELECT DISTINCT vin FROM chunk INDEXED BY chunk_by_reception WHERE received_at_ms < ? ORDER BY vin"
 _DAYS = "SELECT until_ms FROM checkpoint WHERE vin = ? AND span >= 2 ORDER BY until_ms"
 _NEWEST_OF = "SELECT count(*), max(received_at_ms) FROM chunk WHERE vin = ? AND from_ms >= ? AND from_ms < ?"
@@ -129,6 +139,13 @@ class SqlitePruning:
             if number < limit:
                 connection.execute(_DROP_REFUSALS)
             return number
+
+    def prune_notifications(self, before_ms: int, limit: int) -> int:
+        number = 0
+        with self._database.write() as connection:
+            for statement in (_DROP_DELIVERED, _DROP_DEAD):
+                number += connection.execute(statement, (before_ms, limit - number)).rowcount
+        return number
 
     def to_prune(self, before_ms: int) -> list[str]:
         with self._database.read() as connection:

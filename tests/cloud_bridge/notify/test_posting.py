@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from cloud_bridge.notify.addresses import Address, Permitted
 from cloud_bridge.notify.posting import REST_BYTES, Answer, Limits, Poster, certificates
@@ -37,10 +38,10 @@ class Posting:
         self.permitted = Permitted([LOOPBACK])
         self.resolve: Callable[[str], Awaitable[list[Address]]] = leads_to("127.0.0.1")
         self.limits = Limits(connect_s=10.0, whole_s=30.0)
-        self.allow_http = False
+        self.insecure = False
 
     def poster(self) -> Poster:
-        return Poster(self.context, self.permitted, self.resolve, self.limits, allow_http=self.allow_http)
+        return Poster(self.context, self.permitted, self.resolve, self.limits)
 
     def __call__(self, port: int, name: str = NAME, scheme: str = "https", body: bytes = b"{}") -> Answer:
         (answer,) = self.many(1, port, name, scheme, body)
@@ -52,7 +53,8 @@ class Posting:
         async def post() -> list[Answer]:
             poster = self.poster()
             try:
-                return [await poster.post(to(port, name, scheme, body)) for _ in range(number)]
+                asked = replace(to(port, name, scheme, body), insecure=self.insecure)
+                return [await poster.post(asked) for _ in range(number)]
             finally:
                 await poster.close()
 
@@ -175,9 +177,9 @@ def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
 
 def test_http_is_for_those_who_allow_it(post: Posting) -> None:
     with Receiver() as receiver:
-        assert "allow_http" in post(receiver.port, scheme="http").failure
+        assert "its target is not https" in post(receiver.port, scheme="http").failure
         assert receiver.received == []
-        post.allow_http = True
+        post.insecure = True
         assert post(receiver.port, scheme="http") == Answer()
 
 

@@ -8,15 +8,12 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from cloud_bridge.notify.request import Request, request
-from cloud_bridge.notify.sender import Batch, Retry, Sender, first_of, sender_of, senders_of_monitors
-from cloud_bridge.store.port.monitors import Monitor
+from cloud_bridge.notify.sender import Sender
 from cloud_bridge.store.port.outbox import Notification
-from cloud_bridge.webhooks import Attribute, Webhook
-from tests.cloud_bridge.monitors.bodies import body, data
+from cloud_bridge.webhooks import Attribute
 from tests.cloud_bridge.notify.waiting import FLEET, notification
 from tests.cloud_bridge.vehicle import OTHER_VIN, VIN
 from tests.published import Published
@@ -108,51 +105,3 @@ def test_it_is_signed_with_the_id_of_the_call() -> None:
     headers = dict(made(MONITOR).headers)
     assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("id", "1700000000")
     assert headers["webhook-signature"].startswith("v1,")
-
-
-class OneMonitor:
-    """As much of a store of monitors as senders need."""
-
-    def __init__(self, monitor: Monitor) -> None:
-        self._monitor = monitor
-
-    def monitor(self, fleet_id: str, monitor_id: str) -> Monitor | None:
-        known = (fleet_id, monitor_id) == (self._monitor.fleet_id, self._monitor.id)
-        return self._monitor if known else None
-
-
-def stored(status: Literal["Running", "Paused", "Failed"] = "Running", **subscription: Any) -> Monitor:
-    asked = body(data("low1", "vehicle.energy.electric.level", "lowerThan", "50"), **subscription)
-    return Monitor("m1", FLEET, json.dumps(asked).encode(), status, 1, 1, 1)
-
-
-def sender(monitor: Monitor) -> Sender:
-    found = senders_of_monitors(OneMonitor(monitor))(FLEET, "m1")
-    assert found is not None
-    return found
-
-
-def test_a_monitor_is_a_sender_with_the_published_defaults() -> None:
-    found = sender(stored())
-    assert (found.id, found.key, found.target) == ("m1", "monitorId", "https://partner.example.com/monitors")
-    assert (found.batch, found.paused, found.retry) == (None, False, Retry("Bounded", 3, 10_000))
-    assert sender(stored(batchNotify={"size": 5})).batch == Batch(5, 60_000)
-    assert sender(stored(batchNotify={"size": 5, "timeWindow": 7})).batch == Batch(5, 7000)
-    assert sender(stored(retryPolicy={"policy": "Always"})).retry == Retry("Always", 3, 10_000)
-    asked = {"policy": "Bounded", "retryNumber": 9, "retryDelay": 120}
-    assert sender(stored(retryPolicy=asked)).retry == Retry("Bounded", 9, 120_000)
-
-
-def test_only_a_paused_monitor_is_a_paused_sender() -> None:
-    assert [sender(stored(status)).paused for status in ("Running", "Paused", "Failed")] == [False, True, False]
-
-
-def test_what_nobody_knows_is_no_sender() -> None:
-    monitors = senders_of_monitors(OneMonitor(stored()))
-    webhook = Webhook("https://partner.example.com/remote", "r")
-    callback = sender_of("c1", "callbackId", FLEET, webhook, UNSET, UNSET, paused=True)
-    both = first_of(monitors, lambda _, name: callback if name == "c1" else None)
-    assert both(FLEET, "m1") == sender(stored())
-    assert both(FLEET, "c1") == callback
-    assert both(FLEET, "gone") is None
-    assert both("f2", "m1") is None

@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from cloud_bridge.records.fold import Stretch
+from cloud_bridge.store.port.derived import Chunk, Step
 from cloud_bridge.store.port.outbox import Attempted, Head, Kept, Notification, NotificationState, Trouble, Waiting
 from cloud_bridge.store.sqlite.database import Database
-from cloud_bridge.store.sqlite.outbox import SqliteOutbox, forget, put
+from cloud_bridge.store.sqlite.derived import SqliteDerived
+from cloud_bridge.store.sqlite.outbox import SqliteOutbox, put
+from cloud_bridge.store.sqlite.pruning import SqlitePruning
+from tests.cloud_bridge.conftest import Cloud
 from tests.cloud_bridge.vehicle import OTHER_VIN, VIN
 
 
@@ -173,18 +178,6 @@ def test_of_a_sender_that_is_gone_nothing_waits(database: Database, outbox: Sqli
     assert outbox.senders() == [Waiting("m2", "f1", 1, 1)]
 
 
-def test_of_a_sender_that_is_forgotten_nothing_is_left_and_of_others_everything(
-    database: Database, outbox: SqliteOutbox
-) -> None:
-    write(database, *[notification(number) for number in range(3)], notification(9, "m2"))
-    outbox.settle([Attempted("m1", (notification(0).id,))], 5)
-    outbox.settle([Attempted("m1", (notification(1).id,), trouble(), "no", dead=True)], 5)
-    with database.write() as connection:
-        forget(connection, "m1")
-    assert [outbox.find(notification(number).id) for number in range(3)] == [None] * 3
-    assert (outbox.troubles(), outbox.counts()) == ([], (1, 0))
-
-
 def test_one_process_at_a_time_is_in_charge(database: Database, outbox: SqliteOutbox) -> None:
     other = SqliteOutbox(database)
     assert [outbox.take_charge(), other.take_charge(), outbox.take_charge()] == [True, False, True]
@@ -205,3 +198,24 @@ def test_how_much_waits_is_counted_by_sender(database: Database, outbox: SqliteO
     write(database, notification(2, vin=OTHER_VIN), notification(3, "m2"), now_ms=9)
     assert outbox.senders() == [Waiting("m1", "f1", 2, 7), Waiting("m2", "f1", 1, 9)]
     assert outbox.counts() == (3, 0)
+
+
+def test_what_is_settled_goes_when_it_is_old_and_could_not_be_told_again(cloud: Cloud) -> None:
+    outbox, pruning = SqliteOutbox(cloud.database), SqlitePruning(cloud.database)
+    chunk = Chunk(bytes(16), 1, Stretch(5000, 6000, []))
+    derived = SqliteDerived(cloud.database)
+    derived.put_step(VIN, derived.extent(VIN), Step({}, [chunk], [], []), 0)
+    before, within, waits = notification(4), notification(5), notification(3)
+    other, young = notification(9, vin=OTHER_VIN), notification(2)
+    write(cloud.database, before, within, waits, other, young)
+    outbox.settle([Attempted("m1", (before.id, within.id))], 50)
+    outbox.settle([Attempted("m1", (other.id,), trouble(), "no", dead=True)], 50)
+    outbox.settle([Attempted("m1", (young.id,))], 60)
+    assert [pruning.prune_notifications(60, 1) for _ in range(3)] == [1, 1, 0]
+    assert [outbox.find(one.id) is not None for one in (before, within, waits, other, young)] == [
+        False, True, True, False, True,
+    ]  # fmt: skip
+    with cloud.database.write() as connection:
+        connection.execute("DELETE FROM chunk")
+    assert pruning.prune_notifications(100, 10) == 2
+    assert ids(outbox.waiting("m1", 10)) == [waits.id]
