@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cloud_bridge.clock import clock_ms
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.receiving import Intake
 from cloud_bridge.store.port.registry import Client
@@ -76,6 +77,45 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
         return print_json(console, documents)
     titles = ("vin", "id", "model", "fleets", "services", "uploads", "last upload", "missing", "waiting", "quarantined")
     print_table(console, titles, rows)
+    return 0
+
+
+def remotes(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    now_ms = clock_ms()
+    found = [(action, storage.actions.wake_ups(action.vin, now_ms)) for action in storage.actions.in_progress()]
+    if options.json:
+        return _json(
+            console,
+            [
+                {
+                    "vin": action.vin,
+                    "id": action.id,
+                    "type": action.type,
+                    "status": None if action.last is None else action.last.status,
+                    "askedAt": _time(action.asked_at_ms),
+                    "waitsFor": action.life.phase.name.lower(),
+                    "since": _time(action.life.since_ms),
+                    "wakeUpsThisMonth": wake_ups,
+                    "fleet": action.fleet_id,
+                    "callback": action.callback_id,
+                }
+                for action, wake_ups in found
+            ],
+        )
+    columns = ("VIN", "action", "id", "told last", "asked", "since", "wake-ups this month")
+    rows = [
+        (
+            action.vin,
+            action.type,
+            action.id,
+            "" if action.last is None else action.last.status,
+            _time(action.asked_at_ms) or "",
+            _time(action.life.since_ms) or "",
+            str(wake_ups),
+        )
+        for action, wake_ups in found
+    ]
+    _table(console, columns, rows)
     return 0
 
 

@@ -24,6 +24,7 @@ class Pruned(msgspec.Struct):
     derived: int = 0
     """Of how many uploads."""
     notifications: int = 0
+    remotes: int = 0
 
     def __bool__(self) -> bool:
         return any(msgspec.structs.astuple(self))
@@ -56,6 +57,8 @@ class Pruner:
             yield "manifests", number
         while number := self._store.prune_quarantine(raw_ms, self._at_once):
             yield "quarantined", number
+        while number := self._store.prune_remotes(derived_ms, self._at_once):
+            yield "remotes", number
         for vin in self._store.to_prune(derived_ms):
             with suppress(StaleError):  # It was erased meanwhile.
                 while number := self._store.prune_derived(vin, derived_ms):
@@ -70,5 +73,5 @@ def describe(pruned: Pruned) -> str:
     return (
         f"deleted: {pruned.uploads} uploads, what was derived of {pruned.derived}, {pruned.manifests} manifests that"
         f" none names any more, {pruned.quarantined} refused payloads, {pruned.notifications} notifications that were"
-        " delivered or given up"
+        f" delivered or given up, {pruned.remotes} remote actions"
     )

@@ -6,6 +6,7 @@ import argparse
 
 from rich.console import Console
 
+from cloud_bridge import lists
 from cloud_bridge.cli.grammar import Actions, Parents, action, duration, group, own_action
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.remote.key import command_key, show_key
@@ -35,6 +36,8 @@ def add_commands(commands: Actions[argparse.ArgumentParser], parents: Parents) -
     remote = group(commands, "remote", "what vehicles are asked to do")
     text = "print what vehicles know our commands by: [commands] keys of agent.toml"
     action(remote, "key", show_key, parents.common, text)
+    text = "what vehicles are being asked now: how far it is, and how often they were woken up this month"
+    action(remote, "list", lists.remotes, parents.listing, text)
 
 
 def _privacy_word(text: str) -> Privacy:

@@ -97,10 +97,6 @@ class Callbacks(Protocol):
         """With its actions and what it was still to be told. Raises PendingError."""
         ...
 
-    def registered(self, callback_id: str) -> RemoteCallback | None:
-        """Whatever its fleet."""
-        ...
-
 
 class Actions(Protocol):
     """What is done about actions. `seen` is what is known of a vehicle outside of this port; what the port knows is
@@ -135,8 +131,4 @@ class Actions(Protocol):
 
     def wake_ups(self, vin: str, now_ms: int) -> int:
         """This month."""
-        ...
-
-    def prune(self, before_ms: int, limit: int) -> int:
-        """Deletes at most `limit` actions that were done before, and counts of past months; how many actions."""
         ...

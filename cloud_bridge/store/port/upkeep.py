@@ -31,6 +31,10 @@ class Pruning(Protocol):
         there that are as old as what they tell of."""
         ...
 
+    def prune_remotes(self, before_ms: int, limit: int) -> int:
+        """Remote actions that were done before, and counts of wake-ups of months before."""
+        ...
+
     def to_prune(self, before_ms: int) -> list[str]:
         """Vehicles of which something derived is of uploads received before."""
         ...

@@ -18,7 +18,6 @@ VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 _CALLBACK = "SELECT id, fleet_id, body, types, status, created_at_ms, updated_at_ms FROM remote_callback"
 _OF_FLEET = f"{_CALLBACK} WHERE fleet_id = ? AND id = ?"
-_BY_ID = f"{_CALLBACK} WHERE id = ?"
 # Both lists of types are JSON arrays.
 _COUNT = """
 SELECT count(*) FROM remote_callback WHERE fleet_id = ?1 AND (?2 IS NULL OR EXISTS (
@@ -89,11 +88,6 @@ class SqliteCallbacks:
             connection.execute(_DELETE_TOLD, (callback_id,))
             connection.execute(_DELETE_TROUBLE, (callback_id,))
             return True
-
-    def registered(self, callback_id: str) -> RemoteCallback | None:
-        with self._database.read() as connection:
-            row = connection.execute(_BY_ID, (callback_id,)).fetchone()
-            return None if row is None else _from(row)
 
 
 def _callback(connection: sqlite3.Connection, fleet_id: str, callback_id: str) -> RemoteCallback | None:

@@ -61,6 +61,12 @@ DELETE FROM quarantine WHERE number IN (
     SELECT number FROM quarantine WHERE received_at_ms < ? ORDER BY received_at_ms LIMIT ?
 )
 """
+_DROP_REMOTES = """
+DELETE FROM remote_action WHERE id IN (
+    SELECT id FROM remote_action WHERE phase = 4 AND updated_at_ms < ? ORDER BY updated_at_ms LIMIT ?
+)
+"""
+_DROP_WAKE_UPS = "DELETE FROM remote_wake_up WHERE month < strftime('%Y-%m', ? / 1000, 'unixepoch')"
 # Of vehicles that are known the counts stay.
 _DROP_REFUSALS = """
 DELETE FROM refusal WHERE vin <> '' AND NOT EXISTS (SELECT 1 FROM vehicle WHERE vehicle.vin = refusal.vin)
@@ -146,6 +152,11 @@ class SqlitePruning:
             for statement in (_DROP_DELIVERED, _DROP_DEAD):
                 number += connection.execute(statement, (before_ms, limit - number)).rowcount
         return number
+
+    def prune_remotes(self, before_ms: int, limit: int) -> int:
+        with self._database.write() as connection:
+            connection.execute(_DROP_WAKE_UPS, (before_ms,))
+            return connection.execute(_DROP_REMOTES, (before_ms, limit)).rowcount
 
     def to_prune(self, before_ms: int) -> list[str]:
         with self._database.read() as connection:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from cloud_bridge.remote.life import Event, Known, Life, Phase
 from cloud_bridge.store.port.registry import Theft
 from cloud_bridge.store.port.remote import Move, RemoteAction
-from cloud_bridge.store.sqlite import thefts
+from cloud_bridge.store.sqlite import monitoring, thefts
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.outbox import put
 
@@ -74,12 +74,6 @@ ON CONFLICT (vin) DO UPDATE SET heard_at_ms = excluded.heard_at_ms
 """
 _LOOK_NOW = "UPDATE remote_action SET look_at_ms = ? WHERE vin = ? AND phase < 2"
 _IS_REGISTERED = "SELECT 1 FROM vehicle WHERE vin = ?"
-_PRUNE = """
-DELETE FROM remote_action WHERE id IN (
-    SELECT id FROM remote_action WHERE phase = 4 AND updated_at_ms < ? ORDER BY updated_at_ms LIMIT ?
-)
-"""
-_PRUNE_WAKE_UPS = "DELETE FROM remote_wake_up WHERE month < ?"
 
 
 class SqliteActions:
@@ -152,11 +146,6 @@ class SqliteActions:
             row = connection.execute(_WAKE_UPS, (vin, _month(now_ms))).fetchone()
             return 0 if row is None else int(row[0])
 
-    def prune(self, before_ms: int, limit: int) -> int:
-        with self._database.write() as connection:
-            connection.execute(_PRUNE_WAKE_UPS, (_month(before_ms),))
-            return connection.execute(_PRUNE, (before_ms, limit)).rowcount
-
 
 def _known(connection: sqlite3.Connection, action: RemoteAction, seen: Known, now_ms: int) -> Known:
     place = (action.vin, action.type, now_ms - MINUTE_MS, _month(now_ms))
@@ -194,7 +183,9 @@ def _write(connection: sqlite3.Connection, action: RemoteAction, decided: Move, 
         connection.execute(_SENT, (action.vin, now_ms))
     if decided.declares is True:
         thefts.add(connection, action.vin, Theft(secrets.token_hex(20), now_ms, None, now_ms, now_ms))
+        monitoring.touch(connection, action.vin, now_ms)
     elif decided.declares is False:
+        monitoring.touch(connection, action.vin, now_ms)
         thefts.end(connection, action.vin, now_ms, now_ms)
     return replace(action, life=decided.life, updated_at_ms=now_ms, told=(*action.told, *decided.events))
 

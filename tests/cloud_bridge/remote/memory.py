@@ -35,7 +35,8 @@ class MemoryActions:
         self._leased_until_ms: dict[str, int] = {}
 
     def begin(self, asked: RemoteAction, seen: Known, move: Callable[[Known], Move], now_ms: int) -> RemoteAction:
-        return self._put(asked, move(self._known(asked, seen, now_ms)), now_ms)
+        decided = move(self._known(asked, seen, now_ms))
+        return self._put(replace(asked, asked_at_ms=now_ms), decided, now_ms)
 
     def advance(
         self, action_id: str, seen: Known, move: Callable[[RemoteAction, Known], Move | None], now_ms: int
@@ -81,12 +82,6 @@ class MemoryActions:
 
     def wake_ups(self, vin: str, now_ms: int) -> int:
         return self._woken[vin, _month(now_ms)]
-
-    def prune(self, before_ms: int, limit: int) -> int:
-        old = [one.id for one in self.all.values() if one.life.phase is Phase.DONE and one.updated_at_ms < before_ms]
-        for action_id in old[:limit]:
-            del self.all[action_id]
-        return len(old[:limit])
 
     def _known(self, action: RemoteAction, seen: Known, now_ms: int) -> Known:
         of_vehicle = [one for one in self.all.values() if one.vin == action.vin]
@@ -163,9 +158,6 @@ class MemoryCallbacks:
             del self._actions.all[action.id]
         del self._all[callback_id]
         return True
-
-    def registered(self, callback_id: str) -> RemoteCallback | None:
-        return self._all.get(callback_id)
 
     def _put(self, callback: RemoteCallback) -> RemoteCallback:
         self._all[callback.id] = callback
