@@ -27,11 +27,15 @@ LAST_REQUESTS_S = 4
 def serve(settings: Settings, console: Console) -> int:
     """The exit code: 0 when it was told to end, 1 when a part of it had to give up. Raises OSError when the address
     cannot be listened on, and what `Bridge` raises."""
+    failed, told = threading.Event(), threading.Event()
+    # From the first moment on: a container's first process does not end by a signal that it does not handle. The server
+    # handles them itself while it runs, and raises them once more when it has ended.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
     listener = listen(settings.api)
     with listener:
         port: int = listener.getsockname()[1]
         settings = replace(settings, api=replace(settings.api, port=port))
-        failed = threading.Event()
         server: uvicorn.Server
 
         def give_up() -> None:
@@ -39,10 +43,7 @@ def serve(settings: Settings, console: Console) -> int:
             server.should_exit = True
 
         bridge = Bridge(settings, give_up)
-        server = uvicorn.Server(configuration(bridge.app))
-        # The server handles these signals while it runs, and raises them once more when it has ended.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
+        server = _Server(configuration(bridge.app), told)
         bridge.start()
         try:
             console.print(f"serving {settings.api.url}{BASE} (documentation: {settings.api.url}{BASE}/docs)")
@@ -51,6 +52,19 @@ def serve(settings: Settings, console: Console) -> int:
         finally:
             bridge.stop()
     return 1 if failed.is_set() else 0
+
+
+class _Server(uvicorn.Server):
+    """Does not begin when it was `told` to end already."""
+
+    def __init__(self, config: uvicorn.Config, told: threading.Event) -> None:
+        super().__init__(config)
+        self._told = told
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        # From here on the server's own handlers are in place.
+        self.should_exit = self.should_exit or self._told.is_set()
+        await super().startup(sockets)
 
 
 def configuration(app: Starlette) -> uvicorn.Config:

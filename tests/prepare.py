@@ -24,6 +24,10 @@ NEEDED = {
     "qemu-system-x86": "qemu-system-x86_64",
     "busybox-static": "busybox",
     "cpio": "cpio",
+    "podman": "podman",
+    "runc": "runc",
+    "netavark": "/usr/lib/podman/netavark",
+    "mmdebstrap": "mmdebstrap",
 }
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

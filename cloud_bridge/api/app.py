@@ -21,7 +21,7 @@ from cloud_bridge.api.authentication import Verify
 from cloud_bridge.api.call import Service
 from cloud_bridge.api.endpoint import Endpoint
 from cloud_bridge.api.errors import Code, respond, respond_failure
-from cloud_bridge.api.links import BASE, Links
+from cloud_bridge.api.links import BASE, HEALTH, Links
 from cloud_bridge.api.methods import other_methods
 from cloud_bridge.api.operation import Read, Write, by_path
 from cloud_bridge.api.paging import Tokens
@@ -38,9 +38,6 @@ from contract.catalog import DATA
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
-
-HEALTH = "/health"
-
 
 NO_SERVICES = Services({})
 ANY_MONITORS = Monitoring()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from cloud_bridge.api.documents import Link
 
 BASE = "/connectedcar/v3"
+HEALTH = "/health"
+"""Beside the API: that the process answers."""
 
 
 class Links:

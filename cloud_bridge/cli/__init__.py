@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.logging import RichHandler
 
-from cloud_bridge.cli import clients, fleets, notifications, remote, upkeep, vehicles
-from cloud_bridge.cli.grammar import DEFAULT_CONFIG, Actions, Parents, own_action, parents
+from cloud_bridge.cli import clients, fleets, notifications, remote, serving, upkeep, vehicles
+from cloud_bridge.cli.grammar import DEFAULT_CONFIG, parents
+from cloud_bridge.health import UnwellError
 from cloud_bridge.remote.privacy import NotDoneError
 from cloud_bridge.remote.sending import UnsentError
 from cloud_bridge.settings import Database, Settings, read_settings
@@ -25,7 +26,7 @@ from contract.configuration import ConfigurationError
 
 __all__ = ["main"]
 
-_FAILURES = (ConfigurationError, StoreError, RegistryError, UnsentError, NotDoneError, OSError)
+_FAILURES = (ConfigurationError, StoreError, RegistryError, UnsentError, NotDoneError, UnwellError, OSError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,18 +84,6 @@ def _parser() -> argparse.ArgumentParser:
     shared = parents()
     parser = argparse.ArgumentParser(prog="canlift-bridge", description="The cloud side of canlift.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_serve(commands, shared)
-    for module in (fleets, vehicles, clients, remote, notifications, upkeep):
+    for module in (serving, fleets, vehicles, clients, remote, notifications, upkeep):
         module.add_commands(commands, shared)
     return parser
-
-
-def _add_serve(commands: Actions[argparse.ArgumentParser], parents: Parents) -> None:
-    own_action(commands, "serve", _serve, parents.common, "take in what vehicles send, and serve the API")
-
-
-def _serve(_: argparse.Namespace, settings: Settings, console: Console) -> int:
-    # Imported here: the other commands do without a web server.
-    from cloud_bridge.serve import serve
-
-    return serve(settings, console)

@@ -1,11 +1,37 @@
-"""The address that `serve` listens on."""
+"""`serve`: the address that it listens on, how it is seen to be well, and how it ends."""
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import pytest
+
+from cloud_bridge.cli import main
+from cloud_bridge.health import UnwellError, expect_healthy, reachable
 from cloud_bridge.serve import listen
 from cloud_bridge.settings import Api
+from tests.conftest import free_port
+
+
+def serving(folder: Path, port: int) -> subprocess.Popen[str]:
+    config = folder / "bridge.toml"
+    config.write_text(f"[mqtt]\nport = {free_port()}\n[api]\nport = {port}\n")
+    command = [sys.executable, "-m", "cloud_bridge.cli", "serve", "--config", str(config)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def waits_until_it_ends(process: subprocess.Popen[str]) -> int:
+    try:
+        return process.wait(30)
+    finally:
+        process.kill()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def test_an_answer_does_not_wait_for_the_client_to_confirm_its_head() -> None:
@@ -14,3 +40,46 @@ def test_an_answer_does_not_wait_for_the_client_to_confirm_its_head() -> None:
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_bridge_that_is_told_to_end_before_it_serves_ends_well(tmp_path: Path) -> None:
+    process = serving(tmp_path, free_port())
+    deadline_s = time.monotonic() + 60
+    while not (tmp_path / "canlift.db").exists() and time.monotonic() < deadline_s:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGTERM)
+    assert waits_until_it_ends(process) == 0
+
+
+def test_a_bridge_that_serves_is_well_and_one_that_ended_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+    process = serving(tmp_path, port)
+    try:
+        deadline_s = time.monotonic() + 60
+        words = ["health", "--config", str(tmp_path / "bridge.toml")]
+        while main(words) != 0 and time.monotonic() < deadline_s:
+            time.sleep(0.05)
+        assert main(words) == 0
+        assert capsys.readouterr().out.endswith("ok\n")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert waits_until_it_ends(process) == 0
+    assert main(words) == 1
+    assert f"127.0.0.1:{port} does not answer" in capsys.readouterr().err
+
+
+def test_what_answers_but_is_no_bridge_is_not_well() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port: int = other.getsockname()[1]
+        with pytest.raises(UnwellError, match="timed out"):
+            expect_healthy(Api(port=port), patience_s=0.2)
+
+
+@pytest.mark.parametrize(
+    ("listened_on", "asked"),
+    [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("192.0.2.7", "192.0.2.7"), ("bridge.example.org", "bridge.example.org")],
+)
+def test_who_listens_everywhere_is_asked_on_loopback(listened_on: str, asked: str) -> None:
+    assert reachable(listened_on) == asked

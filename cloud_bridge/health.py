@@ -1,0 +1,41 @@
+"""`canlift-bridge health`: whether the bridge of these settings answers, for whoever restarts it when it does not."""
+
+from __future__ import annotations
+
+import http.client
+from ipaddress import ip_address
+
+from cloud_bridge.api.links import HEALTH
+from cloud_bridge.settings import Api
+
+PATIENCE_S = 4.0
+
+
+class UnwellError(Exception):
+    """It does not answer as it should; the text says how."""
+
+
+def expect_healthy(api: Api, patience_s: float = PATIENCE_S) -> None:
+    """Asks the address that the bridge listens on. Raises UnwellError."""
+    host = reachable(api.host)
+    connection = http.client.HTTPConnection(host, api.port, timeout=patience_s)
+    try:
+        connection.request("GET", HEALTH)
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise UnwellError(f"{host}:{api.port} does not answer: {error}") from error
+    finally:
+        connection.close()
+    if status != http.client.OK:
+        raise UnwellError(f"{host}:{api.port} answers with status {status}")
+
+
+def reachable(host: str) -> str:
+    """An address by which a listener on `host` is reached from its own machine."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if not address.is_unspecified:
+        return host
+    return "127.0.0.1" if address.version == 4 else "::1"
