@@ -108,7 +108,7 @@ def test_what_is_older_than_the_settings_say_is_deleted_on_demand(run: CommandLi
     run.config.write_text('[retention]\nraw = "40000d"\nderived = "40000d"\n')
     assert run("prune") == "nothing is older than it is kept"
     run.config.write_text("")
-    pruned = {"uploads": 2, "manifests": 1, "quarantined": 0, "derived": 2, "notifications": 0}
+    pruned = {"uploads": 2, "manifests": 1, "quarantined": 0, "derived": 2, "notifications": 0, "remotes": 0}
     assert json.loads(run("prune", "--json")) == pruned
     run.receive(2)
     assert run("prune").startswith("deleted: 1 uploads")
