@@ -84,7 +84,7 @@ def remotes(options: argparse.Namespace, storage: Storage, console: Console) -> 
     now_ms = clock_ms()
     found = [(action, storage.actions.wake_ups(action.vin, now_ms)) for action in storage.actions.in_progress()]
     if options.json:
-        return _json(
+        return print_json(
             console,
             [
                 {
@@ -92,9 +92,9 @@ def remotes(options: argparse.Namespace, storage: Storage, console: Console) -> 
                     "id": action.id,
                     "type": action.type,
                     "status": None if action.last is None else action.last.status,
-                    "askedAt": _time(action.asked_at_ms),
+                    "askedAt": time_text(action.asked_at_ms),
                     "waitsFor": action.life.phase.name.lower(),
-                    "since": _time(action.life.since_ms),
+                    "since": time_text(action.life.since_ms),
                     "wakeUpsThisMonth": wake_ups,
                     "fleet": action.fleet_id,
                     "callback": action.callback_id,
@@ -109,13 +109,13 @@ def remotes(options: argparse.Namespace, storage: Storage, console: Console) -> 
             action.type,
             action.id,
             "" if action.last is None else action.last.status,
-            _time(action.asked_at_ms) or "",
-            _time(action.life.since_ms) or "",
+            time_text(action.asked_at_ms) or "",
+            time_text(action.life.since_ms) or "",
             str(wake_ups),
         )
         for action, wake_ups in found
     ]
-    _table(console, columns, rows)
+    print_table(console, columns, rows)
     return 0
 
 

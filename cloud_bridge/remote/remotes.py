@@ -29,11 +29,12 @@ class Remotes:
     ) -> None:
         """`on_told` is called after callbacks have something to be told, `on_failure` from a thread that had to give
         up. Raises OSError for files of the broker's credentials."""
-        self.service = remote_service(storage, settings.remote, self.wake)
+        self.service = remote_service(storage, settings.remote, self._asked)
         control = self.service.control
         self._line = Line(settings.mqtt, self._take, on_failure)
         waker = Waker(settings.remote.wake_command, control.rules.reach_ms)
         key = command_key(storage.registry)
+        self._on_told = on_told
         self._driver = Driver(control, self._line.publish, key, waker, clock_ms, on_told, on_failure)
 
     def start(self) -> None:
@@ -45,8 +46,8 @@ class Remotes:
         self._line.stop()
         self._driver.stop()
 
-    def wake(self) -> None:
-        """There is something new to do."""
+    def _asked(self) -> None:
+        self._on_told()
         self._driver.wake()
 
     def _take(self, vin: str, result: Result) -> None:

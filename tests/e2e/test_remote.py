@@ -1,0 +1,177 @@
+"""Remote control from the client's request to what its callback is told: over a real broker, a real bridge that is
+killed at each step, and HTTPS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contract.actions import Charging, Lights, WakeUp
+from contract.command import Cause, Command, Outcome
+from tests.certificates import Authority
+from tests.cloud_bridge.remote.bodies import CHARGING, CONDITIONING, LOCK, PARIS, Body, conditioning
+from tests.cloud_bridge.vehicle import VIN
+from tests.conftest import Mosquitto, free_port
+from tests.e2e.remote import MadeUpVehicle, RemoteWorld, Told, does_it
+from tests.e2e.world import World
+from tests.published import Published
+from tests.receiver import Received, Receiver, Reply
+
+pytestmark = pytest.mark.slow
+
+DONE = ["Accepted", "SentToVehicle", "Success"]
+
+
+@pytest.fixture
+def remote(tmp_path: Path, mosquitto: Mosquitto, shared: Path) -> Iterator[RemoteWorld]:
+    mosquitto.kill()
+    mosquitto.extra = "max_inflight_messages 100\n"
+    mosquitto.start()
+    authority = Authority(tmp_path)
+    told = Told(Published(shared, "connectedcar-b2b-webhook-v3"))
+
+    def answer(received: Received) -> Reply:
+        told.take(received)
+        return Reply()
+
+    with Receiver(authority.certificate("localhost"), answer) as receiver:
+        remote = RemoteWorld(tmp_path, mosquitto, authority, receiver, told)
+        remote.start()
+        remote.register()
+        yield remote
+        remote.world.kill_bridge()
+
+
+def does_what_it_can(command: Command) -> list[tuple[Outcome, Cause | None]]:
+    if isinstance(command.body, Lights):
+        return [(Outcome.RECEIVED, None), (Outcome.ALREADY_DONE, None)]
+    if isinstance(command.body, Charging) and command.body.immediate:
+        return [(Outcome.RECEIVED, None), (Outcome.FAILED, Cause.CHARGING_STATION)]
+    return does_it(command)
+
+
+ASKED: list[tuple[Body, list[str]]] = [
+    ({"wakeUp": {"action": "WakeUp"}}, ["Accepted", "WakingUpVehicle", "SentToVehicle", "Success"]),
+    (LOCK, DONE),
+    ({"horn": {"state": "Activated"}}, DONE),
+    ({"lights": {"on": True}}, ["Accepted", "SentToVehicle", "AlreadyDone"]),
+    (conditioning(immediate=True, programs=[CONDITIONING]), DONE),
+    ({"charging": {"immediate": True}}, ["Accepted", "SentToVehicle", "Failed ExternalChargingSystemError"]),
+    ({"charging": {"schedule": {"programs": [CHARGING]}}}, DONE),
+    ({"navigation": {"positions": [PARIS]}}, ["SentToVehicle", "Success"]),
+    ({"immobilization": {"activate": True}}, DONE),
+    ({"stolen": {"stolen": True}}, ["Accepted", "Success"]),
+    (LOCK, ["Failed NotPossibleDueToVehicleStolenState"]),
+    ({"stolen": {"trackingPeriod": {"running": 30}}}, DONE),
+    ({"stolen": {"immobilization": {"activate": True}}}, DONE),
+    ({"stolen": {"stolen": False}}, ["Accepted", "Success"]),
+    ({"stolen": {"stolen": False}}, ["Accepted", "AlreadyDone"]),
+]
+
+
+def test_each_action_goes_its_published_way_and_its_callback_hears_of_it(remote: RemoteWorld) -> None:
+    with MadeUpVehicle(remote.world.broker.port, remote.key, does_what_it_can) as vehicle:
+        for body, expected in ASKED:
+            action = remote.ask(body)
+            assert remote.told.story(action) == expected, body
+            shown = remote.shown(action)
+            assert " ".join(filter(None, (shown["status"], shown.get("failureCause")))) == expected[-1]
+            assert shown["remote"] == body
+        sent = [body for body, expected in ASKED if "SentToVehicle" in expected]
+        assert len(vehicle.executed) == len(sent)
+    thefts = remote.world.get(f"/fleets/f1/vehicles/{remote.vehicle_id}/stolen").json()
+    assert [theft["state"] for theft in thefts["_embedded"]["stolen"]] == [False]
+    (first, *_) = remote.receiver.received
+    assert first.header("x-vehicle") == VIN
+    assert first.document["attributes"] == [{"key": "type", "value": "WakeUp"}]
+    assert first.document["callbackId"] == remote.callback
+    listed = remote.world.get(remote.path, pageSize="60").json()
+    assert listed["total"] == len(ASKED)
+    assert json.loads(remote.world.manage("remote", "list", "--json")) == []
+
+
+def test_a_vehicle_that_sleeps_is_woken_up_asked_and_told_of(remote: RemoteWorld) -> None:
+    action = remote.ask(LOCK)
+    (listed,) = json.loads(remote.world.manage("remote", "list", "--json"))
+    assert (listed["id"], listed["vin"], listed["waitsFor"], listed["wakeUpsThisMonth"]) == (action, VIN, "waking", 1)
+    assert "WakingUpVehicle" in remote.world.manage("remote", "list")
+    with MadeUpVehicle(remote.world.broker.port, remote.key) as vehicle:
+        expected = ["Accepted", "WakingUpVehicle", "CheckingVehicle", "SentToVehicle", "Success"]
+        assert remote.told.story(action) == expected
+        wake, *_, command = vehicle.came
+    assert isinstance(wake.body, WakeUp)
+    assert command.id.hex() == action
+
+
+def test_a_paused_callback_is_told_when_it_runs_again(remote: RemoteWorld) -> None:
+    path = f"{remote.world.url}/fleets/f1/remote/callbacks/{remote.callback}/status"
+    client_id, user, secret = remote.world.credentials
+
+    def set_status(status: str) -> None:
+        import httpx
+
+        answer = httpx.put(
+            path, json={"status": status}, params={"client_id": client_id}, auth=(user, secret), timeout=60
+        )
+        assert answer.status_code == 202, answer.text
+
+    set_status("Paused")
+    with MadeUpVehicle(remote.world.broker.port, remote.key):
+        action = remote.ask({"wakeUp": {}})
+        remote.until(lambda: remote.shown(action)["status"] == "Success")
+    assert remote.told.events[action] == []
+    set_status("Running")
+    assert remote.told.story(action)[-1] == "Success"
+
+
+@pytest.mark.parametrize("step", ["asked", "sent", "executed", "answered"])
+def test_a_bridge_that_is_killed_goes_on_with_what_it_was_at(remote: RemoteWorld, step: str) -> None:
+    """Before anything was sent; when the vehicle has the command; when it has done it and not said so; when it has."""
+    with MadeUpVehicle(remote.world.broker.port, remote.key) as vehicle:
+        assert remote.told.story(remote.ask({"wakeUp": {}}))[-1] == "Success"
+        came = len(vehicle.came)
+        if step in ("sent", "executed"):
+            vehicle.on_command = lambda _: remote.world.kill_bridge()
+        if step == "executed":
+            vehicle.answers = lambda _: [(Outcome.RECEIVED, None)]
+        action = remote.ask(LOCK)
+        if step == "asked":
+            remote.world.kill_bridge()
+        vehicle.wait_for(came + 1) if step != "asked" else None
+        if step == "answered":
+            remote.world.kill_bridge()
+        vehicle.on_command = lambda _: None
+        if step == "executed":
+            # Powered off before it could say so; it knows what it did, and answers it again.
+            vehicle.executed[bytes.fromhex(action)].outcomes[:] = does_it(vehicle.came[-1])
+        remote.start()
+        assert remote.told.story(action) == DONE
+        assert [command.id.hex() for command in vehicle.came[came:]].count(action) >= 1
+        assert len(vehicle.executed) == 2
+    assert len(remote.told.ids) == len({*remote.told.ids})
+
+
+def test_two_bridges_share_the_work_and_send_nothing_twice(remote: RemoteWorld, tmp_path: Path) -> None:
+    second = World.__new__(World)
+    second.folder, second.broker, second.api_port, second.bridge = tmp_path, remote.world.broker, free_port(), None
+    second.config = tmp_path / "second.toml"
+    config = remote.world.config.read_text()
+    config = config.replace("[api]\n", 'client_id = "second"\n[api]\n', 1)
+    config = config.replace(f"port = {remote.world.api_port}", f"port = {second.api_port}")
+    second.config.write_text(config)
+    second.start_bridge()
+    try:
+        with MadeUpVehicle(remote.world.broker.port, remote.key) as vehicle:
+            bodies: list[Body] = [{"wakeUp": {}}, LOCK, {"horn": {"state": "Activated"}}]
+            asked = [remote.ask(body) for body in bodies]
+            stories = [remote.told.story(action) for action in asked]
+            assert [story[-1] for story in stories] == ["Success"] * 3
+            ids = [command.id.hex() for command in vehicle.came]
+            assert [ids.count(action) for action in asked] == [1, 1, 1]
+            assert len(vehicle.came) == 5  # Two were woken up for.
+    finally:
+        second.kill_bridge()
+    assert len(remote.receiver.received) == len(remote.told.ids)
