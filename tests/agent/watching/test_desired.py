@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from contract.upload import Privacy
 from contract.watching import NOTHING, WatchList, WatchReport, decode_report
 from contract.wire import digest
 from tests.agent.watching.lists import FAST, KEYS, LOCKS, NEVER_MS, OURS, THEIRS, VIN, document, signed
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -49,6 +53,19 @@ def test_it_holds_after_a_start_without_a_network(file: Path) -> None:
     assert again.take() == WatchList(7, (FAST,))
     assert not again.receive(signed(document(7, FAST)))
     assert again.take() is None
+
+
+def test_a_list_that_was_taken_survives_a_kill(file: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from agent.watching.desired import Desired; from tests.agent.watching import lists\n"
+        "desired = Desired(lists.VIN, Path(sys.argv[1]), lists.KEYS)\n"
+        "assert desired.receive(lists.signed(lists.document(7, lists.FAST)))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, str(file)], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert started(file).take() == WatchList(7, (FAST,))
 
 
 def test_only_a_greater_number_takes_its_place(file: Path) -> None:

@@ -161,3 +161,33 @@ def test_events_and_changes_are_not_throttled() -> None:
 
 def _bits(data: bytes) -> int:
     return int.from_bytes(data.ljust(8, b"\0"), "little")
+
+
+def test_what_is_watched_from_now_on_is_heard_frame_by_frame_and_then_throttled_again() -> None:
+    throttled = Listening("can0", frozenset(), {(0x123, False): WANTED, (0x124, False): WANTED}, frozenset(), 100)
+    watched = Listening("can0", frozenset({(0x123, False)}), {(0x124, False): WANTED}, frozenset(), 100)
+    stamps = Stamps()
+    bus, losses = bus_of(throttled, stamps)
+    buses = Buses([bus], stamps)
+
+    def told(number: int) -> int:
+        """How many of 40 changes, all within a few of the throttle's intervals, come out."""
+        for value in range(40):
+            say(sender, number, bytes([value]))
+            time.sleep(0.005)
+        found = heard(buses, 1)
+        return len({frame.data for frame in found if frame.id == number})
+
+    try:
+        buses.read(0)
+        with talker("vcan0") as sender:
+            assert told(0x123) < 20
+            bus.listen(watched)
+            assert told(0x123) == 40
+            assert told(0x124) < 20
+            bus.listen(throttled)
+            assert told(0x123) < 20
+        assert bus.is_open
+        assert losses.recovered == 0
+    finally:
+        buses.close()

@@ -6,6 +6,7 @@ import logging
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from agent.bus.socketcan.packets import MOST
 from agent.bus.socketcan.stamps import Stamps
@@ -43,6 +44,22 @@ def test_of_a_message_that_is_sampled_only_the_newest_comes_out_and_the_others_a
         frames = wire.read()
         assert [(frame.id, frame.data) for frame in frames] == [(NEWEST, (49).to_bytes(8, "big")), (EACH, b"\1")]
         assert wire.losses.passed_over == 49
+
+
+def test_of_a_message_that_is_watched_from_now_on_each_frame_comes_out_until_it_is_no_more() -> None:
+    watched = replace(LISTENING, each=LISTENING.each | LISTENING.sampled.keys(), sampled={})
+    burst = [packed(NEWEST, number.to_bytes(8, "big")) for number in range(50)]
+    with Wire(LISTENING) as wire:
+        taught(wire)
+        wire.send(*burst)  # Not read yet when it is asked for.
+        wire.bus.listen(watched)
+        assert len(wire.read()) == 50
+        wire.send(*burst)
+        assert len(wire.read()) == 50
+        wire.bus.listen(LISTENING)
+        taught(wire)
+        wire.send(*burst)
+        assert [frame.data for frame in wire.read()] == [(49).to_bytes(8, "big")]
 
 
 def test_a_sample_that_is_due_within_a_burst_finds_the_newest_before_it() -> None:
