@@ -50,8 +50,10 @@ class Receiver:
         """`answer` is called in a thread for each request."""
         self.answer = answer
         self.received: list[Received] = []
+        self.connections = 0
+        self.on_connection: Callable[[], None] | None = None
+        """Called when one is made, before anything is read from it."""
         self._came = threading.Condition()
-        self._connections = 0
         self._server = _Server(("127.0.0.1", 0), self, certificate)
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -74,8 +76,11 @@ class Receiver:
 
     def connected(self) -> int:
         with self._came:
-            self._connections += 1
-            return self._connections
+            self.connections += 1
+            number = self.connections
+        if self.on_connection is not None:
+            self.on_connection()
+        return number
 
     def take(self, received: Received) -> Reply:
         with self._came:

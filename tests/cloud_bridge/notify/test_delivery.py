@@ -19,7 +19,7 @@ from cloud_bridge.store.port.outbox import Attempted, NotificationState
 from cloud_bridge.store.sqlite.outbox import SqliteOutbox
 from cloud_bridge.webhooks import Attribute
 from tests.cloud_bridge.notify.test_signing import verified
-from tests.cloud_bridge.notify.waiting import FLEET, NAME, Cloud, notification, told
+from tests.cloud_bridge.notify.waiting import FLEET, NAME, Cloud, notification, told, until
 from tests.cloud_bridge.vehicle import OTHER_VIN
 from tests.receiver import Received, Receiver, Reply, silent_port
 
@@ -124,7 +124,7 @@ def test_bounded_gives_up_and_the_next_event_with_a_2xx_releases_all_that_was_st
     cloud.deliver()
     cloud.write(notification(0), notification(1))
     assert numbers(receiver.wait_for(3)) == [0, 0, 0]
-    cloud.until(lambda: [one.newer_than is not None for one in cloud.outbox.troubles()] == [True])
+    until(lambda: [one.newer_than is not None for one in cloud.outbox.troubles()] == [True])
     time.sleep(0.3)
     assert len(receiver.received) == 3
     receiver.answer = lambda _: Reply()
@@ -160,11 +160,11 @@ def test_a_dead_one_that_is_replayed_is_posted_again_under_its_id(cloud: Cloud, 
     receiver.answer = lambda _: Reply(500)
     cloud.deliver()
     cloud.write(notification(0))
-    cloud.until(lambda: cloud.outbox.counts() == (0, 1))
+    until(lambda: cloud.outbox.counts() == (0, 1))
     receiver.answer = lambda _: Reply()
     assert cloud.outbox.replay([notification(0).id], cloud.now_ms()) == 1
     assert [one.header("webhook-id") for one in receiver.wait_for(2)] == [notification(0).id] * 2
-    cloud.until(lambda: cloud.outbox.counts() == (0, 0))
+    until(lambda: cloud.outbox.counts() == (0, 0))
 
 
 def test_who_is_paused_posts_nothing_and_everything_when_it_goes_on(cloud: Cloud, receiver: Receiver) -> None:
@@ -194,7 +194,7 @@ def test_a_receiver_that_asks_for_time_gets_it(cloud: Cloud, receiver: Receiver)
     cloud.deliver()
     cloud.write(notification(0))
     receiver.wait_for(1)
-    cloud.until(lambda: len(cloud.outbox.troubles()) == 1)
+    until(lambda: len(cloud.outbox.troubles()) == 1)
     (trouble,) = cloud.outbox.troubles()
     assert 3_500_000 < trouble.next_attempt_ms - trouble.since_ms <= 3_600_000
     cloud.wake()
@@ -241,11 +241,11 @@ def test_a_slow_target_delays_no_other_path_of_its_host(cloud: Cloud, receiver: 
     cloud.write(*[notification(number, f"slow{number}") for number in range(8)])
     receiver.wait_for(8)
     go_on.set()
-    cloud.until(lambda: len(cloud.outbox.troubles()) == 8)
+    until(lambda: len(cloud.outbox.troubles()) == 8)
     go_on.clear()
     receiver.wait_for(16)
     cloud.write(notification(99, "quick"))
-    cloud.until(lambda: any(told(one.document) == [99] for one in receiver.received), 20)
+    until(lambda: any(told(one.document) == [99] for one in receiver.received), 20)
     go_on.set()
 
 
@@ -270,7 +270,7 @@ def test_of_too_many_the_oldest_are_given_up_and_named(
     cloud.senders["m1"] = replace(sender(receiver), paused=True)
     cloud.write(*[notification(number) for number in range(12)])
     cloud.deliver(most_waiting=10)
-    cloud.until(lambda: cloud.outbox.counts() == (10, 2))
+    until(lambda: cloud.outbox.counts() == (10, 2))
     assert "2 notifications of m1 are given up, the oldest: more than 10 wait" in caplog.text
 
 
@@ -305,7 +305,7 @@ def test_trouble_is_told_once_when_it_begins_and_once_when_it_ends_and_tells_no_
     cloud.write(notification(0))
     receiver.wait_for(4)
     cloud.until_nothing_waits()
-    cloud.until(lambda: "m1 are delivered again" in caplog.text)
+    until(lambda: "m1 are delivered again" in caplog.text)
     assert caplog.text.count("notifications of m1 cannot be delivered: the answer was 503") == 1
     assert "c2VjcmV0" not in caplog.text
     assert "hidden" not in caplog.text
@@ -344,7 +344,7 @@ def test_a_sender_whose_parts_cannot_be_read_holds_up_no_other(
     cloud.deliver()
     cloud.write(notification(0), notification(1, "m2"))
     assert numbers(receiver.wait_for(1)) == [1]
-    cloud.until(lambda: "notifications of m1 cannot be posted" in caplog.text)
+    until(lambda: "notifications of m1 cannot be posted" in caplog.text)
 
 
 def test_a_call_under_way_may_still_end_when_it_is_told_to_stop(cloud: Cloud, receiver: Receiver) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def event(number: int, vin: str = VIN) -> bytes:
 
 
 def notification(number: int, sender: str = "m1", vin: str = VIN) -> Notification:
-    name = f"{sender}-{number}".encode().hex().rjust(32, "0")[:32]
+    name = sha256(f"{sender}-{number}".encode()).hexdigest()[:32]
     return Notification(
         name, sender, FLEET, vin, number, refresh=False, body=event(number, vin), variables={"vid": "v1"}
     )
@@ -57,6 +58,13 @@ def told(document: dict[str, object]) -> list[int]:
     events = document["events"]
     assert isinstance(events, list)
     return [int(one["values"][0]["value"]["body"]["literalValue"]) for one in events]
+
+
+def until(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline_s, "it did not come to that"
+        time.sleep(0.01)
 
 
 class Cloud:
@@ -102,14 +110,8 @@ class Cloud:
         for delivery in self._running:
             delivery.wake()
 
-    def until(self, holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
-        deadline_s = time.monotonic() + timeout_s
-        while not holds():
-            assert time.monotonic() < deadline_s, "it did not come to that"
-            time.sleep(0.01)
-
     def until_nothing_waits(self) -> None:
-        self.until(lambda: self.outbox.counts()[0] == 0)
+        until(lambda: self.outbox.counts()[0] == 0)
 
     def stop(self) -> None:
         running, self._running = self._running, []
