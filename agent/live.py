@@ -110,6 +110,8 @@ class Live(msgspec.Struct, frozen=True):
         )
         if self.asking is not None:
             parts.asking = self.asking.health
+        if self.watching is not None:
+            parts.watching = self.watching.health
         return parts
 
 

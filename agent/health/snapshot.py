@@ -159,6 +159,15 @@ class AskingHealth(msgspec.Struct, frozen=True, kw_only=True):
     """These codes, as people write them: `P0133`."""
 
 
+class WatchingHealth(msgspec.Struct, frozen=True, kw_only=True):
+    list_number: Annotated[int | None, "number of the watch list; none where there never was one"] = None
+    watched: Annotated[int, "data of its conditions that are watched"] = 0
+    skipped: Annotated[int, "data of them that cannot be"] = 0
+    held_back: Annotated[Count, "uploads that were not made, by the allowance"] = 0
+    refused: Annotated[Count, "lists that were none, for another vehicle, or signed by nobody who may"] = 0
+    unwritten: Annotated[Count, "lists that the disk refused"] = 0
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     vin: str
     model: str
@@ -179,6 +188,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     uplink: UplinkHealth | None = None
     power: PowerHealth | None = None
     asking: AskingHealth | None = None
+    watching: WatchingHealth | None = None
     version: str = VERSION
     format: int = FORMAT
 
@@ -202,6 +212,7 @@ class Parts(msgspec.Struct):
     uplink: Callable[[], UplinkHealth | None] = _nothing
     power: Callable[[], PowerHealth | None] = _nothing
     asking: Callable[[], AskingHealth | None] = _nothing
+    watching: Callable[[], WatchingHealth | None] = _nothing
 
 
 class Identity(msgspec.Struct, frozen=True):

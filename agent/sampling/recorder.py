@@ -17,7 +17,7 @@ Memory is bounded: at most `MOST_FRAMES` frames of a message are kept.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
@@ -132,9 +132,10 @@ class Recorder:
                 told_ms.append(at_ms)
                 yield Change(at_ms, number, raw)
 
-    def _said(self, tape: Tape, numbers: Iterable[int], from_ms: int, until_ms: int) -> Iterator[Change]:
+    def _said(self, tape: Tape, numbers: Collection[int], from_ms: int, until_ms: int) -> Iterator[Change]:
         """What was said of some signals of a message, without what is given elsewhere."""
         said: dict[int, int] = {}
+        told_ms = {number: frozenset(self._told_ms.get(number, ())) for number in numbers}
         for kept in tape.frames:
             if not from_ms <= kept.at_ms <= until_ms:
                 continue
@@ -142,7 +143,7 @@ class Recorder:
                 number
                 for number in numbers
                 if kept.at_ms > self._covered_ms[number]
-                and kept.at_ms not in self._told_ms.get(number, ())
+                and kept.at_ms not in told_ms[number]
                 and (kept.at_ms < self._batch.start_ms or number not in self._on_change)
             ]
             for change in self._changes(tape, kept, wanted):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from agent.bus.wanted import Ident
+from agent.health.snapshot import WatchingHealth
 from agent.plan.plan import Plan
 from agent.sampling.sampler import Sampler
 from agent.settings.commands import CommandsSettings
 from agent.watching.desired import Desired
+from contract.profile.events import WATCH
 
 
 class Applying:
@@ -21,8 +23,7 @@ class Applying:
         read: Callable[[dict[str, set[Ident]]], None],
     ) -> None:
         """`read` is told of which ids of each bus every frame is wanted, besides those of the plan."""
-        self.watches = 0
-        """How many data of conditions are watched."""
+        self._watched = self._skipped = 0
         self._desired = desired
         self._plan = plan
         self._sampler = sampler
@@ -42,9 +43,20 @@ class Applying:
         self._read(self._idents({number for watch in compiled.watches for number in watch.signals}))
         allowance = Allowance(self._settings.watch_an_hour, self._settings.watch_an_hour_in_all)
         self._sampler.watch(compiled.watches, allowance)
-        self.watches = len(compiled.watches)
+        self._watched, self._skipped = len(compiled.watches), len(compiled.skipped)
         self._desired.applied(compiled.skipped)
         return True
+
+    def health(self) -> WatchingHealth:
+        known = self._desired.watched
+        return WatchingHealth(
+            list_number=None if known is None else known.number,
+            watched=self._watched,
+            skipped=self._skipped,
+            held_back=self._sampler.held_back.get(WATCH, 0),
+            refused=self._desired.refused,
+            unwritten=self._desired.unwritten,
+        )
 
     def _idents(self, signals: Iterable[int]) -> dict[str, set[Ident]]:
         found: dict[str, set[Ident]] = {}

@@ -27,7 +27,8 @@ from contract.wire import WireError
 
 AT_ONCE = 256
 """Lists that are on their way to the broker at once."""
-_MOST_REPORTS = 4096
+MOST_REPORTS = 4096
+"""That wait to be taken."""
 _PATIENCE_S = 10.0
 
 _properties: Callable[[int], Properties] = Properties
@@ -48,7 +49,7 @@ class Line:
         """Set while there is a connection."""
         self._settings = settings
         self._on_something = on_something
-        self._reports: queue.Queue[Report] = queue.Queue(_MOST_REPORTS)
+        self._reports: queue.Queue[Report] = queue.Queue(MOST_REPORTS)
         self._forgotten = threading.Event()
         client = new_client(settings, f"{settings.client_id}-watch", keeps_session=True)
         client.reconnect_delay_set(min_delay=1, max_delay=30)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Protocol
@@ -23,7 +24,7 @@ from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.monitors import Monitor, Monitors
 from cloud_bridge.store.port.watching import Listed, WatchLists
 from cloud_bridge.watching.conditions import conditions, fitting
-from cloud_bridge.watching.line import AT_ONCE, Report
+from cloud_bridge.watching.line import AT_ONCE, MOST_REPORTS, Report
 from contract.anchor import MAXIMUM_UTC_MS
 from contract.command import ID_BYTES, Command, Watching, encode_command
 from contract.configuration import ConfigurationError
@@ -69,6 +70,8 @@ class Pushing:
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._profiles_s = 0.0
+        self._said: deque[Report] = deque(maxlen=MOST_REPORTS)
+        self._forgotten = False
         self._thread = threading.Thread(target=self._run, name="watch-lists", daemon=True)
 
     def start(self) -> None:
@@ -85,10 +88,15 @@ class Pushing:
 
     def turn(self) -> None:
         """Does what there is to do. Raises StoreError."""
-        for report in self._line.reports():
-            self._take(report)
-        if self._line.forgotten():
+        # What the database refuses is there for the next time.
+        self._said.extend(self._line.reports())
+        while self._said:
+            self._take(self._said[0])
+            self._said.popleft()
+        self._forgotten = self._line.forgotten() or self._forgotten
+        if self._forgotten:
             self._lists.publish_again()
+            self._forgotten = False
         if time.monotonic() >= self._profiles_s:
             self._profiles_s = time.monotonic() + PROFILES_S
             self._look_at_profiles()
@@ -154,17 +162,21 @@ class Pushing:
         wanted = conditions(running, profile)
         kept = fitting(wanted)
         if len(kept) < len(wanted):
-            text = (
-                "vehicles of model %s as %s: of %d conditions of their monitors a watch list has room for %d; what the"
-            )
             log.warning(
-                f"{text} others wait for is told with the next regular upload", model, vin, len(wanted), len(kept)
+                "vehicles of model %s such as %s: a watch list has room for %d of %d conditions; what the others wait"
+                " for is told with regular uploads",
+                model,
+                vin,
+                len(kept),
+                len(wanted),
             )
         return kept
 
     def _publish(self) -> None:
         while not self._stopping.is_set() and (waiting := self._lists.to_publish(AT_ONCE)):
             taken = self._line.publish({each.vin: self._signed(each) for each in waiting})
+            if not taken:
+                return
             self._lists.published([each for each in waiting if each.vin in taken])
             if len(taken) < len(waiting):
                 return
@@ -200,7 +212,3 @@ def _watch(monitor: Monitor) -> Watch | None:
         # It was checked when it was made, by rules that may have changed since.
         log.error("monitor %s of fleet %s is not pushed down: %s", monitor.id, monitor.fleet_id, refused)
         return None
-
-
-def _short_of(kept: int, wanted: int) -> str:
-    return f"has room for {kept} of {wanted} conditions; what the others wait for comes with regular uploads"

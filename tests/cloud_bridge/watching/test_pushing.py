@@ -13,8 +13,12 @@ import pytest
 from cloud_bridge.settings import Database as DatabaseSettings
 from cloud_bridge.settings import Settings, Vehicles
 from cloud_bridge.storage import Storage
+from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.monitors import Monitor
 from cloud_bridge.store.port.registry import Fleet, Vehicle
+from cloud_bridge.store.port.watching import WatchLists
+from cloud_bridge.store.sqlite.database import Database
+from cloud_bridge.store.sqlite.watching import SqliteWatchLists
 from cloud_bridge.watching.line import Report
 from cloud_bridge.watching.pushing import Pushing
 from contract.command import Watching, decode_command
@@ -75,11 +79,17 @@ class World:
             self.add(vin, *fleets)
         self.start()
 
-    def start(self) -> None:
+    def start(self, lists: WatchLists | None = None) -> None:
         """A new process of the bridge."""
         storage = self.storage
         self.pushing = Pushing(
-            storage.watch_lists, storage.monitors, storage.profiles, self.broker, KEY, lambda: self.now_ms, lambda: None
+            lists or storage.watch_lists,
+            storage.monitors,
+            storage.profiles,
+            self.broker,
+            KEY,
+            lambda: self.now_ms,
+            lambda: None,
         )
 
     def add(self, vin: str, *fleets: str) -> None:
@@ -224,6 +234,21 @@ def test_a_list_that_is_not_known_here_is_overcome_by_a_greater_number(world: Wo
     world.reports(vin, WatchReport(same, b"another!"))
     world.turn()
     assert world.list_of(vin).number > same
+
+
+def test_what_is_due_while_the_database_refuses_is_done_when_it_does_no_more(world: World) -> None:
+    world.monitor("f1", "m1", SPEEDING)
+    world.turn()
+    impatient = Database(world.storage.database.path, busy_timeout_s=0.05)
+    world.start(SqliteWatchLists(impatient))
+    world.turn()
+    world.broker.retained.clear()
+    world.broker.lost = True
+    world.reports(ONE, WatchReport())
+    with world.storage.database.write(), pytest.raises(StoreError):
+        world.pushing.turn()
+    assert world.turn() == {ONE: (FAST,), TWO: (FAST,)}
+    impatient.close()
 
 
 def test_what_a_vehicle_cannot_watch_is_known_and_said_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
