@@ -150,23 +150,23 @@ class _Evaluation:
     def run(self) -> Evaluated:
         beginnings, checkpoint = self._beginnings()
         if not beginnings:
-            return Evaluated(_END_MS, (), None, ())
+            return Evaluated((), None, ())
         walk = Walk(self._derived, self._store, self._vin, checkpoint, self._sight)
         happened = self._happened(walk.from_ms)
         stops = set(self._store.checkpoints(self._vin, walk.from_ms))
         states: dict[int, bytes] = {}
         for passage in walk.passages():
-            if passage.is_seam:
-                self._cross(passage.from_ms)
             while beginnings and beginnings[-1].at_ms <= passage.from_ms:
                 self._join(beginnings.pop(), passage)
+            if passage.is_seam:
+                self._cross(passage.from_ms)
             if passage.to_ms > passage.from_ms:
                 self._together.take(moments(passage.known, self._told(passage, happened), self._trip))
             if passage.to_ms in stops:
                 states[passage.to_ms] = self._states(passage.to_ms, are_all=not beginnings)
         later = self._tail(passage)
         notifications = self._notifications(walk, self._unannounced(later))
-        return Evaluated(walk.from_ms, list(states.items()), self._due_ms(), notifications, self._redated)
+        return Evaluated(list(states.items()), self._due_ms(), notifications, self._redated)
 
     def _states(self, at_ms: int, *, are_all: bool) -> bytes:
         """Of those that join later what is kept stays."""
@@ -235,7 +235,9 @@ class _Evaluation:
         return Told(passage.from_ms, passage.to_ms, passage.messages, records, self._thefts)
 
     def _tail(self, end: Passage) -> Together | None:
-        """What came after all that the vehicle said."""
+        """What came after all that the vehicle said; None where nothing can have."""
+        if end.from_ms == BEGINNING_MS:
+            return None
         told = Told(end.from_ms, max(end.from_ms, self._now_ms + 1), thefts=self._thefts)
         has_edges = any(edge is not None and edge >= end.from_ms for theft in self._thefts for edge in theft)
         if not has_edges and not self._watches.interests.schedules:
@@ -269,7 +271,7 @@ class _Evaluation:
         began_ms = [one.from_ms for one in episodes.values() if one.from_ms < start_ms]
         from_ms = max(min([start_ms, *began_ms]), first_ms(self._running[key]))
         told = self._store.told(self._vin, self._watches.by_key[key].monitor.id, from_ms)
-        return [Announced(one.id, one.at_ms, one.refresh) for one in told if one.at_ms >= start_ms or began_ms]
+        return [Announced(one.id, one.at_ms, one.refresh) for one in told]
 
     def _notifications(self, walk: Walk, to_tell: Iterable[tuple[Compiled, Event]]) -> list[Notification]:
         found = sorted(to_tell, key=lambda each: (each[1].at_ms, each[0].key, each[1].refresh))

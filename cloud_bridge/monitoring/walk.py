@@ -49,7 +49,8 @@ class Walk:
         self._believed = store.believed(vin, self.from_ms)
 
     def passages(self) -> Iterator[Passage]:
-        """The last has no messages: it is what is known at the end, and begins and ends there."""
+        """The last has no messages: it is what is known at the end, and begins and ends there. From the beginning, the
+        first is of when the vehicle first spoke: before nobody watched it."""
         seams = list(self._seams)
         end_ms, is_seam = self.from_ms, False
         known, position = self._known(self._history)
@@ -57,9 +58,11 @@ class Walk:
         for stretch in laid_out(stretches):
             while seams and seams[0].until_ms <= stretch.from_ms:
                 seam = seams.pop(0)
-                yield Passage(end_ms, seam.until_ms, (), known, position, is_seam)
+                if end_ms != BEGINNING_MS:
+                    yield Passage(end_ms, seam.until_ms, (), known, position, is_seam)
                 end_ms, is_seam = seam.until_ms, True
                 known, position = self._known(known_at(seam))
+            end_ms = stretch.from_ms if end_ms == BEGINNING_MS else end_ms
             messages = [self._sight.message(self._believed(message)) for message in stretch.messages]
             yield Passage(end_ms, stretch.to_ms, messages, known, position, is_seam)
             end_ms, is_seam = stretch.to_ms, False
@@ -67,7 +70,8 @@ class Walk:
                 known.update({datum: Known(value, message.at_ms) for datum, value in message.values.items()})
                 position = message.position or position
         for seam in seams:
-            yield Passage(end_ms, seam.until_ms, (), known, position, is_seam)
+            if end_ms != BEGINNING_MS:
+                yield Passage(end_ms, seam.until_ms, (), known, position, is_seam)
             end_ms, is_seam = seam.until_ms, True
             known, position = self._known(known_at(seam))
         yield Passage(end_ms, end_ms, (), known, position, is_seam)

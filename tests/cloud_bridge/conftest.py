@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from cloud_bridge.derive import LOOK_AT, Deriver
+from cloud_bridge.folding import laid_out
 from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
 from cloud_bridge.monitoring.evaluator import Evaluator
 from cloud_bridge.profiles import Profiles
+from cloud_bridge.records.fold import Stretch
 from cloud_bridge.services import Service, Services
 from cloud_bridge.store.port.registry import Fleet, Vehicle
 from cloud_bridge.store.sqlite.database import Database
@@ -63,6 +65,10 @@ class Cloud:
 
     def send_manifest(self, body: bytes = MANIFEST_BODY, vin: str = VIN) -> Receipts:
         return self.ingest.commit([Delivery(topic(vin, MANIFEST), body)])
+
+    def stretches(self, vin: str) -> list[Stretch]:
+        """All that is derived of what it said, laid out."""
+        return list(laid_out(SqliteDerived(self.database).stretches(vin, 0)))
 
     def rows(self, table: str) -> list[tuple[object, ...]]:
         with self.database.read() as connection:

@@ -63,10 +63,9 @@ class Told(NamedTuple):
 class Evaluated(msgspec.Struct, frozen=True):
     """What evaluating a vehicle came to."""
 
-    from_ms: int
-    """Where it began: states after are replaced."""
     states: Sequence[tuple[int, bytes]]
-    """By the time of the checkpoint that they stand beside, ascending; the newest last."""
+    """By the time of the checkpoint that they stand beside, ascending. Of all since where it began: they replace what
+    stood there."""
     due_ms: int | None
     notifications: Sequence[Notification]
     redated: Sequence[tuple[str, int]] = ()

@@ -77,7 +77,6 @@ _EVALUATED = """
 UPDATE monitored SET revision = revision + 1, dirty_from_ms = NULL, due_ms = ?
 WHERE vin = ? AND revision = ?
 """
-_DROP_STATES = "DELETE FROM monitor_state WHERE vin = ? AND until_ms > ?"
 _PUT_STATES = "INSERT OR REPLACE INTO monitor_state (vin, until_ms, states) VALUES (?, ?, ?)"
 _DROP_PASSED = "DELETE FROM checkpoint WHERE vin = ? AND span = 0 AND until_ms < ?"
 
@@ -177,7 +176,6 @@ class SqliteMonitoring:
             guard = (evaluated.due_ms, vin, progress.mark.revision)
             if connection.execute(_EVALUATED, guard).rowcount == 0:
                 raise StaleError(vin)
-            connection.execute(_DROP_STATES, (vin, evaluated.from_ms))
             connection.executemany(_PUT_STATES, [(vin, *one) for one in evaluated.states])
             if evaluated.states:
                 connection.execute(_DROP_PASSED, (vin, evaluated.states[-1][0]))

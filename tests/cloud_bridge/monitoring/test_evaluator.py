@@ -21,7 +21,7 @@ from tests.cloud_bridge.test_implausible import odometer
 from tests.cloud_bridge.vehicle import EPOCH_MS, MODEL, OTHER_VIN, PROFILE, VIN, Boot, anchor, encode
 
 BOOT = Boot()
-EMPTY = Evaluated(0, (), None, ())
+EMPTY = Evaluated((), None, ())
 HOUR_S = 3600
 
 
@@ -366,6 +366,19 @@ def test_a_monitor_that_is_not_understood_any_more_is_named_once_and_the_others_
     watched.say(BOOT.payload(2), BOOT.payload(3, speed_kmh=60.0))
     assert watched.told(monitor) == [10, 30]
     assert [odd in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_a_monitor_that_is_made_leaves_the_others_their_states(watched: Watched) -> None:
+    old = watched.kept.add("m", body(FAST), EPOCH_MS)
+    for hour in range(5):
+        watched.say(later(hour).payload(0), later(hour).payload(1, speed_kmh=60.0), later(hour).payload(2))
+    watched.kept.add("n", body(OIL), EPOCH_MS + 2 * 3_600_000)
+    watched.say(later(5).payload(0))
+    # What is of the first two hours cannot be read: whoever does fails.
+    with watched.cloud.database.write() as connection:
+        connection.execute("UPDATE chunk SET body = x'00' WHERE from_ms < ?", (EPOCH_MS + 2 * 3_600_000,))
+    assert watched.say(later(3.5).payload(0), later(3.5).payload(1, speed_kmh=60.0)) == [3.5 * HOUR_S + 10]
+    assert len(watched.told(old)) == 6
 
 
 def test_states_are_kept_as_sparsely_as_the_fold_s_and_evaluation_goes_on_from_each(watched: Watched) -> None:

@@ -45,7 +45,8 @@ class Watched:
         return [second for _, second, _ in self.rows()[before:]]
 
     def evaluate(self) -> int:
-        self.cloud.deriver.sweep()
+        for vehicle in self.cloud.registry.all_vehicles():
+            self.cloud.deriver.derive(vehicle.vin)
         return self.cloud.evaluator.sweep().told
 
     def rows(self) -> list[tuple[str, float, bool]]:

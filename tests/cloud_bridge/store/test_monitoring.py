@@ -36,7 +36,7 @@ def progress(cloud: Cloud) -> Progress:
 def done(cloud: Cloud, *notifications: Notification) -> None:
     store = SqliteMonitoring(cloud.database)
     (until_ms, *_) = reversed(store.checkpoints(VIN, 0))
-    store.put(progress(cloud), Evaluated(0, [(until_ms, b"states")], None, notifications), 1)
+    store.put(progress(cloud), Evaluated([(until_ms, b"states")], None, notifications), 1)
 
 
 def test_of_a_vehicle_that_no_monitor_covers_nothing_is_written(cloud: Cloud) -> None:
@@ -110,7 +110,7 @@ def test_nothing_is_written_of_what_is_not_so_any_more(cloud: Cloud) -> None:
         before = progress(cloud)
         change()
         with pytest.raises(StaleError):
-            store.put(before, Evaluated(0, [], None, [told]), 1)
+            store.put(before, Evaluated([], None, [told]), 1)
         assert cloud.rows("notification") == []
 
 
