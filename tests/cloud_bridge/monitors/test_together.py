@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_bridge.monitors.evaluation import Outcome, State, Subject, advance
+from cloud_bridge.monitors.evaluation import Episode, Outcome, State, Subject, advance
 from cloud_bridge.monitors.moments import Told, moments, standing
 from cloud_bridge.monitors.together import Interests, States, Together
 from cloud_bridge.records.model import Known, Message, Position
@@ -164,3 +164,17 @@ def test_time_that_passes_begins_what_begins_by_the_clock_while_the_vehicle_is_u
     assert found == [ten_ms for _ in told_at]
     assert run.states() == before
     assert [event for _, one in run.ahead([], ten_ms).outcomes() for event in one.events] == []
+
+
+def test_a_monitor_that_goes_on_in_another_state_ends_what_was_going_on_in_its_own() -> None:
+    run = together()
+    run.join("low", State())
+    run.take(moments({}, told([at(0, energies__Electric__level=40)]), TRIP))
+    ((_, outcome),) = ((key, one) for key, one in run.outcomes() if key == "low")
+    (episode,) = outcome.episodes.values()
+    other = msgspec.structs.replace(outcome.state, episode=Episode("before", 1))
+    for state, expected in ((other, {"before": None}), (State((False,), 2), {"before": 2})):
+        run.resume("low", state, 2)
+        episodes = dict(run.outcomes())["low"].episodes
+        assert {one.id: one.to_ms for one in episodes.values()} == {episode.id: 2, **expected}
+    assert run.states()["low"].episode is None
