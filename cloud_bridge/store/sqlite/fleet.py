@@ -23,7 +23,7 @@ from cloud_bridge.store.port.reading import One
 from cloud_bridge.store.port.registry import Vehicle
 from cloud_bridge.store.port.times import Interval
 from cloud_bridge.store.sqlite.records import decoder, name_of
-from cloud_bridge.store.sqlite.registry import vehicle_from
+from cloud_bridge.store.sqlite.vehicles import vehicle_from
 
 SORTED_AT_ONCE = 5000
 FEW_RANGES = 50

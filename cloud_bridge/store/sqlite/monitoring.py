@@ -24,7 +24,7 @@ from cloud_bridge.store.sqlite import monitors, outbox, records, telemetry, thef
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.extent import expect
 from cloud_bridge.store.sqlite.implausible import Left
-from cloud_bridge.store.sqlite.registry import vehicle_from
+from cloud_bridge.store.sqlite.vehicles import vehicle_from
 
 HAPPENED = (Trip, Collision, Alarm)
 """The records that moments of monitors are made of."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -13,6 +12,7 @@ from cloud_bridge.store.port.errors import RegistryError
 from cloud_bridge.store.port.registry import Client, Fleet, Theft, Vehicle
 from cloud_bridge.store.sqlite import monitoring, thefts
 from cloud_bridge.store.sqlite.database import Database
+from cloud_bridge.store.sqlite.vehicles import vehicle_from
 
 _ADD_FLEET = """
 INSERT INTO fleet (id, name, description, created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
@@ -98,25 +98,6 @@ def vehicles_of(
 def vehicle_of(connection: sqlite3.Connection, fleet_id: str, vehicle_id: str) -> Vehicle | None:
     row = connection.execute(_VEHICLE_OF, (vehicle_id, fleet_id)).fetchone()
     return None if row is None else vehicle_from(row)
-
-
-def vehicle_from(row: Sequence[Any]) -> Vehicle:
-    """The columns of the vehicle up to its services; and when what is shown of it changed and its number of thefts,
-    where these were asked."""
-    vehicle_id, vin, model, brand, motorization, created_at_ms, updated_at_ms, services, *asked = row
-    changed_at_ms, thefts = asked or (0, None)
-    return Vehicle(
-        vehicle_id,
-        vin,
-        model,
-        brand,
-        motorization,
-        created_at_ms,
-        updated_at_ms,
-        changed_at_ms,
-        tuple(services.split()),
-        thefts,
-    )
 
 
 def client_of(connection: sqlite3.Connection, client_id: str) -> Client | None:
