@@ -15,7 +15,7 @@ def command_for(action: RemoteAction, expires_ms: int, key: bytes) -> bytes | No
     """What is to be published in the action's phase; None: nothing. The same phase, the same bytes. `key`: the private
     one."""
     phase, since_ms = action.life.phase, action.life.since_ms
-    if phase not in (Phase.WAKING, Phase.SENDING):
+    if phase not in (Phase.WAKING, Phase.SENDING, Phase.SENT):
         return None
     wanted = wanted_by(action)
     if wanted is None or wanted.action is None:

@@ -18,7 +18,8 @@ from contract.command import Outcome, Result
 from contract.steps import steps_of
 
 AGAIN_MS = 10_000
-"""What is not answered is sent again after this time: a vehicle that connects anew may have missed it."""
+"""What is not answered is sent again after this time. A vehicle that connects anew may have missed it; one that lost
+its power on the way says what came of it when it is asked again."""
 
 Steps = Callable[[str], frozenset[str]]
 """What vehicles of a model can do: names of `contract.steps`."""
@@ -89,8 +90,9 @@ class Control:
         return self.actions.answered(vin, result.id.hex(), take, now_ms)
 
     def expires_ms(self, action: RemoteAction) -> int:
-        """Until when what is sent now holds: the same for each time that it is sent."""
-        return action.life.since_ms + self.rules.reach_ms
+        """Until when what is sent now holds: the same for each time that it is sent in this phase."""
+        lasts_ms = self.rules.answer_ms if action.life.phase is Phase.SENT else self.rules.reach_ms
+        return action.life.since_ms + lasts_ms
 
     def _seen_of(self, vin: str, wanted: asked.Asked) -> Known:
         model = self._model(vin)
@@ -103,7 +105,7 @@ class Control:
     def _move(self, action: RemoteAction, step: Step, now_ms: int) -> Move:
         after = step.life
         look_at_ms = life.until_ms(after, self.rules)
-        if after.phase in (Phase.WAKING, Phase.SENDING):
+        if after.phase in (Phase.WAKING, Phase.SENDING, Phase.SENT):
             look_at_ms = min(look_at_ms, now_ms + AGAIN_MS)
         return Move(
             after,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 from collections import defaultdict
@@ -53,6 +54,7 @@ class MadeUpVehicle:
         self.on_command: Callable[[Command], None] = lambda _: None
         """Called before anything is done about a command."""
         self.came: list[Command] = []
+        self.came_at_s: list[float] = []
         self.executed: dict[bytes, Answered] = {}
         self._keys = {key_id(key): key}
         self._port = port
@@ -89,6 +91,7 @@ class MadeUpVehicle:
         self.on_command(command)
         with self._changed:
             self.came.append(command)
+            self.came_at_s.append(time.monotonic())
             self._changed.notify_all()
         if command.id not in self.executed:
             self.executed[command.id] = Answered(self.answers(command))
@@ -156,8 +159,6 @@ class RemoteWorld:
 
     @property
     def key(self) -> bytes:
-        import base64
-
         return base64.b64decode(self.world.manage("remote", "key"))
 
     def start(self) -> None:
@@ -193,6 +194,14 @@ class RemoteWorld:
         return httpx.post(
             f"{self.world.url}{path}", json=body, params={"client_id": client_id}, auth=(user, secret), timeout=60
         )
+
+    def set_status(self, status: str) -> None:
+        client_id, user, secret = self.world.credentials
+        answer = httpx.put(
+            f"{self.world.url}/fleets/{FLEET}/remote/callbacks/{self.callback}/status",
+            json={"status": status}, params={"client_id": client_id}, auth=(user, secret), timeout=60,
+        )  # fmt: skip
+        assert answer.status_code == 202, answer.text
 
     def shown(self, action: str) -> dict[str, Any]:
         answer = self.world.get(f"{self.path}/{action}")

@@ -85,12 +85,14 @@ def test_what_is_not_answered_is_sent_again_with_the_same_id_until_it_has_expire
     assert world.story(action) == ["Accepted", "Failed VehicleConnectionTimeout"]
 
 
-def test_a_vehicle_that_took_it_and_never_says_what_came_of_it_is_not_sent_it_again(world: World) -> None:
+def test_a_vehicle_that_took_it_is_asked_again_what_came_of_it_until_it_is_over(world: World) -> None:
     world.heard()
     action = world.lock()
     (command,) = world.drive()
     world.answer(command, Outcome.RECEIVED)
-    assert [command for _ in range(60) for command in world.drive(1000)] == []
+    again = [command for _ in range(60) for command in world.drive(1000)]
+    assert {(one.id, one.body) for one in again} == {(command.id, command.body)}
+    assert len(again) == world.rules.answer_ms // 10_000 - 1
     assert world.story(action) == ["Accepted", "SentToVehicle", "Failed VehicleConnectionTimeout"]
 
 
