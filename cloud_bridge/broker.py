@@ -1,13 +1,18 @@
-"""The broker as `[mqtt]` describes it: a client that is ready to connect to it."""
+"""The broker as `[mqtt]` describes it: a client that is ready to connect to it, and a connection that lasts."""
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from cloud_bridge.settings import Mqtt
+
+_properties: Callable[[int], Properties] = Properties
 
 
 def new_client(settings: Mqtt, client_id: str, *, keeps_session: bool = False, manual_ack: bool = False) -> mqtt.Client:
@@ -33,6 +38,28 @@ def new_client(settings: Mqtt, client_id: str, *, keeps_session: bool = False, m
             context.load_cert_chain(settings.cert_file, settings.key_file)
         client.tls_set_context(context)
     return client
+
+
+def keep_connected(client: mqtt.Client, settings: Mqtt, in_flight: int, out: int) -> None:
+    """Connects a client that keeps its session, and again whenever the connection is lost, in a thread of the client's
+    with a back-off from 1 s to 30 s. With MQTT 5 the broker never has more than `in_flight` messages out to us; `out`:
+    so many we have out to it, and wait to be sent."""
+    client.reconnect_delay_set(min_delay=1, max_delay=30)
+    client.max_inflight_messages_set(out)
+    client.max_queued_messages_set(out)
+    properties = None
+    if settings.protocol == 5:
+        properties = _properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = settings.session_expiry // 1000
+        properties.ReceiveMaximum = in_flight
+    client.connect_async(
+        settings.host,
+        settings.port,
+        keepalive=max(1, settings.keepalive // 1000),
+        clean_start=False if settings.protocol == 5 else mqtt.MQTT_CLEAN_START_FIRST_ONLY,
+        properties=properties,
+    )
+    client.loop_start()
 
 
 def named(settings: Mqtt) -> str:

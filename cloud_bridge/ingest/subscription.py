@@ -21,13 +21,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, stop_when_event_set
 from tenacity.wait import wait_exponential
 
-from cloud_bridge.broker import named, new_client
+from cloud_bridge.broker import keep_connected, named, new_client
 from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError
@@ -40,8 +39,6 @@ IN_FLIGHT = 2048
 """Messages that the broker may have out to us before we acknowledged any."""
 _RECEIPTS_OUT = 2000
 _LAST_RECEIPTS_S = 3.0
-
-_properties: Callable[[int], Properties] = Properties
 
 log = logging.getLogger(__name__)
 
@@ -91,19 +88,7 @@ class Subscription:
 
     def start(self) -> None:
         self._writer.start()
-        properties = None
-        if self._settings.protocol == 5:
-            properties = _properties(PacketTypes.CONNECT)
-            properties.SessionExpiryInterval = self._settings.session_expiry // 1000
-            properties.ReceiveMaximum = IN_FLIGHT
-        self._client.connect_async(
-            self._settings.host,
-            self._settings.port,
-            keepalive=max(1, self._settings.keepalive // 1000),
-            clean_start=False if self._settings.protocol == 5 else mqtt.MQTT_CLEAN_START_FIRST_ONLY,
-            properties=properties,
-        )
-        self._client.loop_start()
+        keep_connected(self._client, self._settings, in_flight=IN_FLIGHT, out=_RECEIPTS_OUT)
 
     def stop(self) -> None:
         """Commits what has come, sends its receipts, and leaves."""
@@ -125,9 +110,6 @@ class Subscription:
     def _make_client(self) -> mqtt.Client:
         settings = self._settings
         client = new_client(settings, settings.client_id, keeps_session=True, manual_ack=True)
-        client.reconnect_delay_set(min_delay=1, max_delay=30)
-        client.max_inflight_messages_set(_RECEIPTS_OUT)
-        client.max_queued_messages_set(_RECEIPTS_OUT)
         client.on_connect = self._connected
         client.on_connect_fail = self._unreachable
         client.on_disconnect = self._disconnected

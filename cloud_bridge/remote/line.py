@@ -22,7 +22,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud_bridge.broker import named, new_client
+from cloud_bridge.broker import keep_connected, named, new_client
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError
 from contract.command import Result, decode_result
@@ -62,9 +62,6 @@ class Line:
         """Set while subscribed."""
         self._taker = threading.Thread(target=self._run, name="results", daemon=True)
         client = new_client(settings, f"{settings.client_id}-remote", keeps_session=True, manual_ack=True)
-        client.reconnect_delay_set(min_delay=1, max_delay=30)
-        client.max_inflight_messages_set(IN_FLIGHT)
-        client.max_queued_messages_set(IN_FLIGHT)
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._subscribed
@@ -73,19 +70,7 @@ class Line:
 
     def start(self) -> None:
         self._taker.start()
-        properties = None
-        if self._settings.protocol == 5:
-            properties = _properties(PacketTypes.CONNECT)
-            properties.SessionExpiryInterval = self._settings.session_expiry // 1000
-            properties.ReceiveMaximum = IN_FLIGHT
-        self._client.connect_async(
-            self._settings.host,
-            self._settings.port,
-            keepalive=max(1, self._settings.keepalive // 1000),
-            clean_start=False if self._settings.protocol == 5 else mqtt.MQTT_CLEAN_START_FIRST_ONLY,
-            properties=properties,
-        )
-        self._client.loop_start()
+        keep_connected(self._client, self._settings, in_flight=IN_FLIGHT, out=IN_FLIGHT)
 
     def stop(self) -> None:
         self._stopping.set()

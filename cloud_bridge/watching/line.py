@@ -15,11 +15,10 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud_bridge.broker import named, new_client
+from cloud_bridge.broker import keep_connected, named, new_client
 from cloud_bridge.settings import Mqtt
 from contract.topics import PREFIX, WATCH, WATCH_REPORT, topic, vin_of
 from contract.watching import WatchReport, decode_report
@@ -30,8 +29,6 @@ AT_ONCE = 256
 MOST_REPORTS = 4096
 """That wait to be taken."""
 _PATIENCE_S = 10.0
-
-_properties: Callable[[int], Properties] = Properties
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +49,6 @@ class Line:
         self._reports: queue.Queue[Report] = queue.Queue(MOST_REPORTS)
         self._forgotten = threading.Event()
         client = new_client(settings, f"{settings.client_id}-watch", keeps_session=True)
-        client.reconnect_delay_set(min_delay=1, max_delay=30)
-        client.max_inflight_messages_set(AT_ONCE)
-        client.max_queued_messages_set(AT_ONCE)
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._subscribed
@@ -62,18 +56,7 @@ class Line:
         self._client = client
 
     def start(self) -> None:
-        properties = None
-        if self._settings.protocol == 5:
-            properties = _properties(PacketTypes.CONNECT)
-            properties.SessionExpiryInterval = self._settings.session_expiry // 1000
-        self._client.connect_async(
-            self._settings.host,
-            self._settings.port,
-            keepalive=max(1, self._settings.keepalive // 1000),
-            clean_start=False if self._settings.protocol == 5 else mqtt.MQTT_CLEAN_START_FIRST_ONLY,
-            properties=properties,
-        )
-        self._client.loop_start()
+        keep_connected(self._client, self._settings, in_flight=AT_ONCE, out=AT_ONCE)
 
     def stop(self) -> None:
         self._client.disconnect()
