@@ -34,6 +34,8 @@ class Sampling(Protocol):
 
     def advance(self, now_ms: int) -> list[Batch]: ...
 
+    def tell(self, name: str, now_ms: int) -> list[Batch]: ...
+
     def close(self, now_ms: int, reason: Reason) -> Batch | None: ...
 
 
@@ -81,6 +83,10 @@ class Collector:
     def advance(self, now_ms: int) -> None:
         """Time passes, also on a silent bus."""
         self._lift(self._sampler.advance(now_ms))
+
+    def tell(self, name: str, now_ms: int) -> None:
+        """Uploads at once how the vehicle is, as an event of that name."""
+        self._lift(self._sampler.tell(name, now_ms))
 
     def close(self, now_ms: int, reason: Reason) -> None:
         """Ends what has been collected so far."""

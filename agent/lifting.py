@@ -138,7 +138,10 @@ def lifting(
             bridge_time,
             utc_ms=utc_ms,
             orders=Orders(
-                vin, privacy=live and settings.commands.privacy, keys=settings.commands.public_keys if live else {}
+                vin,
+                privacy=live and settings.commands.privacy,
+                actions=live and settings.remote.enabled,
+                keys=settings.commands.public_keys if live else {},
             ),
             desired=_desired(vin, settings, folder) if live else None,
             budget_file=folder / BUDGET,

@@ -34,9 +34,10 @@ from agent.health.parts import (
 )
 from agent.health.snapshot import Parts
 from agent.journal.numbering import Numbering, boot_of_this_start
-from agent.lifting import Lifting, Progress, lifting
+from agent.lifting import Lifting, Progress, lifting, state_of
 from agent.obeying import obey
 from agent.plan.plan import Plan
+from agent.remote.permission import remote_of
 from agent.sampling.sampler import Sampler
 from agent.settings.agent import Settings
 from agent.uplink.bridge_time import BridgeTime
@@ -44,6 +45,7 @@ from contract.upload import Reason
 
 if TYPE_CHECKING:
     from agent.asking.asking import Asking
+    from agent.remote.remote import Remote
     from agent.watching.applying import Applying
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,8 @@ class Live(msgspec.Struct, frozen=True):
     lift: Lifting
     watching: Applying | None
     """None: the cloud may not say what is to be watched."""
+    remote: Remote | None
+    """None: the cloud may not have the vehicle do anything."""
 
     def turn(self, frames: list[Frame]) -> None:
         """Takes what was gathered, and does what is due. Raises UplinkEndedError, WrongVehicleError."""
@@ -76,11 +80,15 @@ class Live(msgspec.Struct, frozen=True):
         if self.asking is not None:
             self.asking.tick()
         self.box.tick()
-        if obey(self.lift.uplink.orders, self.box.obey):
+        remote, orders = self.remote, self.lift.uplink.orders
+        obeyed = obey(orders, self.box.obey, None if remote is None else remote.take)
+        if (remote is not None and remote.tick()) or obeyed:
             self.lift.uplink.wake()
 
     def end(self) -> None:
         """What was collected so far is in the journal, on the disk."""
+        if self.remote is not None:
+            self.remote.close()
         self.box.close()
         self.collector.close(monotonic_ms(), Reason.CADENCE)
         self.lift.journal.flush()
@@ -112,6 +120,8 @@ class Live(msgspec.Struct, frozen=True):
             parts.asking = self.asking.health
         if self.watching is not None:
             parts.watching = self.watching.health
+        if self.remote is not None:
+            parts.remote = self.remote.health
         return parts
 
 
@@ -132,10 +142,23 @@ def opened(vin: str, settings: Settings, plan: Plan) -> Iterator[Live]:
         known = calendar.utc_ms(monotonic_ms())
         return known[0] if known is not None else None
 
+    def utc_now() -> int | None:
+        if calendar.anchor is None:
+            # Uploads offer it otherwise, and a vehicle that sleeps makes none.
+            calendar.offer(system_anchor())
+        return utc_ms()
+
     buses = LiveBuses(settings.buses, plan, _say, monotonic_ms)
     box = Box(vin, settings, plan, losses, monotonic_ms)
     asking = asking_of(vin, plan.profile, settings, buses.sources, losses, monotonic_ms)
-    sources = [*buses.sources, *box.sources, *(asking.askers if asking is not None else ())]
+    folder = state_of(vin, settings)
+    remote = remote_of(settings, folder, plan, buses.sources, sampler, lambda: box.guard.state, monotonic_ms, utc_now)
+    sources = [
+        *buses.sources,
+        *box.sources,
+        *(asking.askers if asking is not None else ()),
+        *(remote.sources if remote is not None else ()),
+    ]
     with (
         lifting(vin, settings, plan.manifest, live=True, bridge_time=bridge_time, utc_ms=utc_ms) as lift,
         Gathering(sources, monotonic_ms, buses.direct) as gathering,
@@ -154,7 +177,9 @@ def opened(vin: str, settings: Settings, plan: Plan) -> Iterator[Live]:
         )
         box.attach(sampler, enforcing, collector, lift)
         watching = _watching(lift, plan, sampler, settings, buses)
-        yield Live(numbering.boot, buses, box, asking, gathering, sampler, collector, calendar, lift, watching)
+        if remote is not None:
+            remote.attach(collector.tell, lift.uplink.orders.answer)
+        yield Live(numbering.boot, buses, box, asking, gathering, sampler, collector, calendar, lift, watching, remote)
 
 
 def _watching(lift: Lifting, plan: Plan, sampler: Sampler, settings: Settings, buses: LiveBuses) -> Applying | None:

@@ -6,15 +6,23 @@ from collections.abc import Callable
 
 from agent.privacy.guard import Outcome as Said
 from agent.uplink.orders import Orders
-from contract.command import Outcome, Result
+from contract.actions import Action
+from contract.command import Command, Outcome, Result, Watching
 from contract.upload import Privacy
 
 
-def obey(orders: Orders, privacy: Callable[[str, Privacy, int], Said]) -> int:
-    """Carries out what waits; how many commands that were. `privacy` is `Box.obey`."""
+def obey(
+    orders: Orders,
+    privacy: Callable[[str, Privacy, int], Said],
+    act: Callable[[Command, Action], None] | None = None,
+) -> int:
+    """Carries out what waits, or begins to; how many commands that were. `privacy` is `Box.obey`, `act` is
+    `Remote.take` where anything is done, as `Orders` knows."""
     commands = orders.take()
     for command in commands:
         if isinstance(command.body, Privacy):
             said = privacy(command.id.hex(), command.body, command.expires_utc_ms)
             orders.answer(Result(command.id, Outcome[said.name]))
+        elif act is not None and not isinstance(command.body, Watching):
+            act(command, command.body)
     return len(commands)

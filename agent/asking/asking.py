@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from agent.asking.address import Address
 from agent.asking.asker import Asker
 from agent.asking.failures import WrongVehicleError
 from agent.asking.identity import Identity
-from agent.asking.lines.line import Line
+from agent.asking.lines.opening import open_line
 from agent.asking.share import USUAL_BITRATE, Share
 from agent.asking.trouble_codes import Diagnosis, name_of
 from agent.bus.interface import Interface
@@ -48,7 +49,7 @@ class Asking:
                 log.warning("bus %s: the profile asks on it, and the settings give no interface for it", bus)
                 continue
             share = Share(given.bitrate or USUAL_BITRATE, settings.share)
-            opener = _opener(given, interfaces.get(bus), _addresses(asks))
+            opener = partial(open_line, given, interfaces.get(bus), _addresses(asks))
             self.askers.append(
                 Asker(
                     *(bus, asks, opener, share, self.identity, self.diagnosis, losses, monotonic_ms),
@@ -88,31 +89,3 @@ def _by_bus(profile: Profile) -> dict[str, dict[str, Ask]]:
 
 def _addresses(asks: Mapping[str, Ask]) -> list[Address]:
     return [Address(*each) for ask in asks.values() for each in ask.addresses]
-
-
-def _opener(given: BusSettings, interface: Interface | None, addresses: list[Address]) -> Callable[[], Line]:
-    ids = {
-        (number, address.extended)
-        for address in addresses
-        for number in (address.request, address.physical, address.answer)
-    }
-
-    def by_kernel() -> Line:
-        from agent.asking.lines.kernel import KernelLine, kernel_has_isotp
-
-        if kernel_has_isotp():
-            return KernelLine(given.channel, addresses)
-        from agent.asking.lines.library import LibraryLine
-        from agent.asking.lines.sockets import SocketWire
-
-        return LibraryLine(SocketWire(given.channel, ids), addresses)
-
-    def by_interface() -> Line:
-        from agent.asking.lines.library import LibraryLine
-        from agent.asking.lines.tap import TapWire
-
-        if interface is None:
-            raise OSError(f"{given.interface} {given.channel} is not read")
-        return LibraryLine(TapWire(interface, ids), addresses)
-
-    return by_kernel if given.interface == "socketcan" else by_interface

@@ -71,7 +71,7 @@ class Interface:
         self._open: can.BusABC | None = None
         self._failures: tuple[type[Exception], ...] = (OSError,)
         """What a failing interface raises; python-can's own as well, once it is loaded."""
-        self._hear: Callable[[Frame], None] | None = None
+        self._listeners: tuple[Callable[[Frame], None], ...] = ()
         self._closed = False
         self._failed = False
         self._retry_at_ms = 0
@@ -110,9 +110,13 @@ class Interface:
             self.heard_ms = frames[-1].at_ms
         return frames
 
-    def listen(self, hear: Callable[[Frame], None] | None) -> None:
-        """Calls `hear` with each frame as it is read, by the thread that reads; None ends it."""
-        self._hear = hear
+    def listen(self, hear: Callable[[Frame], None]) -> None:
+        """Calls `hear` with each frame as it is read, by the thread that reads."""
+        self._listeners = (*self._listeners, hear)
+
+    def unlisten(self, hear: Callable[[Frame], None]) -> None:
+        """Ends what `listen` began."""
+        self._listeners = tuple(each for each in self._listeners if each != hear)
 
     def send(self, number: int, extended: bool, data: bytes) -> None:
         """Sends a data frame; may be called from another thread. Raises OSError."""
@@ -173,8 +177,8 @@ class Interface:
                 message.is_fd,
             )
             frames.append(frame)
-            if self._hear is not None:
-                self._hear(frame)
+            for hear in self._listeners:
+                hear(frame)
 
     def _opened(self, wait_s: float) -> can.BusABC | None:
         """The open bus; None, after `wait_s` or less, while it cannot be opened."""

@@ -21,7 +21,16 @@ from contract.profile.devices import DEVICES
 ABSENT = -(1 << 31)
 _GREATEST = (1 << 31) - 1
 
-_CYCLES_MS = {"GNSS": 1000, "Modem": 60_000, "Power": 10_000, "Diagnosis": 600_000, "Privacy": 10_000, "Box": 60_000}
+_CYCLES_MS = {
+    "GNSS": 1000,
+    "Modem": 60_000,
+    "Power": 10_000,
+    "Diagnosis": 600_000,
+    "Privacy": 10_000,
+    "Box": 60_000,
+    "ConditioningPrograms": 600_000,
+    "ChargingPrograms": 600_000,
+}
 """How often each device says again what it said: a value that is not is stale after some three of these."""
 _LIMITS = {"GNSS.Longitude": (-180, 180), "GNSS.Latitude": (-90, 90)}
 

@@ -168,6 +168,21 @@ class WatchingHealth(msgspec.Struct, frozen=True, kw_only=True):
     unwritten: Annotated[Count, "lists that the disk refused"] = 0
 
 
+class RemoteHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """Of what the cloud has the vehicle do."""
+
+    done: Annotated[Count, "actions that were done, or had been already"] = 0
+    failed: Annotated[Count, "actions that failed"] = 0
+    refused: Annotated[Count, "actions that the settings or the profile do not allow"] = 0
+    running: tuple[str, ...] = ()
+    """What is being done."""
+    frames: Annotated[Count, "frames transmitted"] = 0
+    requests: Annotated[Count, "diagnostic requests transmitted"] = 0
+    unwritten: Annotated[Count, "times that what was done could not be kept"] = 0
+    tracking: bool = False
+    """Whether it uploads at a pace of the cloud's."""
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     vin: str
     model: str
@@ -189,6 +204,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     power: PowerHealth | None = None
     asking: AskingHealth | None = None
     watching: WatchingHealth | None = None
+    remote: RemoteHealth | None = None
     version: str = VERSION
     format: int = FORMAT
 
@@ -213,6 +229,7 @@ class Parts(msgspec.Struct):
     power: Callable[[], PowerHealth | None] = _nothing
     asking: Callable[[], AskingHealth | None] = _nothing
     watching: Callable[[], WatchingHealth | None] = _nothing
+    remote: Callable[[], RemoteHealth | None] = _nothing
 
 
 class Identity(msgspec.Struct, frozen=True):

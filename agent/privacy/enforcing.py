@@ -72,6 +72,9 @@ class Enforcing:
         changed = self._changed()
         return early + changed + self._allowed(self._sampler.advance(now_ms))
 
+    def tell(self, name: str, now_ms: int) -> list[Batch]:
+        return self._changed() + self._allowed(self._sampler.tell(name, now_ms))
+
     def close(self, now_ms: int, reason: Reason) -> Batch | None:
         """As the sampler's: what came before the last batch is given by the next `advance`."""
         last = self._sampler.close(now_ms, reason)

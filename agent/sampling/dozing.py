@@ -23,7 +23,8 @@ class Dozing:
     def __init__(self, plan: Plan, newest: Newest, events: Events) -> None:
         self.anchor: Anchor | None = None
         """The surest time that is known."""
-        self._every_ms = plan.cadences_ms[VehicleState.ASLEEP]
+        self.every_ms = plan.cadences_ms[VehicleState.ASLEEP]
+        """How often a batch ends; 0 for never."""
         self._newest = newest
         self._events = events
         self._sent = {number for group in plan.groups for number in group.signals}
@@ -41,7 +42,7 @@ class Dozing:
             return
         if self._start_ms == NEVER_MS:
             self._start_ms = frame.at_ms
-            self._end_ms = first_multiple(self._every_ms, frame.at_ms + 1) if self._every_ms else NEVER_MS
+            self._end_ms = first_multiple(self.every_ms, frame.at_ms + 1) if self.every_ms else NEVER_MS
         for number in self._sent.intersection(message.plan.signals):
             raw = self._newest.raw(number, frame.at_ms)
             if raw is not None:
@@ -58,10 +59,15 @@ class Dozing:
             else:
                 yield self._ended(Reason.CADENCE, self._end_ms)
 
+    def tell(self, name: str, at_ms: int) -> Iterator[Batch]:
+        """As an event of that name would, which is how the box is; nothing but the name where it said nothing."""
+        yield from self.until(at_ms - 1)
+        yield from self._event([name], at_ms)
+
     def over(self, at_ms: int) -> Iterator[Batch]:
         """It ends at `at_ms`, when the vehicle wakes or the box goes off."""
         yield from self.until(at_ms - 1)
-        if self._said and self._every_ms:
+        if self._said and self.every_ms:
             yield self._ended(Reason.CADENCE, max(change.at_ms for change in self._said.values()) + 1)
         self._ended(Reason.CADENCE, at_ms)
 

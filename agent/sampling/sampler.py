@@ -26,7 +26,7 @@ it, and all of it is of one time.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agent.bus.frame import Frame
@@ -44,7 +44,7 @@ from agent.sampling.told import ToldPrivacy, ToldTime
 from contract.expressions import Value
 from contract.profile.cadence import VehicleState
 from contract.profile.devices import DEVICES
-from contract.upload import Anchor, Privacy, Reason
+from contract.upload import Anchor, Event, Privacy, Reason
 
 if TYPE_CHECKING:
     from agent.plan.watches import PlannedWatch
@@ -57,6 +57,7 @@ class Sampler:
     def __init__(self, plan: Plan, start_ms: int) -> None:
         """`start_ms` is when listening began; nothing before it is taken for what it is."""
         self._plan = plan
+        self._cadences_ms = plan.cadences_ms
         self._batch = Filling(start_ms)
         self._newest = Newest(plan)
         self._samples = Samples(plan, self._newest, self._batch)
@@ -109,6 +110,30 @@ class Sampler:
     def held_back(self) -> dict[str, int]:
         """How often each event was not uploaded, by hysteresis or its limits."""
         return self._events.held_back
+
+    def silent_ms(self, now_ms: int) -> int:
+        """For how long no bus has said anything."""
+        return now_ms - self._heard_ms
+
+    def upload_every(self, cadences_ms: Mapping[VehicleState, int]) -> None:
+        """How often an upload ends in each state from now on, in place of `Plan.cadences_ms`; multiples of seconds."""
+        self._cadences_ms = cadences_ms
+        self._dozing.every_ms = cadences_ms[VehicleState.ASLEEP]
+        if not self._asleep:
+            self._batch.end_by(self._next_end(self._now_ms))
+
+    def tell(self, name: str, now_ms: int) -> list[Batch]:
+        """Ends the batch with the newest frame, as an event of that name would, and with what was said last of each
+        signal: how the vehicle is."""
+        if self._asleep:
+            self._done += self._dozing.tell(name, now_ms)
+        else:
+            self._pass(self._now_ms + 1)
+            self._samples.last_words()
+            at_ms = self._last_end() - 1
+            self._batch.happens(Event(at_ms, name), (), 0)
+            self._pass(at_ms + 1)
+        return self._given()
 
     def watch(self, watches: Sequence[PlannedWatch], allowance: Allowance) -> None:
         """These are watched for the cloud from now on, and no others (`agent.sampling.watches`)."""
@@ -250,7 +275,7 @@ class Sampler:
         """The state is decided at `at_ms`: when the batch ends by it."""
         self._state = self._plan.state_of(lambda name: self._newest.value(name, at_ms))
         self._samples.pace(self._state, at_ms)
-        end_ms = first_multiple(self._plan.cadences_ms[self._state], at_ms + 1)
+        end_ms = first_multiple(self._cadences_ms[self._state], at_ms + 1)
         return min(end_ms, self._batch.aftermath_ms + 1)
 
     def _last_end(self) -> int:

@@ -7,9 +7,12 @@ them in conditions and maps them to published data. Only the receiver's, `GNSS`,
 
 from __future__ import annotations
 
+from contract.catalog import DAYS, SLOTS
 from contract.manifest import Signal
 
 RECEIVER = "GNSS"
+CONDITIONING = "ConditioningPrograms"
+CHARGING = "ChargingPrograms"
 
 DIAGNOSIS_CODES = 8
 """How many trouble codes a `Diagnosis` message has room for."""
@@ -36,6 +39,19 @@ TECHNOLOGIES = {
 """The same, `<AcT>`."""
 
 PRIVACY_STATES = {0: "None", 1: "Geolocation", 2: "Full"}
+
+_TRUTH = {0: "No", 1: "Yes"}
+
+
+def program_signal(message: str, slot: int, part: str) -> str:
+    """The signal of a part of a program: `Enabled`, `Recurrence`, `Start`, `End`, or a day."""
+    return f"{message}.Slot{slot}{part}"
+
+
+def _program(message: str, slot: int, *parts: Signal) -> tuple[Signal, ...]:
+    own = (Signal("Enabled", choices=_TRUTH), *parts, *(Signal(day, choices=_TRUTH) for day in DAYS))
+    return tuple(Signal(program_signal(message, slot, part.name), unit=part.unit, choices=part.choices) for part in own)
+
 
 DEVICES: dict[str, tuple[Signal, ...]] = {
     # WGS 84; altitude above mean sea level; heading from true north.
@@ -73,6 +89,22 @@ DEVICES: dict[str, tuple[Signal, ...]] = {
         Signal("Box.Temperature", scale=0.1, unit="degC"),
         Signal("Box.FreeDisk", unit="MB"),
         Signal("Box.Uptime", unit="s"),
+    ),
+    # Programs that the cloud gave the box (`agent.remote.programs`); times of day. A slot without one says nothing.
+    CONDITIONING: tuple(
+        signal
+        for slot in SLOTS
+        for signal in _program(
+            CONDITIONING, slot, Signal("Start", unit="s"), Signal("Recurrence", choices={0: "None", 1: "Daily"})
+        )
+    ),
+    CHARGING: (
+        *(
+            signal
+            for slot in SLOTS
+            for signal in _program(CHARGING, slot, Signal("Start", unit="s"), Signal("End", unit="s"))
+        ),
+        Signal(f"{CHARGING}.Next", unit="s"),
     ),
 }
 """The messages and their signals, in the order of their payloads (`agent.devices.messages`)."""

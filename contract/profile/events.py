@@ -14,6 +14,8 @@ from contract.profile.data import Known
 CRASH = "crash"
 WATCH = "watch"
 """What an event is called that is no profile's: something that the cloud watches (`contract.watching`)."""
+REMOTE = "remote"
+"""And what one is that the cloud asked for: an upload that says how the vehicle is."""
 BUILT_IN = ("ignition", "doors", "locks", "alerts", "plug", "charging", CRASH)
 """The events that every profile has whose data allow them."""
 LONGEST_WINDOW_MS = 60_000
@@ -77,7 +79,7 @@ def event_contradictions(
         keys: Keys = ("events", name)
         if name in BUILT_IN:
             yield keys, f"{name} is a built-in event: give another name, or switch it off under [built_in]"
-        if name == WATCH:
+        if name in (WATCH, REMOTE):
             yield keys, f"{name} is what the cloud asks for: give another name"
         if not name or len(name.encode()) > LONGEST_NAME_BYTES:
             yield keys, f"the name of an event has 1 to {LONGEST_NAME_BYTES} bytes"

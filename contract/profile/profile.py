@@ -45,6 +45,7 @@ from contract.profile.devices import DEVICES, RECEIVER, RECEIVER_SIGNALS
 from contract.profile.events import BuiltIn, Crash, Event, event_contradictions
 from contract.profile.power import PowerRules
 from contract.profile.privacy import PrivacyRules, positional, privacy_contradictions
+from contract.profile.programs import CLASS, SAMPLING, program_data, program_signals
 from contract.profile.receiver import Clock, Gnss
 from contract.profile.signals import Message, SamplingClass, Signal, signal_contradictions
 from contract.profile.trip import Trip, trip_contradictions
@@ -96,7 +97,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def load_profile(path: Path | str) -> Profile:
     """The profile in a file, checked in itself (not against its databases: that is the agent's compile step), with the
-    paths of databases absolute and the receiver's position mapped. Raises ConfigurationError with all that is wrong."""
+    paths of databases absolute, and what the box itself says of its position and its programs mapped. Raises
+    ConfigurationError with all that is wrong."""
     return profile_in(Document.read(Path(path)))
 
 
@@ -111,7 +113,14 @@ def profile_in(document: Document) -> Profile:
         name: msgspec.structs.replace(bus, databases=tuple((folder / database).resolve() for database in bus.databases))
         for name, bus in profile.buses.items()
     }
-    return msgspec.structs.replace(profile, buses=buses, data={**_receiver_position(profile.gnss), **profile.data})
+    programs = program_data(profile.actions) if profile.actions else {}
+    return msgspec.structs.replace(
+        profile,
+        buses=buses,
+        classes={CLASS: SAMPLING, **profile.classes} if programs else profile.classes,
+        signals={**program_signals(programs), **profile.signals},
+        data={**_receiver_position(profile.gnss), **programs, **profile.data},
+    )
 
 
 def _receiver_position(gnss: Gnss) -> dict[str, Mapping]:

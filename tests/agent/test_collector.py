@@ -43,6 +43,9 @@ class Script:
     def advance(self, now_ms: int) -> list[Batch]:
         return [next(self._batches)] if now_ms == 4000 else []
 
+    def tell(self, _name: str, _now_ms: int) -> list[Batch]:
+        return [next(self._batches)]
+
     def close(self, _now_ms: int, _reason: Reason) -> Batch | None:
         return next(self._batches, None)
 

@@ -130,8 +130,8 @@ def test_a_live_run_says_what_the_vehicle_is_doing_and_how_each_part_is(tmp_path
             stop.set()
             running.join(20)
     unsaid = [name for name in health.__struct_fields__ if getattr(health, name) is None]
-    # The settings have no receiver and no modem, and the profile asks nothing.
-    assert unsaid == ["gnss", "modem", "asking"]
+    # The settings have no receiver, no modem and no remote control, and the profile asks nothing.
+    assert unsaid == ["gnss", "modem", "asking", "watching", "remote"]
     assert health.buses["can0"].open
 
 

@@ -42,7 +42,7 @@ class TapWire:
         return spoke
 
     def close(self) -> None:
-        self._interface.listen(None)
+        self._interface.unlisten(self._hear)
 
     def _hear(self, frame: Frame) -> None:
         """Called by the thread that reads the interface."""

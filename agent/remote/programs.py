@@ -1,0 +1,116 @@
+"""Programs of preconditioning and charging, as the cloud gave them: kept, said, and done at their times.
+
+    canlift programs 1 <checksum>       `agent.disk.checked`
+    {"conditioning": [{"slot": 1, …}], "charging": […], "next": {…}, "done_utc_ms": …}
+
+They are kept before they hold. What is said of them are device messages (`contract.profile.devices`). What is due
+(`agent.remote.timetable`) is noted on the disk before it is done, so that it is done once; what was due while the box
+was off for longer than `MISSED_MS` is not made up for. One that was deleted is off and has no days: what was said of
+it cannot be unsaid.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import tzinfo
+from pathlib import Path
+
+import msgspec
+
+from agent.bus.frame import Frame
+from agent.devices.messages import frame_of
+from agent.disk.checked import DamagedError, load_checked, save_checked
+from agent.remote.timetable import due, spent
+from contract.actions import Charging, ChargingProgram, ConditioningProgram, NextCharge, Preconditioning
+from contract.catalog import DAYS
+from contract.profile.devices import CHARGING, CONDITIONING
+
+log = logging.getLogger(__name__)
+
+MISSED_MS = 300_000
+_TITLE = "canlift programs 1"
+
+
+class Programs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """By slot, in ascending order."""
+
+    conditioning: tuple[ConditioningProgram, ...] = ()
+    charging: tuple[ChargingProgram, ...] = ()
+    next: NextCharge | None = None
+    done_utc_ms: int = 0
+    """What was due up to then is done, or missed."""
+
+
+class KeptPrograms:
+    def __init__(self, file: Path, zone: tzinfo) -> None:
+        """`zone` is that of their times."""
+        self._file = file
+        self._zone = zone
+        self.programs = self._load()
+
+    def take(self, action: Preconditioning | Charging, now_utc_ms: int) -> bool:
+        """Keeps what an action says of programs; whether that is anything new. Raises OSError."""
+        before = msgspec.structs.replace(self.programs, done_utc_ms=max(self.programs.done_utc_ms, now_utc_ms))
+        if isinstance(action, Preconditioning):
+            taken = {program.slot: program for program in before.conditioning}
+            for program in action.programs:
+                if isinstance(program, ConditioningProgram):
+                    taken[program.slot] = program
+                elif program.slot in taken:
+                    taken[program.slot] = msgspec.structs.replace(taken[program.slot], enabled=False, days=())
+            after = msgspec.structs.replace(before, conditioning=tuple(taken[slot] for slot in sorted(taken)))
+        else:
+            charging = {program.slot: program for program in (*before.charging, *action.programs)}
+            after = msgspec.structs.replace(
+                before, charging=tuple(charging[slot] for slot in sorted(charging)), next=action.next or before.next
+            )
+        if after == before:
+            return False
+        self._keep(after)
+        return True
+
+    def due(self, now_utc_ms: int) -> list[str]:
+        """The steps that are due, each once. Raises OSError, and they stay due."""
+        programs = self.programs
+        since_utc_ms = max(programs.done_utc_ms, now_utc_ms - MISSED_MS)
+        steps = due(programs.conditioning, programs.charging, programs.next, self._zone, since_utc_ms, now_utc_ms)
+        if steps:
+            left, upcoming = spent(programs.conditioning, programs.next, self._zone, since_utc_ms, now_utc_ms)
+            self._keep(msgspec.structs.replace(programs, conditioning=left, next=upcoming, done_utc_ms=now_utc_ms))
+        return steps
+
+    def frames(self, at_ms: int) -> list[Frame]:
+        """What there is to say of them now."""
+        programs = self.programs
+        conditioned: dict[str, float | None] = {}
+        for one in programs.conditioning:
+            conditioned |= _said(one)
+            conditioned[f"Slot{one.slot}Recurrence"] = one.recurrence == "Daily"
+        charged: dict[str, float | None] = {}
+        for other in programs.charging:
+            charged |= _said(other)
+            charged[f"Slot{other.slot}End"] = other.end_s
+        if programs.next is not None:
+            charged["Next"] = programs.next.local_minute * 60
+        return [frame_of(at_ms, CONDITIONING, conditioned), frame_of(at_ms, CHARGING, charged)]
+
+    def _keep(self, programs: Programs) -> None:
+        save_checked(self._file, _TITLE, msgspec.json.encode(programs))
+        self.programs = programs
+
+    def _load(self) -> Programs:
+        try:
+            content = load_checked(self._file, _TITLE)
+            return Programs() if content is None else msgspec.json.decode(content, type=Programs)
+        except (DamagedError, msgspec.DecodeError) as damaged:
+            log.error("remote: %s: the programs are lost: %s", self._file, damaged)
+            return Programs()
+
+
+def _said(program: ConditioningProgram | ChargingProgram) -> Iterator[tuple[str, float]]:
+    slot = f"Slot{program.slot}"
+    yield f"{slot}Enabled", program.enabled
+    yield f"{slot}Start", program.start_s
+    for day in DAYS:
+        yield f"{slot}{day}", day in program.days
