@@ -15,7 +15,7 @@ from cloud_bridge.notify.pacing import KEPT_MS
 from cloud_bridge.notify.sender import Batch, Retry, Sender
 from cloud_bridge.notify.signing import shown
 from cloud_bridge.store.port.errors import StoreError
-from cloud_bridge.store.port.outbox import Attempted, NotificationState
+from cloud_bridge.store.port.outbox import Attempted, Head, NotificationState
 from cloud_bridge.store.sqlite.outbox import SqliteOutbox
 from cloud_bridge.webhooks import Attribute
 from tests.cloud_bridge.notify.test_signing import verified
@@ -84,14 +84,19 @@ def test_a_batch_leaves_when_its_window_is_over(cloud: Cloud, receiver: Receiver
 
 
 def test_a_batch_that_failed_is_repeated_as_it_was_under_its_id(cloud: Cloud, receiver: Receiver) -> None:
-    cloud.senders["m1"] = replace(sender(receiver), batch=Batch(4, 3_600_000))
+    cloud.senders["m1"] = replace(sender(receiver), batch=Batch(10, 60_000))
     receiver.answer = lambda _: Reply(503 if len(receiver.received) < 3 else 200)
     cloud.deliver()
-    cloud.write(*[notification(number) for number in range(4)])
+    cloud.write(*[notification(number) for number in range(3)])
+    cloud.ahead_ms += 61_000
+    cloud.wake()
     receiver.wait_for(1)
-    cloud.write(*[notification(number) for number in range(4, 8)])
+    cloud.write(*[notification(number) for number in range(3, 5)])
+    receiver.wait_for(3)
+    cloud.ahead_ms += 61_000
+    cloud.wake()
     came = receiver.wait_for(4)
-    assert [told(one.document) for one in came] == [[0, 1, 2, 3]] * 3 + [[4, 5, 6, 7]]
+    assert [told(one.document) for one in came] == [[0, 1, 2]] * 3 + [[3, 4]]
     assert len({one.header("webhook-id") for one in came}) == 2
 
 
@@ -333,6 +338,31 @@ def test_what_cannot_be_written_is_not_posted_again_meanwhile(
     cloud.until_nothing_waits()
     assert numbers(receiver.received) == [0, 1]
     assert "cannot be written now, trying again: bridge.db: database or disk is full" in caplog.text
+
+
+class HastyOutbox(SqliteOutbox):
+    """Something is written right after it was found that nothing waits, and before anything follows of that."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud.database)
+        self._cloud = cloud
+        self._written = False
+
+    def head(self, sender: str, limit: int) -> Head | None:
+        found = super().head(sender, limit)
+        if found is None and not self._written:
+            self._written = True
+            self._cloud.write(notification(1))
+            time.sleep(0.5)
+        return found
+
+
+def test_what_is_written_the_moment_that_nothing_waited_is_not_overlooked(cloud: Cloud, receiver: Receiver) -> None:
+    cloud.senders["m1"] = sender(receiver)
+    cloud.deliver(outbox=HastyOutbox(cloud))
+    cloud.write(notification(0))
+    # Everything is looked at again after half a minute.
+    assert numbers(receiver.wait_for(2, 15)) == [0, 1]
 
 
 def test_a_sender_whose_parts_cannot_be_read_holds_up_no_other(

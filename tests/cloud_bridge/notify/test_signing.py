@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hmac
+import re
+import time
 from base64 import b64decode, b64encode
+from typing import Any
 
 from cloud_bridge.notify.signing import shown, signed
+from tests.conftest import ROOT
 
 
 def verified(headers: dict[str, str], body: bytes, secret: str) -> bool:
@@ -35,3 +39,17 @@ def test_while_a_secret_is_replaced_receivers_with_either_are_served() -> None:
     assert not verified(headers, b"{ }", shown(new))
     assert not verified(headers, b"{}", shown(b"x" * 32))
     assert not verified({**headers, "webhook-timestamp": "1700000001"}, b"{}", shown(new))
+
+
+def test_what_the_how_to_shows_tells_what_is_genuine_from_what_is_not() -> None:
+    page = (ROOT / "docs" / "api.md").read_text()
+    (shown_there,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(shown_there, names)
+    is_genuine = names["is_genuine"]
+    key, now_s = bytes(range(32)), int(time.time())
+    headers = signed("1f", now_s, b"{}", [bytes(32), key])
+    assert is_genuine(headers, b"{}", shown(key))
+    assert not is_genuine(headers, b"{ }", shown(key))
+    assert not is_genuine(headers, b"{}", shown(b"x" * 32))
+    assert not is_genuine(signed("1f", now_s - 3600, b"{}", [key]), b"{}", shown(key))
