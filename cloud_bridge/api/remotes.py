@@ -52,14 +52,14 @@ RemoteActions = collection_of("RemoteActions", "remoteActions", RemoteAction)
 
 
 def read_remotes(call: Call) -> Json:
-    callback, vehicle, window = named(call), call.vehicle, call.window
+    vehicle, callback, window = call.vehicle, named(call), call.window
     actions = call.service.remote.control.actions
     unrestricted, found = actions.actions(callback.id, vehicle.vin, window.offset, window.limit)
     return listed(call, "remoteActions", unrestricted, [_action(each, call) for each in found])
 
 
 def read_remote(call: Call) -> Json:
-    callback, vehicle = named(call), call.vehicle
+    vehicle, callback = call.vehicle, named(call)
     action = call.service.remote.control.actions.action(callback.id, vehicle.vin, call.ids["rid"])
     if action is None:
         raise RefusedError(Code.NO_DATA, f"The vehicle has no action '{call.ids['rid']}' of callback '{callback.id}'.")

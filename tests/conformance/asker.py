@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from cloud_bridge.api.links import BASE
-from tests.conformance import asking, subjects, writing
+from tests.conformance import asking, controlling, subjects, writing
 from tests.conformance.asking import BASIC, DATA, OK, WRONG, Question, Subject
 from tests.conformance.tally import Operation, Tally
 from tests.conformance.world import FLEET, LIMITED_CLIENT, PUBLIC_URL, World
@@ -44,6 +44,7 @@ class Asker:
                 await self._ask_for(template, vehicles)
             await self._follow_links()
             await writing.ask_all(self._write)
+            await controlling.ask_all(self._write, self._world)
         return self.tally.operations
 
     async def _ask_for(self, template: str, vehicles: Sequence[Subject]) -> None:

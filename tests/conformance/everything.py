@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contract.catalog import DATA, Kind
+from contract.steps import ARGUMENTS, NEEDS
 
 MODEL = "everything"
 START_S = 1_750_000_000
@@ -133,6 +134,9 @@ def _profile() -> str:
             data.append(f'"{signal.datum}" = {{ from = {name}, values = {{ No = false, Yes = true }} }}\n')
         else:
             data.append(f'"{signal.datum}" = {{ from = {name} }}\n')
+    actions = "".join(
+        f'[actions.{name}]\nframes = [{{ id = 0x7F0, data = "01" }}]\n' for name in ARGUMENTS if name not in NEEDS
+    )
     return f"""\
 model = "{MODEL}"
 label = "A car that says everything"
@@ -158,4 +162,4 @@ state = {{ on_change = true, every = "60s" }}
 [trip]
 datum = "ignition.type"
 active = ["StartUp", "Start"]
-"""
+{actions}"""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from tests.conformance.asking import UNKNOWN, Subject, filled, path_ids
 from tests.conformance.values import Extent
-from tests.conformance.world import FLEET
+from tests.conformance.world import CALLBACK, FLEET
 
 Get = Callable[[str], Awaitable[dict[str, Any]]]
 """The body of an answer."""
@@ -17,7 +17,7 @@ _NOTHING_SAID = Extent(*map(datetime.fromisoformat, ("2024-03-05T07:00:00Z", "20
 
 
 async def vehicle(get: Get, vin: str, vehicle_id: str) -> Subject:
-    ids = {"fleets": FLEET, "vehicles": vehicle_id, "vin": vin}
+    ids = {"fleets": FLEET, "vehicles": vehicle_id, "vin": vin, "callbacks": CALLBACK}
     page = await get(filled(f"{_VEHICLE}/telemetry?pageSize=1", ids))
     if "_embedded" not in page:
         return Subject(ids, _NOTHING_SAID)
@@ -45,12 +45,31 @@ def _telling(page: Mapping[str, Any], number: int) -> list[str]:
     """The ids of records on a page of a collection that show all there is to show: the last, for a `number` of 2 the
     first, and each that has a field which those before have not. What is of one moment has no order that a test could
     count on: an alarm that was armed and went off at once is two records, either of which may be the last."""
-    (items,) = page.get("_embedded", {"": [{"id": UNKNOWN}]}).values()
+    (found,) = page.get("_embedded", {"": []}).values()
+    items = found or [{"id": UNKNOWN}]
     telling: dict[str, None] = {}
     shown: set[str] = set()
     ends = [items[place] for place in (-1, 0)[:number]]
     for place, item in enumerate((*ends, *items)):
-        if place < number or not shown.issuperset(item):
-            telling[item["id"] if "id" in item else item["monitorId"]] = None
-            shown.update(item)
+        fields = {*_fields(item)}
+        if place < number or not shown.issuperset(fields):
+            telling[next(item[name] for name in ("id", "monitorId", "remoteActionId") if name in item)] = None
+            shown |= fields
     return list(telling)
+
+
+def _fields(item: Mapping[str, Any]) -> Iterator[str]:
+    """Of a remote action also all those of what was asked for: of each kind it has others."""
+    yield from item
+    if "remote" in item:
+        yield from _within(item["remote"])
+
+
+def _within(value: object, place: str = "") -> Iterator[str]:
+    yield place
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _within(inner, f"{place}/{name}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _within(inner, place)

@@ -13,13 +13,15 @@ from cloud_bridge.access.secrets import hash_secret
 from cloud_bridge.bridge import Bridge
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.ingest.ingest import Delivery, Ingest
+from cloud_bridge.remote.life import REMOTE_TYPES, Event, Known, Life, Phase
 from cloud_bridge.services import Service
 from cloud_bridge.settings import Api, Database, Settings, Vehicles
 from cloud_bridge.store.port.monitors import Monitor
 from cloud_bridge.store.port.registry import Client, Fleet, Theft, Vehicle
+from cloud_bridge.store.port.remote import Move, RemoteAction, RemoteCallback
 from contract.topics import MANIFEST, UP, topic
 from tests.cloud_bridge.monitors import bodies
-from tests.conformance import everything
+from tests.conformance import everything, remotes
 from tests.conformance.monitors import LOW, WHOLE
 from tests.conftest import ROOT
 from tests.e2e.uploads import PROFILES, collect
@@ -34,6 +36,9 @@ USER = "partner"
 MANY = 10**9
 THEFTS = ("5701e2", "5701e3", "5701e4")
 """Their ids; the first has ended."""
+CALLBACK = "ca11bac4" * 4
+ACTION = f"{0:032x}"
+"""Of the callback, the first."""
 CADENCE_MS = 60_000
 
 
@@ -107,6 +112,7 @@ class World:
         self._drive(folder, FEW_DATA, profiles)
         self._steal()
         self._watch()
+        self._control()
 
     def _add_clients(self) -> None:
         registry = self.bridge.storage.registry
@@ -134,6 +140,20 @@ class World:
                 monitor_id, FLEET, json.dumps(body).encode(), "Running", 1, now_ms, now_ms, ((now_ms, None),)
             )
             self.bridge.storage.monitors.add(made, MANY)
+
+    def _control(self) -> None:
+        """A callback that has every field, and actions that have every field between them."""
+        storage, now_ms = self.bridge.storage, clock_ms()
+        body = json.dumps(remotes.WHOLE).encode()
+        storage.callbacks.add(RemoteCallback(CALLBACK, FLEET, body, REMOTE_TYPES, "Running", now_ms, now_ms), MANY)
+        done = Life(Phase.DONE, now_ms)
+        events = (Event("Accepted"), Event("SentToVehicle"), Event("Failed", "DoorsOpen"))
+        for number, asked in enumerate(remotes.right()):
+            body = json.dumps(asked).encode()
+            action = RemoteAction(
+                f"{number:032x}", CALLBACK, FLEET, EVERYTHING["None"].vin, "Doors", body, done, now_ms, now_ms
+            )
+            storage.actions.begin(action, Known(), lambda _: Move(done, events, (), now_ms), now_ms)
 
     def _drive(self, data: Path, recording: Recording, profiles: Path) -> None:
         place = len(self.vehicles) + 1
