@@ -37,9 +37,10 @@ WHERE id = ? AND state = 0
 _FAILED = "UPDATE notification SET attempts = attempts + 1, failure = ? WHERE id = ? AND state = 0"
 _GIVEN_UP = "UPDATE notification SET state = 2, settled_at_ms = ? WHERE id = ? AND state = 0"
 _NO_TROUBLE = "DELETE FROM delivery_trouble WHERE sender = ?"
+# It may have been deleted while the attempt was under way.
 _PUT_TROUBLE = """
 INSERT OR REPLACE INTO delivery_trouble (sender, failures, tries, since_ms, next_attempt_ms, newer_than)
-VALUES (?, ?, ?, ?, ?, ?)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM notification WHERE sender = ?1)
 """
 _DROP = """
 DELETE FROM notification WHERE number IN (

@@ -121,6 +121,14 @@ def test_an_answer_ends_the_trouble_and_a_failure_is_kept_with_what_was_tried(
     assert outbox.trouble("m1") is None
 
 
+def test_an_attempt_that_fails_when_its_sender_is_gone_leaves_nothing(database: Database, outbox: SqliteOutbox) -> None:
+    one = notification(1)
+    write(database, one)
+    outbox.drop("m1", 10)
+    outbox.settle([Attempted("m1", (one.id,), trouble(), "no")], 5)
+    assert (outbox.troubles(), outbox.counts()) == ([], (0, 0))
+
+
 def test_the_dead_are_listed_newest_first_and_wait_again_as_if_written_now(
     database: Database, outbox: SqliteOutbox
 ) -> None:
