@@ -283,7 +283,7 @@ def _stolen(remote: Remote, asked: Stolen) -> Asked:
             raise RefusedBodyError("stolen.trackingPeriod", "expected `running`, `shutdown` or both")
         action = actions.Stolen(tracking=actions.Tracking(running, shutdown))
         return Asked(remote, Request("Stolen"), action)
-    return Asked(remote, Request("Stolen", declares=stolen), None)
+    return Asked(remote, Request("Stolen", declares=stolen), None if stolen else actions.Stolen(stolen=False))
 
 
 def _days(occurrence: Occurrence) -> tuple[str, ...]:

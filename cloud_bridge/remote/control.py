@@ -14,6 +14,7 @@ from cloud_bridge.remote.life import Answer, FailureCause, Known, Life, Phase, R
 from cloud_bridge.remote.telling import notifications
 from cloud_bridge.store.port.registry import Vehicle
 from cloud_bridge.store.port.remote import Actions, Callbacks, Move, RemoteAction, RemoteCallback
+from contract.actions import Stolen
 from contract.command import Outcome, Result
 from contract.steps import steps_of
 
@@ -59,9 +60,7 @@ class Control:
 
         def begin(known: Known) -> Move:
             step = life.begin(request, known, self.rules, now_ms)
-            succeeded = any(event.status == "Success" for event in step.events)
-            declares = request.declares if succeeded else None
-            return self._move(action, step, now_ms)._replace(look_at_ms=now_ms, declares=declares)
+            return self._move(action, step, now_ms)._replace(look_at_ms=now_ms)
 
         return self.actions.begin(action, self._seen(vehicle.vin, vehicle.model, wanted), begin, now_ms)
 
@@ -85,7 +84,8 @@ class Control:
             if result.outcome is Outcome.TIMELESS:
                 # The bridge's receipts tell it the time; it is asked again.
                 return self._move(current, Step(life.postponed(current.life, "VehicleError")), now_ms)
-            return self._move(current, life.answered(current.life, _answer(result), now_ms), now_ms)
+            step = life.answered(current.life, _answer(result), now_ms)
+            return self._move(current, step, now_ms)._replace(tracks=_tracks(current, step))
 
         return self.actions.answered(vin, result.id.hex(), take, now_ms)
 
@@ -114,6 +114,7 @@ class Control:
             look_at_ms,
             step.wakes,
             step.sends,
+            step.declares,
         )
 
 
@@ -137,6 +138,13 @@ def wanted_by(action: RemoteAction) -> asked.Asked | None:
         return asked.read(action.body)
     except RefusedBodyError:
         return None
+
+
+def _tracks(action: RemoteAction, step: Step) -> bool | None:
+    """Whether the vehicle does as a stolen one from now on, or does not any more; None: as before."""
+    wanted = wanted_by(action)
+    is_done = any(event.status in ("Success", "AlreadyDone") for event in step.events)
+    return wanted.action.tracking is not None if is_done and wanted and isinstance(wanted.action, Stolen) else None
 
 
 def _answer(result: Result) -> Answer:

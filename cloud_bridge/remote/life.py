@@ -7,7 +7,7 @@ A function of what the bridge knows, what the vehicle answers and what time it i
     battery too low        VehicleBatteryChargeTooLow, Failed
     the vehicle is awake   Accepted, SentToVehicle, then Success, AlreadyDone or Failed
     it sleeps              Accepted, WakingUpVehicle, CheckingVehicle, and on as above
-    the cloud's alone      Accepted, Success or AlreadyDone: that a vehicle is stolen, or is not any more
+    the cloud's alone      Accepted, Success or AlreadyDone: that a vehicle is stolen, or was recovered
 
 `Navigation` wakes nothing and begins with SentToVehicle. CheckingVehicle says that the vehicle was heard again and that
 what it says is looked at before anything is asked of it; SentToVehicle, that the vehicle has the request. Whatever is
@@ -91,7 +91,8 @@ class Request(msgspec.Struct, frozen=True):
 
     type: RemoteType
     declares: bool | None = None
-    """That the vehicle is stolen, or was recovered: nothing that the vehicle is asked for."""
+    """That the vehicle is stolen, or was recovered. That is the cloud's to know; but a vehicle that is tracked is told
+    that it was recovered."""
     of_theft: bool = False
     """There is sense in it only while the vehicle is stolen."""
 
@@ -121,6 +122,8 @@ class Known(msgspec.Struct, frozen=True):
     is_private: bool = False
     """Everything is kept back, by the wish of who drives it."""
     is_stolen: bool = False
+    is_tracked: bool = False
+    """It was told how often to upload while it is stolen, and not yet that it was recovered."""
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -154,25 +157,29 @@ class Step(msgspec.Struct, frozen=True):
     """It counts as a wake-up."""
     sends: bool = False
     """The vehicle is sent something, and is awake."""
+    declares: bool | None = None
+    """That the vehicle is stolen, or was recovered: to be recorded."""
 
 
 def begin(request: Request, known: Known, rules: Rules, now_ms: int) -> Step:
     refusal = _refusal(request, known, rules)
     if refusal is not None:
         return _failed(refusal, now_ms)
-    if request.declares is not None:
-        last = Event("AlreadyDone" if request.declares == known.is_stolen else "Success")
-        return Step(Life(Phase.DONE, now_ms), (Event("Accepted"), last))
+    declares = None if request.declares == known.is_stolen else request.declares
+    if request.declares is not None and (request.declares or not known.is_tracked):
+        last = Event("AlreadyDone" if declares is None else "Success")
+        return Step(Life(Phase.DONE, now_ms), (Event("Accepted"), last), declares=declares)
     is_asleep = request.type != "Navigation" and not is_awake(known, now_ms)
     wakes = request.type == "WakeUp" or (is_asleep and not known.is_waking)
-    if wakes and known.wake_ups >= rules.wake_ups:
+    if wakes and known.wake_ups >= rules.wake_ups and request.declares is None:
         return _failed("TooManyWakeUpsOverMonth", now_ms)
     if _is_drained(request, known, rules):
         return _failed("NotPossibleDueToVehicleBatteryLevel", now_ms)
     if is_asleep:
-        return Step(Life(Phase.WAKING, now_ms), (Event("Accepted"), Event("WakingUpVehicle")), wakes)
+        waking = (Event("Accepted"), Event("WakingUpVehicle"))
+        return Step(Life(Phase.WAKING, now_ms), waking, wakes, declares=declares)
     accepted = () if request.type == "Navigation" else (Event("Accepted"),)
-    return Step(Life(Phase.SENDING, now_ms), accepted, wakes, sends=is_awake(known, now_ms))
+    return Step(Life(Phase.SENDING, now_ms), accepted, wakes, is_awake(known, now_ms), declares)
 
 
 def look(life: Life, request: Request, known: Known, rules: Rules, now_ms: int) -> Step:

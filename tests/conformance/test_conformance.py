@@ -24,7 +24,7 @@ STATUS = "/fleets/{fid}/vehicles/{vid}/status"
 
 NEVER_SHOWN = re.compile(
     ".*("
-    "/_links/(?!remotes/)\\w+/templated"  # no other link is a template
+    "/_links/(?!remotes/)[^/]+/templated"  # no other link is a template
     "|/_links/(prev|next)(/href)?"  # not every collection has so many pages
     "|/status(\\[])?/stolen/end(At|Position(/.*)?)"  # a status shows the theft that goes on
     "|/endPosition/properties/fixStatus"  # an estimated position has none

@@ -4,17 +4,21 @@ killed at each step, and HTTPS."""
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cloud_bridge.remote.asked import read
+from cloud_bridge.remote.life import REMOTE_TYPES
 from contract.actions import Charging, Lights, WakeUp
 from contract.command import Cause, Command, Outcome
 from tests.certificates import Authority
 from tests.cloud_bridge.remote.bodies import CHARGING, CONDITIONING, LOCK, PARIS, Body, conditioning
 from tests.cloud_bridge.vehicle import VIN
-from tests.conftest import Mosquitto, free_port
+from tests.conftest import ROOT, Mosquitto, free_port, needed
 from tests.e2e.remote import MadeUpVehicle, RemoteWorld, Told, does_it
 from tests.e2e.world import World
 from tests.published import Published
@@ -67,7 +71,7 @@ ASKED: list[tuple[Body, list[str]]] = [
     (LOCK, ["Failed NotPossibleDueToVehicleStolenState"]),
     ({"stolen": {"trackingPeriod": {"running": 30}}}, DONE),
     ({"stolen": {"immobilization": {"activate": True}}}, DONE),
-    ({"stolen": {"stolen": False}}, ["Accepted", "Success"]),
+    ({"stolen": {"stolen": False}}, DONE),
     ({"stolen": {"stolen": False}}, ["Accepted", "AlreadyDone"]),
 ]
 
@@ -167,3 +171,38 @@ def test_two_bridges_share_the_work_and_send_nothing_twice(remote: RemoteWorld, 
     finally:
         second.kill_bridge()
     assert len(remote.receiver.received) == len(remote.told.ids)
+
+
+def test_what_the_how_to_shows_has_a_vehicle_do_something(remote: RemoteWorld, tmp_path: Path) -> None:
+    needed("curl", "curl")
+    needed("jq", "jq")
+    page = (ROOT / "docs" / "api.md").read_text().partition("## Having a vehicle do something")[2]
+    asking, reading = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[:2]
+    client_id, user, secret = remote.world.credentials
+    names = f"api={remote.world.url} fleet=f1 client={client_id} vehicle={remote.vehicle_id}\n"
+    names += f"me=(-s -u '{user}:{secret}')\n"
+    asking = asking.replace("https://partner.example.com", f"https://localhost:{remote.receiver.port}")
+    each_on_its_line = 'curl() { command curl "$@"; echo; }\n'
+    with MadeUpVehicle(remote.world.broker.port, remote.key):
+        script = f"{names}{asking}echo $callback $action\n{each_on_its_line}{reading}"
+        done = subprocess.run(
+            ["bash", "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        made, *answers = done.stdout.splitlines()
+        callback, action = made.split()
+        read, listed, callbacks = map(json.loads, answers)
+        assert (read["remoteActionId"], read["type"]) == (action, "Doors")
+        assert [each["remoteActionId"] for each in listed["_embedded"]["remoteActions"]] == [action]
+        assert callback in [each["id"] for each in callbacks["_embedded"]["callbacks"]]
+        assert remote.told.story(action)[-1] == "Success"
+    assert remote.receiver.received[-1].document["callbackId"] == callback
+    assert remote.receiver.received[-1].header("x-vehicle") == VIN
+
+
+def test_what_the_how_to_lists_can_be_asked_for() -> None:
+    page = (ROOT / "docs" / "api.md").read_text().partition("| asked with |")[2]
+    rows = re.findall(r"^\| `(\{.*?\})` \| `(\w+)` \|", page, re.MULTILINE)
+    assert {type_ for _, type_ in rows} == {*REMOTE_TYPES}
+    for body, type_ in rows:
+        assert read(body.encode()).request.type == type_

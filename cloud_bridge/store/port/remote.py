@@ -62,6 +62,8 @@ class Move(NamedTuple):
     """The vehicle is sent something, and is awake."""
     declares: bool | None = None
     """That the vehicle is stolen, or was recovered."""
+    tracks: bool | None = None
+    """The vehicle does as a stolen one from now on, or does not any more."""
 
 
 class PendingError(Exception):

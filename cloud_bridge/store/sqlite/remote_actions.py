@@ -57,7 +57,8 @@ SELECT
     (SELECT last_upload_at_ms FROM intake WHERE vin = ?1),
     (SELECT heard_at_ms FROM remote_contact WHERE vin = ?1),
     (SELECT sent_at_ms FROM remote_contact WHERE vin = ?1),
-    EXISTS (SELECT 1 FROM theft WHERE vin = ?1 AND ended_at_ms IS NULL)
+    EXISTS (SELECT 1 FROM theft WHERE vin = ?1 AND ended_at_ms IS NULL),
+    EXISTS (SELECT 1 FROM remote_contact WHERE vin = ?1 AND tracked)
 """
 _WAKE_UPS = "SELECT number FROM remote_wake_up WHERE vin = ? AND month = ?"
 _COUNT_WAKE_UP = """
@@ -71,6 +72,9 @@ ON CONFLICT (vin) DO UPDATE SET sent_at_ms = excluded.sent_at_ms
 _HEARD = """
 INSERT INTO remote_contact (vin, heard_at_ms) VALUES (?, ?)
 ON CONFLICT (vin) DO UPDATE SET heard_at_ms = excluded.heard_at_ms
+"""
+_TRACKED = """
+INSERT INTO remote_contact (vin, tracked) VALUES (?, ?) ON CONFLICT (vin) DO UPDATE SET tracked = excluded.tracked
 """
 _LOOK_NOW = "UPDATE remote_action SET look_at_ms = ? WHERE vin = ? AND phase < 2"
 _IS_REGISTERED = "SELECT 1 FROM vehicle WHERE vin = ?"
@@ -149,7 +153,9 @@ class SqliteActions:
 
 def _known(connection: sqlite3.Connection, action: RemoteAction, seen: Known, now_ms: int) -> Known:
     place = (action.vin, action.type, now_ms - MINUTE_MS, _month(now_ms))
-    same, lately, wake_ups, waking, said_ms, heard_ms, sent_ms, stolen = connection.execute(_KNOWN, place).fetchone()
+    same, lately, wake_ups, waking, said_ms, heard_ms, sent_ms, stolen, tracked = connection.execute(
+        _KNOWN, place
+    ).fetchone()
     return replace(
         seen,
         is_same_in_progress=bool(same),
@@ -160,6 +166,7 @@ def _known(connection: sqlite3.Connection, action: RemoteAction, seen: Known, no
         said_at_ms=said_ms,
         sent_at_ms=sent_ms,
         is_stolen=bool(stolen),
+        is_tracked=bool(tracked),
     )
 
 
@@ -181,6 +188,8 @@ def _write(connection: sqlite3.Connection, action: RemoteAction, decided: Move, 
         connection.execute(_COUNT_WAKE_UP, (action.vin, _month(now_ms)))
     if decided.sends:
         connection.execute(_SENT, (action.vin, now_ms))
+    if decided.tracks is not None:
+        connection.execute(_TRACKED, (action.vin, decided.tracks))
     if decided.declares is True:
         thefts.add(connection, action.vin, Theft(secrets.token_hex(20), now_ms, None, now_ms, now_ms))
         monitoring.touch(connection, action.vin, now_ms)

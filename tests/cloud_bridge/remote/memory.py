@@ -30,6 +30,7 @@ class MemoryActions:
         self.heard_at_ms: dict[str, int] = {}
         self.sent_at_ms: dict[str, int] = {}
         self.stolen: set[str] = set()
+        self.tracked: set[str] = set()
         self._woken: Counter[tuple[str, str]] = Counter()
         self._look_at_ms: dict[str, int] = {}
         self._leased_until_ms: dict[str, int] = {}
@@ -96,6 +97,7 @@ class MemoryActions:
             said_at_ms=heard_at_ms,
             sent_at_ms=self.sent_at_ms.get(action.vin),
             is_stolen=action.vin in self.stolen,
+            is_tracked=action.vin in self.tracked,
         )
 
     def _put(self, action: RemoteAction, decided: Move, now_ms: int) -> RemoteAction:
@@ -108,6 +110,8 @@ class MemoryActions:
             self.sent_at_ms[action.vin] = now_ms
         if decided.declares is not None:
             (self.stolen.add if decided.declares else self.stolen.discard)(action.vin)
+        if decided.tracks is not None:
+            (self.tracked.add if decided.tracks else self.tracked.discard)(action.vin)
         return after
 
 

@@ -98,6 +98,7 @@ RIGHT: list[tuple[Body, RemoteType, actions.Action | None]] = [
     ),
     ({"immobilization": {"activate": True}}, "Immobilization", actions.Immobilization(on=True)),
     ({"stolen": {"stolen": True}}, "Stolen", None),
+    ({"stolen": {"stolen": False}}, "Stolen", actions.Stolen(stolen=False)),
     ({"stolen": {"immobilization": {"activate": False}}}, "Stolen", actions.Immobilization(on=False)),
     ({"stolen": {"trackingPeriod": {"running": 5}}}, "Stolen", actions.Stolen(tracking=actions.Tracking(5))),
     (

@@ -259,10 +259,44 @@ def test_a_theft_is_recorded_and_decides_what_may_be_asked(world: World) -> None
         assert world.story(asked)[-1] == "Success"
         assert world.now(asked).type == "Stolen"
     world.pass_ms(1000)
-    assert world.story(world.ask({"stolen": {"stolen": False}})) == ["Accepted", "Success"]
+    recovered = world.ask({"stolen": {"stolen": False}})
     (theft,) = world.registry.thefts(VIN)
     assert theft.ended_at_ms == world.now_ms
+    assert world.story(recovered) == ["Accepted"]
+    (command,) = world.drive()
+    assert command.body == Stolen(stolen=False)
+    world.answer(command, Outcome.RECEIVED, Outcome.DONE)
+    assert world.story(recovered) == ["Accepted", "SentToVehicle", "Success"]
+    assert world.story(world.ask({"stolen": {"stolen": False}})) == ["Accepted", "AlreadyDone"]
     assert world.story(world.ask({"stolen": {"immobilization": {"activate": False}}})) == ["Accepted"]
+
+
+def test_a_vehicle_that_was_not_tracked_need_not_hear_that_it_was_recovered(world: World) -> None:
+    assert world.story(world.ask({"stolen": {"stolen": True}})) == ["Accepted", "Success"]
+    assert world.story(world.ask({"stolen": {"stolen": False}})) == ["Accepted", "Success"]
+    assert world.drive() == []
+
+
+def test_a_vehicle_that_does_not_hear_that_it_was_recovered_is_told_with_the_next_request(world: World) -> None:
+    world.heard()
+    world.ask({"stolen": {"stolen": True}})
+    world.ask({"stolen": {"trackingPeriod": {"running": 30}}})
+    (command,) = world.drive()
+    world.answer(command, Outcome.DONE)
+    world.pass_ms(AWAKE_MS)
+    for _ in range(world.rules.wake_ups + 1):  # The month's wake-ups do not keep a theft from ending.
+        action = world.ask({"stolen": {"stolen": False}})
+        world.drive(world.rules.reach_ms)
+        assert world.story(action) == ["Accepted", "WakingUpVehicle", "Failed VehicleConnectionTimeout"]
+    (theft,) = world.registry.thefts(VIN)
+    assert theft.ended_at_ms is not None
+    world.heard()
+    action = world.ask({"stolen": {"stolen": False}})
+    (command,) = world.drive()
+    assert command.body == Stolen(stolen=False)
+    world.answer(command, Outcome.ALREADY_DONE)
+    assert world.story(action)[-1] == "AlreadyDone"
+    assert world.story(world.ask({"stolen": {"stolen": False}})) == ["Accepted", "AlreadyDone"]
 
 
 def test_two_bridges_never_go_on_with_one_action_at_the_same_time(world: World) -> None:

@@ -186,6 +186,7 @@ knowledge = st.builds(
     is_charging=st.booleans(),
     is_private=st.sampled_from([False, False, True]),
     is_stolen=st.sampled_from([False, False, True]),
+    is_tracked=st.booleans(),
 )
 
 

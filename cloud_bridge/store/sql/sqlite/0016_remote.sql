@@ -52,9 +52,11 @@ CREATE TABLE remote_wake_up (
     PRIMARY KEY (vin, month)
 ) STRICT, WITHOUT ROWID;
 
--- When vehicles were last heard in answer, and last sent something while they were awake.
+-- When vehicles were last heard in answer, and last sent something while they were awake; and whether they are tracked:
+-- told how often to upload while they are stolen, and not yet that they were recovered.
 CREATE TABLE remote_contact (
     vin         TEXT PRIMARY KEY,
     heard_at_ms INTEGER,
-    sent_at_ms  INTEGER
+    sent_at_ms  INTEGER,
+    tracked     INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
