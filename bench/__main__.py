@@ -23,6 +23,7 @@ MODULES = {
     "history": False,
     "ingest": False,
     "journal": False,
+    "monitors": False,
     "push": False,
     "startup": False,
     "status": False,

@@ -16,7 +16,8 @@ what the vehicle says meanwhile decides.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -28,7 +29,7 @@ from cloud_bridge.monitoring.watches import Compiled, Library, Watches, first_ms
 from cloud_bridge.monitors.announcing import Announced, unannounced
 from cloud_bridge.monitors.data import BREAK_IN, COLLISION_SEVERITY, COLLISION_SIDE
 from cloud_bridge.monitors.evaluation import Episode, Event, State, Subject
-from cloud_bridge.monitors.moments import Told, happenings, moments, standing
+from cloud_bridge.monitors.moments import Moment, Told, happenings, moments, standing
 from cloud_bridge.monitors.together import States, Together
 from cloud_bridge.profiles import Known
 from cloud_bridge.records.model import Alarm, Collision, Record, Trip
@@ -36,13 +37,14 @@ from cloud_bridge.records.rules import rules
 from cloud_bridge.records.trips import TripRule
 from cloud_bridge.services import Services
 from cloud_bridge.store.port.derived import Checkpoint, Derived
-from cloud_bridge.store.port.errors import StaleError
 from cloud_bridge.store.port.monitoring import Evaluated, Monitoring, Progress
 from cloud_bridge.store.port.outbox import Notification
 from cloud_bridge.store.port.times import BEGINNING_MS
 from contract.published import STOLEN as THEFTS
 
 GRACE_MS = 60_000
+TOGETHER_S = 0.05
+"""What is evaluated within this time is written at once."""
 _END_MS = 2**62
 
 _KINDS: dict[type[Record], frozenset[str]] = {
@@ -89,25 +91,36 @@ class Evaluator:
     def sweep(self) -> Swept:
         """Evaluates every vehicle of which something is new."""
         told = stale = 0
-        for vin in self._store.to_evaluate(self._clock_ms()):
-            if self._stopping.is_set():
-                break
-            try:
-                told += self.evaluate(vin)
-            except StaleError:
-                stale += 1
+        for together in self._batches(self._store.to_evaluate(self._clock_ms())):
+            swept = self._store.put(together, self._clock_ms())
+            told, stale = told + swept[0], stale + swept[1]
         return Swept(told, stale)
 
-    def evaluate(self, vin: str) -> int:
-        """How many notifications there are to send. Raises StaleError where something of it changed meanwhile."""
+    def _batches(self, vins: Iterable[str]) -> Iterator[list[tuple[Progress, Evaluated]]]:
+        """What is written at once: a transaction costs as much as evaluating a vehicle, but nothing waits for long."""
+        found: list[tuple[Progress, Evaluated]] = []
+        until_s = 0.0
+        for vin in vins:
+            if self._stopping.is_set():
+                break
+            until_s = until_s if found else time.monotonic() + TOGETHER_S
+            with self._store.snapshot():
+                found += self._evaluated(vin)
+            if found and time.monotonic() >= until_s:
+                yield found
+                found = []
+        if found:
+            yield found
+
+    def _evaluated(self, vin: str) -> list[tuple[Progress, Evaluated]]:
+        """Nothing where it cannot be, or need not any more."""
         progress = self._store.progress(vin)
         if progress is None or not self._has_to_be(progress):
-            return 0
+            return []
         known = self._known_of(vin)
         if known is None or known.digest != progress.extent.profile:
-            return 0
-        evaluated = _Evaluation(self, progress, known, self._library.of(progress.memberships)).run()
-        return self._store.put(progress, evaluated, self._clock_ms())
+            return []
+        return [(progress, _Evaluation(self, progress, known, self._library.of(progress.memberships)).run())]
 
     def _has_to_be(self, progress: Progress) -> bool:
         mark = progress.mark
@@ -116,12 +129,13 @@ class Evaluator:
 
 
 class _Beginning(NamedTuple):
-    """Where a monitor joins."""
+    """Where monitors join."""
 
     at_ms: int
-    key: str
-    state: State | None
-    """None: as everything stands there."""
+    states: Mapping[str, State]
+    """Those that go on in these."""
+    keys: Sequence[str]
+    """Those that begin as everything stands there."""
 
 
 class _Evaluation:
@@ -134,9 +148,7 @@ class _Evaluation:
         self._vehicle = progress.vehicle
         self._vin = progress.vehicle.vin
         self._watches = watches
-        joined = {one.fleet_id: one.joined_at_ms for one in progress.memberships}
-        ran = {key: one.running(joined[one.monitor.fleet_id]) for key, one in watches.by_key.items()}
-        self._running = {key: running for key, running in ran.items() if running}
+        self._running = watches.running({one.fleet_id: one.joined_at_ms for one in progress.memberships})
         self._trip: TripRule | None = rules(self._vin, known.profile).trip
         self._sight = Sight(by._services.data(progress.vehicle.services), self._trip)
         self._served = self._sight.scope.only(known.profile.data)
@@ -159,7 +171,7 @@ class _Evaluation:
             while beginnings and beginnings[-1].at_ms <= passage.from_ms:
                 self._join(beginnings.pop(), passage)
             if passage.is_seam:
-                self._cross(passage.from_ms)
+                self._cross(passage)
             if passage.to_ms > passage.from_ms:
                 self._together.take(moments(passage.known, self._told(passage, happened), self._trip))
             if passage.to_ms in stops:
@@ -171,50 +183,62 @@ class _Evaluation:
     def _states(self, at_ms: int, *, are_all: bool) -> bytes:
         """Of those that join later what is kept stays."""
         kept = None if are_all else self._store.states_at(self._vin, at_ms)
-        before = {} if kept is None else _decode(kept).by_key
-        return _encode(States(before | self._together.states()))
+        return _encode(States(self._kept(kept) | self._together.states()))
 
     def _beginnings(self) -> tuple[list[_Beginning], Checkpoint | None]:
-        """Where each monitor joins, the last first; and the state of the fold at the first of these."""
+        """Where monitors join, the last first; and the state of the fold at the first of these."""
         dirty_from_ms = self._progress.mark.dirty_from_ms
         beside = self._store.states(self._vin, _END_MS if dirty_from_ms is None else dirty_from_ms)
-        known: dict[str, State] = {} if beside is None else _decode(beside.states).by_key
-        found: list[_Beginning] = []
+        kept = self._kept(None if beside is None else beside.states)
         checkpoints: dict[int, Checkpoint | None] = {}
-        for key, running in self._running.items():
-            state = known.get(key)
-            if beside is not None and state is not None and self._fits(key, state):
-                checkpoint: Checkpoint | None = beside.checkpoint
-            else:
-                state = None
-                checkpoint = self._derived.checkpoint(self._vin, first_ms(running))
+        found: dict[int, list[str]] = {}
+        for key in self._running.keys() - kept.keys():
+            checkpoint = self._derived.checkpoint(self._vin, first_ms(self._running[key]))
             at_ms = BEGINNING_MS if checkpoint is None else checkpoint.until_ms
             checkpoints[at_ms] = checkpoint
-            found.append(_Beginning(at_ms, key, state))
+            found.setdefault(at_ms, []).append(key)
             self._starts[key] = at_ms
-        found.sort(key=lambda one: one.at_ms, reverse=True)
-        return found, checkpoints[found[-1].at_ms] if found else None
+        beginnings = [_Beginning(at_ms, {}, keys) for at_ms, keys in found.items()]
+        if beside is not None and kept:
+            checkpoints[beside.checkpoint.until_ms] = beside.checkpoint
+            beginnings.append(_Beginning(beside.checkpoint.until_ms, kept, ()))
+            self._starts.update(dict.fromkeys(kept, beside.checkpoint.until_ms))
+        beginnings.sort(key=lambda one: one.at_ms, reverse=True)
+        return beginnings, checkpoints[beginnings[-1].at_ms] if beginnings else None
 
-    def _fits(self, key: str, state: State) -> bool:
-        """Of as many triggers as the monitor has: a state is read by programs that did not write it."""
-        return len(state.truths) in (0, len(self._watches.by_key[key].watch.tests))
+    def _kept(self, states: bytes | None) -> dict[str, State]:
+        """Of as many triggers as the monitors have: states are read by programs that did not write them."""
+        found = {} if states is None else _decode(states).by_key
+        watches = self._watches.by_key
+        return {
+            key: state
+            for key, state in found.items()
+            if key in self._running and len(state.truths) in (0, len(watches[key].watch.tests))
+        }
 
     def _join(self, beginning: _Beginning, passage: Passage) -> None:
-        if beginning.state is not None:
-            self._together.join(beginning.key, beginning.state)
-        elif beginning.at_ms == BEGINNING_MS:
-            self._together.join(beginning.key, State())
+        self._together.join(beginning.states)
+        if beginning.at_ms == BEGINNING_MS:
+            self._together.join(dict.fromkeys(beginning.keys, State()))
         else:
-            at_ms = passage.from_ms - 1
-            now = standing(passage.known, passage.position, at_ms, self._thefts, self._trip)
-            self._together.begin(beginning.key, now)
+            self._begin(beginning.keys, passage)
 
-    def _cross(self, seam_ms: int) -> None:
-        """What was before is deleted: its states are as they were, whatever is told of before now."""
-        kept = self._store.states_at(self._vin, seam_ms)
-        for key, state in (_decode(kept).by_key if kept is not None else {}).items():
-            if key in self._together and self._fits(key, state):
-                self._together.resume(key, state, seam_ms)
+    def _begin(self, keys: Iterable[str], passage: Passage) -> None:
+        for key in keys:
+            self._together.begin(key, self._standing(passage))
+
+    def _standing(self, passage: Passage) -> Moment:
+        """How everything stands before a passage."""
+        return standing(passage.known, passage.position, passage.from_ms - 1, self._thefts, self._trip)
+
+    def _cross(self, passage: Passage) -> None:
+        """What was before is deleted: states there are as they were, whatever is told of before now. A monitor of which
+        there was none goes on as everything stands there."""
+        kept = self._kept(self._store.states_at(self._vin, passage.from_ms))
+        for key, state in kept.items():
+            if key in self._together:
+                self._together.resume(key, state, passage.from_ms)
+        self._begin([key for key in self._running if key in self._together and key not in kept], passage)
 
     def _happened(self, from_ms: int) -> list[tuple[int, Record]]:
         """The records of interest that may have happened since, by when they did."""
@@ -240,10 +264,12 @@ class _Evaluation:
             return None
         told = Told(end.from_ms, max(end.from_ms, self._now_ms + 1), thefts=self._thefts)
         has_edges = any(edge is not None and edge >= end.from_ms for theft in self._thefts for edge in theft)
-        if not has_edges and not self._watches.interests.schedules:
-            return None
-        edges = moments(end.known, told, self._trip) if has_edges else ()
-        return self._together.ahead(edges, self._now_ms - GRACE_MS + 1)
+        until_ms = self._now_ms - GRACE_MS + 1
+        if not has_edges:
+            change_ms = self._together.next_change_ms()
+            if change_ms is None or change_ms >= until_ms:
+                return None
+        return self._together.ahead(self._standing(end).known, moments(end.known, told, self._trip), until_ms)
 
     def _due_ms(self) -> int | None:
         change_ms = self._together.next_change_ms(self._now_ms - GRACE_MS)

@@ -10,8 +10,8 @@ import msgspec
 from msgspec import UnsetType
 
 from cloud_bridge.bodies import RefusedBodyError
+from cloud_bridge.monitors.interests import Interests
 from cloud_bridge.monitors.parameter import read
-from cloud_bridge.monitors.together import Interests
 from cloud_bridge.monitors.watch import Watch, watch
 from cloud_bridge.store.port.monitoring import Membership, Monitoring
 from cloud_bridge.store.port.monitors import Monitor
@@ -47,6 +47,18 @@ class Watches:
 
     def __init__(self, compiled: Sequence[Compiled]) -> None:
         self.by_key: Mapping[str, Compiled] = {one.key: one for one in compiled}
+        self._running: dict[tuple[tuple[str, int], ...], Mapping[str, Running]] = {}
+
+    def running(self, joined_at_ms: Mapping[str, int]) -> Mapping[str, Running]:
+        """When each ran for a vehicle that joined its fleets then; those that did at any time."""
+        key = tuple(sorted(joined_at_ms.items()))
+        found = self._running.get(key)
+        if found is None:
+            if len(self._running) >= _SETS:
+                self._running.clear()
+            ran = {name: one.running(joined_at_ms[one.monitor.fleet_id]) for name, one in self.by_key.items()}
+            found = self._running[key] = {name: running for name, running in ran.items() if running}
+        return found
 
     @cached_property
     def interests(self) -> Interests:

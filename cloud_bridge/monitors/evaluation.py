@@ -53,7 +53,7 @@ class Subject(msgspec.Struct, frozen=True):
         return any(start <= at_ms and (end is None or at_ms < end) for start, end in self.running)
 
 
-class Episode(msgspec.Struct, frozen=True):
+class Episode(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     id: str
     """That of the event of its beginning."""
     from_ms: int
@@ -72,7 +72,7 @@ class Event(msgspec.Struct, frozen=True):
     values: Values
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """All that has to be remembered to go on."""
 
     truths: tuple[Truth, ...] = ()
@@ -126,7 +126,7 @@ class Run:
         tests, served = self.watch.tests, self.subject.served
         now = tuple(truth(test, moment, before, served) for test, before in zip(tests, self.state.truths, strict=True))
         after = tuple(False if test.momentary else one for test, one in zip(tests, now, strict=True))
-        levels = self._levels(moment) if self.schedules else {}
+        levels = self.levels(moment.known) if self.schedules else {}
         self._settle(moment.at_ms, moment, now, after, levels)
         self.state = replace(self.state, at_ms=moment.at_ms, used=moment.used, values=levels)
         self._remind(moment)
@@ -197,17 +197,18 @@ class Run:
 
     def _values(self, moment: Moment) -> Values:
         happened = {datum: moment.happened[datum] for datum in self.watch.data if datum in moment.happened}
-        return self._levels(moment) | happened
+        return self.levels(moment.known) | happened
 
-    def _levels(self, moment: Moment) -> Values:
+    def levels(self, known: Mapping[str, Value]) -> Values:
+        """What is known of the levels among its data."""
         found: Values = {}
         for datum in self.watch.data:
             watched = WATCHED[datum]
             if watched.made == "set":
-                on = (value for key, value in zip(watched.keys, watched.values, strict=True) if moment.known.get(key))
+                on = (value for key, value in zip(watched.keys, watched.values, strict=True) if known.get(key))
                 found[datum] = tuple(on)
             elif watched.made not in ("group", "happening"):
-                level = watched.level(moment.known, self.subject.served)
+                level = watched.level(known, self.subject.served)
                 found |= {} if level is None else {datum: (level,)}
         return found
 

@@ -36,13 +36,10 @@ def compare(longitude: float, latitude: float, other_longitude: float, other_lat
     return _vincenty_km(longitude, latitude, other_longitude, other_latitude) - limit_km
 
 
-def leeway_km(
-    longitude: float, latitude: float, other_longitude: float, other_latitude: float, limit_km: float
-) -> float:
-    """How far the other point can move at least until the two are as far from each other as `limit_km`; negative: too
-    near to tell."""
-    beyond_km = abs(compare(longitude, latitude, other_longitude, other_latitude, limit_km))
-    return beyond_km - (beyond_km + limit_km) * _SPHERE
+def leeway_km(beyond_km: float, limit_km: float) -> float:
+    """How far one of two points can move at least, that are `beyond_km` farther from each other than `limit_km` by
+    `compare`, until they are just as far; negative: too near to tell."""
+    return abs(beyond_km) - (abs(beyond_km) + limit_km) * _SPHERE
 
 
 def moved_km(longitude: float, latitude: float, other_longitude: float, other_latitude: float) -> float:

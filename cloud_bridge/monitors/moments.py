@@ -52,8 +52,8 @@ class Moment(msgspec.Struct, frozen=True):
     used: bool | None = None
     """Whether the vehicle is used; None: not known."""
     origin: Origin | None = None
-    first: frozenset[str] = frozenset()
-    """The data of which nothing was known before."""
+    was: Mapping[str, Value | None] = {}
+    """The data that are said to be other than they were, with what they were; None: nothing was known."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -80,14 +80,14 @@ def moments(known: Mapping[str, Known], told: Told, trip: TripRule | None) -> It
     for at_ms in sorted({*messages, *happened, *thefts}):
         message = messages.get(at_ms, Message(at_ms, {}))
         said = {**message.values, STOLEN: _is_stolen(told.thefts, at_ms)}
-        changed = frozenset(datum for datum, value in said.items() if _is_change(datum, values.get(datum), value))
-        first = frozenset(said.keys() - values.keys())
+        was = {datum: before for datum, value in said.items() if (before := values.get(datum)) != value}
+        changed = frozenset(datum for datum, before in was.items() if _is_change(datum, before, said[datum]))
         now = happened.get(at_ms, {})
         if TRIGGER in changed and message.values[TRIGGER] == NO_BREAK_IN:
             now = now | {BREAK_IN: (*now.get(BREAK_IN, ()), NO_BREAK_IN)}
         values.update(said)
         used = use.after(message)
-        yield Moment(at_ms, values, changed, now, message.position, used, message.origin, first)
+        yield Moment(at_ms, values, changed, now, message.position, used, message.origin, was)
 
 
 def standing(
@@ -121,9 +121,7 @@ class _Use:
 
 def _is_change(datum: str, before: Value | None, value: Value) -> bool:
     """An alert that is first heard of when it is on came on; of all else the first value is no change."""
-    if before is None:
-        return datum.startswith(ALERT_KEY) and value is True
-    return value != before
+    return before is not None or (datum.startswith(ALERT_KEY) and value is True)
 
 
 def _is_stolen(thefts: Sequence[tuple[int, int | None]], at_ms: int) -> bool:

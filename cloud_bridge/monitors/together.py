@@ -4,56 +4,25 @@ What a monitor makes of a moment depends on its own data, on where the vehicle i
 its condition holds already. Where none of these can have changed anything the moment is passed over, which leaves
 everything as following it would (`evaluation.advance` over all moments; tests hold the two to each other):
 
-* a datum is of interest when another value of it is said, or the first, or when it is what happened;
-* a place is when it is as far from where all edges of zones were measured last as the nearest of these was then;
-* the time is when a schedule has begun or ended since, or the vehicle's use has, or was not known meanwhile;
-* an episode is when it is time to remind of it.
+* data matter as `cloud_bridge.monitors.interests` says;
+* a place matters when it is as far from where the edges of zones were measured last as the nearest was then, and not
+  clearly on the side where it was;
+* the time matters when a schedule has begun or ended since, or the vehicle's use has, or was not known meanwhile;
+* an episode matters when it is time to remind of it.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 from msgspec.structs import replace
 
 from cloud_bridge.monitors.evaluation import Outcome, Run, State, Subject
-from cloud_bridge.monitors.geodesic import leeway_km, moved_km
+from cloud_bridge.monitors.geodesic import moved_km
+from cloud_bridge.monitors.interests import Interests
 from cloud_bridge.monitors.moments import SILENT_MS, Moment
-from cloud_bridge.monitors.schedule import Schedule
-from cloud_bridge.monitors.triggers import ESTIMATED_KM, InTime, InZone, OfData
-from cloud_bridge.monitors.watch import Watch
-from cloud_bridge.records.model import Position
-
-
-class Interests:
-    """What the moments of a vehicle have to do with which of its monitors: an index that vehicles may share."""
-
-    def __init__(self, watches: Mapping[str, Watch]) -> None:
-        by_datum: defaultdict[str, list[str]] = defaultdict(list)
-        for key, watch in watches.items():
-            for datum in dict.fromkeys(datum for test in watch.tests for datum in _data(test)):
-                by_datum[datum].append(key)
-        self.watches = watches
-        self.by_datum: Mapping[str, list[str]] = dict(by_datum)
-        self.data = frozenset(datum for watch in watches.values() for datum in watch.data)
-        """The data of triggers that any of them names."""
-        self.zones = _with(watches, InZone)
-        self.schedules = {
-            key: tuple(test.schedule for test in watches[key].tests if isinstance(test, InTime))
-            for key in _with(watches, InTime)
-        }
-        self.reminding = [key for key, watch in watches.items() if watch.refresh_ms is not None]
-        self._calm: dict[str, tuple[int, int]] = {}
-
-    def calm(self, key: str, at_ms: int) -> tuple[int, int]:
-        """[from, to) around `at_ms` in which no schedule of the monitor begins or ends."""
-        found = self._calm.get(key)
-        if found is None or not found[0] <= at_ms < found[1]:
-            found = _constant(self.schedules[key], at_ms)
-            self._calm[key] = found
-        return found
+from cloud_bridge.records.model import Position, Value
 
 
 class Together:
@@ -68,33 +37,38 @@ class Together:
         self._fresh: set[str] = set()
         """Those that have followed nothing yet: what is unknown is not what it is after a first moment."""
         self._remind_ms: dict[str, int] = {}
+        self._used: bool | None = None
+        self._calm_until_ms = 0
+        """Before, nothing of the time changes while the vehicle's use is `_used`."""
         self._measured: Position | None = None
-        """Where the vehicle was when `_leeway_km` was measured."""
-        self._leeway_km: dict[str, float] = {}
+        """Where the vehicle was when the edges of zones were measured."""
+        self._leeway_km = 0.0
+        """How far it may go from there until it is near to any, or crosses it."""
 
     def __contains__(self, key: str) -> bool:
         return key in self._states
 
-    def join(self, key: str, state: State) -> None:
-        """From here on, in this state."""
-        self._states[key] = state
-        if state.at_ms is None:
-            self._fresh.add(key)
-        self._leeway_km.pop(key, None)
-        self._await_reminder(key, state)
+    def join(self, states: Mapping[str, State]) -> None:
+        """From here on, in these states."""
+        self._states.update(states)
+        self._fresh.update(key for key, state in states.items() if state.at_ms is None)
+        self._measured, self._calm_until_ms = None, 0
+        for key in self._interests.reminding:
+            if key in states:
+                self._await_reminder(key, states[key])
 
     def resume(self, key: str, state: State, at_ms: int) -> None:
         """One that takes part already goes on in this state, from `at_ms` on."""
         run = self._runs.get(key)
         if run is not None:
             run.resume(state, at_ms)
-        self.join(key, state)
+        self.join({key: state})
 
     def begin(self, key: str, moment: Moment) -> None:
         """From here on, as everything stands at `moment`: what holds already is no event where it does not run yet."""
         run = Run(State(), self._subject_of(key))
         run.follow(moment)
-        self.join(key, run.state)
+        self.resume(key, run.state, moment.at_ms + 1)
 
     def take(self, moments: Iterable[Moment]) -> None:
         for moment in moments:
@@ -104,74 +78,88 @@ class Together:
 
     def states(self) -> dict[str, State]:
         """To go on from."""
-        found = {key: self._state(key) for key in self._states}
+        found = self._states | {key: run.state for key, run in self._runs.items()}
         for key in self._interests.schedules:
             if key in found:
-                found[key] = self._until_now(found[key])
+                found[key] = self._until_last(found[key])
         return found
 
     def outcomes(self) -> Iterator[tuple[str, Outcome]]:
         """Of those that had anything to follow."""
         return ((key, run.outcome) for key, run in self._runs.items())
 
-    def ahead(self, moments: Iterable[Moment], to_ms: int) -> Together:
+    def ahead(self, known: Mapping[str, Value], moments: Iterable[Moment], to_ms: int) -> Together:
         """The same monitors after what came without the vehicle saying anything: `moments`, and the time passing up to
-        `to_ms`, exclusive. These stay where they are."""
+        `to_ms`, exclusive. `known`: as in `Moment`, before. These stay where they are."""
         later = Together(self._interests, self._subject_of)
         later._last_ms = self._last_ms
-        for key, state in self.states().items():
-            later.join(key, state)
-        later.take(moments)
+        later.join(self.states())
+        for moment in moments:
+            later.take([moment])
+            known = moment.known
         for key in self._interests.schedules:
             if key in later:
-                run = later._run(key)
-                run.state = later._until_now(run.state)
-                run.wait(to_ms)
+                later._catch_up(later._run(key), known)
+                later._run(key).wait(to_ms)
         return later
 
-    def next_change_ms(self, after_ms: int) -> int | None:
-        """When a schedule begins or ends next, after `after_ms`, if the vehicle is used then, as far as is known."""
+    def next_change_ms(self, after_ms: int | None = None) -> int | None:
+        """When a schedule begins or ends next, after `after_ms` where it is given, if the vehicle is used then, as far
+        as is known."""
         found = []
         for key in self._interests.schedules:
-            state = self._until_now(self._state(key)) if key in self else State()
+            state = self._state(key) if key in self._states else State()
             if state.used and state.at_ms is not None:
-                (_, change_ms) = self._interests.calm(key, max(state.at_ms, after_ms))
-                found += [change_ms] if change_ms < state.at_ms + SILENT_MS else []
+                last_ms = max(state.at_ms, self._last_ms or 0)
+                from_ms, silent_ms = max(last_ms, after_ms or 0), last_ms + SILENT_MS
+                if from_ms < silent_ms and (change_ms := self._interests.calm(key, from_ms)[1]) < silent_ms:
+                    found.append(change_ms)
         return min(found, default=None)
 
     def _concerned(self, moment: Moment) -> list[str]:
-        interests, at_ms = self._interests, moment.at_ms
-        found = dict.fromkeys(self._fresh)
-        for data in (moment.changed, moment.first, moment.happened):
-            for datum in data:
-                for key in interests.by_datum.get(datum, ()):
-                    found[key] = None
-        if moment.position is not None and interests.zones:
-            found |= dict.fromkeys(self._near(moment.position))
-        for key in interests.schedules:
-            if key not in found and key in self and not self._is_calm(key, moment):
-                found[key] = None
+        found = self._interests.touched(moment)
+        found |= self._fresh
+        if moment.position is not None and self._interests.zones:
+            found.update(self._near(moment.position))
+        if self._interests.schedules:
+            found.update(self._restless(moment))
         for key, due_ms in self._remind_ms.items():
-            if due_ms <= at_ms:
-                found[key] = None
+            if due_ms <= moment.at_ms:
+                found.add(key)
         return [key for key in found if key in self._states]
 
     def _near(self, position: Position) -> list[str]:
-        """The monitors of which an edge may be crossed, or be within what a fix is off by."""
-        here, there = (position.longitude, position.latitude), self._measured
-        gone_km = float("inf") if there is None else moved_km(*here, there.longitude, there.latitude)
-        near = [key for key in self._interests.zones if self._leeway_km.get(key, -1.0) <= gone_km]
-        if near and gone_km > 0:
-            # Measured again from here, for all: they have one place that they were measured from.
-            self._measured = position
-            for key in self._interests.zones:
-                tests = self._interests.watches[key].tests
-                self._leeway_km[key] = min(
-                    leeway_km(test.longitude, test.latitude, *here, test.radius_km) - ESTIMATED_KM
-                    for test in tests
-                    if isinstance(test, InZone)
-                )
-        return near
+        """The monitors of which an edge may have been crossed, or be within what a fix is off by."""
+        there = self._measured
+        if there is not None:
+            gone_km = moved_km(position.longitude, position.latitude, there.longitude, there.latitude)
+            if gone_km < self._leeway_km:
+                return []
+        self._measured, self._leeway_km = position, float("inf")
+        return [key for key in self._interests.zones if key in self._states and not self._is_settled(key, position)]
+
+    def _is_settled(self, key: str, position: Position) -> bool:
+        """Whether the vehicle is clearly on the sides of all edges where it was."""
+        truths = self._state(key).truths
+        settled = True
+        for number, zone in self._interests.zones[key]:
+            beyond_km, leeway_km = zone.measure(position)
+            self._leeway_km = min(self._leeway_km, leeway_km)
+            settled &= leeway_km > 0 and bool(truths) and truths[number] is ((beyond_km > 0) is zone.out)
+        return settled
+
+    def _restless(self, moment: Moment) -> list[str]:
+        """Those of which something of the time is another than it was at the last moment."""
+        if self._last_ms is not None and moment.used is self._used and moment.at_ms < self._calm_until_ms:
+            return []
+        keys = [key for key in self._interests.schedules if key in self._states]
+        self._used = moment.used
+        self._calm_until_ms = min(
+            (self._interests.calm(key, moment.at_ms)[1] for key in keys), default=moment.at_ms + SILENT_MS
+        )
+        # While it is used, how long it says nothing matters too.
+        self._calm_until_ms = min(self._calm_until_ms, moment.at_ms + SILENT_MS)
+        return [key for key in keys if not self._is_calm(key, moment)]
 
     def _is_calm(self, key: str, moment: Moment) -> bool:
         """Whether nothing of the time is another than it was at the last moment."""
@@ -184,7 +172,8 @@ class Together:
     def _follow(self, key: str, moment: Moment) -> None:
         run = self._run(key)
         if key in self._interests.schedules:
-            run.state = self._until_now(run.state)
+            before = {**moment.known, **moment.was}
+            self._catch_up(run, {datum: value for datum, value in before.items() if value is not None})
         run.follow(moment)
         self._fresh.discard(key)
         self._await_reminder(key, run.state)
@@ -199,8 +188,13 @@ class Together:
         run = self._runs.get(key)
         return self._states[key] if run is None else run.state
 
-    def _until_now(self, state: State) -> State:
-        """What was passed over since the state left all as it was but the time."""
+    def _catch_up(self, run: Run, known: Mapping[str, Value]) -> None:
+        """What was passed over left all as it was but the time, and what is known of the data: `known`, at the last
+        moment."""
+        if run.state.at_ms is not None:
+            run.state = replace(self._until_last(run.state), values=run.levels(known))
+
+    def _until_last(self, state: State) -> State:
         if state.at_ms is None or self._last_ms is None or self._last_ms <= state.at_ms:
             return state
         return replace(state, at_ms=self._last_ms)
@@ -217,19 +211,3 @@ class States(msgspec.Struct, frozen=True):
     """Of all monitors of a vehicle, as they are kept."""
 
     by_key: dict[str, State]
-
-
-def _data(test: InZone | InTime | OfData) -> tuple[str, ...]:
-    """What of a moment a trigger on data depends on."""
-    if not isinstance(test, OfData):
-        return ()
-    return (test.datum,) if test.watched.made == "happening" else test.watched.keys
-
-
-def _with(watches: Mapping[str, Watch], kind: type[InZone] | type[InTime]) -> list[str]:
-    return [key for key, watch in watches.items() if any(isinstance(test, kind) for test in watch.tests)]
-
-
-def _constant(schedules: Iterable[Schedule], at_ms: int) -> tuple[int, int]:
-    each = [schedule.constant(at_ms) for schedule in schedules]
-    return max(start for start, _ in each), min(end for _, end in each)

@@ -19,7 +19,7 @@ from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors import parameter
 from cloud_bridge.monitors.data import WATCHED, Operator, Watched
 from cloud_bridge.monitors.expression import Truth
-from cloud_bridge.monitors.geodesic import compare
+from cloud_bridge.monitors.geodesic import compare, leeway_km
 from cloud_bridge.monitors.moments import Moment
 from cloud_bridge.monitors.schedule import Schedule, schedule
 from cloud_bridge.records.model import Position, Value
@@ -44,10 +44,19 @@ class InZone(msgspec.Struct, frozen=True, tag=True):
     def truth(self, fix: Position | None, before: Truth) -> Truth:
         if fix is None:
             return before
-        beyond_km = compare(self.longitude, self.latitude, fix.longitude, fix.latitude, self.radius_km)
+        beyond_km = self._beyond_km(fix)
         if before is not None and abs(beyond_km) <= accuracy_km(fix):
             return before
         return (beyond_km > 0) is self.out
+
+    def measure(self, fix: Position) -> tuple[float, float]:
+        """How far beyond the edge it is, km, negative inside; and how far it may go at least until a fix, however bad,
+        can leave it open on which side it is: negative where this one may."""
+        beyond_km = self._beyond_km(fix)
+        return beyond_km, leeway_km(beyond_km, self.radius_km) - ESTIMATED_KM
+
+    def _beyond_km(self, fix: Position) -> float:
+        return compare(self.longitude, self.latitude, fix.longitude, fix.latitude, self.radius_km)
 
 
 class InTime(msgspec.Struct, frozen=True, tag=True):

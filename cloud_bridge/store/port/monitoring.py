@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -73,6 +74,10 @@ class Evaluated(msgspec.Struct, frozen=True):
 
 
 class Monitoring(Protocol):
+    def snapshot(self) -> AbstractContextManager[None]:
+        """What this thread reads in the block is of one moment."""
+        ...
+
     def covered(self, vins: Collection[str]) -> list[str]:
         """Those of the vehicles that a running monitor covers."""
         ...
@@ -118,7 +123,7 @@ class Monitoring(Protocol):
         """What is or was in the outbox of events since."""
         ...
 
-    def put(self, progress: Progress, evaluated: Evaluated, now_ms: int) -> int:
-        """In one transaction; how many notifications were new. Raises StaleError where anything of `progress` is not so
-        any more."""
+    def put(self, found: Sequence[tuple[Progress, Evaluated]], now_ms: int) -> tuple[int, int]:
+        """What evaluating some vehicles came to, in one transaction. Nothing is written of one of which anything of its
+        `progress` is not so any more. How many notifications were new, and of how many vehicles nothing was written."""
         ...

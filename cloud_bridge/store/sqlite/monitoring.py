@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 
 from cloud_bridge.monitors.moments import happenings
 from cloud_bridge.records.model import Alarm, Collision, Message, Position, Record, Trip
@@ -111,6 +112,9 @@ class SqliteMonitoring:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        return self._database.snapshot()
+
     def covered(self, vins: Collection[str]) -> list[str]:
         with self._database.read() as connection:
             return [vin for (vin,) in connection.execute(_COVERED, (json.dumps(sorted(vins)),))]
@@ -167,17 +171,27 @@ class SqliteMonitoring:
             rows = connection.execute(_TOLD, (vin, monitor_id, from_ms))
             return [Told(event_id, at_ms, bool(refresh)) for event_id, at_ms, refresh in rows]
 
-    def put(self, progress: Progress, evaluated: Evaluated, now_ms: int) -> int:
-        vin = progress.vehicle.vin
+    def put(self, found: Sequence[tuple[Progress, Evaluated]], now_ms: int) -> tuple[int, int]:
+        told = stale = 0
         with self._database.write() as connection:
-            expect(connection, vin, progress.extent)
-            if tuple(Membership(*one) for one in connection.execute(_MEMBERSHIPS, (vin,))) != progress.memberships:
-                raise StaleError(vin)
-            guard = (evaluated.due_ms, vin, progress.mark.revision)
-            if connection.execute(_EVALUATED, guard).rowcount == 0:
-                raise StaleError(vin)
-            connection.executemany(_PUT_STATES, [(vin, *one) for one in evaluated.states])
-            if evaluated.states:
-                connection.execute(_DROP_PASSED, (vin, evaluated.states[-1][0]))
-            connection.executemany(_REDATE, [(at_ms, event_id) for event_id, at_ms in evaluated.redated])
-            return outbox.put(connection, evaluated.notifications, now_ms)
+            for progress, evaluated in found:
+                try:
+                    told += _put(connection, progress, evaluated, now_ms)
+                except StaleError:
+                    stale += 1
+        return told, stale
+
+
+def _put(connection: sqlite3.Connection, progress: Progress, evaluated: Evaluated, now_ms: int) -> int:
+    """Raises StaleError before anything is written."""
+    vin = progress.vehicle.vin
+    expect(connection, vin, progress.extent)
+    if tuple(Membership(*one) for one in connection.execute(_MEMBERSHIPS, (vin,))) != progress.memberships:
+        raise StaleError(vin)
+    if connection.execute(_EVALUATED, (evaluated.due_ms, vin, progress.mark.revision)).rowcount == 0:
+        raise StaleError(vin)
+    connection.executemany(_PUT_STATES, [(vin, *one) for one in evaluated.states])
+    if evaluated.states:
+        connection.execute(_DROP_PASSED, (vin, evaluated.states[-1][0]))
+    connection.executemany(_REDATE, [(at_ms, event_id) for event_id, at_ms in evaluated.redated])
+    return outbox.put(connection, evaluated.notifications, now_ms)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cloud_bridge.store.port.errors import StaleError
 from cloud_bridge.store.port.monitoring import Evaluated
 from cloud_bridge.store.port.registry import Fleet, Theft, Vehicle
 from cloud_bridge.store.sqlite.erasing import SqliteErasing
@@ -349,8 +348,7 @@ def test_two_processes_tell_the_same_once(watched: Watched, tmp_path: Path) -> N
     progress = other.cloud.evaluator._store.progress(VIN)
     assert progress is not None
     assert watched.evaluate() == 1
-    with pytest.raises(StaleError):
-        other.cloud.evaluator._store.put(progress, EMPTY, 1)
+    assert other.cloud.evaluator._store.put([(progress, EMPTY)], 1) == (0, 1)
     assert other.evaluate() == 0
     assert watched.told(monitor) == [10, 30, 50]
     other.cloud.database.close()

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud_bridge.monitors.evaluation import Episode, Outcome, State, Subject, advance
+from cloud_bridge.monitors.interests import Interests
 from cloud_bridge.monitors.moments import Told, moments, standing
-from cloud_bridge.monitors.together import Interests, States, Together
+from cloud_bridge.monitors.together import States, Together
 from cloud_bridge.records.model import Known, Message, Position
 from tests.cloud_bridge.monitors.bodies import data, time, zone
 from tests.cloud_bridge.monitors.flows import TRIP, flows, subject, told
@@ -47,11 +48,10 @@ def one_by_one(whole: Told) -> dict[str, Outcome]:
 
 
 def comparable(states: Mapping[str, State]) -> dict[str, State]:
-    """Of monitors without a schedule the time of the state, and the vehicle's use then, are of no account."""
-    return {
-        key: state if key in INTERESTS.schedules else msgspec.structs.replace(state, at_ms=0, used=None)
-        for key, state in states.items()
-    }
+    """What is known is of no account, and of monitors without a schedule neither is the time."""
+    found = {key: msgspec.structs.replace(state, values={}) for key, state in states.items()}
+    timeless = found.keys() - INTERESTS.schedules
+    return found | {key: msgspec.structs.replace(found[key], at_ms=0, used=None) for key in timeless}
 
 
 @st.composite
@@ -76,8 +76,7 @@ def test_together_they_tell_what_each_tells_alone_wherever_it_is_cut(whole: Told
         inside = [message for message in whole.messages if start <= message.at_ms < end]
         part = Told(start, end, inside, whole.records, whole.thefts)
         run = together()
-        for key, state in states.items():
-            run.join(key, state)
+        run.join(states)
         run.take(moments(known, part, TRIP))
         for key, outcome in run.outcomes():
             events[key] += outcome.events
@@ -100,8 +99,7 @@ def test_however_a_vehicle_moves_no_edge_is_missed(steps: list[tuple[int, int, b
         said.append(Message(at_ms, {"kinetic.speed": 1.0 * number}, Position(at_ms, east, north)))
     whole = told(said)
     run = together()
-    for key in SUBJECTS:
-        run.join(key, State())
+    run.join(dict.fromkeys(SUBJECTS, State()))
     run.take(moments({}, whole, TRIP))
     expected = one_by_one(whole)
     assert {key: list(one.events) for key, one in run.outcomes()} == {
@@ -115,13 +113,11 @@ def test_a_moment_of_no_interest_is_not_followed() -> None:
     messages = [at(second, energies__Electric__level=80, kinetic__speed=second % 7) for second in range(100)]
     interests = Interests({"low": SUBJECTS["low"].watch, "two zones": SUBJECTS["two zones"].watch})
     first = Together(interests, SUBJECTS.__getitem__)
-    for key in interests.watches:
-        first.join(key, State())
+    first.join(dict.fromkeys(interests.watches, State()))
     first.take(moments({}, told(messages[:1]), TRIP))
     nobody: dict[str, Subject] = {}
     later = Together(interests, nobody.__getitem__)
-    for key, state in first.states().items():
-        later.join(key, state)
+    later.join(first.states())
     later.take(moments({"energies.Electric.level": Known(80, 1)}, told(messages[1:]), TRIP))
     assert later.states() == first.states()
     with pytest.raises(KeyError, match="low"):
@@ -154,21 +150,21 @@ def test_time_that_passes_begins_what_begins_by_the_clock_while_the_vehicle_is_u
     ten_ms = 1_705_179_600_000  # 2024-01-13T22:00+01:00
     last_ms = ten_ms - silent_s * 1000 - 1
     run = Together(Interests({"at night": subject(NIGHT).watch}), lambda _: subject(NIGHT))
-    run.join("at night", State())
+    run.join({"at night": State()})
     said = Message(last_ms, {"ignition.type": "Start"})
     run.take(moments({}, Told(last_ms, last_ms + 1, [said]), TRIP))
     before = run.states()
     assert run.next_change_ms(last_ms) == (ten_ms if told_at else None)
-    later = run.ahead([], ten_ms + 1)
+    later = run.ahead({}, [], ten_ms + 1)
     found = [event.at_ms for _, one in later.outcomes() for event in one.events]
     assert found == [ten_ms for _ in told_at]
     assert run.states() == before
-    assert [event for _, one in run.ahead([], ten_ms).outcomes() for event in one.events] == []
+    assert [event for _, one in run.ahead({}, [], ten_ms).outcomes() for event in one.events] == []
 
 
 def test_a_monitor_that_goes_on_in_another_state_ends_what_was_going_on_in_its_own() -> None:
     run = together()
-    run.join("low", State())
+    run.join({"low": State()})
     run.take(moments({}, told([at(0, energies__Electric__level=40)]), TRIP))
     ((_, outcome),) = ((key, one) for key, one in run.outcomes() if key == "low")
     (episode,) = outcome.episodes.values()

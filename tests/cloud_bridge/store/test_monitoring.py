@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 from msgspec.structs import replace
 
-from cloud_bridge.store.port.errors import StaleError
 from cloud_bridge.store.port.monitoring import Evaluated, Progress
 from cloud_bridge.store.port.outbox import Notification
 from cloud_bridge.store.port.registry import Theft
@@ -36,7 +34,8 @@ def progress(cloud: Cloud) -> Progress:
 def done(cloud: Cloud, *notifications: Notification) -> None:
     store = SqliteMonitoring(cloud.database)
     (until_ms, *_) = reversed(store.checkpoints(VIN, 0))
-    store.put(progress(cloud), Evaluated([(until_ms, b"states")], None, notifications), 1)
+    done_now = Evaluated([(until_ms, b"states")], None, notifications)
+    assert store.put([(progress(cloud), done_now)], 1) == (len(notifications), 0)
 
 
 def test_of_a_vehicle_that_no_monitor_covers_nothing_is_written(cloud: Cloud) -> None:
@@ -109,8 +108,7 @@ def test_nothing_is_written_of_what_is_not_so_any_more(cloud: Cloud) -> None:
     ):
         before = progress(cloud)
         change()
-        with pytest.raises(StaleError):
-            store.put(before, Evaluated([], None, [told]), 1)
+        assert store.put([(before, Evaluated([], None, [told]))], 1) == (0, 1)
         assert cloud.rows("notification") == []
 
 
