@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+ARCH ?= amd64
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help test quick test-beds lint types demo bench conformance served clean
+.PHONY: help test quick test-beds lint types demo bench conformance served deb clean
 
 help:
 	@echo 'make demo            see it: a recorded drive, from CAN frames to the API (Ctrl-C ends it)'
@@ -12,7 +13,9 @@ help:
 	@echo 'make demo LOG=file   your own recording; NMEA=file beside it, MODEL=name, PORT=number'
 	@echo 'make test            prove it: lint, types and all tests'
 	@echo 'make quick           the same without the slow tests; also: make lint, make types'
-	@echo 'make test-beds       only the tests on real SocketCAN, in a kernel that has it; ARGS="-k name" for some'
+	@echo 'make test-beds       only the tests on real SocketCAN and of a whole box, in a kernel that has CAN; ARGS="-k name"'
+	@echo '                     for some, CUTS=number of power cuts'
+	@echo 'make deb             the agent as a Debian package, into dist; ARCH=arm64 for a Raspberry Pi'
 	@echo 'make bench           measure it; writes build/bench.json'
 	@echo 'make conformance     every answer against the published specification; writes build/conformance.json'
 	@echo 'make served          write docs/served.md: what each shipped profile serves, and why not the rest'
@@ -33,6 +36,7 @@ quick: $(VENV)/.test
 test-beds: $(VENV)/.test
 	@$(BIN)/python -m tests.prepare
 	$(BIN)/python -m tests.beds.uml tests/beds/can $(ARGS)
+	CI=true $(BIN)/python -m pytest tests/beds/box $(ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -49,6 +53,9 @@ bench: $(VENV)/.test
 
 conformance: $(VENV)/.test
 	@$(BIN)/python -m tests.conformance
+
+deb: $(VENV)/.python
+	@PYTHON=$(BIN)/python sh systemd/deb/build.sh $(ARCH) dist
 
 served: $(VENV)/.test
 	@$(BIN)/python -m contract.served_page

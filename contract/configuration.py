@@ -11,6 +11,7 @@ Scalar types beyond TOML's own: `Duration` ("500ms", "60s", "10 min", "2h"), `pa
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 import types
@@ -97,6 +98,16 @@ def dotted(keys: Keys) -> str:
     return text
 
 
+def _user() -> str:
+    """Who this process is: seldom who looks at what it says."""
+    import pwd  # Only when something is wrong.
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint to append to an error about `word`: the nearest of `known`, or else what there is when that is short."""
     import difflib  # Only when something is wrong.
@@ -131,7 +142,8 @@ class Document:
         try:
             text = file.read_text(encoding="utf-8")
         except OSError as error:
-            raise ConfigurationError([Problem(file, None, (), f"cannot be read: {error.strerror}")]) from None
+            by = f" by the user {_user()}" if isinstance(error, PermissionError) else ""
+            raise ConfigurationError([Problem(file, None, (), f"cannot be read{by}: {error.strerror}")]) from None
         except UnicodeDecodeError as error:
             raise ConfigurationError([Problem(file, None, (), f"is not UTF-8 text (byte {error.start})")]) from None
         return cls(file, text)

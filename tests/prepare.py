@@ -28,6 +28,10 @@ NEEDED = {
     "runc": "runc",
     "netavark": "/usr/lib/podman/netavark",
     "mmdebstrap": "mmdebstrap",
+    "systemd": "systemd-analyze",
+    "shellcheck": "shellcheck",
+    "systemd-container": "systemd-nspawn",
+    "e2fsprogs": "mkfs.ext4",
 }
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -1,0 +1,118 @@
+"""A box that runs: a kernel of its own in user-mode Linux, systemd, and a channel to ask by.
+
+Killing it is the power cut: what it had written to its disk's file is there, and nothing else of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.beds.uml import KERNEL, PACKAGE
+from tests.conftest import needed
+
+READY_S = 240
+"""A boot takes some five seconds on a machine that does nothing else."""
+COMMAND_S = 120
+
+
+class Answer(NamedTuple):
+    status: int
+    output: str
+
+
+class Line(NamedTuple):
+    """A TAP device in a namespace of its own: what the box has for a network, as `vec0`."""
+
+    namespace: str
+    device: str
+
+
+class BoxError(Exception):
+    """The box does not do what every box does; the text has what it said last."""
+
+
+class Box:
+    def __init__(self, disk: Path, console: Path, line: Line | None = None) -> None:
+        """Switches it on; `console` gets what the kernel and systemd say."""
+        self._console = console
+        self._asked = 0
+        self._heard = b""
+        self._channel, theirs = socket.socketpair()
+        boot = [needed(KERNEL, PACKAGE), "mem=512M", f"ubd0={disk}", "root=/dev/ubda", "rw", "quiet"]
+        boot += ["con=null", "con0=null,fd:1", f"con1=fd:{theirs.fileno()},fd:{theirs.fileno()}", "console=tty0"]
+        if line is not None:
+            boot = [needed("ip", "iproute2"), "netns", "exec", line.namespace, *boot]
+            boot.append(f"vec0:transport=tap,ifname={line.device},depth=128")
+        with theirs, console.open("ab") as said:
+            self._process = subprocess.Popen(
+                boot,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+
+    def ready(self) -> float:
+        """Waits until it can be asked. Seconds since its kernel started."""
+        while "ready" not in (said := self._said(READY_S)):
+            pass
+        return float(said["ready"])
+
+    def asked(self, command: str, limit_s: float = COMMAND_S) -> Answer:
+        """What a shell's command in it says."""
+        self._asked += 1
+        question = {"number": self._asked, "command": command, "limit_s": limit_s}
+        self._channel.sendall(json.dumps(question).encode() + b"\n")
+        while (said := self._said(limit_s + 60)).get("number") != self._asked:
+            pass
+        return Answer(said["status"], said["output"])
+
+    def does(self, command: str, limit_s: float = COMMAND_S) -> str:
+        """The same of a command that must succeed."""
+        answer = self.asked(command, limit_s)
+        assert answer.status == 0, f"{command}: {answer.status}\n{answer.output}\n{self._last_words()}"
+        return answer.output
+
+    def until(self, command: str, holds: Callable[[str], bool], limit_s: float = COMMAND_S) -> str:
+        """Asks again and again until the answer is as it should be."""
+        deadline_s = time.monotonic() + limit_s
+        while not holds(said := self.asked(command).output):
+            assert time.monotonic() < deadline_s, f"{command} still says\n{said}"
+            time.sleep(0.2)
+        return said
+
+    def cut(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._channel.close()
+
+    def _said(self, limit_s: float) -> dict[str, Any]:
+        deadline_s = time.monotonic() + limit_s
+        while b"\n" not in self._heard:
+            if not select.select([self._channel], [], [], max(0, deadline_s - time.monotonic()))[0]:
+                raise BoxError(f"nothing is heard of the box for {limit_s:g} s\n{self._last_words()}")
+            more = self._channel.recv(65_536)
+            if not more:
+                raise BoxError(f"the box has ended\n{self._last_words()}")
+            self._heard += more
+        line, _, self._heard = self._heard.partition(b"\n")
+        try:
+            said = json.loads(line)
+        except ValueError:
+            return {}  # The terminal's own noise at its start.
+        return said if isinstance(said, dict) else {}
+
+    def _last_words(self) -> str:
+        return self._console.read_bytes()[-4000:].decode(errors="replace")

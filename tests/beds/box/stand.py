@@ -1,0 +1,84 @@
+"""A box on the bench: its disk, the line to a broker, and the stand-in for the bridge that takes what it sends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.journal.segments import Key
+from contract.upload import read_header
+from tests.agent.bridge import Bridge, eventually
+from tests.beds.box.machine import Box, Line
+from tests.beds.box.tree import disk, done
+from tests.beds.far import PLAIN_PORT, far_broker
+
+UNIT = "canlift-agent"
+PATIENCE_S = 240
+_ADDRESS = "192.168.77.1/24"
+"""Of this side of the line; the box's is in guest/80-vec0.network."""
+
+
+def number(payload: bytes) -> Key:
+    header = read_header(payload)
+    return Key(header.boot, header.sequence)
+
+
+@dataclass
+class Stand:
+    bridge: Bridge
+    box: Box
+    _disk: Path
+    _console: Path
+    _line: Line
+
+    def cut_and_boot(self) -> float:
+        """A power cut, and the power back. Seconds from its kernel's start until it can be asked."""
+        self.box.cut()
+        self.box = Box(self._disk, self._console, self._line)
+        return self.box.ready()
+
+    def service_is_up(self) -> None:
+        self.box.until(f"systemctl is-active {UNIT}", "active\n".__eq__, PATIENCE_S)
+
+    def waiting(self) -> set[Key]:
+        """What is in the journal, as it is on the disk."""
+        (inventory,) = json.loads(self.box.does("canlift-agent journal --json"))
+        return {
+            Key(bytes.fromhex(boot["boot"]), sequence)
+            for boot in inventory["boots"]
+            for first, last in boot["sequences"]
+            for sequence in range(first, last + 1)
+        }
+
+    def takes(self, holds: Callable[[Bridge], bool]) -> bool:
+        """Waits for what the bridge is sent."""
+        return eventually(lambda: holds(self.bridge), PATIENCE_S)
+
+    def log(self, unit: str = UNIT) -> str:
+        return self.box.does(f"journalctl -b --no-pager -o cat -u {unit}")
+
+
+@contextmanager
+def stand(folder: Path, mosquitto_binary: str) -> Iterator[Stand]:
+    """A box that is on, its service up, with nothing on its bus yet."""
+    image, console = folder / "disk.img", folder / "console"
+    done(["cp", "--sparse=always", str(disk()), str(image)])
+    with far_broker(folder, mosquitto_binary) as far, far.beside(lambda: Bridge(PLAIN_PORT, number)) as bridge:
+        line = Line(far.namespace, "tap0")
+        for words in (f"tuntap add {line.device} mode tap", f"addr add {_ADDRESS} dev {line.device}",
+                      f"link set {line.device} up"):  # fmt: skip
+            subprocess.run(["ip", "-n", far.namespace, *words.split()], check=True)
+        bench = Stand(bridge, Box(image, console, line), image, console, line)
+        try:
+            bench.box.ready()
+            bench.box.does(f"sed -i 's/127.0.0.1:1883/{far.address}:{PLAIN_PORT}/' /etc/canlift/agent.toml; sync")
+            bench.box.does(f"systemctl restart {UNIT}")
+            bench.service_is_up()
+            yield bench
+        finally:
+            bench.box.cut()
+            image.unlink()
