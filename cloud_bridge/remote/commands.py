@@ -11,10 +11,11 @@ from contract.actions import WakeUp
 from contract.command import ID_BYTES, Command, encode_command
 
 
-def command_for(action: RemoteAction, expires_ms: int, key: bytes) -> bytes | None:
-    """What is to be published in the action's phase; None: nothing. The same phase, the same bytes. `key`: the private
+def command_for(action: RemoteAction, key: bytes) -> bytes | None:
+    """What is to be published in the action's phase; None: nothing. The same id, the same bytes. `key`: the private
     one."""
-    phase, since_ms = action.life.phase, action.life.since_ms
+    life = action.life
+    phase = life.phase
     if phase not in (Phase.WAKING, Phase.SENDING, Phase.SENT):
         return None
     wanted = wanted_by(action)
@@ -23,4 +24,4 @@ def command_for(action: RemoteAction, expires_ms: int, key: bytes) -> bytes | No
     identity, body = bytes.fromhex(action.id), wanted.action
     if phase is Phase.WAKING and not isinstance(body, WakeUp):
         identity, body = sha256(b"wake up for " + identity).digest()[:ID_BYTES], WakeUp()
-    return encode_command(Command(identity, action.vin, expires_ms, body, since_ms), key)
+    return encode_command(Command(identity, action.vin, life.expires_ms, body, life.issued_ms), key)

@@ -84,15 +84,12 @@ class Control:
             if result.outcome is Outcome.TIMELESS:
                 # The bridge's receipts tell it the time; it is asked again.
                 return self._move(current, Step(life.postponed(current.life, "VehicleError")), now_ms)
+            if result.outcome is Outcome.EXPIRED and current.life.phase is Phase.SENT:
+                return None  # A copy that came late; the vehicle has the request already.
             step = life.answered(current.life, _answer(result), now_ms)
             return self._move(current, step, now_ms)._replace(tracks=_tracks(current, step))
 
         return self.actions.answered(vin, result.id.hex(), take, now_ms)
-
-    def expires_ms(self, action: RemoteAction) -> int:
-        """Until when what is sent now holds: the same for each time that it is sent in this phase."""
-        lasts_ms = self.rules.answer_ms if action.life.phase is Phase.SENT else self.rules.reach_ms
-        return action.life.since_ms + lasts_ms
 
     def _seen_of(self, vin: str, wanted: asked.Asked) -> Known:
         model = self._model(vin)

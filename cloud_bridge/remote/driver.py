@@ -103,8 +103,8 @@ class Driver:
             return
         if len(after.told) > len(action.told):
             self._on_told()
-        expires_ms = self._control.expires_ms(after)
-        if now_ms < expires_ms and (command := command_for(after, expires_ms, self._key)) is not None:
+        expires_ms = after.life.expires_ms
+        if now_ms < expires_ms and (command := command_for(after, self._key)) is not None:
             if after.life.phase is Phase.WAKING:
                 self._waker.wake(after.vin, now_ms)
             if not self._publish(after.vin, command, expires_ms - now_ms):

@@ -20,6 +20,7 @@ from enum import IntEnum
 from typing import Literal, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 RemoteType = Literal[
     "ThermalPreconditioning", "ElectricBatteryChargingRequest", "Horn", "Doors", "Lights", "Immobilization", "Stolen",
@@ -84,6 +85,9 @@ class Life(msgspec.Struct, frozen=True):
     since_ms: int
     excuse: FailureCause = "VehicleConnectionTimeout"
     """Why it will have failed if the time runs out."""
+    issued_ms: int = 0
+    expires_ms: int = 0
+    """Of what the vehicle is sent. Both stay while that has the same id: a vehicle forgets an id that has expired."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -176,10 +180,13 @@ def begin(request: Request, known: Known, rules: Rules, now_ms: int) -> Step:
     if _is_drained(request, known, rules):
         return _failed("NotPossibleDueToVehicleBatteryLevel", now_ms)
     if is_asleep:
+        # What wakes it up may be what it is asked for: then it is sent until it has it, too.
+        lasts_ms = 2 * rules.reach_ms if request.type == "WakeUp" else rules.reach_ms
         waking = (Event("Accepted"), Event("WakingUpVehicle"))
-        return Step(Life(Phase.WAKING, now_ms), waking, wakes, declares=declares)
+        life = Life(Phase.WAKING, now_ms, issued_ms=now_ms, expires_ms=now_ms + lasts_ms)
+        return Step(life, waking, wakes, declares=declares)
     accepted = () if request.type == "Navigation" else (Event("Accepted"),)
-    return Step(Life(Phase.SENDING, now_ms), accepted, wakes, is_awake(known, now_ms), declares)
+    return Step(_sending(rules, now_ms), accepted, wakes, is_awake(known, now_ms), declares)
 
 
 def look(life: Life, request: Request, known: Known, rules: Rules, now_ms: int) -> Step:
@@ -187,21 +194,29 @@ def look(life: Life, request: Request, known: Known, rules: Rules, now_ms: int) 
     if life.phase is Phase.WAKING and _since(known.heard_at_ms, life):
         checking = Event("CheckingVehicle")
         if not _since(known.said_at_ms, life):
-            return Step(Life(Phase.CHECKING, now_ms), (checking,))
-        checked = _checked(request, known, rules, now_ms)
+            return Step(replace(life, phase=Phase.CHECKING, since_ms=now_ms), (checking,))
+        checked = _checked(life, request, known, rules, now_ms)
         return Step(checked.life, (checking, *checked.events), sends=checked.sends)
     if life.phase is Phase.CHECKING and (_since(known.said_at_ms, life) or now_ms >= until_ms(life, rules)):
-        return _checked(request, known, rules, now_ms)
+        return _checked(life, request, known, rules, now_ms)
     if life.phase is not Phase.DONE and now_ms >= until_ms(life, rules):
         return _failed(life.excuse, now_ms)
     return Step(life)
 
 
-def _checked(request: Request, known: Known, rules: Rules, now_ms: int) -> Step:
+def _checked(life: Life, request: Request, known: Known, rules: Rules, now_ms: int) -> Step:
     refusal = _unfit(request, known)
     if refusal is None and _is_drained(request, known, rules):
         refusal = "NotPossibleDueToVehicleBatteryLevel"
-    return Step(Life(Phase.SENDING, now_ms), sends=True) if refusal is None else _failed(refusal, now_ms)
+    if refusal is not None:
+        return _failed(refusal, now_ms)
+    if request.type == "WakeUp":
+        return Step(replace(life, phase=Phase.SENDING, since_ms=now_ms), sends=True)
+    return Step(_sending(rules, now_ms), sends=True)
+
+
+def _sending(rules: Rules, now_ms: int) -> Life:
+    return Life(Phase.SENDING, now_ms, issued_ms=now_ms, expires_ms=now_ms + rules.reach_ms)
 
 
 def answered(life: Life, answer: Answer, now_ms: int) -> Step:
@@ -210,13 +225,13 @@ def answered(life: Life, answer: Answer, now_ms: int) -> Step:
         return Step(life)
     sent = () if life.phase is Phase.SENT else (Event("SentToVehicle"),)
     if answer.status is None:
-        return Step(Life(Phase.SENT, now_ms), sent) if sent else Step(life)
+        return Step(replace(life, phase=Phase.SENT, since_ms=now_ms), sent) if sent else Step(life)
     return Step(Life(Phase.DONE, now_ms), (*sent, Event(answer.status, answer.cause)))
 
 
 def postponed(life: Life, excuse: FailureCause) -> Life:
     """The vehicle cannot now, and may when it is asked again."""
-    return life if life.phase is Phase.DONE else msgspec.structs.replace(life, excuse=excuse)
+    return life if life.phase is Phase.DONE else replace(life, excuse=excuse)
 
 
 def given_up(now_ms: int) -> Step:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from cloud_bridge.remote.life import Event, Known, Life, Phase
 from cloud_bridge.store.port.registry import Theft
@@ -22,11 +22,14 @@ MINUTE_MS = 60_000
 
 _ADD = """
 INSERT INTO remote_action (
-    id, callback_id, fleet_id, vin, type, body, phase, since_ms, excuse, asked_at_ms, updated_at_ms, look_at_ms
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    id, callback_id, fleet_id, vin, type, body, phase, since_ms, excuse, issued_ms, expires_ms,
+    asked_at_ms, updated_at_ms, look_at_ms
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _CHANGE = """
-UPDATE remote_action SET phase = ?, since_ms = ?, excuse = ?, updated_at_ms = ?, look_at_ms = ?, leased_until_ms = 0
+UPDATE remote_action SET
+    phase = ?, since_ms = ?, excuse = ?, issued_ms = ?, expires_ms = ?, updated_at_ms = ?, look_at_ms = ?,
+    leased_until_ms = 0
 WHERE id = ?
 """
 _LOOK_AT = "UPDATE remote_action SET look_at_ms = ?, leased_until_ms = 0 WHERE id = ?"
@@ -34,7 +37,9 @@ _LET_GO = "UPDATE remote_action SET leased_until_ms = 0 WHERE id = ?"
 _ADD_EVENT = "INSERT INTO remote_event (action_id, number, status, cause, at_ms) VALUES (?, ?, ?, ?, ?)"
 _EVENTS = "SELECT status, cause FROM remote_event WHERE action_id = ? ORDER BY number"
 _ACTION = """
-SELECT id, callback_id, fleet_id, vin, type, body, phase, since_ms, excuse, asked_at_ms, updated_at_ms
+SELECT
+    id, callback_id, fleet_id, vin, type, body, asked_at_ms, updated_at_ms,
+    phase, since_ms, excuse, issued_ms, expires_ms
 FROM remote_action
 """
 _BY_ID = f"{_ACTION} WHERE id = ?"
@@ -89,10 +94,8 @@ class SqliteActions:
     def begin(self, asked: RemoteAction, seen: Known, move: Callable[[Known], Move], now_ms: int) -> RemoteAction:
         with self._database.write() as connection:
             decided = move(_known(connection, asked, seen, now_ms))
-            life = decided.life
             values = (asked.id, asked.callback_id, asked.fleet_id, asked.vin, asked.type, asked.body)
-            state = (life.phase, life.since_ms, life.excuse, now_ms, now_ms, decided.look_at_ms)
-            connection.execute(_ADD, (*values, *state))
+            connection.execute(_ADD, (*values, *astuple(decided.life), now_ms, now_ms, decided.look_at_ms))
             return _write(connection, replace(asked, asked_at_ms=now_ms), decided, now_ms)
 
     def advance(
@@ -175,8 +178,7 @@ def _change(connection: sqlite3.Connection, action: RemoteAction, decided: Move,
     if life == action.life and not decided.events:
         connection.execute(_LOOK_AT, (decided.look_at_ms, action.id))
         return action
-    state = (life.phase, life.since_ms, life.excuse, now_ms, decided.look_at_ms)
-    connection.execute(_CHANGE, (*state, action.id))
+    connection.execute(_CHANGE, (*astuple(life), now_ms, decided.look_at_ms, action.id))
     return _write(connection, action, decided, now_ms)
 
 
@@ -209,10 +211,20 @@ def _all(connection: sqlite3.Connection, statement: str, place: Sequence[object]
 
 
 def _from(row: Sequence[Any], events: Sequence[Any]) -> RemoteAction:
-    action_id, callback_id, fleet_id, vin, type_, body, phase, since_ms, excuse, asked_at_ms, updated_at_ms = row
-    life = Life(Phase(phase), since_ms, excuse)
-    told = tuple(msgspec.convert(event, Event) for event in ({"status": s, "cause": c} for s, c in events))
-    return RemoteAction(action_id, callback_id, fleet_id, vin, type_, body, life, asked_at_ms, updated_at_ms, told)
+    action_id, callback_id, fleet_id, vin, type_, body, asked_at_ms, updated_at_ms, phase, *life = row
+    told = tuple(msgspec.convert({"status": status, "cause": cause}, Event) for status, cause in events)
+    return RemoteAction(
+        action_id,
+        callback_id,
+        fleet_id,
+        vin,
+        type_,
+        body,
+        Life(Phase(phase), *life),
+        asked_at_ms,
+        updated_at_ms,
+        told,
+    )
 
 
 def _month(at_ms: int) -> str:

@@ -139,7 +139,7 @@ class World:
         return frozenset(ARGUMENTS) if self.able else frozenset()
 
     def _publish(self, vin: str, payload: bytes, lasts_ms: int) -> bool:
-        assert 0 < lasts_ms <= max(self.rules.reach_ms, self.rules.answer_ms)
+        assert 0 < lasts_ms <= 2 * self.rules.reach_ms
         if self.has_broker:
             self.published.append((vin, payload, lasts_ms))
         return self.has_broker

@@ -22,6 +22,8 @@ CREATE TABLE remote_action (
     phase           INTEGER NOT NULL,     -- cloud_bridge.remote.life.Phase; 4: done
     since_ms        INTEGER NOT NULL,     -- of the phase
     excuse          TEXT NOT NULL,        -- the cause, if time runs out
+    issued_ms       INTEGER NOT NULL,     -- of the command
+    expires_ms      INTEGER NOT NULL,
     asked_at_ms     INTEGER NOT NULL,
     updated_at_ms   INTEGER NOT NULL,
     look_at_ms      INTEGER NOT NULL,     -- when there is something to do about it next
