@@ -16,6 +16,9 @@ from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import DerivingError, StoreError
 
 LOOK_S = 2.0
+BACKLOG = 20
+"""A vehicle that sent more at once was out of reach for a while: it holds up none that was not, others derive it."""
+PATIENCE_S = 0.1
 AGAIN_S = 0.05
 """After something changed while it was evaluated."""
 
@@ -32,6 +35,8 @@ class Watcher:
         self._on_failure = on_failure
         self._changed = threading.Condition()
         self._came: set[str] = set()
+        self._left_over: set[str] = set()
+        """What came and could not be derived."""
         self._is_busy = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="monitor-watcher", daemon=True)
@@ -81,12 +86,14 @@ class Watcher:
             if not finished:
                 self._on_failure()
 
-    def _look(self, came: Iterable[str]) -> float:
+    def _look(self, came: set[str]) -> float:
         """Derives what `came`, as far as a monitor covers it, and evaluates; when to look again, s."""
+        self._left_over |= came
         try:
-            for vin in self._storage.monitoring.covered(list(came)):
-                with suppress(DerivingError):  # Somebody else is at it.
-                    self._storage.deriver.derive(vin)
+            for vin in self._storage.monitoring.covered(self._left_over, BACKLOG):
+                with suppress(DerivingError):  # Somebody else is at it, and marks it.
+                    self._storage.deriver.derive(vin, PATIENCE_S)
+            self._left_over.clear()
             swept = self._storage.evaluator.sweep()
         except StoreError as error:
             log.error("monitors cannot be evaluated now, trying again: %s", error)

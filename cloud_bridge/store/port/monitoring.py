@@ -78,8 +78,8 @@ class Monitoring(Protocol):
         """What this thread reads in the block is of one moment."""
         ...
 
-    def covered(self, vins: Collection[str]) -> list[str]:
-        """Those of the vehicles that a running monitor covers."""
+    def covered(self, vins: Collection[str], most: int) -> list[str]:
+        """Those of the vehicles that a running monitor covers, and of which at most so many uploads are to be derived."""
         ...
 
     def to_evaluate(self, now_ms: int) -> list[str]:

@@ -34,10 +34,10 @@ _END_MS = 2**62
 _IS_COVERED = "SELECT 1 FROM fleet_vehicle JOIN monitor USING (fleet_id) WHERE vin = ? LIMIT 1"
 # The vehicles come as one JSON array.
 _COVERED = """
-SELECT value FROM json_each(?) AS each WHERE EXISTS (
+SELECT value FROM json_each(?1) AS each WHERE EXISTS (
     SELECT 1 FROM fleet_vehicle JOIN monitor USING (fleet_id) JOIN monitor_run ON monitor_id = monitor.id
     WHERE vin = each.value AND to_ms IS NULL
-)
+) AND (SELECT count(*) FROM (SELECT 1 FROM pending WHERE vin = each.value AND waits = 0 LIMIT ?2 + 1)) <= ?2
 ORDER BY value
 """
 _TOUCH = """
@@ -115,9 +115,9 @@ class SqliteMonitoring:
     def snapshot(self) -> AbstractContextManager[None]:
         return self._database.snapshot()
 
-    def covered(self, vins: Collection[str]) -> list[str]:
+    def covered(self, vins: Collection[str], most: int) -> list[str]:
         with self._database.read() as connection:
-            return [vin for (vin,) in connection.execute(_COVERED, (json.dumps(sorted(vins)),))]
+            return [vin for (vin,) in connection.execute(_COVERED, (json.dumps(sorted(vins)), most))]
 
     def to_evaluate(self, now_ms: int) -> list[str]:
         with self._database.read() as connection:

@@ -132,12 +132,15 @@ def test_states_stand_beside_states_of_the_fold_and_go_with_them(cloud: Cloud) -
 
 def test_only_running_monitors_cover_and_only_their_fleet(cloud: Cloud) -> None:
     store, kept = SqliteMonitoring(cloud.database), Kept(cloud.database)
-    assert store.covered([VIN, OTHER_VIN, "VF3STRANGER000001"]) == []
+    assert store.covered([VIN, OTHER_VIN, "VF3STRANGER000001"], 20) == []
     monitor_id = kept.add("m", FAST, EPOCH_MS)
-    assert store.covered([VIN, "VF3STRANGER000001"]) == [VIN]
+    assert store.covered([VIN, "VF3STRANGER000001"], 20) == [VIN]
     kept.pause(monitor_id, EPOCH_MS + 5)
-    assert store.covered([VIN, OTHER_VIN]) == []
+    assert store.covered([VIN, OTHER_VIN], 20) == []
     kept.resume(monitor_id, EPOCH_MS + 9)
     (monitor,) = store.monitors("f1")[1]
     assert monitor.running == ((EPOCH_MS, EPOCH_MS + 5), (EPOCH_MS + 9, None))
-    assert store.covered([OTHER_VIN]) == [OTHER_VIN]
+    assert store.covered([OTHER_VIN], 20) == [OTHER_VIN]
+    cloud.send_manifest()
+    cloud.send(*[BOOT.payload(number) for number in range(3)])
+    assert (store.covered([VIN], 2), store.covered([VIN], 3)) == ([], [VIN])
