@@ -19,6 +19,7 @@ from contract.topics import is_vin
 _NAMES = {
     "upload": "uploads",
     "manifest": "manifests",
+    "certificate": "certificates, revoked from now on",
     "chunk": "uploads derived",
     "record": "records (trips, alerts, collisions …)",
     "status": "newest values",
@@ -86,6 +87,8 @@ def _services(names: list[str], storage: Storage) -> tuple[str, ...]:
 def erase(options: argparse.Namespace, storage: Storage, console: Console) -> int:
     vin: str = options.vin.upper()
     removed = storage.erasing.erase(vin)
+    if removed.get("certificate"):
+        storage.issuer.publish()
     if options.json:
         console.print_json(json.dumps({"vin": vin, "removed": removed}))
         return 0

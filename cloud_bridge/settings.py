@@ -13,6 +13,9 @@ from msgspec.structs import replace
 from cloud_bridge.services import Service, contradictions
 from contract.configuration import ConfigurationError, Document, Duration
 
+SHORTEST, LONGEST = Duration.parse("1d"), Duration.parse("3650d")
+"""How long a vehicle's certificate may last."""
+
 
 class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
@@ -119,6 +122,21 @@ class Monitors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Notifications may go to addresses with `http`: what vehicles do, and the secrets of partners, in the clear."""
 
 
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Certificates of vehicles, and the broker that knows them by these."""
+
+    folder: Path = Path("identity")
+    """Where the authorities' keys are (`canlift-bridge ca init`)."""
+    broker_folder: Path = Path("broker")
+    """Where the broker reads its files from: `canlift-bridge broker config` writes them; what is revoked goes there."""
+    vehicles_port: Annotated[int, Meta(ge=1, le=65535)] = 8883
+    """Of the broker's listener for vehicles; that for the bridge is [mqtt] port."""
+    lasts: Duration = Duration.parse("365d")
+    """A vehicle's certificate."""
+    reload: tuple[str, ...] = ()
+    """Has the broker read its files again: a program and its arguments. None where it notices by itself."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Relative paths in the file are relative to the file's folder."""
 
@@ -132,6 +150,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     remote: Remote = Remote()
     monitors: Monitors = Monitors()
     notifications: Notifications = Notifications()
+    identity: Identity = Identity()
 
 
 def read_settings(path: Path) -> Settings:
@@ -148,6 +167,9 @@ def read_settings(path: Path) -> Settings:
         except ValueError as error:
             text = f'expected a network such as "10.1.0.0/16" or "fd00::/8": {error}'
             problems.append(document.problem(("notifications", "allow", index), text))
+    if not SHORTEST <= settings.identity.lasts <= LONGEST:
+        text = f"expected {SHORTEST} to {LONGEST}, found {settings.identity.lasts}"
+        problems.append(document.problem(("identity", "lasts"), text))
     if problems:
         raise ConfigurationError(problems)
     folder = path.parent
@@ -163,6 +185,11 @@ def read_settings(path: Path) -> Settings:
         ),
         database=Database(folder / settings.database.path),
         vehicles=Vehicles(folder / settings.vehicles.profiles),
+        identity=replace(
+            settings.identity,
+            folder=folder / settings.identity.folder,
+            broker_folder=folder / settings.identity.broker_folder,
+        ),
         notifications=replace(settings.notifications, ca_file=_below(folder, settings.notifications.ca_file)),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.derive import Deriver
 from cloud_bridge.monitoring.evaluator import Evaluator
@@ -13,6 +15,7 @@ from cloud_bridge.store.sqlite.callbacks import SqliteCallbacks
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.erasing import SqliteErasing
+from cloud_bridge.store.sqlite.identities import SqliteIdentities
 from cloud_bridge.store.sqlite.monitoring import SqliteMonitoring
 from cloud_bridge.store.sqlite.monitors import SqliteMonitors
 from cloud_bridge.store.sqlite.outbox import SqliteOutbox
@@ -26,12 +29,16 @@ from cloud_bridge.store.sqlite.watching import SqliteWatchLists
 from cloud_bridge.store.sqlite.webhook_secrets import SqliteWebhookSecrets
 from contract import shipped
 
+if TYPE_CHECKING:
+    from cloud_bridge.identity.issuing import Issuer
+
 
 class Storage:
     """An open database with its users. `close` it in the end."""
 
     def __init__(self, settings: Settings) -> None:
         """Raises StoreError when the database cannot be used."""
+        self.settings = settings
         self.database = Database(settings.database.path)
         self.registry = SqliteRegistry(self.database)
         self.receiving = SqliteReceiving(self.database)
@@ -44,6 +51,7 @@ class Storage:
         self.actions = SqliteActions(self.database)
         self.outbox = SqliteOutbox(self.database)
         self.webhook_secrets = SqliteWebhookSecrets(self.database)
+        self.identities = SqliteIdentities(self.database)
         self.services = Services(settings.services)
         self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES, look_again_s=1.0)
         derived = SqliteDerived(self.database)
@@ -53,6 +61,16 @@ class Storage:
         self.reader = SqliteReader(
             self.database, self.deriver.derive, self.deriver.derive_fleet, self.deriver.is_current
         )
+
+    @property
+    def issuer(self) -> Issuer:
+        """Who gives vehicles certificates. Its folder is not looked into yet."""
+        # Imported here: who has nothing to do with certificates does without what signs them.
+        from cloud_bridge.identity.folder import Folder
+        from cloud_bridge.identity.issuing import Issuer
+
+        of = self.settings.identity
+        return Issuer(Folder(of.folder), of.broker_folder, self.identities, of.lasts, clock_ms)
 
     def close(self) -> None:
         self.database.close()

@@ -7,6 +7,8 @@ canlift/v1/<vin>/command     bridge → vehicle: what it is to do (`contract.com
 canlift/v1/<vin>/command/result    vehicle → bridge: what came of it
 canlift/v1/<vin>/watch       bridge → vehicle, retained: what it is to watch (`contract.watching`), a signed command
 canlift/v1/<vin>/watch/report      vehicle → bridge: what it watches
+canlift/v1/<vin>/certificate       bridge → vehicle: its next certificate (`contract.renewal`)
+canlift/v1/<vin>/certificate/request   vehicle → bridge: that it needs one
 """
 
 from __future__ import annotations
@@ -21,6 +23,10 @@ COMMAND = "command"
 RESULT = "command/result"
 WATCH = "watch"
 WATCH_REPORT = "watch/report"
+CERTIFICATE = "certificate"
+CERTIFICATE_REQUEST = "certificate/request"
+FROM_VEHICLE = (UP, MANIFEST, RESULT, WATCH_REPORT, CERTIFICATE_REQUEST)
+TO_VEHICLE = (RECEIPT, COMMAND, WATCH, CERTIFICATE)
 
 # ISO 3779: 17 characters, without I, O and Q.
 VIN_PATTERN = "[A-HJ-NPR-Z0-9]{17}"

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 
+from agent.identity.files import take_up
 from agent.settings.uplink import UplinkSettings
 from agent.uplink.credentials import WARN_DAYS, Validity, password_in, tls_context, validity
 
@@ -36,12 +38,19 @@ class CertificateWatch:
         Raises CredentialsError.
         """
         tls, password_file = self._settings.tls, self._settings.password_file
+        if tls is not None and tls.certificate is not None and tls.key is not None:
+            _take_up(tls.certificate, tls.key)
         self._held = validity(tls.certificate) if tls is not None and tls.certificate is not None else None
         self.warn()
         return (
             tls_context(tls) if tls is not None else None,
             password_in(password_file) if password_file is not None else None,
         )
+
+    @property
+    def held(self) -> Validity | None:
+        """Of the vehicle's certificate, as it was read last; None where there is none."""
+        return self._held
 
     def days(self) -> float | None:
         """How long the vehicle's certificate still holds, negative when it has ended; None where nobody knows."""
@@ -63,3 +72,11 @@ class CertificateWatch:
     def _words(self) -> str:
         tls = self._settings.tls
         return f"the vehicle's certificate {tls.certificate if tls else ''} {self._held.words() if self._held else ''}"
+
+
+def _take_up(certificate: Path, key: Path) -> None:
+    """The next pair, where there is one that a power cut had kept from its place."""
+    try:
+        take_up(certificate, key)
+    except OSError as refused:
+        log.error("the next certificate cannot take its place: %s", refused)

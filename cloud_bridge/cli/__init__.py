@@ -13,9 +13,11 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.logging import RichHandler
 
-from cloud_bridge.cli import clients, fleets, notifications, remote, serving, upkeep, vehicles
+from cloud_bridge.cli import clients, fleets, identity, notifications, remote, serving, upkeep, vehicles
 from cloud_bridge.cli.grammar import DEFAULT_CONFIG, parents
 from cloud_bridge.health import UnwellError
+from cloud_bridge.identity.authority import IdentityError
+from cloud_bridge.identity.shutting_out import StillInError
 from cloud_bridge.remote.privacy import NotDoneError
 from cloud_bridge.remote.sending import UnsentError
 from cloud_bridge.settings import Database, Settings, read_settings
@@ -26,7 +28,17 @@ from contract.configuration import ConfigurationError
 
 __all__ = ["main"]
 
-_FAILURES = (ConfigurationError, StoreError, RegistryError, UnsentError, NotDoneError, UnwellError, OSError)
+_FAILURES = (
+    ConfigurationError,
+    StoreError,
+    RegistryError,
+    UnsentError,
+    NotDoneError,
+    UnwellError,
+    IdentityError,
+    StillInError,
+    OSError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,6 +96,6 @@ def _parser() -> argparse.ArgumentParser:
     shared = parents()
     parser = argparse.ArgumentParser(prog="canlift-bridge", description="The cloud side of canlift.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (serving, fleets, vehicles, clients, remote, notifications, upkeep):
+    for module in (serving, fleets, vehicles, clients, identity, remote, notifications, upkeep):
         module.add_commands(commands, shared)
     return parser

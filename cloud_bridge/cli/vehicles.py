@@ -6,6 +6,7 @@ import argparse
 
 from cloud_bridge import lists, registering, thefts
 from cloud_bridge.cli.grammar import Actions, Parents, action, group
+from cloud_bridge.cli.identity import add_vehicle_commands
 
 
 def add_commands(commands: Actions[argparse.ArgumentParser], parents: Parents) -> None:
@@ -31,4 +32,5 @@ def add_commands(commands: Actions[argparse.ArgumentParser], parents: Parents) -
     recovered = action(vehicle, "recovered", thefts.report_recovered, common, "say that it was found again")
     recovered.add_argument("vin", metavar="VIN")
     recovered.add_argument("--at", type=thefts.moment, metavar="TIME", help="RFC 3339; now when left out")
+    add_vehicle_commands(vehicle, parents)
     action(vehicle, "list", lists.vehicles, listing, "all vehicles: what came, what is missing")

@@ -11,8 +11,8 @@ Receipts are made after the commit and say what the database holds. Per kind of 
 * another payload under a key that is held: the first stays, this one is quarantined; held;
 * an upload or manifest that cannot be read, or of a lying vehicle: quarantined, and refused by digest, so that the
   vehicle does not send it for ever;
-* anything of a vehicle that is not registered: counted in quarantine, without what it says, and *not* receipted. The
-  vehicle keeps it, and what it keeps comes in once it is registered.
+* anything of a vehicle that is not registered, or whose certificates are revoked: counted in quarantine, without what
+  it says, and *not* receipted. The vehicle keeps it, and what it keeps comes in once it is registered.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from cloud_bridge.store.port.receiving import UNREGISTERED, Received, Receiving, Refused, not_registered
+from cloud_bridge.store.port.receiving import Received, Receiving, Refused
 from contract.manifest import decode_manifest
 from contract.receipt import Receipt
 from contract.topics import MANIFEST, UP, vin_of
@@ -111,7 +111,7 @@ class _Batch:
             self._quarantine("", delivery, "wrong_topic", f"topic {topic!r} names no vehicle: its VIN is malformed")
             return
         if not self._store.is_registered(vin):
-            self._quarantine(vin, delivery, UNREGISTERED, not_registered(vin))
+            self._quarantine(vin, delivery, *self._store.stranger(vin))
             return
         try:
             if leaf == UP:

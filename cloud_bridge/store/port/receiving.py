@@ -38,8 +38,17 @@ UNREGISTERED = "unregistered"
 """The reason of payloads of vehicles that are not registered: they are counted, and not kept."""
 
 
+REVOKED = "revoked"
+"""The same of vehicles whose certificates are all revoked."""
+NOT_KEPT = (UNREGISTERED, REVOKED)
+
+
 def not_registered(vin: str) -> str:
     return f"vehicle {vin} is not registered: `canlift-bridge vehicle add`"
+
+
+def certificates_revoked(vin: str) -> str:
+    return f"the certificates of vehicle {vin} are revoked: `canlift-bridge vehicle enroll` gives it another one"
 
 
 class Committed(NamedTuple):
@@ -53,7 +62,7 @@ class Committed(NamedTuple):
     conflicts: int
     """Uploads under a key that holds another payload: the first stays, the others went to quarantine."""
     strangers: int = 0
-    """Uploads of vehicles that are not registered any more: they went to quarantine."""
+    """Uploads of vehicles that are not registered any more, or revoked: they went to quarantine."""
 
 
 class Intake(msgspec.Struct, frozen=True):
@@ -83,7 +92,14 @@ class Intake(msgspec.Struct, frozen=True):
 class Receiving(Protocol):
     """What ingest writes."""
 
-    def is_registered(self, vin: str) -> bool: ...
+    def is_registered(self, vin: str) -> bool:
+        """Whether it may send: it is known, and not revoked."""
+        ...
+
+    def stranger(self, vin: str) -> tuple[str, str]:
+        """Why a vehicle that is not registered may not send: the reason, as it is counted, and in words."""
+        ...
+
     def commit(
         self,
         uploads: Sequence[Received],

@@ -13,6 +13,9 @@ from cloud_bridge.store.sqlite.database import Database
 # Every table that says of which vehicle its rows are; the one that others refer to last.
 DELETE = {
     "anchor": "DELETE FROM anchor WHERE vin = ?",
+    # That they hold no more has to be known for as long as they would.
+    "certificate": "UPDATE certificate SET vin = NULL, der = x'', revoked_at_ms = coalesce(revoked_at_ms, issued_at_ms)"
+    " WHERE vin = ?",
     "chunk": "DELETE FROM chunk WHERE vin = ?",
     "derived": "DELETE FROM derived WHERE vin = ?",
     "evicted": "DELETE FROM evicted WHERE vin = ?",

@@ -13,7 +13,17 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from cloud_bridge.store.port.derived import Waits
-from cloud_bridge.store.port.receiving import UNREGISTERED, Committed, Intake, Received, Refused, not_registered
+from cloud_bridge.store.port.receiving import (
+    NOT_KEPT,
+    REVOKED,
+    UNREGISTERED,
+    Committed,
+    Intake,
+    Received,
+    Refused,
+    certificates_revoked,
+    not_registered,
+)
 from cloud_bridge.store.ranges import Span, count, gaps, without
 from cloud_bridge.store.sqlite import held, implausible
 from cloud_bridge.store.sqlite.database import Database
@@ -29,7 +39,14 @@ FUTURE = "future_anchor"
 DROPPED = "dropped"
 """Counts quarantined payloads that were deleted to keep the quarantine within its limits."""
 
-_IS_REGISTERED = "SELECT 1 FROM vehicle WHERE vin = ?"
+# A vehicle whose certificates are all revoked may say nothing, until it has another one.
+_IS_REGISTERED = """
+SELECT 1 FROM vehicle WHERE vin = ?1 AND (
+    EXISTS (SELECT 1 FROM certificate WHERE vin = ?1 AND revoked_at_ms IS NULL)
+    OR NOT EXISTS (SELECT 1 FROM certificate WHERE vin = ?1)
+)
+"""
+_IS_KNOWN = "SELECT 1 FROM vehicle WHERE vin = ?"
 _REMOVALS = "SELECT number FROM removal"
 _HAS_MANIFEST = "SELECT 1 FROM manifest WHERE vin = ? AND id = ?"
 _ADD_MANIFEST = "INSERT INTO manifest (vin, id, body, received_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -101,6 +118,10 @@ class SqliteReceiving:
         with self._database.read() as connection:
             return self._is_registered(connection, vin)
 
+    def stranger(self, vin: str) -> tuple[str, str]:
+        with self._database.read() as connection:
+            return _why_not(connection, vin)
+
     def commit(
         self,
         uploads: Sequence[Received],
@@ -113,7 +134,7 @@ class SqliteReceiving:
             strangers = [one for one in uploads if not self._is_registered(connection, one.vin)]
             if strangers:
                 uploads = [one for one in uploads if self._is_registered(connection, one.vin)]
-                refused = [*refused, *map(_stranger, strangers)]
+                refused = [*refused, *(_stranger(connection, one) for one in strangers)]
             manifests = [one for one in manifests if self._is_registered(connection, one[0])]
             for vin, manifest_id, body in manifests:
                 connection.execute(_ADD_MANIFEST, (vin, manifest_id, body, now_ms))
@@ -232,15 +253,22 @@ def quarantine(
     for one in refused:
         digest = sha256(one.payload).digest()[:8]
         values = (one.vin, digest, one.topic, one.reason, one.detail, now_ms, len(one.payload))
-        kept = b"" if one.reason == UNREGISTERED else one.payload[:KEPT_OF_A_PAYLOAD]
+        kept = b"" if one.reason in NOT_KEPT else one.payload[:KEPT_OF_A_PAYLOAD]
         counts[one.vin, one.reason] += connection.execute(_QUARANTINE, (*values, kept)).rowcount
     for (vin,) in connection.execute(_TRIM_QUARANTINE, limits).fetchall():
         counts[vin, DROPPED] += 1
     connection.executemany(_COUNT_REFUSAL, [(*key, number) for key, number in counts.items() if number])
 
 
-def _stranger(upload: Received) -> Refused:
-    return Refused(upload.vin, upload.topic, UNREGISTERED, not_registered(upload.vin), upload.payload)
+def _stranger(connection: sqlite3.Connection, upload: Received) -> Refused:
+    reason, detail = _why_not(connection, upload.vin)
+    return Refused(upload.vin, upload.topic, reason, detail, upload.payload)
+
+
+def _why_not(connection: sqlite3.Connection, vin: str) -> tuple[str, str]:
+    if connection.execute(_IS_KNOWN, (vin,)).fetchone() is None:
+        return UNREGISTERED, not_registered(vin)
+    return REVOKED, certificates_revoked(vin)
 
 
 def _conflict(upload: Received) -> Refused:

@@ -1,0 +1,1 @@
+"""Who is who: the certificates of vehicles, broker and bridge."""
