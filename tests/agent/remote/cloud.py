@@ -1,0 +1,91 @@
+"""The stand-in of the bridge that knows the time, asks for actions, and hears what came of them."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+
+import paho.mqtt.client as mqtt
+from msgspec.structs import replace
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from agent.journal.segments import Key
+from contract.actions import Action
+from contract.command import Command, Outcome, Result, decode_result, encode_command
+from contract.receipt import Receipt
+from contract.signing import public_key
+from contract.topics import COMMAND, RESULT, topic
+from contract.upload import read_header
+from tests.agent.bridge import Bridge, eventually
+from tests.agent.remote.model import VIN
+
+OURS, THEIRS = bytes(range(32)), bytes(32)
+OUR_KEY = base64.b64encode(public_key(OURS)).decode()
+"""As agent.toml has it."""
+PATIENCE_S = 60
+
+
+class Cloud(Bridge):
+    def __init__(self, port: int) -> None:
+        super().__init__(port, _number)
+        self.results: list[Result] = []
+        self._line = mqtt.Client(CallbackAPIVersion.VERSION2, "remote", protocol=MQTTProtocolVersion.MQTTv5)
+        self._line.on_message = lambda _client, _data, message: self.results.append(
+            decode_result(bytes(message.payload))
+        )
+        heard = threading.Event()
+        self._line.on_subscribe = lambda *_: heard.set()
+        self._line.connect("127.0.0.1", port)
+        self._line.loop_start()
+        self._line.subscribe(topic(VIN, RESULT), qos=1)
+        assert heard.wait(20)
+        self._commands = 0
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(None, None, None)
+        self._line.disconnect()
+        self._line.loop_stop()
+
+    def say(self, vin: str, receipt: Receipt) -> None:
+        super().say(vin, replace(receipt, utc_ms=_utc_ms()))
+
+    def command(self, action: Action, vin: str = VIN) -> Command:
+        self._commands += 1
+        now_ms = _utc_ms()
+        return Command(self._commands.to_bytes(16, "big"), vin, now_ms + 600_000, action, now_ms)
+
+    def send(self, command: Command, key: bytes = OURS) -> None:
+        payload = encode_command(command, key)
+        self._line.publish(topic(VIN, COMMAND), payload, qos=1).wait_for_publish(20)
+
+    def outcomes(self, command: Command) -> list[Outcome]:
+        return [result.outcome for result in list(self.results) if result.id == command.id]
+
+    def ask(self, action: Action) -> list[Outcome]:
+        """What came of an action. The vehicle is waited for; it is asked again while it does not know the time."""
+        assert eventually(lambda: bool(self.held), PATIENCE_S)
+        while True:
+            command = self.command(action)
+            self.send(command)
+            assert self.told(command)
+            if self.outcomes(command) != [Outcome.TIMELESS]:
+                return self.outcomes(command)
+            time.sleep(0.2)
+
+    def told(self, command: Command, count: int = 1) -> bool:
+        """Whether so many final outcomes came."""
+
+        def final() -> int:
+            return sum(outcome.final for outcome in self.outcomes(command))
+
+        return eventually(lambda: final() >= count, PATIENCE_S)
+
+
+def _number(payload: bytes) -> Key:
+    header = read_header(payload)
+    return Key(header.boot, header.sequence)
+
+
+def _utc_ms() -> int:
+    return time.time_ns() // 1_000_000
