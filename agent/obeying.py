@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from agent.privacy.guard import Outcome as Said
 from agent.uplink.orders import Orders
-from contract.actions import Action
 from contract.command import Command, Outcome, Result, Watching
 from contract.upload import Privacy
+
+if TYPE_CHECKING:
+    from contract.actions import Action
 
 
 def obey(

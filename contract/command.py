@@ -36,17 +36,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from contract import signing, wire
-from contract.action_codec import action_item, action_of
-from contract.actions import Action
 from contract.anchor import MAXIMUM_UTC_MS
 from contract.topics import is_vin
 from contract.upload import Privacy
 from contract.wire import Item, Refusal, WireError
+
+if TYPE_CHECKING:
+    from contract.actions import Action
 
 DOMAIN = b"canlift command 2\x00"
 MAXIMUM_BYTES = 8192
@@ -71,7 +72,7 @@ class Watching(msgspec.Struct, frozen=True):
     document: bytes
 
 
-Body: TypeAlias = Privacy | Action | Watching
+Body: TypeAlias = "Privacy | Action | Watching"
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -252,6 +253,9 @@ def _body_item(body: Body) -> dict[int, Item]:
         return {5: _PRIVACY, 6: _STATES.index(body)}
     if isinstance(body, Watching):
         return {5: _WATCH, 6: body.document}
+    # Here and not above: a vehicle that does nothing for the cloud does without.
+    from contract.action_codec import action_item
+
     return {5: _ACTION, 6: action_item(body)}
 
 
@@ -260,6 +264,8 @@ def _body(kind: Item, body: Item) -> Body:
     if number == _PRIVACY:
         return _privacy(body)
     if number == _ACTION:
+        from contract.action_codec import action_of
+
         return action_of(body)
     document = wire.octets(body, "watch")
     if len(document) > MAXIMUM_WATCH_BYTES:

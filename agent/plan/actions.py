@@ -12,7 +12,7 @@ from agent.decode.encoding import raw_of, with_raw
 from agent.plan.events import Evaluate
 from contract.command import Cause
 from contract.expressions import Expression
-from contract.profile.actions import Token
+from contract.profile.action_rules import Token
 
 Arguments = Mapping[str, float]
 

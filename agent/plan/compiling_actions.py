@@ -14,15 +14,8 @@ from agent.plan.places import Places
 from contract.command import Cause
 from contract.configuration import Keys
 from contract.expressions import Expression
-from contract.profile.actions import (
-    LONGEST_TRANSMISSION_MS,
-    ActionFrame,
-    ActionRequests,
-    ArgumentValue,
-    VehicleAction,
-    frame_bytes,
-    tokens,
-)
+from contract.profile.action_rules import LONGEST_TRANSMISSION_MS, frame_bytes, tokens
+from contract.profile.actions import ActionFrame, ActionRequests, ArgumentValue, VehicleAction
 from contract.profile.asking import LARGEST_SHORT_ID
 from contract.profile.profile import Profile
 

@@ -114,7 +114,7 @@ class Execution:
 
     def _advance(self, stage: Stage, now: Now) -> Iterator[Told]:
         if self._phase is _Phase.WAKING:
-            self._await_waking(stage, now)
+            yield from self._await_waking(stage, now)
         elif self._phase is _Phase.LOOKING:
             yield from self._look(stage, now)
         elif self._phase is _Phase.TRANSMITTING:
@@ -146,11 +146,14 @@ class Execution:
         self._transmission = self._transmit(action, stage.step.arguments)
         self._enter(_Phase.TRANSMITTING, now)
 
-    def _await_waking(self, stage: Stage, now: Now) -> None:
-        """Also what wakes it may fail: whether that matters shows when it is looked at."""
+    def _await_waking(self, stage: Stage, now: Now) -> Iterator[Told]:
+        """Where something is to be transmitted, whether it matters that it does not wake shows when it is looked at."""
         awaited = () if stage.action is None else stage.action.names
         known = not now.silent and now.stands and all(now.lookup(name) is not None for name in awaited)
-        if (self._transmission.over and known) or now.at_ms - self._since_ms >= WAKING_MS:
+        over = now.at_ms - self._since_ms >= WAKING_MS
+        if over and now.silent and stage.action is None:
+            yield Told(Outcome.FAILED, "the vehicle does not wake up", Cause.VEHICLE_ERROR)
+        elif over or (self._transmission.over and known):
             self.cancel()
             self._enter(_Phase.LOOKING, now)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import msgspec
 
 from contract.configuration import Keys, nearest
-from contract.steps import ARGUMENTS
 
 
 class RemoteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -19,15 +18,18 @@ class RemoteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """In which the times of programs are, by its IANA name."""
 
     def contradictions(self) -> Iterator[tuple[Keys, str]]:
-        for index, name in enumerate(self.allow):
-            if name not in ARGUMENTS:
-                yield ("allow", index), f"there is no action {name}{nearest(name, ARGUMENTS)}"
+        if self.allow:
+            # Here and not above: few vehicles need it at a start.
+            from contract.steps import ARGUMENTS
+
+            for index, name in enumerate(self.allow):
+                if name not in ARGUMENTS:
+                    yield ("allow", index), f"there is no action {name}{nearest(name, ARGUMENTS)}"
         if self.time_zone != "UTC" and not _is_time_zone(self.time_zone):
             yield ("time_zone",), f"{self.time_zone!r} is no time zone that this system knows"
 
 
 def _is_time_zone(name: str) -> bool:
-    # Here and not above: few vehicles need it at a start.
     from zoneinfo import ZoneInfo
 
     try:

@@ -36,7 +36,7 @@ import msgspec
 from contract.configuration import ConfigurationError, Document, Keys
 from contract.expressions import Expression
 from contract.profile.absent import TRIP, absence_contradictions
-from contract.profile.actions import VehicleAction, action_contradictions
+from contract.profile.actions import VehicleAction
 from contract.profile.asking import Ask, ask_contradictions
 from contract.profile.buses import Bus
 from contract.profile.cadence import Cadence, State
@@ -45,7 +45,6 @@ from contract.profile.devices import DEVICES, RECEIVER, RECEIVER_SIGNALS
 from contract.profile.events import BuiltIn, Crash, Event, event_contradictions
 from contract.profile.power import PowerRules
 from contract.profile.privacy import PrivacyRules, positional, privacy_contradictions
-from contract.profile.programs import CLASS, SAMPLING, program_data, program_signals
 from contract.profile.receiver import Clock, Gnss
 from contract.profile.signals import Message, SamplingClass, Signal, signal_contradictions
 from contract.profile.trip import Trip, trip_contradictions
@@ -113,13 +112,17 @@ def profile_in(document: Document) -> Profile:
         name: msgspec.structs.replace(bus, databases=tuple((folder / database).resolve() for database in bus.databases))
         for name, bus in profile.buses.items()
     }
-    programs = program_data(profile.actions) if profile.actions else {}
+    found = msgspec.structs.replace(profile, buses=buses, data={**_receiver_position(profile.gnss), **profile.data})
+    if not profile.actions:
+        return found
+    from contract.profile.programs import CLASS, SAMPLING, program_data, program_signals
+
+    data = program_data(profile.actions)
     return msgspec.structs.replace(
-        profile,
-        buses=buses,
-        classes={CLASS: SAMPLING, **profile.classes} if programs else profile.classes,
-        signals={**program_signals(programs), **profile.signals},
-        data={**_receiver_position(profile.gnss), **programs, **profile.data},
+        found,
+        classes={CLASS: SAMPLING, **found.classes} if data else found.classes,
+        signals={**program_signals(data), **found.signals},
+        data={**data, **found.data},
     )
 
 
@@ -150,7 +153,11 @@ def _contradictions(profile: Profile) -> Iterator[tuple[Keys, str]]:
     served = {*profile.data, *(f"alert.{alert}" for alert in profile.alerts), *([TRIP] if profile.trip else ())}
     yield from absence_contradictions(profile.absent, served)
     yield from privacy_contradictions(profile.privacy, known.sent)
-    yield from action_contradictions(profile.actions, profile.buses)
+    if profile.actions:
+        # Here and not above, as what programs need: most profiles have none.
+        from contract.profile.action_rules import action_contradictions
+
+        yield from action_contradictions(profile.actions, profile.buses)
     yield from event_contradictions(profile.events, profile.crash, known, frozenset(profile.classes))
     if profile.gnss.source == "can":
         for key in ("position.longitude", "position.latitude"):

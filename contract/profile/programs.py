@@ -1,8 +1,8 @@
 """Programs of preconditioning and of charging that the box keeps: collected and published without being listed.
 
 A profile whose [actions] have what such programs need has the box's messages `ConditioningPrograms` or
-`ChargingPrograms` (`contract.profile.devices`) under [signals], sampled by the hour and told at each change, and under
-[data] what is published of them. What the profile lists or maps itself stays as it is.
+`ChargingPrograms` (`contract.profile.devices`) under [signals], sampled every five minutes and told at each change, and
+under [data] what is published of them. What the profile lists or maps itself stays as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from contract.steps import CHARGE_AT, SET_CHARGING, SET_CONDITIONING, is_served
 
 CLASS = "programs"
 """The class of their signals."""
-SAMPLING = SamplingClass(every=Duration(3_600_000))
+SAMPLING = SamplingClass(every=Duration(300_000))
+"""Often enough to be published together with what else is said of preconditioning and charging."""
 _TRUTH: dict[str, str | bool] = {"No": False, "Yes": True}
 _CONDITIONED = "preconditioning.airConditioning.programs"
 _CHARGED = "energies.Electric.charging.schedule.programs"

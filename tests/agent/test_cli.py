@@ -325,6 +325,7 @@ def test_the_service_loads_nothing_that_it_seldom_needs() -> None:
     seldom = {"asammdf", "can", "cantools", "isotp", "pynmeagps", "rich", "serial", "http.client", "agent.check"}
     seldom |= {"agent.sampling.watches", "agent.watching", "contract.watching", "cryptography"}
     seldom |= {"agent.remote.remote", "agent.remote.transmitting", "agent.plan.actions", "agent.plan.compiling_actions"}
+    seldom |= {"contract.steps", "contract.actions", "contract.profile.action_rules", "contract.profile.programs"}
     program = f"import sys; from agent.cli import load; load('run'); print(*sorted({seldom!r} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
     assert said.stdout.split() == []

@@ -205,3 +205,15 @@ def test_one_of_a_kind_is_done_at_a_time_and_others_meanwhile(world: World) -> N
     navigation = Navigation((Place(1, 2),))
     assert outcomes(world.carry_out(world.command(navigation), navigation))[-1] is Outcome.DONE
     assert world.until(lambda: any(result.id == first.id and result.outcome.final for result in world.results))
+
+
+@pytest.mark.slow
+def test_a_vehicle_that_does_not_wake_up_is_said_not_to(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.awake()
+    world.body.speaks = False
+    assert world.until(lambda: world.sampler.silent_ms(monotonic_ms()) > 6000)
+    (_, failed) = world.ask(WakeUp())
+    assert (failed.outcome, failed.why) == (Outcome.FAILED, "the vehicle does not wake up")
+    assert outcomes(world.ask(Doors(locked=True)))[:2] == [Outcome.RECEIVED, Outcome.SENT]  # It stood.
+    world.close()
