@@ -79,7 +79,7 @@ class Monitoring(Protocol):
         ...
 
     def covered(self, vins: Collection[str], most: int) -> list[str]:
-        """Those of the vehicles that a running monitor covers, and of which at most so many uploads are to be derived."""
+        """Those of the vehicles that a running monitor covers and that have at most so many uploads to derive."""
         ...
 
     def to_evaluate(self, now_ms: int) -> list[str]:
