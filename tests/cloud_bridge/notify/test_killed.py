@@ -55,18 +55,27 @@ class World:
             )  # fmt: skip
 
     def kill(self) -> None:
-        """The process is gone when this returns."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
-            self._process = None
 
-    def end(self) -> int:
+    def wait_killed(self) -> None:
+        """Until it is: by what the receiver did about a request."""
+        assert self._process is not None
+        assert self._process.wait(60) == -signal.SIGKILL
+
+    def end(self) -> None:
+        """As it is told to, in order."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         code = self._process.wait(30)
         self._process = None
-        return code
+        assert code == 0, f"ended with {code}:\n{self.log.read_text()}"
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self.storage.close()
 
     def write(self, *numbers: int) -> None:
         with self.storage.database.write() as connection:
@@ -87,8 +96,7 @@ def made(tmp_path: Path, authority: Authority, receiver: Receiver) -> Iterator[C
 
     yield make
     for world in worlds:
-        world.kill()
-        world.storage.close()
+        world.close()
 
 
 def at_arrival(world: World, _: Received) -> Reply:
@@ -147,12 +155,12 @@ def test_what_was_under_way_is_posted_again_under_its_id_and_nothing_is_lost(
     for after in (2, 4):
         world.start()
         receiver.wait_for(after)
-        world.kill()
+        world.wait_killed()
     world.write(4, 5)
     world.start()
     receiver.wait_for(8)
     until(lambda: world.waiting == 0)
-    assert world.end() == 0
+    world.end()
     came = numbers(receiver.received)
     assert sorted(set(came)) == list(range(6))
     assert came == sorted(came)
@@ -173,7 +181,7 @@ def test_a_batch_that_was_under_way_is_the_same_batch_afterwards(
     receiver.answer = lambda received: step(world, received) if len(receiver.received) == 1 else Reply()
     world.start()
     receiver.wait_for(1)
-    world.kill()
+    world.wait_killed()
     world.write(3, 4)
     world.start()
     came = receiver.wait_for(3)
@@ -190,8 +198,8 @@ def test_killed_when_nothing_has_arrived_yet_all_the_same(made: Callable[..., Wo
     receiver.on_connection = world.kill
     world.start()
     until(lambda: receiver.connections > 0)
+    world.wait_killed()
     receiver.on_connection = None
-    world.kill()
     assert receiver.received == []
     world.start()
     assert numbers(receiver.wait_for(1)) == [0]
