@@ -12,7 +12,7 @@ it cannot be unsaid.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import tzinfo
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from agent.remote.timetable import due, spent
 from contract.actions import Charging, ChargingProgram, ConditioningProgram, NextCharge, Preconditioning
 from contract.catalog import DAYS
 from contract.profile.devices import CHARGING, CONDITIONING
+from contract.steps import CHARGE_AT, SET_CHARGING, SET_CONDITIONING
 
 log = logging.getLogger(__name__)
 
@@ -70,15 +71,21 @@ class KeptPrograms:
         self._keep(after)
         return True
 
-    def due(self, now_utc_ms: int) -> list[str]:
-        """The steps that are due, each once. Raises OSError, and they stay due."""
+    def due(self, now_utc_ms: int, by_vehicle: Collection[str] = ()) -> list[str]:
+        """The steps that are due and the box's to do, each once. `by_vehicle`: the steps that hand programs to the
+        vehicle, which does these itself. Raises OSError, and they stay due."""
         programs = self.programs
         since_utc_ms = max(programs.done_utc_ms, now_utc_ms - MISSED_MS)
         steps = due(programs.conditioning, programs.charging, programs.next, self._zone, since_utc_ms, now_utc_ms)
         if steps:
             left, upcoming = spent(programs.conditioning, programs.next, self._zone, since_utc_ms, now_utc_ms)
             self._keep(msgspec.structs.replace(programs, conditioning=left, next=upcoming, done_utc_ms=now_utc_ms))
-        return steps
+        if not steps or not by_vehicle:
+            return steps
+        conditioning = () if SET_CONDITIONING in by_vehicle else programs.conditioning
+        charging = () if SET_CHARGING in by_vehicle else programs.charging
+        next_charge = None if CHARGE_AT in by_vehicle else programs.next
+        return due(conditioning, charging, next_charge, self._zone, since_utc_ms, now_utc_ms)
 
     def frames(self, at_ms: int) -> list[Frame]:
         """What there is to say of them now."""

@@ -13,14 +13,13 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from agent.health.snapshot import RemoteHealth
-from agent.plan.actions import PlannedAction, PlannedRemote
+from agent.plan.actions import Arguments, PlannedAction, PlannedRemote
 from agent.remote.executed import Executed
-from agent.remote.execution import Execution, Stage, Told
+from agent.remote.execution import Execution, Stage, Told, Transmission
 from agent.remote.now import SILENT_MS, Now, Standing
 from agent.remote.programs import KeptPrograms
 from agent.remote.saying import Saying
 from agent.remote.tracking import KeptTracking
-from agent.remote.transmitting import Transmitter
 from contract.actions import Action, Charging, Immobilization, Preconditioning, Stolen, Tracking, WakeUp
 from contract.command import Cause, Command, Outcome, Result
 from contract.expressions import Value
@@ -39,11 +38,22 @@ _PROGRAMMED = "programs"
 
 
 class Vehicle(Protocol):
-    """What the actions are decided by, and what the box does for them."""
+    """What the actions are decided by: the sampler's newest values."""
 
-    def value(self, name: str, now_ms: int) -> Value | None: ...
+    def value(self, name: str, now_ms: int, /) -> Value | None: ...
 
-    def silent_ms(self, now_ms: int) -> int: ...
+    def silent_ms(self, now_ms: int, /) -> int: ...
+
+
+class Transmitting(Protocol):
+    """What sends, and how much it has sent."""
+
+    frames: int
+    requests: int
+
+    def transmit(self, action: PlannedAction, arguments: Arguments, /) -> Transmission: ...
+
+    def close(self) -> None: ...
 
 
 class Remote:
@@ -55,7 +65,7 @@ class Remote:
         allow: Collection[str],
         vehicle: Vehicle,
         executed: Executed,
-        transmitter: Transmitter,
+        transmitter: Transmitting,
         programs: KeptPrograms,
         saying: Saying,
         tracking: KeptTracking,
@@ -225,7 +235,7 @@ class Remote:
         if now_utc_ms is None or _PROGRAMMED in self._running:
             return
         try:
-            names = self._programs.due(now_utc_ms)
+            names = self._programs.due(now_utc_ms, self._actions.keys() & NEEDS.keys())
         except OSError as failure:
             log.error("remote: the programs do not run: %s", failure)
             return

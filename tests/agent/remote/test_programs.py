@@ -139,6 +139,15 @@ def test_what_is_due_is_done_once_and_not_what_was_due_before_it_was_asked_for_o
     assert again.due(due_ms + 3 * week_ms + 300_000) == []
 
 
+def test_what_the_vehicle_was_handed_it_does_itself(tmp_path: Path) -> None:
+    due_ms = utc_ms("2024-01-01T06:30Z")
+    kept = KeptPrograms(tmp_path / "programs", PARIS)
+    kept.take(Preconditioning(programs=(conditioned("07:30", "Mon", recurrence="None"),)), due_ms - 1000)
+    kept.take(Charging(programs=(ChargingProgram(1, True, 27_000, None, ("Mon",)),)), due_ms - 1000)
+    assert kept.due(due_ms, ["set-conditioning-program"]) == ["charge"]
+    assert not kept.programs.conditioning[0].enabled  # It was done.
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path, profile=CHARGING)
