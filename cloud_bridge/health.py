@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 from ipaddress import ip_address
 
 from cloud_bridge.api.links import HEALTH
@@ -18,7 +19,7 @@ class UnwellError(Exception):
 def expect_healthy(api: Api, patience_s: float = PATIENCE_S) -> None:
     """Asks the address that the bridge listens on. Raises UnwellError."""
     host = reachable(api.host)
-    connection = http.client.HTTPConnection(host, api.port, timeout=patience_s)
+    connection = _connection(host, api, patience_s)
     try:
         connection.request("GET", HEALTH)
         status = connection.getresponse().status
@@ -28,6 +29,21 @@ def expect_healthy(api: Api, patience_s: float = PATIENCE_S) -> None:
         connection.close()
     if status != http.client.OK:
         raise UnwellError(f"{host}:{api.port} answers with status {status}")
+
+
+def _connection(host: str, api: Api, patience_s: float) -> http.client.HTTPConnection:
+    """Raises UnwellError."""
+    if api.tls is None:
+        return http.client.HTTPConnection(host, api.port, timeout=patience_s)
+    # Its certificate is of the name that clients know it by: here it has to be this certificate, whatever its name.
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        context.load_verify_locations(api.tls.cert)
+    except OSError as error:
+        raise UnwellError(f"{api.tls.cert} ([api.tls] cert): cannot be used as certificate: {error}") from error
+    return http.client.HTTPSConnection(host, api.port, timeout=patience_s, context=context)
 
 
 def reachable(host: str) -> str:

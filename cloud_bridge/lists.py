@@ -125,12 +125,22 @@ def clients(options: argparse.Namespace, storage: Storage, console: Console) -> 
         return print_json(
             console,
             [
-                {"client_id": one.id, "user": one.user, "fleets": one.fleets, "day": one.day, "burst": one.burst}
+                {
+                    "client_id": one.id,
+                    "user": one.user,
+                    "fleets": one.fleets,
+                    "day": one.day,
+                    "burst": one.burst,
+                    "certificates": one.certificates,
+                }
                 for one in found
             ],
         )
-    rows = [(one.id, one.user, str(one.day), str(one.burst), ", ".join(one.fleets)) for one in found]
-    print_table(console, ("client_id", "user", "a day", "a second", "fleets"), rows)
+    rows = [
+        (one.id, one.user, str(one.day), str(one.burst), ", ".join(one.fleets), ", ".join(one.certificates))
+        for one in found
+    ]
+    print_table(console, ("client_id", "user", "a day", "a second", "fleets", "certificates"), rows)
     return 0
 
 

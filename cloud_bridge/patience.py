@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from cloud_bridge.https import CERTIFICATE, shown_by
 from cloud_bridge.joining import Joining
 
 PATIENCE_S = 20.0
@@ -31,6 +32,8 @@ class PatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(Joining(transport, self.loop))  # type: ignore[arg-type]
+        if (shown := shown_by(transport)) is not None:
+            self.app_state = {**self.app_state, CERTIFICATE: shown}
         self._count_anew()
         self._look_in(self.patience_s)
 

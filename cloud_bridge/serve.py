@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import ssl
 import threading
 
 import uvicorn
@@ -18,6 +19,7 @@ from starlette.applications import Starlette
 
 from cloud_bridge.api.links import BASE
 from cloud_bridge.bridge import Bridge
+from cloud_bridge.https import Configuration, context
 from cloud_bridge.patience import PatientProtocol
 from cloud_bridge.settings import Api, Settings
 
@@ -26,12 +28,13 @@ LAST_REQUESTS_S = 4
 
 def serve(settings: Settings, console: Console) -> int:
     """The exit code: 0 when it was told to end, 1 when a part of it had to give up. Raises OSError when the address
-    cannot be listened on, and what `Bridge` raises."""
+    cannot be listened on or files of [api.tls] cannot be used, and what `Bridge` raises."""
     failed, told = threading.Event(), threading.Event()
     # From the first moment on: a container's first process does not end by a signal that it does not handle. The server
     # handles them itself while it runs, and raises them once more when it has ended.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
+    tls = None if settings.api.tls is None else context(settings.api.tls)
     listener = listen(settings.api)
     with listener:
         port: int = listener.getsockname()[1]
@@ -43,7 +46,7 @@ def serve(settings: Settings, console: Console) -> int:
             server.should_exit = True
 
         bridge = Bridge(settings, give_up)
-        server = _Server(configuration(bridge.app), told)
+        server = _Server(configuration(bridge.app, tls), told)
         bridge.start()
         try:
             console.print(f"serving {settings.api.url}{BASE} (documentation: {settings.api.url}{BASE}/docs)")
@@ -67,11 +70,12 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
 
 
-def configuration(app: Starlette) -> uvicorn.Config:
+def configuration(app: Starlette, tls: ssl.SSLContext | None = None) -> uvicorn.Config:
     """How HTTP is served. Whose address a request comes from, or went through, decides about nothing here: links are
     made of the configured address. What serves is nobody's business."""
-    return uvicorn.Config(
+    return Configuration(
         app,
+        tls,
         http=PatientProtocol,
         log_level="warning",
         access_log=False,

@@ -42,16 +42,28 @@ class Database(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: Path = Path("canlift.db")
 
 
+class ApiTls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Certificates, PEM files: HTTPS without a proxy in front."""
+
+    cert: Path
+    key: Path
+    client_ca: Path | None = None
+    """Who signs the certificates that clients show; without it none is asked for."""
+    minimum: Literal["1.2", "1.3"] = "1.3"
+    """The oldest version of TLS that is spoken."""
+
+
 class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: int = 8080
     public_url: str | None = None
-    """What links begin with: the address as clients see it. `http://host:port` when left out."""
+    """What links begin with: the address as clients see it. `http://host:port`, or with https, when left out."""
+    tls: ApiTls | None = None
 
     @property
     def url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+        return (self.public_url or f"{'https' if self.tls else 'http'}://{host}:{self.port}").rstrip("/")
 
 
 class Vehicles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -183,6 +195,7 @@ def read_settings(path: Path) -> Settings:
             cert_file=_below(folder, mqtt.cert_file),
             key_file=_below(folder, mqtt.key_file),
         ),
+        api=replace(settings.api, tls=_tls_below(folder, settings.api.tls)),
         database=Database(folder / settings.database.path),
         vehicles=Vehicles(folder / settings.vehicles.profiles),
         identity=replace(
@@ -192,6 +205,12 @@ def read_settings(path: Path) -> Settings:
         ),
         notifications=replace(settings.notifications, ca_file=_below(folder, settings.notifications.ca_file)),
     )
+
+
+def _tls_below(folder: Path, tls: ApiTls | None) -> ApiTls | None:
+    if tls is None:
+        return None
+    return replace(tls, cert=folder / tls.cert, key=folder / tls.key, client_ca=_below(folder, tls.client_ca))
 
 
 def _below(folder: Path, path: Path | None) -> Path | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cloud_bridge.cli import main
 from tests.agent.bridge import eventually
+from tests.agent.uplink.authority import Authority
 from tests.cloud_bridge.identity.yard import Box, Client, refusal
 from tests.conftest import ROOT, free_port
 from tests.test_documents import Place, blocks
@@ -21,9 +24,18 @@ VIN = "VF30A5FWTEST00001"
 
 def certificates() -> tuple[str, list[list[str]]]:
     """The settings that are shown, and the commands of the chapter on certificates."""
-    (settings,) = (block for block in blocks(DOCUMENT, "toml") if "[identity]" in block)
-    lines = [line for block in blocks(DOCUMENT, "sh") for line in block.splitlines()]
-    return settings, [shlex.split(line, comments=True) for line in lines if not line.startswith((" ", "podman"))]
+    return _chapter("[identity]", lambda block: not block.startswith("podman") and " client " not in block)
+
+
+def partners() -> tuple[str, list[list[str]]]:
+    """The same of the chapter on partners."""
+    return _chapter("[api.tls]", lambda block: " client " in block)
+
+
+def _chapter(section: str, wanted: Callable[[str], bool]) -> tuple[str, list[list[str]]]:
+    (settings,) = (block for block in blocks(DOCUMENT, "toml") if section in block)
+    lines = [line for block in blocks(DOCUMENT, "sh") if wanted(block) for line in block.splitlines()]
+    return settings, [shlex.split(line, comments=True) for line in lines]
 
 
 @pytest.mark.slow
@@ -65,3 +77,21 @@ def test_a_vehicle_gets_its_certificate_and_loses_it_as_it_is_written(tmp_path: 
             process.communicate(timeout=60)
     assert [process.returncode for process in processes] == [0, 0]
     assert (tmp_path / "bench" / "vehicle.key").exists()
+
+
+@pytest.mark.slow
+def test_a_partner_is_bound_to_certificates_as_it_is_written(tmp_path: Path) -> None:
+    settings, commands = partners()
+    (tmp_path / "bridge.toml").write_text(settings)
+    authority = Authority(tmp_path, "clients")
+    for name in ("partner", "next"):
+        (tmp_path / f"{name}.pem").write_bytes(authority.issue(name, "partner").certificate.read_bytes())
+    replaced: dict[str, str] = {}
+    place = Place(tmp_path, replaced)
+    place.type(["canlift-bridge", "fleet", "add", "Vans", "--id", "vans", "--config", "bridge.toml"])
+    listing = ["canlift-bridge", "client", "list", "--json", "--config", "bridge.toml"]
+    for words, bound in zip(commands, (1, 2), strict=True):
+        place.type(words)
+        (client,) = json.loads(place.type(listing))
+        replaced["CLIENT_ID"] = client["client_id"]
+        assert len(client["certificates"]) == bound

@@ -14,6 +14,7 @@ from cloud_bridge.api.media import accepts
 from cloud_bridge.api.operation import check_ids
 from cloud_bridge.api.parameters import Pairs
 from cloud_bridge.api.representation import Asked
+from cloud_bridge.https import CERTIFICATE
 from cloud_bridge.store.port.reading import Reader
 from cloud_bridge.store.port.registry import Client
 
@@ -37,7 +38,9 @@ class Admission:
     def admit(self, scope: Scope, request: Asked, pairs: Pairs) -> tuple[Client, str]:
         """Who asks, and the fleet of the path; empty where the path names none. Raises RefusedError."""
         client_ids = [value for name, value in pairs if name == "client_id"]
-        client = authenticate(request.get(b"authorization"), client_ids, self._reader, self._verify)
+        state = scope.get("state")
+        shown = None if state is None else state.get(CERTIFICATE)
+        client = authenticate(request.get(b"authorization"), client_ids, self._reader, self._verify, shown)
         if self._limits is not None and LIMITS not in scope:  # It is not asked twice for being answered by a worker.
             allowance = self._limits.admit(client)
             scope[LIMITS] = headers(allowance)

@@ -1,4 +1,5 @@
-"""Who calls: HTTP Basic (RFC 7617) together with the `client_id` of the query."""
+"""Who calls: HTTP Basic (RFC 7617) together with the `client_id` of the query; and before that, for a client that is
+bound to certificates, one of them."""
 
 from __future__ import annotations
 
@@ -18,9 +19,14 @@ Verify = Callable[[str, str], bool]
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="connectedcar", charset="UTF-8"'}
 
 
-def authenticate(authorization: str | None, client_ids: Sequence[str], reader: Reader, verify: Verify) -> Client:
-    """The client with these credentials. Raises RefusedError: 401, which does not say what of them is wrong, or 429
-    when too many are being checked."""
+def authenticate(
+    authorization: str | None, client_ids: Sequence[str], reader: Reader, verify: Verify, shown: str | None = None
+) -> Client:
+    """The client with these credentials. `shown`: the fingerprint of the certificate of its connection.
+
+    Raises RefusedError: 401, which does not say what of user, secret and id is wrong, or 429 when too many are being
+    checked.
+    """
     if authorization is None or not client_ids:
         missing = "HTTP Basic credentials" if authorization is None else "the query parameter 'client_id'"
         raise RefusedError(
@@ -30,12 +36,28 @@ def authenticate(authorization: str | None, client_ids: Sequence[str], reader: R
         )
     user, secret = _basic(authorization)
     client = reader.client(client_ids[0]) if len(client_ids) == 1 else None
+    if client is not None and client.certificates:
+        # Before the secret is looked at: nobody without the certificate learns anything about that.
+        _expect_certificate(shown, client)
     # The time taken must not tell a wrong user from a wrong secret, nor how much of them agrees.
     if client is None or not (
         _verified(verify, secret, client) & hmac.compare_digest(user.encode(), client.user.encode())
     ):
         raise _wrong("These credentials and 'client_id' do not belong together.")
     return client
+
+
+def _expect_certificate(shown: str | None, client: Client) -> None:
+    if shown is None:
+        raise RefusedError(
+            Code.NO_CERTIFICATE,
+            "Missing client certificate: this client's calls need one in the TLS connection.",
+            CHALLENGE,
+        )
+    if shown not in client.certificates:
+        raise RefusedError(
+            Code.WRONG_CERTIFICATE, "The certificate of the TLS connection is not one of this client's.", CHALLENGE
+        )
 
 
 def _verified(verify: Verify, secret: str, client: Client) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+from pathlib import Path
 
 from rich.console import Console
 
@@ -11,6 +12,7 @@ from cloud_bridge import lists
 from cloud_bridge.access.secrets import hash_secret, new_secret
 from cloud_bridge.cli.grammar import Actions, Parents, action, group
 from cloud_bridge.clock import clock_ms
+from cloud_bridge.https import fingerprint, fingerprint_of
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.registry import BURST, DAY, Client
 from cloud_bridge.usage import UsageError
@@ -24,6 +26,12 @@ def add_commands(commands: Actions[argparse.ArgumentParser], parents: Parents) -
     add.add_argument("--user", required=True, help="user name of HTTP Basic")
     add.add_argument("--fleet", required=True, action="append", metavar="ID", help="may be given several times")
     _limits(add)
+    _certificates(add)
+    text = "bind a client to other certificates, of which its connections show one, from its next request on"
+    bind = action(client, "certificates", _bind, parents.common, text)
+    bind.add_argument("id", metavar="CLIENT_ID")
+    _certificates(bind)
+    bind.add_argument("--none", action="store_true", help="to none: it shows no certificate")
     text = "change what a client may ask, from its next request on"
     change = action(client, "limit", _limit, parents.common, text)
     change.add_argument("id", metavar="CLIENT_ID")
@@ -37,6 +45,13 @@ def _limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--burst", type=int, metavar="N", help=f"requests in any second ({BURST:,})")
 
 
+def _certificates(parser: argparse.ArgumentParser) -> None:
+    text = "a certificate that its connections show, PEM; may be given several times; needs [api.tls] client_ca"
+    parser.add_argument("--certificate", type=Path, action="append", default=[], metavar="FILE", help=text)
+    text = "the same by the SHA-256 of the certificate"
+    parser.add_argument("--fingerprint", action="append", default=[], metavar="HEX", help=text)
+
+
 def _add(options: argparse.Namespace, storage: Storage, console: Console) -> int:
     if not options.user or ":" in options.user:
         raise UsageError("a user name cannot be empty or have a colon in it: HTTP Basic has no room for one")
@@ -44,10 +59,31 @@ def _add(options: argparse.Namespace, storage: Storage, console: Console) -> int
     secret = new_secret()
     fleets = tuple(dict.fromkeys(options.fleet))
     day, burst = options.day or DAY, options.burst or BURST
-    client = Client(secrets.token_hex(16), options.user, hash_secret(secret), fleets, day, burst)
+    shown = _fingerprints(options, storage)
+    client = Client(secrets.token_hex(16), options.user, hash_secret(secret), fleets, day, burst, shown)
     storage.registry.add_client(client, clock_ms())
     lists.show_secret(client, secret, console, as_json=options.json)
     return 0
+
+
+def _bind(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    shown = _fingerprints(options, storage)
+    if options.none == bool(shown):
+        raise UsageError("give certificates, or --none: one of the two")
+    storage.registry.bind_client(options.id, shown)
+    console.print(f"client {options.id} shows {' or '.join(shown) or 'no certificate'} from now on", markup=False)
+    return 0
+
+
+def _fingerprints(options: argparse.Namespace, storage: Storage) -> tuple[str, ...]:
+    tls = storage.settings.api.tls
+    if (options.certificate or options.fingerprint) and (tls is None or tls.client_ca is None):
+        raise UsageError("[api.tls] client_ca has to say who signs the certificates of clients: none is asked for now")
+    try:
+        found = [*map(fingerprint_of, options.certificate), *map(fingerprint, options.fingerprint)]
+    except ValueError as wrong:
+        raise UsageError(str(wrong)) from wrong
+    return tuple(dict.fromkeys(found))
 
 
 def _limit(options: argparse.Namespace, storage: Storage, console: Console) -> int:

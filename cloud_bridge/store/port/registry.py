@@ -63,6 +63,9 @@ class Client(msgspec.Struct, frozen=True):
     """Requests in any 24 hours."""
     burst: int = BURST
     """Requests in any second."""
+    certificates: tuple[str, ...] = ()
+    """Fingerprints (`cloud_bridge.https`) of those of which its connections must show one; without any, none is asked
+    for."""
 
 
 class Registry(Protocol):
@@ -95,6 +98,10 @@ class Registry(Protocol):
     def all_clients(self) -> list[Client]: ...
     def limit_client(self, client_id: str, day: int | None, burst: int | None) -> None:
         """What is None stays as it is."""
+        ...
+
+    def bind_client(self, client_id: str, certificates: Sequence[str]) -> None:
+        """To these fingerprints, and no others."""
         ...
 
     def remove_client(self, client_id: str) -> None: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 from collections.abc import Sequence
@@ -57,16 +58,18 @@ WHERE id = ? AND fleet_id = ?
 """
 
 _ADD_CLIENT = """
-INSERT INTO client (id, user, secret_hash, day_limit, burst_limit, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO client (id, user, secret_hash, day_limit, burst_limit, certificates, created_at_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING
 """
 _LIMIT_CLIENT = """
 UPDATE client SET day_limit = coalesce(?, day_limit), burst_limit = coalesce(?, burst_limit) WHERE id = ?
 """
+_BIND_CLIENT = "UPDATE client SET certificates = ? WHERE id = ?"
 _GRANT = "INSERT INTO client_fleet (client_id, fleet_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 # The fleets come as one JSON array.
 _CLIENT = """
-SELECT id, user, secret_hash, day_limit, burst_limit,
+SELECT id, user, secret_hash, day_limit, burst_limit, certificates,
     (SELECT json_group_array(fleet_id) FROM client_fleet WHERE client_id = client.id)
 FROM client WHERE id = ?
 """
@@ -104,11 +107,11 @@ def client_of(connection: sqlite3.Connection, client_id: str) -> Client | None:
     row = connection.execute(_CLIENT, (client_id,)).fetchone()
     if row is None:
         return None
-    found_id, user, secret_hash, day, burst, fleets = row
-    return Client(found_id, user, secret_hash, tuple(sorted(_fleets(fleets))), day, burst)
+    found_id, user, secret_hash, day, burst, certificates, fleets = row
+    return Client(found_id, user, secret_hash, tuple(sorted(_texts(fleets))), day, burst, tuple(_texts(certificates)))
 
 
-_fleets = msgspec.json.Decoder(list[str]).decode
+_texts = msgspec.json.Decoder(list[str]).decode
 
 
 class SqliteRegistry:
@@ -184,7 +187,8 @@ class SqliteRegistry:
         with self._database.write() as connection:
             for fleet in client.fleets:
                 expect_fleet(connection, fleet)
-            values = (client.id, client.user, client.secret_hash, client.day, client.burst, created_at_ms)
+            certificates = json.dumps(client.certificates)
+            values = (client.id, client.user, client.secret_hash, client.day, client.burst, certificates, created_at_ms)
             if connection.execute(_ADD_CLIENT, values).rowcount == 0:
                 raise RegistryError(f"there is a client {client.id} already")
             connection.executemany(_GRANT, [(client.id, fleet) for fleet in client.fleets])
@@ -197,6 +201,11 @@ class SqliteRegistry:
     def limit_client(self, client_id: str, day: int | None, burst: int | None) -> None:
         with self._database.write() as connection:
             if connection.execute(_LIMIT_CLIENT, (day, burst, client_id)).rowcount == 0:
+                raise RegistryError(f"there is no client {client_id}; see `canlift-bridge client list`")
+
+    def bind_client(self, client_id: str, certificates: Sequence[str]) -> None:
+        with self._database.write() as connection:
+            if connection.execute(_BIND_CLIENT, (json.dumps(certificates), client_id)).rowcount == 0:
                 raise RegistryError(f"there is no client {client_id}; see `canlift-bridge client list`")
 
     def remove_client(self, client_id: str) -> None:
