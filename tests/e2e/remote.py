@@ -6,7 +6,8 @@ import base64
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from tests.cloud_bridge.vehicle import MODEL, PROFILE, VIN
 from tests.conftest import Mosquitto
 from tests.e2e.world import FLEET, PROFILES, World
 from tests.published import Published
-from tests.receiver import Received, Receiver
+from tests.receiver import Received, Receiver, Reply
 
 Answers = Callable[[Command], list[tuple[Outcome, Cause | None]]]
 Event = dict[str, Any]
@@ -138,22 +139,62 @@ def _is_done(events: list[Event]) -> bool:
     return bool(events) and events[-1]["eventStatus"]["type"] == "Done"
 
 
+def write_able_model(folder: Path) -> str:
+    """It can do everything."""
+    transmits = 'frames = [{ id = 0x100, data = "01" }]'
+    actions = "".join(f"[actions.{name}]\n{transmits}\n" for name in ARGUMENTS if name not in NEEDS)
+    (folder / f"{MODEL}.toml").write_text(PROFILE + actions)
+    return MODEL
+
+
+@contextmanager
+def remote_world(
+    folder: Path,
+    broker: Mosquitto,
+    shared: Path,
+    vin: str = VIN,
+    write_model: Callable[[Path], str] = write_able_model,
+) -> Iterator[RemoteWorld]:
+    """A bridge that runs, and a callback that is registered with it."""
+    authority = Authority(folder)
+    told = Told(Published(shared, "connectedcar-b2b-webhook-v3"))
+
+    def answer(received: Received) -> Reply:
+        told.take(received)
+        return Reply()
+
+    with Receiver(authority.certificate("localhost"), answer) as receiver:
+        remote = RemoteWorld(folder, broker, authority, receiver, told, vin, write_model)
+        remote.start()
+        remote.register()
+        yield remote
+        remote.world.kill_bridge()
+
+
 class RemoteWorld:
-    def __init__(self, folder: Path, broker: Mosquitto, authority: Authority, receiver: Receiver, told: Told) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker: Mosquitto,
+        authority: Authority,
+        receiver: Receiver,
+        told: Told,
+        vin: str = VIN,
+        write_model: Callable[[Path], str] = write_able_model,
+    ) -> None:
+        """`write_model` writes the profile of the vehicle's model into a folder; its name."""
         self.world = World(folder, broker)
         profiles = folder / "vehicles"
         profiles.mkdir()
-        transmits = 'frames = [{ id = 0x100, data = "01" }]'
-        actions = "".join(f"[actions.{name}]\n{transmits}\n" for name in ARGUMENTS if name not in NEEDS)
-        (profiles / f"{MODEL}.toml").write_text(PROFILE + actions)
+        model = write_model(profiles)
         config = self.world.config.read_text().replace(str(PROFILES), str(profiles))
         self.world.config.write_text(
             f'{config}[notifications]\nallow = ["127.0.0.0/8", "::1/128"]\nca_file = "{authority.file}"\n'
-            '[remote]\nreach = "60s"\nanswer = "60s"\n'
+            '[remote]\nreach = "60s"\nanswer = "60s"\n[clock]\ntrusted = true\n'
         )
         self.told = told
         self.receiver = receiver
-        self.vehicle_id = self.world.add_vehicle(VIN, MODEL)
+        self.vehicle_id = self.world.add_vehicle(vin, model)
         self.world.add_client()
         self.callback = ""
 

@@ -15,14 +15,11 @@ from cloud_bridge.remote.asked import read
 from cloud_bridge.remote.life import REMOTE_TYPES
 from contract.actions import Charging, Lights, WakeUp
 from contract.command import Cause, Command, Outcome
-from tests.certificates import Authority
 from tests.cloud_bridge.remote.bodies import CHARGING, CONDITIONING, LOCK, PARIS, Body, conditioning
 from tests.cloud_bridge.vehicle import VIN
 from tests.conftest import ROOT, Mosquitto, free_port, needed
-from tests.e2e.remote import MadeUpVehicle, RemoteWorld, Told, does_it
+from tests.e2e.remote import MadeUpVehicle, RemoteWorld, does_it, remote_world
 from tests.e2e.world import World
-from tests.published import Published
-from tests.receiver import Received, Receiver, Reply
 
 pytestmark = pytest.mark.slow
 
@@ -31,22 +28,8 @@ DONE = ["Accepted", "SentToVehicle", "Success"]
 
 @pytest.fixture
 def remote(tmp_path: Path, mosquitto: Mosquitto, shared: Path) -> Iterator[RemoteWorld]:
-    mosquitto.kill()
-    mosquitto.extra = "max_inflight_messages 100\n"
-    mosquitto.start()
-    authority = Authority(tmp_path)
-    told = Told(Published(shared, "connectedcar-b2b-webhook-v3"))
-
-    def answer(received: Received) -> Reply:
-        told.take(received)
-        return Reply()
-
-    with Receiver(authority.certificate("localhost"), answer) as receiver:
-        remote = RemoteWorld(tmp_path, mosquitto, authority, receiver, told)
-        remote.start()
-        remote.register()
+    with remote_world(tmp_path, mosquitto, shared) as remote:
         yield remote
-        remote.world.kill_bridge()
 
 
 def does_what_it_can(command: Command) -> list[tuple[Outcome, Cause | None]]:
