@@ -108,4 +108,4 @@ def _token(token: Token, arguments: Arguments) -> bytes:
     try:
         return number.to_bytes(token.size, "big", signed=number < 0)
     except OverflowError:
-        raise ValueError(f"{token.argument}: {number} has no room in {token.size} bytes") from None
+        raise ValueError(f"{token.argument} has no room in {token.size} bytes") from None

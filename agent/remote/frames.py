@@ -86,10 +86,13 @@ class Repeating:
     def _send_one(self) -> None:
         frame = self._frame
         self._count += 1
+        if frame.base is None and self._heard is not None and len(self._heard) < frame.length:
+            raise TransmissionError(f"{frame.name} has {len(self._heard)} bytes on the bus, expected {frame.length}")
         try:
             data = frame.finished(frame.payload(self._arguments, self._heard), self._count)
-        except ValueError as wrong:
-            raise TransmissionError(f"{frame.name}: {wrong}") from wrong
+        except ValueError:
+            # Without what was asked for, which may be a position.
+            raise TransmissionError(f"{frame.name} cannot say what was asked for") from None
         for attempt in range(_MOST_TRIES):
             try:
                 self._wire.send(frame.id, frame.extended, data)

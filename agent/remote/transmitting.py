@@ -124,7 +124,7 @@ class Transmitter:
             try:
                 payloads = requests.payloads(job.arguments)
             except ValueError as wrong:
-                raise TransmissionError(str(wrong)) from wrong
+                raise TransmissionError(str(wrong)) from None
             line = self._opening.line(requests.bus, requests.address)
             try:
                 Conversing(line, requests.address, job.cancelled, self._clock_s).send(payloads, self._sent_request)

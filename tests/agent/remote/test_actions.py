@@ -217,3 +217,13 @@ def test_a_vehicle_that_does_not_wake_up_is_said_not_to(tmp_path: Path) -> None:
     assert (failed.outcome, failed.why) == (Outcome.FAILED, "the vehicle does not wake up")
     assert outcomes(world.ask(Doors(locked=True)))[:2] == [Outcome.RECEIVED, Outcome.SENT]  # It stood.
     world.close()
+
+
+def test_what_a_frame_cannot_say_is_not_sent_and_not_told_either(tmp_path: Path) -> None:
+    narrow = model.PROFILE.replace("latitude*10000000:4", "latitude*10000000:1")
+    world = World(tmp_path, profile=narrow)
+    world.awake()
+    (_, failed) = world.ask(Navigation((Place(5.97, 62.53),)))
+    assert (failed.cause, failed.why) == (Cause.VEHICLE_ERROR, "latitude has no room in 1 bytes")
+    assert world.body.requests == []
+    world.close()

@@ -100,5 +100,5 @@ def test_an_interface_whose_queue_is_full_for_a_moment_gets_them_all(tmp_path: P
 
 
 def test_what_is_heard_and_too_short_is_nothing_to_complete(tmp_path: Path) -> None:
-    with pytest.raises(TransmissionError, match="HornCommand: 1 bytes end before"):
+    with pytest.raises(TransmissionError, match="HornCommand has 1 bytes on the bus, expected 4"):
         send(horn(tmp_path), Wire([(0.0, b"\0")]))
