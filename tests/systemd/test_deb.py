@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
-import stat
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from contract.version import VERSION
-from tests.beds.box.tree import done, inside, package, unpacked
+from tests.beds.box.tree import done, inside, package
 from tests.conftest import ROOT, needed
+from tests.systemd.looking import files, number_of, owner, says
 
 NEWER = f"{VERSION}+next"
 SETTINGS = "etc/canlift/agent.toml"
@@ -27,22 +25,6 @@ MACHINES = {"amd64": 62, "arm64": 183}
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("debian")
-    yield unpacked(folder / "clean")
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def box(clean: Path, tmp_path: Path) -> Iterator[Path]:
-    """A clean Debian of its own."""
-    tree = tmp_path / "tree"
-    done(["cp", "-a", "--reflink=auto", str(clean), str(tree)])
-    yield tree
-    shutil.rmtree(tree)
-
-
 def dpkg(tree: Path, *words: str, deb: Path | None = None, room: str = "") -> subprocess.CompletedProcess[str]:
     binds = () if deb is None else (f"{deb}:/package.deb",)
     return inside(tree, "dpkg", *words, *(() if deb is None else ("/package.deb",)), binds=binds, room=room)
@@ -52,30 +34,6 @@ def installed(tree: Path, deb: Path) -> str:
     ended = dpkg(tree, "--install", deb=deb)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout + ended.stderr
-
-
-def says(tree: Path, *words: str) -> str:
-    ended = inside(tree, *words)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
-
-
-def files(tree: Path) -> set[str]:
-    """All paths of a tree but those of dpkg's own book-keeping."""
-    return {
-        str(path.relative_to(tree))
-        for path in tree.rglob("*")
-        if not re.match(r"(var/(lib/dpkg|log|cache)|run|tmp|dev|proc|sys)(/|$)", str(path.relative_to(tree)))
-    }
-
-
-def owner(path: Path) -> tuple[int, int, str]:
-    status = path.stat()
-    return status.st_uid, status.st_gid, stat.filemode(status.st_mode)
-
-
-def number_of(tree: Path, group: str) -> int:
-    return int(says(tree, "getent", "group", group).split(":")[2])
 
 
 def newer(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
     debian()    Debian bookworm with systemd and Python, as a tar file
     package()   what `make deb` makes
+    wheels()    what pip installs of canlift
     disk()      Debian with the package installed, a channel to ask by, and vcan0 by systemd-networkd; an ext4 image
 
 Root makes them, with Debian's archive and a package index within reach.
@@ -44,6 +45,16 @@ def package(architecture: str = "amd64") -> Path:
 
     (deb,) = kept(f"package-{architecture}", [ROOT / name for name in _SOURCES], make).glob("*.deb")
     return deb
+
+
+def wheels() -> Path:
+    """The wheel of canlift, and all that the agent needs beside it, for this Python."""
+
+    def make(folder: Path) -> None:
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+        done([*pip, "wheel", "-w", str(folder), f"{ROOT}[agent]"])
+
+    return kept("wheels", [sys.version, *(ROOT / name for name in _SOURCES)], make)
 
 
 def unpacked(folder: Path) -> Path:
