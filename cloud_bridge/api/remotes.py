@@ -74,6 +74,8 @@ def add(command: Command) -> RemotePostResponse:
     if type_ not in callback.types:
         raise RefusedBodyError("", f"callback '{callback.id}' has no `{type_}` in its `remoteTypes`")
     action = service.control.ask(callback, vehicle, asked, command.now_ms)
+    if action is None:
+        raise RefusedError(Code.NO_DATA, "The callback or the vehicle was deleted meanwhile.")
     service.asked()
     links, fleet = call.links, call.fleet_id
     return RemotePostResponse(

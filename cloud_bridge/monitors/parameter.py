@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from cloud_bridge.bodies import Part, RefusedBodyError, read_body
+from cloud_bridge.bodies import Part, read_body
 from cloud_bridge.monitors.data import WATCHED, Operator
 from cloud_bridge.monitors.geodesic import FARTHEST_KM
 from cloud_bridge.webhooks import BatchNotify, Callback, RetryDelay, RetryNumber, Text
@@ -34,7 +34,6 @@ _DOUBLE = {"format": "double"}
 _Extension = Annotated[str, Meta(max_length=256, extra_json_schema={"enum": sorted(EXTENSIONS)})]
 _Value = Annotated[str, Meta(max_length=256)]
 
-RefusedMonitorError = RefusedBodyError
 
 
 class RetryPolicy(Part, frozen=True):

@@ -43,8 +43,9 @@ class Control:
         self._model = model
         self.steps = steps
 
-    def ask(self, callback: RemoteCallback, vehicle: Vehicle, wanted: asked.Asked, now_ms: int) -> RemoteAction:
-        """Accepts the action, or refuses it: its callback is told which."""
+    def ask(self, callback: RemoteCallback, vehicle: Vehicle, wanted: asked.Asked, now_ms: int) -> RemoteAction | None:
+        """Accepts the action, or refuses it: its callback is told which. None where callback or vehicle was deleted
+        meanwhile."""
         request = wanted.request
         action = RemoteAction(
             secrets.token_hex(16),

@@ -104,7 +104,12 @@ class Actions(Protocol):
     """What is done about actions. `seen` is what is known of a vehicle outside of this port; what the port knows is
     added to it. `move` decides, in the transaction that writes what it decided."""
 
-    def begin(self, asked: RemoteAction, seen: Known, move: Callable[[Known], Move], now_ms: int) -> RemoteAction: ...
+    def begin(
+        self, asked: RemoteAction, seen: Known, move: Callable[[Known], Move], now_ms: int
+    ) -> RemoteAction | None:
+        """None where its callback or its vehicle is not there any more."""
+        ...
+
     def advance(
         self, action_id: str, seen: Known, move: Callable[[RemoteAction, Known], Move | None], now_ms: int
     ) -> RemoteAction | None:

@@ -82,6 +82,7 @@ _TRACKED = """
 INSERT INTO remote_contact (vin, tracked) VALUES (?, ?) ON CONFLICT (vin) DO UPDATE SET tracked = excluded.tracked
 """
 _LOOK_NOW = "UPDATE remote_action SET look_at_ms = ? WHERE vin = ? AND phase < 2"
+_CAN_BE_ASKED = "SELECT 1 FROM remote_callback, vehicle WHERE remote_callback.id = ? AND vehicle.vin = ?"
 _IS_REGISTERED = "SELECT 1 FROM vehicle WHERE vin = ?"
 
 
@@ -91,8 +92,12 @@ class SqliteActions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, asked: RemoteAction, seen: Known, move: Callable[[Known], Move], now_ms: int) -> RemoteAction:
+    def begin(
+        self, asked: RemoteAction, seen: Known, move: Callable[[Known], Move], now_ms: int
+    ) -> RemoteAction | None:
         with self._database.write() as connection:
+            if connection.execute(_CAN_BE_ASKED, (asked.callback_id, asked.vin)).fetchone() is None:
+                return None
             decided = move(_known(connection, asked, seen, now_ms))
             values = (asked.id, asked.callback_id, asked.fleet_id, asked.vin, asked.type, asked.body)
             connection.execute(_ADD, (*values, *astuple(decided.life), now_ms, now_ms, decided.look_at_ms))

@@ -93,7 +93,9 @@ class World:
 
     def ask(self, body: Mapping[str, object], vin: str = VIN) -> RemoteAction:
         wanted = asked.read(msgspec.json.encode(body))
-        return self.control.ask(callback(), vehicle(vin), wanted, self.now_ms)
+        asked_for = self.control.ask(callback(), vehicle(vin), wanted, self.now_ms)
+        assert asked_for is not None
+        return asked_for
 
     def lock(self, vin: str = VIN) -> RemoteAction:
         return self.ask({"door": {"state": "Locked"}}, vin)

@@ -71,9 +71,11 @@ def move(phase: Phase, *events: Event, at_ms: int = NOW, **more: bool) -> Move:
 def begin(
     actions: Actions, identity: str, phase: Phase = Phase.SENDING, at_ms: int = NOW, **more: bool
 ) -> RemoteAction:
-    return actions.begin(
+    begun = actions.begin(
         action(identity), Known(), lambda _: move(phase, Event("Accepted"), at_ms=at_ms, **more), at_ms
     )
+    assert begun is not None
+    return begun
 
 
 def test_callbacks_are_found_in_their_fleet_only(ports: Ports) -> None:
@@ -213,6 +215,15 @@ def test_an_answer_is_of_the_vehicle_that_was_asked(ports: Ports) -> None:
     after = actions.answered(VIN, "a1", lambda _: done, NOW)
     assert after is not None
     assert after.told == (Event("Accepted"), Event("Success"))
+
+
+def test_nothing_is_asked_with_a_callback_or_of_a_vehicle_that_was_deleted_meanwhile(database: Database) -> None:
+    callbacks, actions = SqliteCallbacks(database), SqliteActions(database)
+    done = move(Phase.DONE, Event("Success"))
+    assert actions.begin(action("a1"), Known(), lambda _: done, NOW) is None
+    callbacks.add(callback("c1"), 9)
+    assert actions.begin(action("a1"), Known(), lambda _: done, NOW) is not None
+    assert actions.begin(action("a2", vin="VF3STRANGER000009"), Known(), lambda _: done, NOW) is None
 
 
 def test_a_vehicle_that_is_not_registered_is_not_remembered(database: Database) -> None:
