@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from contract.command import Cause, Command, Outcome
 from tests.cloud_bridge.remote.bodies import CHARGING, CONDITIONING, LOCK, PARIS, Body, conditioning
 from tests.cloud_bridge.vehicle import VIN
 from tests.conftest import ROOT, Mosquitto, free_port, needed
-from tests.e2e.remote import MadeUpVehicle, RemoteWorld, does_it, remote_world
+from tests.e2e.remote import PATIENCE_S, MadeUpVehicle, RemoteWorld, does_it, remote_world
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.slow
@@ -109,11 +110,19 @@ def test_a_bridge_that_is_killed_goes_on_with_what_it_was_at(remote: RemoteWorld
     with MadeUpVehicle(remote.world.broker.port, remote.key) as vehicle:
         assert remote.told.story(remote.ask({"wakeUp": {}}))[-1] == "Success"
         came = len(vehicle.came)
+        asked = threading.Event()
+
+        def kill(_: Command) -> None:
+            # Who asks has the answer: a command may be quicker than that.
+            assert asked.wait(PATIENCE_S)
+            remote.world.kill_bridge()
+
         if step in ("sent", "executed"):
-            vehicle.on_command = lambda _: remote.world.kill_bridge()
+            vehicle.on_command = kill
         if step == "executed":
             vehicle.answers = lambda _: [(Outcome.RECEIVED, None)]
         action = remote.ask(LOCK)
+        asked.set()
         if step == "asked":
             remote.world.kill_bridge()
         else:
