@@ -13,6 +13,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
@@ -44,6 +45,9 @@ FIRST_PRUNE_S, PRUNE_S = 60.0, 3600.0
 BREATH_S = 0.05
 """Between two steps of that."""
 PAGE_KEY = "page-token"
+
+if TYPE_CHECKING:
+    from cloud_bridge.identity.renewing import Renewing
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +81,7 @@ class Bridge:
                 clock_ms,
                 on_failure,
             )
+            self.renewing = self._make_renewing(settings)
             self.limits = Limits(self.storage.uses, steady_clock())
             self.app = self._make_app(settings)
         except BaseException:
@@ -101,12 +106,16 @@ class Bridge:
         self.remotes.start()
         self.watch_line.start()
         self.pushing.start()
+        if self.renewing is not None:
+            self.renewing.start()
 
     def stop(self) -> None:
         """Commits and receipts what has come, then ends; what is not derived yet is when it is next read."""
         self.subscription.stop()
         self.remotes.stop()
         self.pushing.stop()
+        if self.renewing is not None:
+            self.renewing.stop()
         self.watch_line.stop()
         self._stopping.set()
         self.storage.deriver.stop()
@@ -124,6 +133,15 @@ class Bridge:
             return False
         self.storage.deriver.sweep()
         return self._watcher.wait_idle(timeout_s)
+
+    def _make_renewing(self, settings: Settings) -> Renewing | None:
+        """None where there is no authority to sign certificates."""
+        issuer = self.storage.issuer
+        if not issuer.folder.there:
+            return None
+        from cloud_bridge.identity.renewing import Renewing
+
+        return Renewing(settings.mqtt, issuer, self.storage.identities, clock_ms)
 
     def _make_app(self, settings: Settings) -> Starlette:
         return create_app(

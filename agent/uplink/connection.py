@@ -201,7 +201,7 @@ class Connection:
         except _BROKEN_PACKET as error:
             raise ConnectionLostError(f"the broker does not speak MQTT: {error}") from error
         came = self._happened
-        if self._client.socket() is None and not (came.receipts or came.commands or came.watched):
+        if self._client.socket() is None and not (came.receipts or came.commands or came.watched or came.certificates):
             raise ConnectionLostError(self._why())
         happened, self._happened = self._happened, Happened()
         return happened
@@ -268,7 +268,8 @@ class Connection:
         # Under its own name: we have not offered to know topics by numbers.
         leaf = message.topic.rpartition("/")[2]
         came = self._happened
-        kind = {topics.COMMAND: came.commands, topics.WATCH: came.watched}.get(leaf, came.receipts)
+        kinds = {topics.COMMAND: came.commands, topics.WATCH: came.watched, topics.CERTIFICATE: came.certificates}
+        kind = kinds.get(leaf, came.receipts)
         kind.append(bytes(message.payload))
 
     def _on_log(self, _client: mqtt.Client, _userdata: object, level: int, text: str) -> None:

@@ -39,6 +39,7 @@ from contract.receipt import Receipt, decode_receipt
 from contract.wire import WireError, digest
 
 if TYPE_CHECKING:
+    from agent.identity.renewal import Renewal
     from agent.uplink.connection import Connection
     from agent.watching.desired import Desired
 
@@ -63,6 +64,7 @@ class Exchange:
         clock: Callable[[], float],
         bridge_time: BridgeTime | None = None,
         desired: Desired | None = None,
+        renewal: Renewal | None = None,
     ) -> None:
         receipt_timeout_s = settings.receipt_timeout / 1000
         self._vin = vin
@@ -70,6 +72,9 @@ class Exchange:
         self._manifests = manifests
         self._orders = orders
         self._desired = desired
+        self._renewal = renewal
+        self._asking: int | None = None
+        """The packet that asks for a certificate, until the broker has taken it over."""
         self._counters = counters
         self._clock = clock
         self._bridge_time = bridge_time
@@ -108,6 +113,7 @@ class Exchange:
         self._window = Window(self._most_bytes)
         self._aside.largest_packet = largest_packet
         self._answers.reconnected()
+        self._asking = None
         if self._desired is not None:
             self._desired.reconnected(remembered=remembered)
         self._flight.reconnected(remembered=remembered)
@@ -211,11 +217,11 @@ class Exchange:
         return what in self._journal if isinstance(what, Key) else self._asked.owes(what)
 
     def _others_under_way(self) -> int:
-        """Manifests, results and reports that the broker has not taken over."""
+        """Manifests, results, reports and requests that the broker has not taken over."""
         reports = 0 if self._desired is None else self._desired.under_way()
-        return (
-            len(self._answers) + reports + sum(not isinstance(what, Key) for what, _ in self._unacknowledged.values())
-        )
+        asking = int(self._asking is not None)
+        manifests = sum(not isinstance(what, Key) for what, _ in self._unacknowledged.values())
+        return len(self._answers) + reports + asking + manifests
 
     def _publish(self, connection: Connection, key: Key, payload: bytes, now_s: float, priority: Priority) -> bool:
         """False when it is no longer what the journal has: privacy may have taken something out of it meanwhile."""
@@ -239,13 +245,16 @@ class Exchange:
         return packet, size
 
     def _answer(self, connection: Connection) -> None:
-        """What came of commands, and of what is to be watched."""
+        """What came of commands, and of what is to be watched; and a certificate, asked for."""
         for result in self._answers.due():
             packet, _ = self._put(connection, topics.RESULT, encode_result(result), self._clock())
             self._answers.sent(packet, result)
         report = None if self._desired is None else self._desired.report()
         if report is not None and self._desired is not None:
             self._desired.sent(self._put(connection, topics.WATCH_REPORT, report, self._clock())[0])
+        request = None if self._renewal is None else self._renewal.request()
+        if request is not None:
+            self._asking, _ = self._put(connection, topics.CERTIFICATE_REQUEST, request, self._clock())
 
     def _send_manifests(self, connection: Connection, now_s: float) -> None:
         for manifest in self._asked.due(now_s):
@@ -297,6 +306,9 @@ class Exchange:
         for payload in happened.watched:
             if self._desired is not None:
                 self._desired.receive(payload)
+        for payload in happened.certificates:
+            if self._renewal is not None:
+                self._renewal.answer(payload)
         for payload in happened.receipts:
             try:
                 receipt = decode_receipt(payload)
@@ -308,6 +320,8 @@ class Exchange:
 
     def _settled(self, mid: int) -> None:
         self._answers.settled(mid)
+        if mid == self._asking:
+            self._asking = None
         if self._desired is not None:
             self._desired.settled(mid)
 

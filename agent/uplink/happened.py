@@ -20,6 +20,8 @@ class Happened(msgspec.Struct):
     """Payloads on the command topic."""
     watched: list[bytes] = msgspec.field(default_factory=list)
     """Payloads on the topic of watch lists."""
+    certificates: list[bytes] = msgspec.field(default_factory=list)
+    """Payloads on the certificate topic."""
     taken_over: list[int] = msgspec.field(default_factory=list)
     """Publishes that the broker acknowledged."""
     not_taken: list[tuple[int, str]] = msgspec.field(default_factory=list)

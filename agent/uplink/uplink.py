@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from agent.identity.renewal import Renewal
 from agent.journal.journal import Journal
 from agent.journal.manifests import Manifests
 from agent.settings.uplink import UplinkSettings
@@ -90,9 +91,12 @@ class Uplink:
         self._utc_ms = utc_ms
         self._certificate = CertificateWatch(settings, clock, utc_ms)
         self._certificate.read()
+        self._renewal: Renewal | None = None
+        if settings.tls is not None and settings.tls.certificate is not None and settings.tls.key is not None:
+            self._renewal = Renewal(vin, settings.tls.certificate, settings.tls.key, self._certificate, clock, utc_ms)
         self._accounting = Accounting(self.counters, self.budget)
         self._exchange = Exchange(
-            vin, settings, journal, manifests, self.orders, self.counters, clock, bridge_time, desired
+            vin, settings, journal, manifests, self.orders, self.counters, clock, bridge_time, desired, self._renewal
         )
         self._brokers = cycle(settings.addresses())
         self._connected = False
@@ -259,7 +263,9 @@ class Uplink:
     def _wanted(self) -> list[str]:
         """The topics that something else than receipts is expected on."""
         commands = [topics.COMMAND] if self.orders.wanted else []
-        return commands if self.desired is None else [*commands, topics.WATCH]
+        watched = [] if self.desired is None else [topics.WATCH]
+        certificates = [] if self._renewal is None or not self._renewal.possible else [topics.CERTIFICATE]
+        return [*commands, *watched, *certificates]
 
     def _serve(self, connection: Connection) -> None:
         """Until we are stopped or the budget is used up. Raises ConnectionLostError."""
