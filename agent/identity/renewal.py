@@ -1,8 +1,8 @@
 """Asks for the next certificate when two thirds of the present one's time are over, and takes it.
 
 Only where `agent.identity.files` has who signs: a certificate that came from elsewhere is replaced by hand. What is
-asked for is kept on the disk, so a request that was cut off is made again for the same key. It loads cryptography when
-there is something to ask for, and not before.
+asked for is kept on the disk, so a request that was cut off is made again for the same key. What that takes,
+cryptography above all, is loaded when there is something to ask for, and not before.
 """
 
 from __future__ import annotations
@@ -15,12 +15,6 @@ from agent.disk.small import read_small
 from agent.identity.files import issuer_of, take_up
 from agent.uplink.certificate import CertificateWatch
 from agent.uplink.credentials import CredentialsError
-from contract.renewal import (
-    RenewalRequest,
-    decode_renewed,
-    encode_request,
-    signed_content,
-)
 from contract.wire import WireError, digest
 
 AGAIN_S = 3600.0
@@ -67,6 +61,7 @@ class Renewal:
             return None
         self._next_s = self._clock() + AGAIN_S
         from agent.identity.asking import IdentityError, requested, serial_number, signed
+        from contract.renewal import RenewalRequest, encode_request, signed_content
 
         try:
             request = requested(self._vin, self._key)
@@ -81,6 +76,8 @@ class Renewal:
 
     def answer(self, payload: bytes) -> None:
         """What came on the certificate topic."""
+        from contract.renewal import decode_renewed
+
         try:
             answer = decode_renewed(payload)
         except WireError as wrong:

@@ -17,6 +17,7 @@ from contract.renewal import (
     encode_request,
 )
 from contract.wire import WireError
+from tests.contract.drive import schema
 
 octets = st.binary(max_size=2000)
 
@@ -24,13 +25,17 @@ octets = st.binary(max_size=2000)
 @given(octets, st.integers(0, 2**159), st.binary(min_size=1, max_size=80))
 def test_a_request_is_read_as_it_was_written(request: bytes, serial: int, signature: bytes) -> None:
     asked = RenewalRequest(request, serial, signature)
-    assert decode_request(encode_request(asked)) == asked
+    payload = encode_request(asked)
+    assert decode_request(payload) == asked
+    schema("renewal-request").validate_cbor(payload)
 
 
 @given(st.binary(min_size=8, max_size=8), st.one_of(octets, st.text(max_size=100)))
 def test_an_answer_is_read_as_it_was_written(digest: bytes, said: bytes | str) -> None:
     answer = Renewed(digest, said) if isinstance(said, bytes) else Renewed(digest, why=said)
-    assert decode_renewed(encode_renewed(answer)) == answer
+    payload = encode_renewed(answer)
+    assert decode_renewed(payload) == answer
+    schema("renewed").validate_cbor(payload)
 
 
 def test_a_long_reason_is_cut_off() -> None:
