@@ -22,6 +22,7 @@ from cloud_bridge.access.secrets import Verifier
 from cloud_bridge.api.app import create_app
 from cloud_bridge.api.capabilities import served_by
 from cloud_bridge.clock import clock_ms, steady_clock, told_ms
+from cloud_bridge.identity.doubles import DoublesWatch
 from cloud_bridge.ingest.ingest import Ingest, Receipts
 from cloud_bridge.ingest.subscription import Subscription
 from cloud_bridge.monitoring.watcher import Watcher
@@ -88,6 +89,7 @@ class Bridge:
             self.storage.close()
             raise
         self._watcher = Watcher(self.storage, self.delivery.wake, on_failure)
+        self._doubles = DoublesWatch(self.storage.boots, clock_ms)
         self._on_failure = on_failure
         self._first_prune_s = first_prune_s
         self._came = threading.Event()
@@ -100,6 +102,7 @@ class Bridge:
         self._sweeper.start()
         self._saver.start()
         self._pruner.start()
+        self._doubles.start()
         self._watcher.start()
         self.delivery.start()
         self.subscription.start()
@@ -125,6 +128,7 @@ class Bridge:
         self._sweeper.join()
         self._saver.join()
         self._pruner.join()
+        self._doubles.stop()
         self.storage.close()
 
     def settle(self, timeout_s: float) -> bool:

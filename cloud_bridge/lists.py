@@ -12,11 +12,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from cloud_bridge.clock import clock_ms
+from cloud_bridge.identity.doubles import doubles
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.receiving import Intake
 from cloud_bridge.store.port.registry import Client
 
 _SHOWN_GAPS = 3
+_LOOKED_AT_MS = 86_400_000
+"""How far back two boxes with one identity are looked for."""
 
 
 def fleets(options: argparse.Namespace, storage: Storage, console: Console) -> int:
@@ -30,11 +33,13 @@ def fleets(options: argparse.Namespace, storage: Storage, console: Console) -> i
 def vehicles(options: argparse.Namespace, storage: Storage, console: Console) -> int:
     rows = []
     documents = []
+    since_ms = clock_ms() - _LOOKED_AT_MS
     for vehicle in storage.registry.all_vehicles():
         intake = storage.receiving.intake(vehicle.vin)
         member_of = storage.registry.fleets_of_vehicle(vehicle.vin)
         thefts = storage.registry.thefts(vehicle.vin)
         stolen_ms = next((theft.started_at_ms for theft in thefts if theft.ended_at_ms is None), None)
+        twins = doubles(storage.boots.lived(vehicle.vin, since_ms))
         quarantined = sum(count for reason, count in intake.refusals.items() if reason != "dropped")
         documents.append(
             {
@@ -56,6 +61,10 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
                 "contradictingAnchors": intake.contradicting_anchors,
                 "refusals": intake.refusals,
                 "implausible": intake.implausible,
+                "twoBoxes": [
+                    {"boots": one.boots, "from": time_text(one.from_ms), "until": time_text(one.until_ms)}
+                    for one in twins
+                ],
                 "ledger": intake.ledger,
             }
         )
@@ -71,12 +80,13 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
                 _missing(intake),
                 _waiting(intake),
                 str(quarantined or ""),
+                "; ".join(" and ".join(one.boots) for one in twins),
             )
         )
     if options.json:
         return print_json(console, documents)
-    titles = ("vin", "id", "model", "fleets", "services", "uploads", "last upload", "missing", "waiting", "quarantined")
-    print_table(console, titles, rows)
+    titles = ["vin", "id", "model", "fleets", "services", "uploads", "last upload", "missing", "waiting", "quarantined"]
+    print_table(console, [*titles, "two boxes"], rows)
     return 0
 
 

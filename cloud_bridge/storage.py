@@ -11,6 +11,7 @@ from cloud_bridge.profiles import Profiles
 from cloud_bridge.pruning import Pruner
 from cloud_bridge.services import Services
 from cloud_bridge.settings import Settings
+from cloud_bridge.store.sqlite.boots import SqliteBoots
 from cloud_bridge.store.sqlite.callbacks import SqliteCallbacks
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
@@ -52,6 +53,7 @@ class Storage:
         self.outbox = SqliteOutbox(self.database)
         self.webhook_secrets = SqliteWebhookSecrets(self.database)
         self.identities = SqliteIdentities(self.database)
+        self.boots = SqliteBoots(self.database)
         self.services = Services(settings.services)
         self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES, look_again_s=1.0)
         derived = SqliteDerived(self.database)

@@ -34,6 +34,8 @@ _SESSION_S = 900
 """How long the broker is asked to keep receipts for us after the connection is gone."""
 _BROKEN_PACKET = (struct.error, ValueError, IndexError, KeyError, MQTTException)
 """What the MQTT client raises when the other side does not speak MQTT."""
+_TAKEN_OVER = "Session taken over"
+"""What MQTT 5 calls it when somebody connects under our client id."""
 _MOST_UNACKNOWLEDGED = 65_535
 _ALIASES = {topics.UP: 1, topics.MANIFEST: 2}
 """By what number MQTT 5 calls a topic once it has been named."""
@@ -293,3 +295,5 @@ class Connection:
         _properties: Properties | None,
     ) -> None:
         self._ending = f"the connection was lost: {reason}"
+        if reason == _TAKEN_OVER:
+            self._ending = f"another box is connected as {self._vin}: two have one identity ({reason})"

@@ -35,7 +35,6 @@ _Extension = Annotated[str, Meta(max_length=256, extra_json_schema={"enum": sort
 _Value = Annotated[str, Meta(max_length=256)]
 
 
-
 class RetryPolicy(Part, frozen=True):
     policy: Literal["None", "Bounded", "Always"]
     retry_number: RetryNumber | UnsetType = UNSET
