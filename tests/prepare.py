@@ -30,6 +30,7 @@ NEEDED = {
     "mmdebstrap": "mmdebstrap",
     "systemd": "systemd-analyze",
     "shellcheck": "shellcheck",
+    "qemu-user-static": "qemu-aarch64-static",
     "systemd-container": "systemd-nspawn",
     "e2fsprogs": "mkfs.ext4",
 }

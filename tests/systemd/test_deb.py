@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from contract.version import VERSION
-from tests.beds.box.tree import done, inside, package
+from tests.beds.box.tree import debian_of_arm64, done, inside, package
 from tests.conftest import ROOT, needed
 from tests.systemd.looking import files, number_of, owner, says
 
@@ -138,6 +139,21 @@ def test_every_python_of_a_package_has_all_libraries_for_the_packages_machine(
             assert struct.unpack_from("<18xH", library.read_bytes()[:20])[0] == MACHINES[architecture], library
             version = re.search(r"cpython-3(\d+)", library.name)
             assert version is None or f"python3.{version[1]}" == python.name, library
+
+
+def test_the_package_of_a_raspberry_pi_runs_there(tmp_path: Path) -> None:
+    """An arm64 Debian's own Python, emulated."""
+    tree, emulator = debian_of_arm64(tmp_path / "tree"), needed("qemu-aarch64-static", "qemu-user-static")
+    done(["dpkg-deb", "--extract", str(package("arm64")), str(tree)])
+    shutil.copy(emulator, tree / "usr/bin")
+    python = ["chroot", str(tree), "/usr/bin/qemu-aarch64-static", "/opt/canlift/bin/python3"]
+    code = "import can, cantools, cryptography.hazmat.bindings._rust, platform; print(platform.machine())"
+    assert subprocess.run([*python, "-c", code], capture_output=True, text=True).stdout == "aarch64\n"
+    checked = subprocess.run(
+        [*python, "/opt/canlift/bin/canlift-agent", "check", "--model", "demo-car"], capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "demo_car.dbc: clean" in checked.stdout
 
 
 def test_another_architecture_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,17 +42,16 @@ class BoxError(Exception):
 
 
 class Box:
-    def __init__(self, disk: Path, console: Path, line: Line | None = None) -> None:
-        """Switches it on; `console` gets what the kernel and systemd say."""
+    def __init__(self, disks: Sequence[Path], console: Path, line: Line) -> None:
+        """Switches it on. The first disk is its root's; `console` gets what the kernel and systemd say."""
         self._console = console
         self._asked = 0
         self._heard = b""
         self._channel, theirs = socket.socketpair()
-        boot = [needed(KERNEL, PACKAGE), "mem=512M", f"ubd0={disk}", "root=/dev/ubda", "rw", "quiet"]
+        boot = [needed("ip", "iproute2"), "netns", "exec", line.namespace, needed(KERNEL, PACKAGE), "mem=512M", "quiet"]
+        boot += [*(f"ubd{place}={disk}" for place, disk in enumerate(disks)), "root=/dev/ubda", "rw"]
         boot += ["con=null", "con0=null,fd:1", f"con1=fd:{theirs.fileno()},fd:{theirs.fileno()}", "console=tty0"]
-        if line is not None:
-            boot = [needed("ip", "iproute2"), "netns", "exec", line.namespace, *boot]
-            boot.append(f"vec0:transport=tap,ifname={line.device},depth=128")
+        boot.append(f"vec0:transport=tap,ifname={line.device},depth=128")
         with theirs, console.open("ab") as said:
             self._process = subprocess.Popen(
                 boot,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,15 +31,21 @@ def number(payload: bytes) -> Key:
 class Stand:
     bridge: Bridge
     box: Box
-    _disk: Path
+    _disks: Sequence[Path]
     _console: Path
     _line: Line
 
-    def cut_and_boot(self) -> float:
-        """A power cut, and the power back. Seconds from its kernel's start until it can be asked."""
+    loses_what_is_sent: bool = False
+    """Between the broker and the bridge."""
+
+    def __post_init__(self) -> None:
+        self.bridge.deaf = lambda _: self.loses_what_is_sent
+
+    def cut_and_boot(self) -> None:
+        """A power cut, and the power back."""
         self.box.cut()
-        self.box = Box(self._disk, self._console, self._line)
-        return self.box.ready()
+        self.box = Box(self._disks, self._console, self._line)
+        self.box.ready()
 
     def service_is_up(self) -> None:
         self.box.until(f"systemctl is-active {UNIT}", "active\n".__eq__, PATIENCE_S)
@@ -64,15 +70,17 @@ class Stand:
 
 @contextmanager
 def stand(folder: Path, mosquitto_binary: str) -> Iterator[Stand]:
-    """A box that is on, its service up, with nothing on its bus yet."""
-    image, console = folder / "disk.img", folder / "console"
+    """A box that is on, its service up, nothing on its bus yet; and a disk beside that of its root, not mounted."""
+    image, data, console = folder / "disk.img", folder / "data.img", folder / "console"
     done(["cp", "--sparse=always", str(disk()), str(image)])
+    done(["truncate", "-s", "64M", str(data)])
+    done(["mkfs.ext4", "-q", "-b", "1024", "-L", "canlift", str(data)])
     with far_broker(folder, mosquitto_binary) as far, far.beside(lambda: Bridge(PLAIN_PORT, number)) as bridge:
         line = Line(far.namespace, "tap0")
         for words in (f"tuntap add {line.device} mode tap", f"addr add {_ADDRESS} dev {line.device}",
                       f"link set {line.device} up"):  # fmt: skip
             subprocess.run(["ip", "-n", far.namespace, *words.split()], check=True)
-        bench = Stand(bridge, Box(image, console, line), image, console, line)
+        bench = Stand(bridge, Box((image, data), console, line), (image, data), console, line)
         try:
             bench.box.ready()
             bench.box.does(f"sed -i 's/127.0.0.1:1883/{far.address}:{PLAIN_PORT}/' /etc/canlift/agent.toml; sync")

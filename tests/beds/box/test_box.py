@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import random
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from agent.journal.segments import MARKER, VERSION
 from tests.beds.box.stand import PATIENCE_S, UNIT, Stand, stand
 from tests.beds.box.tree import VIN
 from tests.beds.uml import INSIDE
+from tests.conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(INSIDE in os.environ, reason="this is the other bed")]
 
@@ -150,11 +152,11 @@ def test_a_bus_that_is_missing_at_boot_is_taken_up_when_it_comes(bench: Stand) -
 
 def test_after_a_power_cut_the_box_goes_on_by_itself_and_nothing_that_was_written_is_lost(bench: Stand) -> None:
     """What a journal on the disk had is in it after the cut, or with the bridge; at the end the bridge has all of it.
-    Every other cut comes while the bridge takes and says nothing, so that uploads pile up."""
+    Every other cut comes while what is sent gets lost, so that uploads pile up."""
     moments = random.Random(6)
     written = set()
     for cut in range(CUTS):
-        bench.bridge.receipts = cut % 2 == 1
+        bench.loses_what_is_sent = cut % 2 == 0
         bench.box.does("systemctl start drive")
         time.sleep(moments.uniform(1, 6))
         waiting = bench.waiting()
@@ -164,7 +166,26 @@ def test_after_a_power_cut_the_box_goes_on_by_itself_and_nothing_that_was_writte
         assert waiting <= bench.waiting() | bench.bridge.held.keys()
         assert bench.box.does(f"systemctl show -p NRestarts --value {UNIT}") == "0\n"
     assert written, "no cut met a journal with something in it"
-    bench.bridge.receipts = True
+    bench.loses_what_is_sent = False
     assert bench.takes(lambda bridge: written <= bridge.held.keys())
     bench.box.until("canlift-agent journal --json", lambda said: '"uploads": 0' in said, PATIENCE_S)
     assert bench.bridge.refused == []
+
+
+def test_with_a_root_that_is_only_read_the_journal_is_on_its_own_disk_and_survives(bench: Stand) -> None:
+    """With the table of disks that the page on the Raspberry Pi shows."""
+    (table,) = re.findall(r"(?m)^LABEL=root .*\n(?:^\S+ .*\n)+", (ROOT / "docs/raspberry-pi.md").read_text())
+    encoded = base64.b64encode(table.encode()).decode()
+    bench.box.does(f"echo {encoded} | base64 -d > /etc/fstab; rm -rf /var/lib/canlift/*; sync")
+    bench.cut_and_boot()
+    bench.service_is_up()
+    assert bench.box.does("findmnt -no OPTIONS /").startswith("ro,")
+    assert bench.box.does("findmnt -no LABEL /var/lib/canlift") == "canlift\n"
+    bench.loses_what_is_sent = True
+    bench.box.does("systemctl start drive")
+    bench.box.until("canlift-agent journal --json", lambda said: '"uploads": 0' not in said, PATIENCE_S)
+    written = bench.waiting()
+    bench.loses_what_is_sent = False
+    bench.cut_and_boot()
+    bench.service_is_up()
+    assert bench.takes(lambda bridge: written <= bridge.held.keys())

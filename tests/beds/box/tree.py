@@ -39,6 +39,26 @@ def debian() -> Path:
     return kept("debian", [SUITE, PACKAGES], make) / "debian.tar"
 
 
+def debian_of_arm64(folder: Path) -> Path:
+    """As much of an arm64 Debian as Python needs, in a folder; nothing in it is set up."""
+
+    def make(kept_in: Path) -> None:
+        words = [
+            "-q",
+            "--arch=arm64",
+            "--variant=extract",
+            "--include=python3",
+            SUITE,
+            str(kept_in / "arm64.tar"),
+            _mirror(),
+        ]
+        done([needed("mmdebstrap", "mmdebstrap"), *words])
+
+    folder.mkdir()
+    done(["tar", "-x", "-C", str(folder), "-f", str(kept("arm64", [SUITE], make) / "arm64.tar"), "--exclude=./dev/*"])
+    return folder
+
+
 def package(architecture: str = "amd64") -> Path:
     def make(folder: Path) -> None:
         done(["sh", str(ROOT / "systemd/deb/build.sh"), architecture, str(folder)], PYTHON=sys.executable)
@@ -116,7 +136,7 @@ def _make_disk(folder: Path) -> None:
     settings.write_text(of_the_demo_car(settings.read_text()))
     image = folder / "disk.img"
     done(["truncate", "-s", DISK, str(image)])
-    done(["mkfs.ext4", "-q", "-F", "-b", "4096", "-d", str(tree), str(image)])
+    done(["mkfs.ext4", "-q", "-F", "-b", "4096", "-L", "root", "-d", str(tree), str(image)])
     shutil.rmtree(tree)
 
 
