@@ -20,7 +20,7 @@ BACKLOG = 20
 """A vehicle that sent more at once was out of reach for a while: it holds up none that was not, others derive it."""
 PATIENCE_S = 0.1
 AGAIN_S = 0.05
-"""After something changed while it was evaluated."""
+"""After something changed while it was evaluated, or was too much for once."""
 
 log = logging.getLogger(__name__)
 
@@ -100,4 +100,4 @@ class Watcher:
             return LOOK_S
         if swept.told:
             self._on_told()
-        return AGAIN_S if swept.stale else LOOK_S
+        return AGAIN_S if swept.again else LOOK_S

@@ -10,6 +10,7 @@ import pytest
 from cloud_bridge.derive import LOOK_AT, Deriver
 from cloud_bridge.folding import laid_out
 from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
+from cloud_bridge.monitoring.evaluation import LEG
 from cloud_bridge.monitoring.evaluator import Evaluator
 from cloud_bridge.profiles import Profiles
 from cloud_bridge.records.fold import Stretch
@@ -41,8 +42,9 @@ class Cloud:
         profiles = Profiles(write_profile(folder / "vehicles"))
         derived = SqliteDerived(self.database)
         self.deriver = Deriver(derived, self._model_of, profiles, lambda: self.now_ms, look_at)
+        store, services = SqliteMonitoring(self.database), Services(SERVICES)
         self.evaluator = Evaluator(
-            derived, SqliteMonitoring(self.database), self.deriver.known, Services(SERVICES), lambda: self.now_ms
+            derived, store, self.deriver.known, services, lambda: self.now_ms, LEG if look_at == LOOK_AT else look_at
         )
         deriver = self.deriver
         self.reader = SqliteReader(self.database, deriver.derive, deriver.derive_fleet, deriver.is_current)

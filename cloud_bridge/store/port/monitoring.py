@@ -69,6 +69,8 @@ class Evaluated(msgspec.Struct, frozen=True):
     stood there."""
     due_ms: int | None
     notifications: Sequence[Notification]
+    dirty_from_ms: int | None = None
+    """What happened from here on is still to be evaluated; None: all is."""
     redated: Sequence[tuple[str, int]] = ()
     """What was told, and is known now to have been at another time: it is remembered as of then."""
 
@@ -121,6 +123,10 @@ class Monitoring(Protocol):
 
     def told(self, vin: str, monitor_id: str, from_ms: int) -> list[Told]:
         """What is or was in the outbox of events since."""
+        ...
+
+    def last_told_ms(self, vin: str) -> int:
+        """The latest event that is or was in the outbox; -1 where there is none."""
         ...
 
     def put(self, found: Sequence[tuple[Progress, Evaluated]], now_ms: int) -> tuple[int, int]:

@@ -45,10 +45,11 @@ INSERT INTO monitored (vin, revision, dirty_from_ms) VALUES (?1, 1, ?2)
 ON CONFLICT (vin) DO UPDATE
 SET revision = revision + 1, dirty_from_ms = min(coalesce(dirty_from_ms, ?2), ?2)
 """
+# One of the two at a time goes by an index.
 _TO_EVALUATE = """
-SELECT vin FROM monitored JOIN derived USING (vin)
-WHERE derived.dirty_from_ms IS NULL AND (monitored.dirty_from_ms IS NOT NULL OR due_ms <= ?)
-ORDER BY vin
+SELECT vin FROM (
+    SELECT vin FROM monitored WHERE dirty_from_ms IS NOT NULL UNION SELECT vin FROM monitored WHERE due_ms <= ?
+) JOIN derived USING (vin) WHERE derived.dirty_from_ms IS NULL ORDER BY vin
 """
 _PROGRESS = """
 SELECT monitored.revision, monitored.dirty_from_ms, due_ms, derived.revision, derived.dirty_from_ms, profile,
@@ -71,12 +72,12 @@ ORDER BY until_ms DESC LIMIT 1
 _STATES_AT = "SELECT states FROM monitor_state WHERE vin = ? AND until_ms = ?"
 _CHECKPOINTS = "SELECT until_ms FROM checkpoint WHERE vin = ? AND until_ms >= ? ORDER BY until_ms"
 _TOLD = "SELECT id, at_ms, refresh FROM notification WHERE vin = ? AND sender = ? AND at_ms >= ? ORDER BY at_ms"
+_LAST_TOLD = "SELECT coalesce(max(at_ms), -1) FROM notification WHERE vin = ?"
 _REDATE = "UPDATE notification SET at_ms = ? WHERE id = ?"
 _BEFORE = "SELECT kind, body FROM record WHERE vin = ? AND kind = ? AND from_ms >= ?"
 _OPENED = "SELECT kind, body FROM record WHERE vin = ? AND id = ?"
 _EVALUATED = """
-UPDATE monitored SET revision = revision + 1, dirty_from_ms = NULL, due_ms = ?
-WHERE vin = ? AND revision = ?
+UPDATE monitored SET revision = revision + 1, dirty_from_ms = ?, due_ms = ? WHERE vin = ? AND revision = ?
 """
 _PUT_STATES = "INSERT OR REPLACE INTO monitor_state (vin, until_ms, states) VALUES (?, ?, ?)"
 _DROP_PASSED = "DELETE FROM checkpoint WHERE vin = ? AND span = 0 AND until_ms < ?"
@@ -171,6 +172,11 @@ class SqliteMonitoring:
             rows = connection.execute(_TOLD, (vin, monitor_id, from_ms))
             return [Told(event_id, at_ms, bool(refresh)) for event_id, at_ms, refresh in rows]
 
+    def last_told_ms(self, vin: str) -> int:
+        with self._database.read() as connection:
+            (at_ms,) = connection.execute(_LAST_TOLD, (vin,)).fetchone()
+            return int(at_ms)
+
     def put(self, found: Sequence[tuple[Progress, Evaluated]], now_ms: int) -> tuple[int, int]:
         told = stale = 0
         with self._database.write() as connection:
@@ -188,7 +194,8 @@ def _put(connection: sqlite3.Connection, progress: Progress, evaluated: Evaluate
     expect(connection, vin, progress.extent)
     if tuple(Membership(*one) for one in connection.execute(_MEMBERSHIPS, (vin,))) != progress.memberships:
         raise StaleError(vin)
-    if connection.execute(_EVALUATED, (evaluated.due_ms, vin, progress.mark.revision)).rowcount == 0:
+    mark = (evaluated.dirty_from_ms, evaluated.due_ms)
+    if connection.execute(_EVALUATED, (*mark, vin, progress.mark.revision)).rowcount == 0:
         raise StaleError(vin)
     connection.executemany(_PUT_STATES, [(vin, *one) for one in evaluated.states])
     if evaluated.states:

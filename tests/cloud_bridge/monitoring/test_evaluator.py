@@ -379,6 +379,39 @@ def test_a_monitor_that_is_made_leaves_the_others_their_states(watched: Watched)
     assert len(watched.told(old)) == 6
 
 
+def test_where_there_is_much_it_is_evaluated_in_legs_and_each_is_told_by_itself(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path, look_at=3)
+    cloud.register_both()
+    cloud.now_ms = EPOCH_MS + 100 * 24 * 3_600_000
+    watched = Watched(cloud)
+    monitor = watched.kept.add("m", body(FAST), EPOCH_MS)
+    cloud.send_manifest()
+    for hour in range(12):
+        cloud.send(later(hour).payload(0), later(hour).payload(1, speed_kmh=60.0))
+    cloud.deriver.derive(VIN)
+    legs = []
+    while (swept := cloud.evaluator.sweep()).again:
+        legs.append(swept.told)
+    assert len(legs) >= 3
+    assert all(0 < told <= 3 for told in legs)
+    expected = [hour * HOUR_S + 10 for hour in range(12)]
+    assert watched.told(monitor) == expected
+    assert watched.rows()[-1][1] == expected[-1]
+    cloud.deriver.rebuild(VIN)
+    assert watched.evaluate() == 0
+    cloud.database.close()
+
+
+def test_states_that_cannot_be_read_are_left_out_and_said(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+    monitor = watched.kept.add("m", body(FAST), EPOCH_MS)
+    watched.say(BOOT.payload(0), BOOT.payload(1, speed_kmh=60.0))
+    with watched.cloud.database.write() as connection:
+        connection.execute("UPDATE monitor_state SET states = x'c1'")
+    assert watched.say(BOOT.payload(2), BOOT.payload(3, speed_kmh=60.0)) == [30]
+    assert "cannot be read, and are left out" in caplog.text
+    assert watched.told(monitor) == [10, 30]
+
+
 def test_states_are_kept_as_sparsely_as_the_fold_s_and_evaluation_goes_on_from_each(watched: Watched) -> None:
     monitor = watched.kept.add("m", body(FAST), EPOCH_MS)
     hours = [0, 1, 2, 30, 31, 120, 121]

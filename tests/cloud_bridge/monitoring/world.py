@@ -47,7 +47,12 @@ class Watched:
     def evaluate(self) -> int:
         for vehicle in self.cloud.registry.all_vehicles():
             self.cloud.deriver.derive(vehicle.vin)
-        return self.cloud.evaluator.sweep().told
+        told = 0
+        while True:
+            swept = self.cloud.evaluator.sweep()
+            told += swept.told
+            if not swept.again:
+                return told
 
     def rows(self) -> list[tuple[str, float, bool]]:
         """Sender, second and whether it reminds, of all that was told."""
