@@ -68,11 +68,12 @@ fit_settings() {
 }
 
 make_environment() {
+  new=
+  trap 'rm -rf "$new"; rmdir $opt 2> /dev/null || :' EXIT
   mkdir -p $opt
   free=$(df -Pk $opt | awk 'NR == 2 { print int($4 / 1024) }')
-  [ "$free" -ge $room_mb ] || fail "$opt: $free MB are free there and $room_mb MB are needed; nothing has changed"
-  new=$(mktemp -d $opt/environment.XXXXXX) || fail "$opt: nothing can be written there; nothing has changed"
-  trap 'rm -rf "$new"; rmdir $opt 2> /dev/null || :' EXIT
+  [ "$free" -ge $room_mb ] || fail "$opt: $free MB are free there and $room_mb MB are needed; nothing was installed"
+  new=$(mktemp -d $opt/environment.XXXXXX) || fail "$opt: nothing can be written there; nothing was installed"
   chmod 755 "$new"
   options=
   [ -z "$wheels" ] || options="--no-index --find-links=$wheels"
@@ -80,7 +81,7 @@ make_environment() {
   if ! { "$python" -m venv "$new" &&
     "$new/bin/python" -m pip --disable-pip-version-check install -q $options "${wheel}[agent]" &&
     "$new/bin/canlift-agent" check --model obd2 > /dev/null && sync; }; then
-    fail "the installation failed, as said above; what was installed before still is, and nothing else has changed"
+    fail "the installation failed, as said above; what was installed before still is"
   fi
 }
 
@@ -95,9 +96,12 @@ put_the_rest() {
     mv $settings.new $settings
     fresh=yes
   fi
-  first=
-  [ -e $unit_file ] || first=yes
   put "$here/$unit" $unit_file
+  first=
+  if [ ! -e $opt/bin ]; then
+    first=yes
+    systemctl -q enable $unit
+  fi
   ln -sfn "$new/bin" $opt/bin.new
   mv -T $opt/bin.new $opt/bin
   trap - EXIT
@@ -105,14 +109,18 @@ put_the_rest() {
 }
 
 start() {
-  # One that somebody has disabled stays so.
-  [ -z "$first" ] || systemctl -q enable $unit
+  wrong=
   if systemd_runs; then
     /usr/lib/systemd/systemd-sysctl $sysctl || :
     systemctl daemon-reload
-    if [ -n "$fresh" ]; then :; elif [ -n "$first" ]; then systemctl start $unit; else systemctl try-restart $unit; fi
+    if [ -z "$first" ]; then
+      systemctl try-restart $unit || wrong=yes
+    elif [ -z "$fresh" ]; then
+      systemctl start $unit || wrong=yes
+    fi
   fi
   for old in "$opt"/environment.*; do [ "$old" = "$new" ] || rm -rf "$old"; done
+  [ -z "$wrong" ] || fail "it is installed, but does not start: journalctl -u canlift-agent says why"
   [ -z "$fresh" ] || say "say in $settings which vehicle this is, then: systemctl start canlift-agent"
 }
 

@@ -15,7 +15,7 @@ import pytest
 
 from agent.journal.segments import MARKER, VERSION
 from tests.beds.box.stand import PATIENCE_S, UNIT, Stand, stand
-from tests.beds.box.tree import VIN
+from tests.beds.box.tree import VIN, package
 from tests.beds.uml import INSIDE
 from tests.conftest import ROOT
 
@@ -95,6 +95,20 @@ def test_a_service_that_hangs_is_started_again_by_the_watchdog(bench: Stand) -> 
     assert "Watchdog timeout (limit 5s)!" in bench.log()
     bench.box.does(f"rm {WATCHED}; systemctl daemon-reload; systemctl restart {UNIT}")
     bench.service_is_up()
+
+
+def test_an_upgrade_of_a_box_that_runs_goes_on_with_what_waits(bench: Stand) -> None:
+    bench.loses_what_is_sent = True
+    bench.box.does("systemctl start drive")
+    bench.box.until("canlift-agent journal --json", lambda said: '"uploads": 0' not in said, PATIENCE_S)
+    written, process = bench.waiting(), shown(bench, "MainPID")
+    bench.loses_what_is_sent = False
+    bench.box.does(f"mount -t hostfs none /mnt -o {package().parent}; dpkg -i /mnt/*.deb; umount /mnt", 400)
+    bench.service_is_up()
+    assert shown(bench, "MainPID") != process
+    assert shown(bench, "NRestarts") == "0"
+    assert bench.takes(lambda bridge: written <= bridge.held.keys())
+    bench.box.does("systemctl stop drive")
 
 
 def test_systemd_networkd_understands_the_shipped_file_of_a_bus(bench: Stand) -> None:
