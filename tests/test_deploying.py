@@ -24,7 +24,7 @@ VIN = "VF30A5FWTEST00001"
 
 def certificates() -> tuple[str, list[list[str]]]:
     """The settings that are shown, and the commands of the chapter on certificates."""
-    return _chapter("[identity]", lambda block: not block.startswith("podman") and " client " not in block)
+    return _chapter("[identity]", lambda block: not block.startswith(("podman", "docker")) and " client " not in block)
 
 
 def partners() -> tuple[str, list[list[str]]]:
