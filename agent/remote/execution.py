@@ -24,6 +24,7 @@ from contract.steps import Step
 
 WAKING_MS = 10_000
 LONGEST_TRANSMITTING_MS = 120_000
+_LONGEST_WHY_BYTES = 200
 
 
 class Transmission(Protocol):
@@ -159,9 +160,11 @@ class Execution:
 
     def _watch(self, now: Now) -> Iterator[Told]:
         transmission = self._transmission
-        if transmission.failure is not None:
-            yield Told(Outcome.FAILED, transmission.failure, Cause.VEHICLE_ERROR)
-        elif transmission.over:
+        # Over first: the transmitter's thread may end it between the two.
+        over, failure = transmission.over, transmission.failure
+        if failure is not None:
+            yield Told(Outcome.FAILED, _short(failure), Cause.VEHICLE_ERROR)
+        elif over:
             self._changed = True
             if not self._told_sent:
                 self._told_sent = True
@@ -178,7 +181,7 @@ class Execution:
             yield from self._do_own(stage)
         elif now.at_ms - self._since_ms >= action.within_ms:
             why = f"{action.proof.text} did not hold within {action.within_ms / 1000:g} s"
-            yield Told(Outcome.FAILED, why[:200], Cause.VEHICLE_ERROR)
+            yield Told(Outcome.FAILED, _short(why), Cause.VEHICLE_ERROR)
 
     def _do_own(self, stage: Stage) -> Iterator[Told]:
         try:
@@ -197,8 +200,13 @@ def _refusal(action: PlannedAction, now: Now) -> Told | None:
         return Told(Outcome.FAILED, "the vehicle is not known to stand", Cause.IN_USE)
     for cause, expression in action.requires:
         if not holds(expression(now.lookup)):
-            return Told(Outcome.FAILED, f"{expression.text} does not hold"[:200], cause)
+            return Told(Outcome.FAILED, _short(f"{expression.text} does not hold"), cause)
     for cause, expression in action.unless:
         if holds(expression(now.lookup)):
-            return Told(Outcome.FAILED, f"{expression.text} holds"[:200], cause)
+            return Told(Outcome.FAILED, _short(f"{expression.text} holds"), cause)
     return None
+
+
+def _short(why: str) -> str:
+    """As much of it as a result has room for."""
+    return why.encode()[:_LONGEST_WHY_BYTES].decode(errors="ignore")

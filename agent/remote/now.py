@@ -34,6 +34,6 @@ class Standing:
             return True
         speed = self._speed(lookup)
         if isinstance(speed, int | float):
-            self._stood = speed <= 0
+            self._stood = speed == 0  # A speed below that is one backwards.
             return self._stood
         return silent and self._stood

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from cloud_bridge.bodies import RefusedBodyError
 from contract.actions import NextCharge
+from contract.anchor import MAXIMUM_UTC_MS
 
 DAY_S = 86_400
 
@@ -25,17 +26,16 @@ def time_of_day(text: str, field: str) -> int:
 
 
 def moment(text: str, field: str) -> NextCharge:
-    """An RFC 3339 date-time from 1970 on. RefusedBodyError."""
+    """An RFC 3339 date-time from 1970 to 2248, as a command can say it. RefusedBodyError."""
     try:
         if _MOMENT.fullmatch(text) is None:
             raise ValueError(text)
         at = datetime.fromisoformat(text.upper())
-        if at.astimezone(UTC).year >= 1970:
+        utc_ms = round(at.astimezone(UTC).timestamp() * 1000)
+        if 0 <= utc_ms <= MAXIMUM_UTC_MS:
             offset = at.utcoffset()
-            return NextCharge(
-                round(at.timestamp() * 1000), 0 if offset is None else round(offset.total_seconds()) // 60
-            )
+            return NextCharge(utc_ms, 0 if offset is None else round(offset.total_seconds()) // 60)
     except (ValueError, OverflowError):
         pass
-    why = f"`{text}`: expected a time as 2024-03-05T07:42:10+01:00, from 1970 on"
+    why = f"`{text}`: expected a time as 2024-03-05T07:42:10+01:00, from 1970 to 2248"
     raise RefusedBodyError(field, why) from None

@@ -214,6 +214,8 @@ def without(program: Body, name: str) -> Body:
                 "2024-03-05T07:42:10",
                 "2024-13-05T07:42:10Z",
                 "1969-12-31T23:59:59Z",
+                "2249-01-01T00:00:00Z",  # Later than a command can say: the driver would end of it.
+                "9999-12-31T23:59:59-01:00",
             )
         ],
         (charging(), CHARGE),
