@@ -78,7 +78,6 @@ _PROGRAM = {
 } | {"occurence": tuple(f"{_PROGRAMS}.{slot}.occurence.{day}" for slot in SLOTS for day in DAYS)}
 
 _NO_REMOTES = "the API does not offer remote commands yet"
-_NO_MONITORS = "the API does not offer monitors yet"
 
 
 def _said(name: str, *keys: str) -> Published:
@@ -236,6 +235,8 @@ PUBLISHED: tuple[Published, ...] = (
     *_never("there is no source of pictures", "vehicle pictures"),
     *_never(_NO_REMOTES, "remote preconditionning", "remote charging", "remote horn", "remote doors", "remote lights",
             "remote immobilization", "remote stolen", "remote wake up", "remote navigation"),
-    *_never(_NO_MONITORS, "Monitor zone", "Monitor time", "Monitor data"),
+    _record("Monitor zone", _POSITION),
+    _record("Monitor time", (TRIP, "kinetic.speed")),
+    *_registered("Monitor data"),
 )  # fmt: skip
 """The published catalogue."""
