@@ -23,6 +23,7 @@ from cloud_bridge.api.app import create_app
 from cloud_bridge.api.capabilities import served_by
 from cloud_bridge.clock import clock_ms, steady_clock, told_ms
 from cloud_bridge.identity.doubles import DoublesWatch
+from cloud_bridge.identity.ending import EndingCertificates, of_services
 from cloud_bridge.ingest.ingest import Ingest, Receipts
 from cloud_bridge.ingest.subscription import Subscription
 from cloud_bridge.monitoring.watcher import Watcher
@@ -89,6 +90,7 @@ class Bridge:
             self.storage.close()
             raise
         self._watcher = Watcher(self.storage, self.delivery.wake, on_failure)
+        self._ending = EndingCertificates(of_services(settings), lambda: datetime.now(UTC))
         self._doubles = DoublesWatch(self.storage.boots, clock_ms)
         self._on_failure = on_failure
         self._first_prune_s = first_prune_s
@@ -99,6 +101,7 @@ class Bridge:
         self._saver = threading.Thread(target=self._save_limits, name="limits-saver", daemon=True)
 
     def start(self) -> None:
+        self._ending.look()
         self._sweeper.start()
         self._saver.start()
         self._pruner.start()
@@ -216,6 +219,7 @@ class Bridge:
         wait_s = self._first_prune_s
         while not self._stopping.wait(wait_s):
             wait_s = PRUNE_S
+            self._ending.look()
             try:
                 pruned = self.storage.pruner.prune(lambda: not self._stopping.wait(BREATH_S))
             except StoreError as error:
