@@ -78,6 +78,12 @@ class Control:
 
         return self.actions.advance(action.id, known, look, now_ms)
 
+    def give_up(self, action: RemoteAction, now_ms: int) -> RemoteAction | None:
+        """Ends an action that can never be sent; None where it is not there any more."""
+        return self.actions.advance(
+            action.id, Known(), lambda current, _: self._move(current, life.given_up(now_ms), now_ms), now_ms
+        )
+
     def answered(self, vin: str, result: Result, now_ms: int) -> RemoteAction | None:
         """What the vehicle said; None where it is no answer to an action of its."""
 

@@ -18,6 +18,7 @@ from cloud_bridge.remote.waking import Waker
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.remote import RemoteAction
 from contract.command import Outcome, Result
+from contract.wire import WireError
 
 LEASE_MS = 15_000
 AT_ONCE = 16
@@ -104,7 +105,15 @@ class Driver:
         if len(after.told) > len(action.told):
             self._on_told()
         expires_ms = after.life.expires_ms
-        if now_ms < expires_ms and (command := command_for(after, self._key)) is not None:
+        try:
+            command = command_for(after, self._key) if now_ms < expires_ms else None
+        except WireError as error:
+            # A defect of ours, or what another release has accepted; the other actions go on.
+            log.error("action %s cannot be said to vehicle %s, and is given up: %s", after.id, after.vin, error)
+            self._control.give_up(after, now_ms)
+            self._on_told()
+            return
+        if command is not None:
             if after.life.phase is Phase.WAKING:
                 self._waker.wake(after.vin, now_ms)
             if not self._publish(after.vin, command, expires_ms - now_ms):

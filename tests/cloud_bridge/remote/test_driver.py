@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from cloud_bridge.remote import driver
 from cloud_bridge.remote.driver import LEASE_MS
 from cloud_bridge.remote.life import AWAKE_MS, SETTLE_MS, Phase
 from cloud_bridge.store.port.errors import RegistryError
+from cloud_bridge.store.port.remote import RemoteAction
 from contract.actions import Doors, Immobilization, Stolen, Tracking, WakeUp
 from contract.command import Cause, Outcome
+from contract.wire import Refusal, WireError
 from tests.cloud_bridge.remote.world import OTHER_VIN, VIN, World
 
 
@@ -364,3 +367,21 @@ def test_what_is_in_progress_is_listed(world: World) -> None:
     first, second = world.lock(), world.ask({"horn": {"state": "Activated"}})
     assert {action.id for action in world.actions.in_progress()} == {first.id, second.id}
     assert all(action.life.phase is Phase.SENDING for action in world.actions.in_progress())
+
+
+def test_an_action_that_cannot_be_said_is_given_up_and_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.heard()
+    action = world.lock()
+
+    def refused(_: RemoteAction, __: bytes) -> bytes | None:
+        raise WireError(Refusal.OUT_OF_RANGE, "beyond what a command can say")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(driver, "command_for", refused)
+        assert world.drive() == []
+    assert world.story(action) == ["Accepted", "Failed GeneralError"]
+    again = world.lock()
+    (command,) = world.drive()
+    assert command.id.hex() == again.id
