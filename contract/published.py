@@ -77,7 +77,7 @@ _PROGRAM = {
     part: tuple(f"{_PROGRAMS}.{slot}.{part}" for slot in SLOTS) for part in ("enabled", "recurrence", "start")
 } | {"occurence": tuple(f"{_PROGRAMS}.{slot}.occurence.{day}" for slot in SLOTS for day in DAYS)}
 
-_NO_REMOTES = "the API does not offer remote commands yet"
+_NO_REMOTES = "nothing that is said but something to do, for remote control, where the profile has [actions]"
 
 
 def _said(name: str, *keys: str) -> Published:

@@ -81,7 +81,11 @@ def test_what_no_vehicle_serves_here_is_absent_with_the_reason_and_what_is_regis
     tmp_path: Path,
 ) -> None:
     data = served(tmp_path, "")
-    assert data["remote horn"] == Served("remote horn", False, "the API does not offer remote commands yet")
+    assert data["remote horn"] == Served(
+        "remote horn",
+        False,
+        "nothing that is said but something to do, for remote control, where the profile has [actions]",
+    )
     assert data["vin"].served
     assert data["Privacy state"] == Served("Privacy state", True, "from the box itself")
 
