@@ -296,4 +296,5 @@ def test_a_run_ends_on_another_vehicle_if_so_set_and_keeps_what_it_has(car: Car,
     with pytest.raises(WrongVehicleError, match="the vehicle is VR3CANL1FT0000001"):
         run("VR3CANL1FT0000002", settings, compile_plan(tmp_path / "car.toml"), threading.Event())
     (journal,) = journals_in(tmp_path / "state")
-    assert take_inventory(journal).uploads == 1
+    # More where the machine takes its time: then an interval has passed too.
+    assert take_inventory(journal).uploads >= 1
