@@ -33,6 +33,9 @@ from contract.wire import digest
 
 LOOK_S = 1.0
 PROFILES_S = 30.0
+FARTHEST_AHEAD_MS = 100 * 366 * 86_400_000
+"""Beyond the clock, by which no number of a list ever was: numbers are times, or one more than the last. Who says so
+would leave no room for greater ones."""
 
 log = logging.getLogger(__name__)
 
@@ -189,6 +192,9 @@ class Pushing:
 
     def _take(self, said: Report) -> None:
         vin, report = said
+        if report.number > self._clock_ms() + FARTHEST_AHEAD_MS:
+            log.warning("vehicle %s says it watches list %d: there cannot be such a one", vin, report.number)
+            return
         own = self._lists.listed(vin)
         if own is None and report.number == 0:
             return

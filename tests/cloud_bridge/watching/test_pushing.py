@@ -21,6 +21,7 @@ from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.watching import SqliteWatchLists
 from cloud_bridge.watching.line import Report
 from cloud_bridge.watching.pushing import Pushing
+from contract.anchor import MAXIMUM_UTC_MS
 from contract.command import Watching, decode_command
 from contract.signing import key_id, public_key
 from contract.watching import Condition, Operator, WatchList, WatchReport, decode_list
@@ -234,6 +235,18 @@ def test_a_list_that_is_not_known_here_is_overcome_by_a_greater_number(world: Wo
     world.reports(vin, WatchReport(same, b"another!"))
     world.turn()
     assert world.list_of(vin).number > same
+
+
+@pytest.mark.parametrize("number", [MAXIMUM_UTC_MS - 1, MAXIMUM_UTC_MS])
+def test_a_number_that_no_list_of_ours_can_have_is_believed_of_no_vehicle(world: World, number: int) -> None:
+    world.monitor("f1", "m1", SPEEDING)
+    world.turn()
+    before = world.list_of(ONE)
+    world.reports(ONE, WatchReport(number, bytes(8)))
+    world.turn()
+    assert world.list_of(ONE) == before
+    world.monitor("f1", "m2", LOCKING)
+    assert world.turn()[ONE] == (FAST, LOCKS)
 
 
 def test_what_is_due_while_the_database_refuses_is_done_when_it_does_no_more(world: World) -> None:
