@@ -184,7 +184,7 @@ def _asked_ms(text: str, now_ms: int) -> int:
         return 1000 * int(text[:9])
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
     return max(0, int(at.replace(tzinfo=at.tzinfo or UTC).timestamp() * 1000) - now_ms)
 

@@ -319,6 +319,7 @@ def test_no_more_names_are_looked_up_at_once_than_there_are_threads_for() -> Non
         (503, "9" * 50, 999_999_999_000),
         (500, "120", 0),
         (503, "Thu, 01 Jan 1970 00:00:00 GMT", 0),
+        (503, "Mon, 01 Jan 99999999999 00:00:00 GMT", 0),
     ],
 )
 def test_how_long_a_receiver_asks_to_wait_is_heard_with_429_and_503(
