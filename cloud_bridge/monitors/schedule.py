@@ -77,7 +77,8 @@ class Schedule(msgspec.Struct, frozen=True):
     def _around(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int | None]]:
         """At least the intervals that overlap [from_ms, to_ms]."""
         zone = ZoneInfo(self.zone)
-        first = datetime.fromtimestamp(from_ms / 1000, zone).toordinal() - 1
+        # A day that begins before midnight ends after the next one where the clock leaps.
+        first = datetime.fromtimestamp(from_ms / 1000, zone).toordinal() - 2
         last = datetime.fromtimestamp(to_ms / 1000, zone).toordinal()
         for one in self.times:
             if isinstance(one, Once):

@@ -54,6 +54,14 @@ def test_days_are_those_on_which_it_begins() -> None:
     assert not friday.holds(ms("2024-03-08T05:00:00+01:00"))
 
 
+def test_a_day_from_late_in_the_evening_reaches_into_the_day_after_next_where_the_clock_leaps() -> None:
+    saturday = of({"start": "PT23H59M", "duration": "PT24H", "occurence": {"day": ["Sat"]}})
+    assert saturday.holds(ms("2026-03-30T00:58:59+02:00"))
+    end_ms = ms("2026-03-30T00:59:00+02:00")
+    assert not saturday.holds(end_ms)
+    assert saturday.changes(ms("2026-03-30T00:10:00+02:00"), ms("2026-03-30T02:00:00+02:00")) == [end_ms]
+
+
 def test_weeks_are_those_of_iso_and_the_53rd_counts_as_the_52nd() -> None:
     every = [("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")]
     first = of({"start": "PT8H", "duration": "PT1H", "occurence": {"day": every[0], "week": ["w1", "W34-w46"]}})
