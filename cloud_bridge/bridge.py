@@ -10,7 +10,6 @@ one that deletes what is older than it is kept.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -33,9 +32,9 @@ from cloud_bridge.remote.key import command_key
 from cloud_bridge.remote.remotes import Remotes
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
-from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.watching.line import Line
 from cloud_bridge.watching.pushing import Pushing
+from cloud_bridge.working import Working
 from contract.configuration import ConfigurationError
 
 SWEEP_S = 1.0
@@ -91,14 +90,31 @@ class Bridge:
             raise
         self._watcher = Watcher(self.storage, self.delivery.wake, on_failure)
         self._ending = EndingCertificates(of_services(settings), lambda: datetime.now(UTC))
-        self._doubles = DoublesWatch(self.storage.boots, clock_ms)
-        self._on_failure = on_failure
-        self._first_prune_s = first_prune_s
-        self._came = threading.Event()
-        self._stopping = threading.Event()
-        self._sweeper = threading.Thread(target=self._sweep, name="derive-sweeper", daemon=True)
-        self._pruner = threading.Thread(target=self._prune, name="pruner", daemon=True)
-        self._saver = threading.Thread(target=self._save_limits, name="limits-saver", daemon=True)
+        self._doubles = DoublesWatch(self.storage.boots, clock_ms, on_failure)
+        self._sweeper = Working(
+            "derive-sweeper",
+            self._sweep,
+            IDLE_SWEEP_S,
+            on_failure,
+            first_s=IDLE_SWEEP_S,
+            complaint="what vehicles sent cannot be derived now, trying again",
+        )
+        self._pruner = Working(
+            "pruner",
+            self._prune,
+            PRUNE_S,
+            on_failure,
+            first_s=first_prune_s,
+            complaint="what is older than it is kept cannot be deleted now, trying again later",
+        )
+        self._saver = Working(
+            "limits-saver",
+            self.limits.save,
+            SAVE_S,
+            on_failure,
+            first_s=SAVE_S,
+            complaint="how often clients asked cannot be saved now, trying again",
+        )
 
     def start(self) -> None:
         self._ending.look()
@@ -123,14 +139,13 @@ class Bridge:
         if self.renewing is not None:
             self.renewing.stop()
         self.watch_line.stop()
-        self._stopping.set()
         self.storage.deriver.stop()
         self._watcher.stop()
         self.delivery.stop()
-        self._came.set()
-        self._sweeper.join()
-        self._saver.join()
-        self._pruner.join()
+        self._sweeper.stop()
+        self._saver.stop()
+        self.limits.save()
+        self._pruner.stop()
         self._doubles.stop()
         self.storage.close()
 
@@ -202,48 +217,14 @@ class Bridge:
     def _committed(self, receipts: Receipts) -> None:
         if receipts.by_vin:
             self._watcher.came(receipts.by_vin)
-            self._came.set()
-
-    def _save_limits(self) -> None:
-        finished = False
-        try:
-            while not self._stopping.wait(SAVE_S):
-                self.limits.save()
-            self.limits.save()
-            finished = True
-        finally:
-            if not finished:
-                self._on_failure()
+            self._sweeper.wake()
 
     def _prune(self) -> None:
-        wait_s = self._first_prune_s
-        while not self._stopping.wait(wait_s):
-            wait_s = PRUNE_S
-            self._ending.look()
-            try:
-                pruned = self.storage.pruner.prune(lambda: not self._stopping.wait(BREATH_S))
-            except StoreError as error:
-                log.error("what is older than it is kept cannot be deleted now, trying again later: %s", error)
-            else:
-                log.log(logging.INFO if pruned else logging.DEBUG, describe(pruned))
+        self._ending.look()
+        pruned = self.storage.pruner.prune(lambda: self._pruner.pause(BREATH_S))
+        log.log(logging.INFO if pruned else logging.DEBUG, describe(pruned))
 
     def _sweep(self) -> None:
-        finished = False
-        try:
-            while not self._stopping.is_set():
-                # A moment's patience derives what came in the meantime at once.
-                self._came.wait(IDLE_SWEEP_S)
-                self._stopping.wait(SWEEP_S)
-                self._came.clear()
-                if not self._stopping.is_set():
-                    self._sweep_once()
-            finished = True
-        finally:
-            if not finished:
-                self._on_failure()
-
-    def _sweep_once(self) -> None:
-        try:
+        # A moment's patience derives what comes in the meantime at once.
+        if self._sweeper.pause(SWEEP_S):
             self.storage.deriver.sweep()
-        except StoreError as error:
-            log.error("what vehicles sent cannot be derived now, trying again: %s", error)

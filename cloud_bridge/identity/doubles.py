@@ -8,14 +8,13 @@ uncertainty of its anchors, and by a little more.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable
 from itertools import combinations
 
 import msgspec
 
 from cloud_bridge.store.port.boots import Boots, Lived
-from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.working import Working
 
 SLACK_MS = 60_000
 LOOK_S = 60.0
@@ -47,20 +46,21 @@ def doubles(lived: Iterable[Lived]) -> list[Double]:
 class DoublesWatch:
     """Looks every minute at the vehicles that sent something lately, and names each pair of boxes once."""
 
-    def __init__(self, boots: Boots, clock_ms: Callable[[], int], look_s: float = LOOK_S) -> None:
+    def __init__(
+        self, boots: Boots, clock_ms: Callable[[], int], on_failure: Callable[[], None], look_s: float = LOOK_S
+    ) -> None:
         self._boots = boots
         self._clock_ms = clock_ms
         self._look_s = look_s
         self._named: set[tuple[str, tuple[str, str]]] = set()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="doubles", daemon=True)
+        complaint = "whether two boxes have one identity cannot be looked at now"
+        self._working = Working("doubles", self.look, look_s, on_failure, first_s=look_s, complaint=complaint)
 
     def start(self) -> None:
-        self._thread.start()
+        self._working.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
+        self._working.stop()
 
     def look(self) -> None:
         """Raises StoreError."""
@@ -75,10 +75,3 @@ class DoublesWatch:
                         vin,
                         *double.boots,
                     )
-
-    def _run(self) -> None:
-        while not self._stopping.wait(self._look_s):
-            try:
-                self.look()
-            except StoreError as error:
-                log.error("whether two boxes have one identity cannot be looked at now: %s", error)

@@ -8,15 +8,14 @@ command that is sent twice is executed once.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 
 from cloud_bridge.remote.commands import command_for
 from cloud_bridge.remote.control import Control
 from cloud_bridge.remote.life import Phase
 from cloud_bridge.remote.waking import Waker
-from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.remote import RemoteAction
+from cloud_bridge.working import Working
 from contract.command import Outcome, Result
 from contract.wire import WireError
 
@@ -53,23 +52,19 @@ class Driver:
         self._waker = waker
         self._clock_ms = clock_ms
         self._on_told = on_told
-        self._on_failure = on_failure
-        self._woken = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="remote-driver", daemon=True)
+        complaint = "remote actions cannot be gone on with now, trying again"
+        self._working = Working("remote-driver", self.drive, POLL_S, on_failure, complaint=complaint)
 
     def start(self) -> None:
-        self._thread.start()
+        self._working.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._woken.set()
-        self._thread.join()
+        self._working.stop()
         self._waker.close()
 
     def wake(self) -> None:
         """There is something to do."""
-        self._woken.set()
+        self._working.wake()
 
     def take(self, vin: str, result: Result) -> None:
         """What a vehicle said of a command. Raises StoreError."""
@@ -86,11 +81,11 @@ class Driver:
     def drive(self) -> int:
         """Goes on with all that is due; with how many. Raises StoreError."""
         number = 0
-        while not self._stopping.is_set():
+        while not self._working.stopping:
             now_ms = self._clock_ms()
             claimed = self._control.actions.claim(now_ms, now_ms + LEASE_MS, AT_ONCE)
             for action in claimed:
-                if self._clock_ms() < now_ms + LEASE_MS and not self._stopping.is_set():
+                if self._clock_ms() < now_ms + LEASE_MS and not self._working.stopping:
                     self._go_on(action)
             number += len(claimed)
             if len(claimed) < AT_ONCE:
@@ -118,18 +113,3 @@ class Driver:
                 self._waker.wake(after.vin, now_ms)
             if not self._publish(after.vin, command, expires_ms - now_ms):
                 log.warning("action %s is not sent to vehicle %s: there is no broker now", after.id, after.vin)
-
-    def _run(self) -> None:
-        finished = False
-        try:
-            while not self._stopping.is_set():
-                self._woken.clear()
-                try:
-                    self.drive()
-                except StoreError as error:
-                    log.error("remote actions cannot be gone on with now, trying again: %s", error)
-                self._woken.wait(POLL_S)
-            finished = True
-        finally:
-            if not finished:
-                self._on_failure()

@@ -9,7 +9,6 @@ before).
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -20,11 +19,11 @@ from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors.parameter import read
 from cloud_bridge.monitors.watch import Watch, watch
 from cloud_bridge.profiles import Profiles
-from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.monitors import Monitor, Monitors
 from cloud_bridge.store.port.watching import Listed, WatchLists
 from cloud_bridge.watching.conditions import conditions, fitting
 from cloud_bridge.watching.line import AT_ONCE, MOST_REPORTS, Report
+from cloud_bridge.working import Working
 from contract.anchor import MAXIMUM_UTC_MS
 from contract.command import ID_BYTES, Command, Watching, encode_command
 from contract.configuration import ConfigurationError
@@ -69,25 +68,21 @@ class Pushing:
         self._line = line
         self._key = key
         self._clock_ms = clock_ms
-        self._on_failure = on_failure
-        self._woken = threading.Event()
-        self._stopping = threading.Event()
         self._profiles_s = 0.0
         self._said: deque[Report] = deque(maxlen=MOST_REPORTS)
         self._forgotten = False
-        self._thread = threading.Thread(target=self._run, name="watch-lists", daemon=True)
+        complaint = "what vehicles are to watch cannot be settled now, trying again"
+        self._working = Working("watch-lists", self.turn, LOOK_S, on_failure, complaint=complaint)
 
     def start(self) -> None:
-        self._thread.start()
+        self._working.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._woken.set()
-        self._thread.join()
+        self._working.stop()
 
     def wake(self) -> None:
         """There is something to do. From any thread."""
-        self._woken.set()
+        self._working.wake()
 
     def turn(self) -> None:
         """Does what there is to do. Raises StoreError."""
@@ -106,21 +101,6 @@ class Pushing:
         self._settle()
         self._publish()
 
-    def _run(self) -> None:
-        finished = False
-        try:
-            while not self._stopping.is_set():
-                self._woken.clear()
-                try:
-                    self.turn()
-                except StoreError as error:
-                    log.error("what vehicles are to watch cannot be settled now, trying again: %s", error)
-                self._woken.wait(LOOK_S)
-            finished = True
-        finally:
-            if not finished:
-                self._on_failure()
-
     def _look_at_profiles(self) -> None:
         digests = {}
         for model in self._lists.models():
@@ -131,7 +111,7 @@ class Pushing:
         self._lists.profiles(digests)
 
     def _settle(self) -> None:
-        while not self._stopping.is_set() and (due := self._lists.due()) is not None:
+        while not self._working.stopping and (due := self._lists.due()) is not None:
             watches: dict[tuple[str, int], Watch | None] = {}
             found: dict[tuple[str, tuple[str, ...]], tuple[Condition, ...] | None] = {}
             asked: dict[str, tuple[Condition, ...]] = {}
@@ -176,7 +156,7 @@ class Pushing:
         return kept
 
     def _publish(self) -> None:
-        while not self._stopping.is_set() and (waiting := self._lists.to_publish(AT_ONCE)):
+        while not self._working.stopping and (waiting := self._lists.to_publish(AT_ONCE)):
             taken = self._line.publish({each.vin: self._signed(each) for each in waiting})
             if not taken:
                 return

@@ -73,7 +73,7 @@ def test_the_bridge_names_two_boxes_once_in_its_log_and_in_its_list(
     yard: Yard, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     storage = yard.storage()
-    watch = DoublesWatch(storage.boots, clock_ms)
+    watch = DoublesWatch(storage.boots, clock_ms, pytest.fail)
     send(storage, ONE, minutes_ago=60, uploads=60)
     send(storage, b"\x0c" * 8, minutes_ago=30, uploads=60)
     watch.look()
