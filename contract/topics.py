@@ -44,7 +44,8 @@ def topic(vin: str, leaf: str) -> str:
 
 def vin_of(topic: str) -> str | None:
     """The VIN that a topic of this tree names; None for any other topic."""
-    parts = topic.split("/")
-    if len(parts) == 4 and "/".join(parts[:2]) == PREFIX and is_vin(parts[2]):
-        return parts[2]
-    return None
+    parts = topic.split("/", 3)
+    if len(parts) < 4 or "/".join(parts[:2]) != PREFIX or not is_vin(parts[2]):
+        return None
+    leaf = parts[3]
+    return parts[2] if "/" not in leaf or leaf in FROM_VEHICLE or leaf in TO_VEHICLE else None

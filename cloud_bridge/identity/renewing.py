@@ -11,23 +11,20 @@ import logging
 import threading
 from collections.abc import Callable
 
-import paho.mqtt.client as mqtt
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud_bridge.broker import keep_connected, named, new_client
 from cloud_bridge.identity.authority import IdentityError, requested_key
 from cloud_bridge.identity.issuing import Issuer
+from cloud_bridge.listening import Heard, Listening
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.identities import Identities, Issued
 from contract.renewal import RenewalRequest, Renewed, decode_request, encode_renewed, signed_content
-from contract.topics import CERTIFICATE, CERTIFICATE_REQUEST, PREFIX, UP, topic, vin_of
+from contract.topics import CERTIFICATE, CERTIFICATE_REQUEST, topic
 from contract.wire import WireError, digest
 
 SOONEST_MS = 3_600_000
@@ -85,66 +82,32 @@ class Renewing:
 
     def __init__(self, settings: Mqtt, issuer: Issuer, identities: Identities, clock_ms: Callable[[], int]) -> None:
         """Raises OSError (ssl.SSLError included) when a file that `settings` name cannot be used."""
-        self.connected = threading.Event()
-        """Set while subscribed."""
-        self._settings = settings
         self._issuer = issuer
         self._identities = identities
         self._clock_ms = clock_ms
-        client = new_client(settings, f"{settings.client_id}-certificates", keeps_session=True)
-        client.on_connect = self._connected
-        client.on_disconnect = lambda *_: self.connected.clear()
-        client.on_subscribe = self._subscribed
-        client.on_message = self._message
-        self._client = client
+        self._listening = Listening(
+            settings, "certificates", CERTIFICATE_REQUEST, self._take, in_flight=_IN_FLIGHT, what="certificates"
+        )
+
+    @property
+    def connected(self) -> threading.Event:
+        """Set while subscribed."""
+        return self._listening.connected
 
     def start(self) -> None:
-        keep_connected(self._client, self._settings, in_flight=_IN_FLIGHT, out=_IN_FLIGHT)
+        self._listening.start()
 
     def stop(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._listening.stop()
 
-    def _connected(
-        self,
-        client: mqtt.Client,
-        _userdata: object,
-        _flags: mqtt.ConnectFlags,
-        reason: ReasonCode,
-        _properties: Properties | None,
-    ) -> None:
-        if reason.is_failure:
-            log.error("the broker at %s refuses the connection for certificates: %s", named(self._settings), reason)
-            return
-        share = f"$share/{self._settings.group}-certificates/" if self._settings.shared else ""
-        client.subscribe(f"{share}{PREFIX}/+/{CERTIFICATE_REQUEST}", qos=1)
-
-    def _subscribed(
-        self,
-        _client: mqtt.Client,
-        _userdata: object,
-        _mid: int,
-        reasons: list[ReasonCode],
-        _properties: Properties | None,
-    ) -> None:
-        if reasons[0].is_failure:
-            log.error("the broker lets us not read which vehicles ask for certificates: %s", reasons[0])
-        else:
-            self.connected.set()
-
-    def _message(self, client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+    def _take(self, heard: Heard) -> None:
+        vin = heard.vin
         try:
-            vin = vin_of(message.topic.removesuffix(CERTIFICATE_REQUEST) + UP)
-        except UnicodeDecodeError:
-            vin = None  # This thread must outlive it.
-        if vin is None:
-            return
-        try:
-            asked = decode_request(bytes(message.payload))
+            asked = decode_request(heard.payload)
             answer = renewed(vin, asked, self._issuer, self._identities, self._clock_ms())
         except WireError as wrong:
             log.warning("what vehicle %s sent to ask for a certificate cannot be read: %s", vin, wrong)
         except (StoreError, IdentityError, OSError) as error:
             log.error("vehicle %s asks for its next certificate, and cannot have it now: %s", vin, error)
         else:
-            client.publish(topic(vin, CERTIFICATE), encode_renewed(answer), qos=1)
+            self._listening.publish(topic(vin, CERTIFICATE), encode_renewed(answer))

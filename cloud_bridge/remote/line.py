@@ -15,18 +15,16 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud_bridge.broker import keep_connected, named, new_client
+from cloud_bridge.listening import Heard, Listening
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError
 from contract.command import Result, decode_result
-from contract.topics import COMMAND, PREFIX, RESULT, topic, vin_of
+from contract.topics import COMMAND, RESULT, topic
 from contract.wire import WireError
 
 IN_FLIGHT = 256
@@ -38,15 +36,6 @@ _properties: Callable[[int], Properties] = Properties
 log = logging.getLogger(__name__)
 
 
-class _Item(NamedTuple):
-    connection: int
-    """Message ids are the connection's: on another one they mean something else."""
-    mid: int
-    qos: int
-    topic: str
-    payload: bytes
-
-
 class Line:
     def __init__(self, settings: Mqtt, take: Callable[[str, Result], None], on_failure: Callable[[], None]) -> None:
         """`take` is called with a VIN and what its vehicle said; when it raises StoreError it is called again.
@@ -55,118 +44,61 @@ class Line:
         self._settings = settings
         self._take = take
         self._on_failure = on_failure
-        self._queue: queue.Queue[_Item | None] = queue.Queue(2 * IN_FLIGHT)
-        self._connection = 0
+        self._queue: queue.Queue[Heard | None] = queue.Queue(2 * IN_FLIGHT)
         self._stopping = threading.Event()
-        self.connected = threading.Event()
-        """Set while subscribed."""
         self._taker = threading.Thread(target=self._run, name="results", daemon=True)
-        client = new_client(settings, f"{settings.client_id}-remote", keeps_session=True, manual_ack=True)
-        client.on_connect = self._connected
-        client.on_disconnect = self._disconnected
-        client.on_subscribe = self._subscribed
-        client.on_message = self._message
-        self._client = client
+        self._listening = Listening(
+            settings, "remote", RESULT, self._queue.put, in_flight=IN_FLIGHT, what="commands", manual_ack=True
+        )
+
+    @property
+    def connected(self) -> threading.Event:
+        """Set while subscribed."""
+        return self._listening.connected
 
     def start(self) -> None:
         self._taker.start()
-        keep_connected(self._client, self._settings, in_flight=IN_FLIGHT, out=IN_FLIGHT)
+        self._listening.start()
 
     def stop(self) -> None:
+        self._listening.stop_taking()
         self._stopping.set()
         self._queue.put(None)
         self._taker.join()
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._listening.stop()
 
     def publish(self, vin: str, command: bytes, lasts_ms: int) -> bool:
         """Hands a command to the broker, which keeps it for at most `lasts_ms` for a vehicle that is away. False where
         there is no connection, or no room: it is to be published again later."""
-        if not self._client.is_connected():
-            return False
         properties = None
         if self._settings.protocol == 5:
             properties = _properties(PacketTypes.PUBLISH)
             properties.MessageExpiryInterval = max(lasts_ms // 1000, 1)
-        published = self._client.publish(topic(vin, COMMAND), command, qos=1, properties=properties)
-        return published.rc == mqtt.MQTT_ERR_SUCCESS
-
-    def _connected(
-        self,
-        client: mqtt.Client,
-        _userdata: object,
-        _flags: mqtt.ConnectFlags,
-        reason: ReasonCode,
-        _properties: Properties | None,
-    ) -> None:
-        if reason.is_failure:
-            log.error("the broker at %s refuses the connection for commands: %s", named(self._settings), reason)
-            return
-        share = f"$share/{self._settings.group}-results/" if self._settings.shared else ""
-        client.subscribe(f"{share}{PREFIX}/+/{RESULT}", qos=1)
-
-    def _subscribed(
-        self,
-        _client: mqtt.Client,
-        _userdata: object,
-        _mid: int,
-        reasons: list[ReasonCode],
-        _properties: Properties | None,
-    ) -> None:
-        if reasons[0].is_failure:
-            log.error("the broker lets us not read what vehicles answer to commands: %s", reasons[0])
-        else:
-            self.connected.set()
-
-    def _disconnected(
-        self,
-        _client: mqtt.Client,
-        _userdata: object,
-        _flags: mqtt.DisconnectFlags,
-        reason: ReasonCode,
-        _properties: Properties | None,
-    ) -> None:
-        self._connection += 1
-        self.connected.clear()
-        if not self._stopping.is_set():
-            log.warning("the connection to the broker for commands was lost (%s); trying again", reason)
-
-    def _message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
-        # After `stop` nothing is taken any more: the broker keeps what is not acknowledged.
-        if self._stopping.is_set():
-            return
-        try:
-            name = message.topic
-        except UnicodeDecodeError:
-            name = ""  # Of nobody; this thread must outlive it.
-        self._queue.put(_Item(self._connection, message.mid, message.qos, name, bytes(message.payload)))
+        published = self._listening.publish(topic(vin, COMMAND), command, properties=properties)
+        return published is not None and published.rc == mqtt.MQTT_ERR_SUCCESS
 
     def _run(self) -> None:
         finished = False
         try:
-            while (item := self._queue.get()) is not None:
-                if self._taken(item) and item.connection == self._connection:
-                    self._client.ack(item.mid, item.qos)
+            while (heard := self._queue.get()) is not None:
+                if self._taken(heard):
+                    self._listening.done(heard)
             finished = True
         finally:
             if not finished:
                 self._on_failure()
 
-    def _taken(self, item: _Item) -> bool:
-        vin = vin_of(item.topic.removesuffix(RESULT) + COMMAND)
+    def _taken(self, heard: Heard) -> bool:
         try:
-            result = decode_result(item.payload)
+            result = decode_result(heard.payload)
         except WireError as wrong:
-            log.warning("what came on %r as a result cannot be read: %s", item.topic, wrong)
-            return True
-        if vin is None:
-            log.warning("a result came on %r, which names no vehicle", item.topic)
+            log.warning("what vehicle %s sent as a result cannot be read: %s", heard.vin, wrong)
             return True
         while True:
             try:
-                self._take(vin, result)
+                self._take(heard.vin, result)
             except StoreError as error:
-                log.error("what vehicle %s answered cannot be taken, trying again: %s", vin, error)
+                log.error("what vehicle %s answered cannot be taken, trying again: %s", heard.vin, error)
                 if self._stopping.wait(_AGAIN_S):
                     return False
             else:

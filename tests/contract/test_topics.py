@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from contract.topics import MANIFEST, RECEIPT, UP, is_vin, topic, vin_of
+from contract.topics import FROM_VEHICLE, TO_VEHICLE, is_vin, topic, vin_of
 
 VIN = "VF3TESTTEST012345"
 
 
-@pytest.mark.parametrize("leaf", [UP, MANIFEST, RECEIPT])
+@pytest.mark.parametrize("leaf", [*FROM_VEHICLE, *TO_VEHICLE])
 def test_a_topic_names_the_vehicle_it_was_made_for(leaf: str) -> None:
     assert vin_of(topic(VIN, leaf)) == VIN
 
