@@ -66,14 +66,15 @@ class Bucket:
         self._left = self._most
         self._at_ms = 0
 
-    def take(self, at_ms: int) -> bool:
-        """Whether there is one left; it is used up then. `at_ms` never goes back."""
+    def has(self, at_ms: int) -> bool:
+        """Whether there is one left. `at_ms` never goes back."""
         since_ms, self._at_ms = at_ms - self._at_ms, at_ms
         self._left = min(self._most, self._left + since_ms * self._an_hour / _HOUR_MS)
-        if self._left < 1:
-            return False
+        return self._left >= 1
+
+    def take(self) -> None:
+        """One is used up."""
         self._left -= 1
-        return True
 
 
 class Watches:
@@ -107,8 +108,11 @@ class Watches:
         if not begun:
             return ()
         conditions = dict.fromkeys(watch.plan.condition for watch in begun)
-        allowed = {condition for condition in conditions if self._buckets[condition].take(at_ms)}
-        if allowed and not self._in_all.take(at_ms):
+        allowed = {condition for condition in conditions if self._buckets[condition].has(at_ms)}
+        if allowed and self._in_all.has(at_ms):
+            for bucket in (self._in_all, *(self._buckets[condition] for condition in allowed)):
+                bucket.take()
+        else:
             allowed.clear()
         self.held_back += len(conditions) - len(allowed)
         told = (number for watch in begun if watch.plan.condition in allowed for number in watch.plan.signals)

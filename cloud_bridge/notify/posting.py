@@ -88,12 +88,13 @@ class Poster:
                 return Answer(f"no answer within {self._limits.whole_s:g} s")
             except (httpx.LocalProtocolError, UnicodeError):
                 return Answer("no request can be made of its attributes")  # Why would tell their values.
-            except (TargetError, httpx.HTTPError) as error:
+            except (TargetError, httpx.HTTPError, httpx.InvalidURL) as error:
                 return Answer(_text(error))
             try:
                 return await _answer(response)
             finally:
-                await response.aclose()
+                with suppress(httpx.HTTPError):  # It has answered.
+                    await response.aclose()
 
     async def close_idle(self) -> None:
         await self._connections.close_idle()

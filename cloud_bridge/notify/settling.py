@@ -31,7 +31,7 @@ class Settler:
         self._writing: asyncio.Task[None] | None = None
 
     async def settle(self, attempted: Attempted) -> None:
-        """Returns when it is written."""
+        """Returns when it is written; raises what a defect of `write` raises."""
         future: _Future = asyncio.get_running_loop().create_future()
         self._waiting.append((attempted, future))
         if self._writing is None:
@@ -48,10 +48,14 @@ class Settler:
         try:
             while self._waiting:
                 taken, self._waiting = self._waiting, []
-                await self._until_written([attempted for attempted, _ in taken])
+                failure: Exception | None = None
+                try:
+                    await self._until_written([attempted for attempted, _ in taken])
+                except Exception as wrong:  # noqa: BLE001 (who waits for it says it)
+                    failure = wrong
                 for _, future in taken:
                     if not future.done():
-                        future.set_result(None)
+                        future.set_result(None) if failure is None else future.set_exception(failure)
         finally:
             self._writing = None
 

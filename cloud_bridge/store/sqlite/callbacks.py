@@ -10,6 +10,7 @@ import msgspec
 
 from cloud_bridge.remote.life import RemoteType
 from cloud_bridge.store.port.remote import CallbackStatus, PendingError, RemoteCallback, TooManyError
+from cloud_bridge.store.sqlite import outbox
 from cloud_bridge.store.sqlite.database import Database
 
 _ADD = """
@@ -34,8 +35,6 @@ _REPLACE = "UPDATE remote_callback SET body = ?, types = ?, updated_at_ms = ? WH
 _SET_STATUS = "UPDATE remote_callback SET status = ?, updated_at_ms = ? WHERE fleet_id = ? AND id = ?"
 _IS_PENDING = "SELECT 1 FROM remote_action WHERE callback_id = ? AND phase < 4 LIMIT 1"
 _DELETE = "DELETE FROM remote_callback WHERE fleet_id = ? AND id = ?"
-_DELETE_TOLD = "DELETE FROM notification WHERE sender = ?"
-_DELETE_TROUBLE = "DELETE FROM delivery_trouble WHERE sender = ?"
 
 _types = msgspec.json.Decoder(tuple[RemoteType, ...]).decode
 
@@ -70,7 +69,8 @@ class SqliteCallbacks:
         types = msgspec.json.encode(callback.types).decode()
         with self._database.write() as connection:
             place = (callback.fleet_id, callback.id)
-            connection.execute(_REPLACE, (callback.body, types, callback.updated_at_ms, *place))
+            if connection.execute(_REPLACE, (callback.body, types, callback.updated_at_ms, *place)).rowcount:
+                outbox.try_anew(connection, callback.id)
             return _callback(connection, *place)
 
     def set_status(self, fleet_id: str, callback_id: str, status: CallbackStatus, now_ms: int) -> RemoteCallback | None:
@@ -85,9 +85,9 @@ class SqliteCallbacks:
             if connection.execute(_IS_PENDING, (callback_id,)).fetchone():
                 raise PendingError
             connection.execute(_DELETE, (fleet_id, callback_id))
-            connection.execute(_DELETE_TOLD, (callback_id,))
-            connection.execute(_DELETE_TROUBLE, (callback_id,))
-            return True
+            outbox.try_anew(connection, callback_id)
+        outbox.forget(self._database, callback_id)
+        return True
 
 
 def _callback(connection: sqlite3.Connection, fleet_id: str, callback_id: str) -> RemoteCallback | None:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from cloud_bridge.store.port.monitors import MOST_RUNS, Monitor, MonitorStatus
+from cloud_bridge.store.sqlite import outbox
 from cloud_bridge.store.sqlite.database import Database
 
 _COLUMNS = """
@@ -37,12 +38,6 @@ DELETE FROM monitor_run WHERE monitor_id = ?1 AND from_ms <= (
 )
 """
 _DELETE = "DELETE FROM monitor WHERE id = ? AND fleet_id = ?"
-_NO_TROUBLE = "DELETE FROM delivery_trouble WHERE sender = ?"
-_FORGET_TOLD = """
-DELETE FROM notification WHERE number IN (SELECT number FROM notification WHERE sender = ? LIMIT ?)
-"""
-_AT_ONCE = 1000
-"""Notifications that are deleted in one transaction: others write too."""
 
 _runs = msgspec.json.Decoder(list[tuple[int, int | None]]).decode
 
@@ -88,6 +83,7 @@ class SqliteMonitors:
             now_ms = max(now_ms, _newest_ms(before))
             status: MonitorStatus = "Paused" if before.status == "Paused" else "Running"
             connection.execute(_REPLACE, (body, status, now_ms, monitor_id))
+            outbox.try_anew(connection, monitor_id)
             connection.execute(_NO_RUNS, (monitor_id,))
             if status == "Running":
                 connection.execute(_ADD_RUN, (monitor_id, now_ms, None))
@@ -112,12 +108,9 @@ class SqliteMonitors:
         with self._database.write() as connection:
             if connection.execute(_DELETE, (monitor_id, fleet_id)).rowcount == 0:
                 return False
-            connection.execute(_NO_TROUBLE, (monitor_id,))
-        # What is left of them when this is killed belongs to no sender, and goes as such.
-        while True:
-            with self._database.write() as connection:
-                if connection.execute(_FORGET_TOLD, (monitor_id, _AT_ONCE)).rowcount < _AT_ONCE:
-                    return True
+            outbox.try_anew(connection, monitor_id)
+        outbox.forget(self._database, monitor_id)
+        return True
 
     def of_vehicle(self, vin: str) -> list[Monitor]:
         with self._database.read() as connection:

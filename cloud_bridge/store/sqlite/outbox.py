@@ -42,6 +42,10 @@ _PUT_TROUBLE = """
 INSERT OR REPLACE INTO delivery_trouble (sender, failures, tries, since_ms, next_attempt_ms, newer_than)
 SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM notification WHERE sender = ?1)
 """
+_FORGET = """
+DELETE FROM notification WHERE number IN (SELECT number FROM notification WHERE sender = ? LIMIT ?)
+"""
+_FORGOTTEN_AT_ONCE = 1000
 _DROP = """
 DELETE FROM notification WHERE number IN (
     SELECT number FROM notification WHERE sender = ? AND state = 0 ORDER BY number LIMIT ?
@@ -94,6 +98,20 @@ def put(connection: sqlite3.Connection, notifications: Iterable[Notification], n
         values = (one.id, one.sender, one.fleet_id, one.vin, one.at_ms, one.refresh, one.body)
         number += connection.execute(_PUT, (*values, msgspec.json.encode(one.variables), now_ms)).rowcount
     return number
+
+
+def try_anew(connection: sqlite3.Connection, sender: str) -> None:
+    """The sender's webhook is another one now: what waits for it waits no longer for the one before."""
+    connection.execute(_NO_TROUBLE, (sender,))
+
+
+def forget(database: Database, sender: str) -> None:
+    """Deletes what was to be told for a sender that is deleted: some at a time, others write too. What is left when
+    this is killed belongs to no sender, and goes as such."""
+    while True:
+        with database.write() as connection:
+            if connection.execute(_FORGET, (sender, _FORGOTTEN_AT_ONCE)).rowcount < _FORGOTTEN_AT_ONCE:
+                return
 
 
 class SqliteOutbox:

@@ -82,7 +82,10 @@ _TRACKED = """
 INSERT INTO remote_contact (vin, tracked) VALUES (?, ?) ON CONFLICT (vin) DO UPDATE SET tracked = excluded.tracked
 """
 _LOOK_NOW = "UPDATE remote_action SET look_at_ms = ? WHERE vin = ? AND phase < 2"
-_CAN_BE_ASKED = "SELECT 1 FROM remote_callback, vehicle WHERE remote_callback.id = ? AND vehicle.vin = ?"
+# Both may be gone, or the vehicle be in other fleets, since the request was looked at.
+_CAN_BE_ASKED = """
+SELECT 1 FROM remote_callback JOIN fleet_vehicle USING (fleet_id) WHERE remote_callback.id = ? AND vin = ?
+"""
 _IS_REGISTERED = "SELECT 1 FROM vehicle WHERE vin = ?"
 
 

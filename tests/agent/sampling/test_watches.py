@@ -209,6 +209,14 @@ def test_all_conditions_together_have_an_allowance(plan: Plan) -> None:
     assert sampler.held_back == {"watch": 2}
 
 
+def test_what_is_held_back_by_the_allowance_of_all_uses_up_none_of_its_own(plan: Plan) -> None:
+    sampler = watching(plan, FAST, OIL, allowance=Allowance(3, 6))
+    frames = [state(0), motion(1, 4000), motion(101, 4000, oil=1), motion(201, 6000)]
+    later = speeds(*[40] * 620, 60, from_ms=1000, step_ms=1000)
+    assert told(sampler.feed([*frames, *later])) == [101, later[-1].at_ms]
+    assert sampler.held_back == {"watch": 1}
+
+
 def test_what_begins_with_one_frame_is_one_upload(plan: Plan) -> None:
     both = Condition(Operator.AT_LEAST, ("kinetic.speed",), (55,))
     sampler = watching(plan, FAST, both, allowance=Allowance(6, 6))
@@ -225,7 +233,8 @@ def test_a_bucket_never_gives_more_in_any_hour_than_it_has_and_what_had_gathered
     bucket, at_ms, given_ms = Bucket(an_hour), 0, []
     for wait_ms in waits_ms:
         at_ms += wait_ms
-        if bucket.take(at_ms):
+        if bucket.has(at_ms):
+            bucket.take()
             given_ms.append(at_ms)
     for start_ms in given_ms:
         within = [each for each in given_ms if start_ms <= each < start_ms + 3_600_000]

@@ -155,11 +155,11 @@ def test_what_a_newer_version_left_is_named_and_left_alone(bench: Stand) -> None
 
 
 def test_a_bus_that_is_missing_at_boot_is_taken_up_when_it_comes(bench: Stand) -> None:
-    bench.box.does("mv /etc/systemd/network/80-vcan0.netdev /root/; sync")
+    bench.box.does("mv /etc/systemd/network/80-vcan0.netdev /var/tmp/; sync")
     bench.cut_and_boot()
     bench.service_is_up()
     assert bench.box.asked("ip link show vcan0").status != 0
-    bench.box.does("mv /root/80-vcan0.netdev /etc/systemd/network/; networkctl reload")
+    bench.box.does("mv /var/tmp/80-vcan0.netdev /etc/systemd/network/; networkctl reload")
     bench.box.until("ip link show vcan0", lambda said: "UP" in said)
     hears(bench)
 

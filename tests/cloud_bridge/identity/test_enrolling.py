@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -53,20 +53,17 @@ def test_a_bundle_for_the_bench_is_let_in_as_it_is(open_yard: Yard) -> None:
     client.close()
 
 
-def test_request_and_answer_go_through_pipes(
-    yard: Yard, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_request_and_answer_go_through_pipes(yard: Yard) -> None:
     box = Box(yard.folder / "box", VIN)
-    typed: list[Callable[[], int]] = [
-        lambda: box.run("enroll"),
-        lambda: yard.run("vehicle", "enroll", VIN, "--request", "-"),
-        lambda: box.run("enroll", "--answer", "-"),
+    typed = [
+        ["agent.cli", "enroll", "--config", str(box.config)],
+        ["cloud_bridge.cli", "vehicle", "enroll", VIN, "--request", "-", "--config", str(yard.config)],
+        ["agent.cli", "enroll", "--answer", "-", "--config", str(box.config)],
     ]
-    for run in typed:
-        piped = io.TextIOWrapper(io.BytesIO(capsys.readouterr().out.encode()))
-        monkeypatch.setattr(sys, "stdin", piped)
-        assert run() == 0
-    assert "is in place" in capsys.readouterr().out
+    said = b""
+    for words in typed:
+        said = subprocess.run([sys.executable, "-m", *words], input=said, stdout=subprocess.PIPE, check=True).stdout
+    assert b"is in place" in said
     box.context()
 
 

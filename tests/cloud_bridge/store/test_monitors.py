@@ -215,6 +215,10 @@ def test_with_a_monitor_goes_what_was_to_be_told_for_it_and_its_trouble(tmp_path
         outbox.put(connection, notifications, 1)
     for sender, known in (("m1", notifications[7].id), ("m2", notifications[0].id)):
         told.settle([Attempted(sender, (known,), trouble=Trouble(sender, 1, 1, 1, 2))], 1)
+    # With another target it is tried anew.
+    assert kept.replace("f1", "m2", b"{}", 5)
+    assert [each.sender for each in told.troubles()] == ["m1"]
+    told.settle([Attempted("m2", (notifications[0].id,), trouble=Trouble("m2", 1, 1, 1, 2))], 1)
     assert kept.delete("f1", "m1")
     assert [each.sender for each in told.senders()] == ["m2"]
     assert [each.sender for each in told.troubles()] == ["m2"]

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from cloud_bridge.remote.life import REMOTE_TYPES, Event, Known, Life, Phase, RemoteType
-from cloud_bridge.store.port.outbox import Notification
+from cloud_bridge.store.port.outbox import Attempted, Notification, Trouble
 from cloud_bridge.store.port.registry import Fleet, Vehicle
 from cloud_bridge.store.port.remote import (
     Actions,
@@ -224,6 +224,8 @@ def test_nothing_is_asked_with_a_callback_or_of_a_vehicle_that_was_deleted_meanw
     callbacks.add(callback("c1"), 9)
     assert actions.begin(action("a1"), Known(), lambda _: done, NOW) is not None
     assert actions.begin(action("a2", vin="VF3STRANGER000009"), Known(), lambda _: done, NOW) is None
+    SqliteRegistry(database).add_vehicle(Vehicle("9" * 40, "VF3STRANGER000009", "model", "", "", 1, 1), ["f2"])
+    assert actions.begin(action("a2", vin="VF3STRANGER000009"), Known(), lambda _: done, NOW) is None
 
 
 def test_a_vehicle_that_is_not_registered_is_not_remembered(database: Database) -> None:
@@ -238,7 +240,14 @@ def test_a_callback_that_is_deleted_has_nothing_waiting(database: Database) -> N
     callbacks.add(callback("c1"), 9)
     with database.write() as connection:
         put(connection, [Notification("n1", "c1", "f1", VIN, 1, False, b"{}", {})], NOW)
-    assert [one.sender for one in SqliteOutbox(database).senders()] == ["c1"]
+    outbox = SqliteOutbox(database)
+    assert [one.sender for one in outbox.senders()] == ["c1"]
+    outbox.settle([Attempted("c1", ("n1",), trouble=Trouble("c1", 1, 1, 1, 2))], 1)
+    assert callbacks.replace(replace(callback("c1"), fleet_id="f2")) is None
+    assert [one.sender for one in outbox.troubles()] == ["c1"]
+    # With another target it is tried anew.
+    assert callbacks.replace(callback("c1"))
+    assert outbox.troubles() == []
     assert callbacks.delete("f1", "c1")
     assert SqliteOutbox(database).senders() == []
     assert actions.in_progress() == []
