@@ -86,5 +86,6 @@ class LiveBuses:
             unreadable=losses.unreadable,
             recovered=losses.recovered,
             silent=losses.silent > 0,
+            only_errors=losses.only_errors > 0,
             silent_s=None if heard_ms is None else max(0, self._monotonic_ms() - heard_ms) / 1000,
         )

@@ -44,6 +44,8 @@ class Losses(msgspec.Struct):
     """Frames that were read and not handed on, since a newer one came before any sample; less those handed on again."""
     silent: int = 0
     """Buses that say nothing at present."""
+    only_errors: int = 0
+    """Those of them of which nothing is heard but error frames."""
     asked: int = 0
     """Questions put to the vehicle's computers."""
     unanswered: int = 0

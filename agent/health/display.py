@@ -59,7 +59,9 @@ def _buses(health: Health, before: Health | None) -> Iterator[Row]:
             text.append("  not open", _BAD)
         rate = _frames_a_second(name, health, before)
         text.append(f"  {bus.frames:,} frames" + ("" if rate is None else f"  {rate:,.0f}/s"))
-        if bus.silent_s is not None and bus.silent_s >= 1:
+        if bus.only_errors:
+            text.append("  nothing but error frames: is its bit rate that of the vehicle?", _BAD)
+        elif bus.silent_s is not None and bus.silent_s >= 1:
             text.append(f"  silent for {bus.silent_s:.0f} s", _DOUBTFUL)
         elif bus.silent:
             text.append("  silent", _DOUBTFUL)

@@ -70,6 +70,9 @@ def summary(health: Health) -> str:
     silent = [name for name, bus in health.buses.items() if not bus.open]
     if silent:
         words.append(f"bus {', '.join(silent)} not open")
+    only_errors = [name for name, bus in health.buses.items() if bus.only_errors]
+    if only_errors:
+        words.append(f"bus {', '.join(only_errors)}: only error frames")
     if health.journal is not None:
         words.append(f"{health.journal.depth} pending")
         if health.journal.trouble is not None:

@@ -38,6 +38,7 @@ class BusHealth(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: Annotated[Count, "what came and was no frame"] = 0
     recovered: Annotated[Count, "times that the interface failed and was opened again"] = 0
     silent: Annotated[bool, "whether nothing that is wanted came for half a minute"] = False
+    only_errors: Annotated[bool, "whether only error frames came for half a minute, as at a wrong bit rate"] = False
     silent_s: Annotated[float | None, "time since the newest frame"] = None
 
 

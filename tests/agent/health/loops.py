@@ -27,6 +27,7 @@ PARTS = Parts(
     buses=lambda: {
         "can0": BusHealth(interface="socketcan can0", open=True, frames=897, dropped=2, silent_s=0.02),
         'can "1"': BusHealth(interface="slcan /dev/ttyACM0", open=False, frames=0, bus_off=3),
+        "comfort": BusHealth(interface="socketcan can1", open=True, frames=12, error_frames=12, only_errors=True),
     },
     state=lambda: "driving",
     privacy=lambda: "None",

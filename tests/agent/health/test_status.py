@@ -66,8 +66,8 @@ def test_people_get_what_matters_and_what_is_wrong(tmp_path: Path, capsys: pytes
         assert main(["status", "--once", *config(tmp_path)]) == OK
     said = " ".join(capsys.readouterr().out.split())
     for text in (VIN, "demo-car", "driving", "socketcan can0", "897 frames", "2 dropped", "not open",
-                 "3 times bus-off", "fix 3D", "9 satellites", "uncertainty 300 ms", "2 depth",
-                 "event 1, state 1", "4 stale", "refused system 7", "1 writes refused", "wear spent",
+                 "3 times bus-off", "nothing but error frames", "fix 3D", "9 satellites", "uncertainty 300 ms",
+                 "2 depth", "event 1, state 1", "4 stale", "refused system 7", "1 writes refused", "wear spent",
                  "trouble Read-only file system", "5 newer", "day 3,000 B"):  # fmt: skip
         assert text in said, text
 

@@ -204,6 +204,40 @@ def test_a_silent_bus_is_noticed_once_and_when_it_speaks_again(caplog: pytest.Lo
     assert said == ["bus can0: pair is silent: nothing that is wanted for 30 s", "bus can0: pair speaks again"]
 
 
+def test_a_bus_that_only_yields_error_frames_is_named_with_the_remedy_whenever_they_begin(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    now_ms = 1_000_000
+    stamps = Stamps(lambda: (now_ms * 1_000_000, time.time_ns()))
+    error = packed(ERROR | 0x88, bytes(8))
+    with Wire(LISTENING, stamps=stamps) as wire, caplog.at_level(logging.INFO):
+
+        def passes(seconds: int, *packets: bytes) -> int:
+            nonlocal now_ms
+            for _ in range(seconds):
+                now_ms += 1_000
+                wire.send(*packets)
+                wire.read()
+            return wire.losses.only_errors
+
+        wire.read()
+        # The first as the bus falls asleep, and then none.
+        assert passes(1, packed(EACH, b"\1")) == 0
+        assert passes(1, error) == passes(40) == 0
+        assert wire.losses.silent == 1
+        # The vehicle wakes.
+        assert passes(1, error) == passes(40, error) == 1
+        assert passes(1, packed(EACH, b"\1"), error) == wire.losses.silent == 0
+        assert passes(40, error) == wire.losses.silent == 1
+        assert passes(5, packed(EACH, b"\1"), error) == wire.losses.silent == 0
+    said = [record.getMessage() for record in caplog.records if record.name == "agent.bus.silence"]
+    silent, named, again, named_again, at_last = said
+    assert silent == "bus can0: pair is silent: nothing that is wanted for 30 s"
+    assert named == named_again
+    assert "nothing but error frames for 30 s: is the interface's bit rate that of the vehicle's bus" in named
+    assert again == at_last == "bus can0: pair speaks again"
+
+
 def test_what_the_kernel_had_no_room_for_is_counted() -> None:
     with Wire(LISTENING, room=8192) as wire:
         sent = read = 0
