@@ -6,7 +6,11 @@
 An id is on the disk before anything is done for it, and its outcome when that is known: whatever happens in between, it
 is not done a second time. An id without an outcome was interrupted. Ids are kept until their commands have expired, and
 of those that are forgotten the latest time is known: what expires before that has expired, whatever the clock says
-later. Where the file is damaged, nothing that was issued before that was seen is done.
+later. That time is one that the cloud has signed, so a clock of the vehicle's that was wrong silences nothing.
+
+Where the file is damaged, nothing is done that was issued before that was seen, or within `AHEAD_MS` after it: so far
+the vehicle's clock may be behind unnoticed. A clock that is ahead then does not prolong that, because by it commands
+have expired, and nothing is noted before one comes that has not.
 """
 
 from __future__ import annotations
@@ -21,6 +25,9 @@ from contract.command import Cause, Command, Outcome, Result
 
 log = logging.getLogger(__name__)
 
+AHEAD_MS = 120_000
+"""So much later than by the vehicle's clock a command may be issued. What is issued later yet shows that the clock is
+wrong, and then nobody knows what has expired."""
 MOST = 128
 """Commands that have not expired yet; more are refused."""
 _TITLE = "canlift executed 1"
@@ -79,7 +86,7 @@ class Executed:
         if max(now_utc_ms, self._kept.past_utc_ms) >= command.expires_utc_ms:
             return "it has expired"
         if self._kept.damaged:
-            self._kept = msgspec.structs.replace(self._kept, damaged=False, issued_after_utc_ms=now_utc_ms)
+            self._kept = msgspec.structs.replace(self._kept, damaged=False, issued_after_utc_ms=now_utc_ms + AHEAD_MS)
         if command.issued_utc_ms <= self._kept.issued_after_utc_ms:
             return "what was executed before is not known any more: ask again"
         return None

@@ -6,6 +6,7 @@
     proving       until what proves it holds, or the time for that is over
 
 It sends nothing itself and reads no clock. A vehicle that begins to move while something is transmitted ends that.
+No step begins, and nothing of one is transmitted first, after its command has expired, whatever it has waited for.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from contract.steps import Step
 
 WAKING_MS = 10_000
 LONGEST_TRANSMITTING_MS = 120_000
+EXPIRED = "it expired before it could be transmitted"
 _LONGEST_WHY_BYTES = 200
 
 
@@ -41,7 +43,8 @@ class Transmission(Protocol):
         """Nothing more of it is sent."""
 
 
-Transmit = Callable[[PlannedAction, Arguments], Transmission]
+Transmit = Callable[[PlannedAction, Arguments, int | None], Transmission]
+"""The last: before which time it has to begin, as `Now.at_ms`; None: whenever."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -83,11 +86,14 @@ class _Phase(Enum):
 class Execution:
     """Of some stages. `tick` it until it has told a final outcome."""
 
-    def __init__(self, stages: Iterable[Stage], transmit: Transmit, wake: PlannedAction | None) -> None:
-        """`wake` is what wakes the vehicle; None: nothing does."""
+    def __init__(
+        self, stages: Iterable[Stage], transmit: Transmit, wake: PlannedAction | None, expires_ms: int | None = None
+    ) -> None:
+        """`wake` is what wakes the vehicle; None: nothing does. `expires_ms`: when the command does, as `Now.at_ms`."""
         self._stages = list(stages)
         self._transmit = transmit
         self._wake = wake
+        self._expires_ms = expires_ms
         self._changed = False
         self._told_sent = False
         self._phase = _Phase.LOOKING
@@ -128,9 +134,12 @@ class Execution:
         self._since_ms = now.at_ms
 
     def _look(self, stage: Stage, now: Now) -> Iterator[Told]:
+        if self._expires_ms is not None and now.at_ms >= self._expires_ms:
+            yield Told(Outcome.FAILED, EXPIRED, Cause.VEHICLE_ERROR)
+            return
         if self._wake is not None and stage.wakes and now.silent and not self._woken:
             self._woken = True
-            self._transmission = self._transmit(self._wake, {})
+            self._transmission = self._transmit(self._wake, {}, self._expires_ms)
             self._enter(_Phase.WAKING, now)
             return
         action = stage.action
@@ -144,17 +153,18 @@ class Execution:
         if refusal is not None:
             yield refusal
             return
-        self._transmission = self._transmit(action, stage.step.arguments)
+        self._transmission = self._transmit(action, stage.step.arguments, self._expires_ms)
         self._enter(_Phase.TRANSMITTING, now)
 
     def _await_waking(self, stage: Stage, now: Now) -> Iterator[Told]:
-        """Where something is to be transmitted, whether it matters that it does not wake shows when it is looked at."""
+        """Where something is to be transmitted, whether it matters that it does not wake shows when it is looked at. A
+        vehicle that is heard to move is awake, and is sent no more of it."""
         awaited = () if stage.action is None else stage.action.names
         known = not now.silent and now.stands and all(now.lookup(name) is not None for name in awaited)
         over = now.at_ms - self._since_ms >= WAKING_MS
         if over and now.silent and stage.action is None:
             yield Told(Outcome.FAILED, "the vehicle does not wake up", Cause.VEHICLE_ERROR)
-        elif over or (self._transmission.over and known):
+        elif over or now.moves or (self._transmission.over and known):
             self.cancel()
             self._enter(_Phase.LOOKING, now)
 

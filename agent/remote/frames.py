@@ -63,8 +63,9 @@ class Repeating:
         self._count = counters.last(frame)
         self._counter_of = _counter_decoder(frame)
 
-    def send(self, sent: Callable[[], None]) -> None:
-        """Calls `sent` for each frame. Raises TransmissionError, OSError."""
+    def send(self, begin: Callable[[], None], sent: Callable[[], None]) -> None:
+        """Calls `begin` before the first frame, once all that it needs is known, and `sent` after each. Raises
+        TransmissionError (what `begin` raises, too), OSError."""
         frame = self._frame
         if frame.listens:
             until_s = self._clock_s() + max(_LISTENING_S, 2 * frame.every_ms / 1000)
@@ -80,6 +81,8 @@ class Repeating:
                     self._listen(left_s)
             if self._cancelled.is_set():
                 return
+            if not number:
+                begin()
             self._send_one()
             sent()
 

@@ -5,8 +5,9 @@
 
 They are kept before they hold. What is said of them are device messages (`contract.profile.devices`). What is due
 (`agent.remote.timetable`) is noted on the disk before it is done, so that it is done once; what was due while the box
-was off for longer than `MISSED_MS` is not made up for. One that was deleted is off and has no days: what was said of
-it cannot be unsaid.
+was off for longer than `MISSED_MS` is not made up for. A clock that is put back by less than that is waited for; one
+that is put back by more was wrong, and programs go on from what it says now. A program that was deleted is off and has
+no days: what was said of it cannot be unsaid.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class KeptPrograms:
 
     def take(self, action: Preconditioning | Charging, now_utc_ms: int) -> bool:
         """Keeps what an action says of programs; whether that is anything new. Raises OSError."""
+        self._set_right(now_utc_ms)
         before = msgspec.structs.replace(self.programs, done_utc_ms=max(self.programs.done_utc_ms, now_utc_ms))
         if isinstance(action, Preconditioning):
             taken = {program.slot: program for program in before.conditioning}
@@ -74,6 +76,7 @@ class KeptPrograms:
     def due(self, now_utc_ms: int, by_vehicle: Collection[str] = ()) -> list[str]:
         """The steps that are due and the box's to do, each once. `by_vehicle`: the steps that hand programs to the
         vehicle, which does these itself. Raises OSError, and they stay due."""
+        self._set_right(now_utc_ms)
         programs = self.programs
         since_utc_ms = max(programs.done_utc_ms, now_utc_ms - MISSED_MS)
         steps = due(programs.conditioning, programs.charging, programs.next, self._zone, since_utc_ms, now_utc_ms)
@@ -101,6 +104,14 @@ class KeptPrograms:
         if programs.next is not None:
             charged["Next"] = programs.next.local_minute * 60
         return [frame_of(at_ms, CONDITIONING, conditioned), frame_of(at_ms, CHARGING, charged)]
+
+    def _set_right(self, now_utc_ms: int) -> None:
+        """What was noted by a clock that was wrong would have the programs wait until that time comes. It is written
+        with what is done next; a start before that sets it right again."""
+        noted_utc_ms = self.programs.done_utc_ms
+        if noted_utc_ms > now_utc_ms + MISSED_MS:
+            log.warning("remote: programs go on: the clock was ahead by %d s", (noted_utc_ms - now_utc_ms) // 1000)
+            self.programs = msgspec.structs.replace(self.programs, done_utc_ms=now_utc_ms)
 
     def _keep(self, programs: Programs) -> None:
         save_checked(self._file, _TITLE, msgspec.json.encode(programs))

@@ -8,13 +8,13 @@ only the transmitter's thread ever waits for a bus.
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from agent.health.snapshot import RemoteHealth
 from agent.plan.actions import Arguments, PlannedAction, PlannedRemote
-from agent.remote.executed import Executed
+from agent.remote.executed import AHEAD_MS, Executed
 from agent.remote.execution import Execution, Stage, Told, Transmission
 from agent.remote.now import SILENT_MS, Now, Standing
 from agent.remote.programs import KeptPrograms
@@ -24,7 +24,7 @@ from contract.actions import Action, Charging, Immobilization, Preconditioning, 
 from contract.command import Cause, Command, Outcome, Result
 from contract.expressions import Value
 from contract.profile.events import REMOTE
-from contract.steps import NEEDS, WAKE_UP, Step, is_served, steps_of
+from contract.steps import CHARGE, NEEDS, PRECONDITION, STOP_CHARGING, WAKE_UP, Step, is_served, steps_of
 from contract.upload import Privacy
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,12 @@ _SAID_MS = 1_000
 """So soon what was changed has been said by its source."""
 _IN_FULL_PRIVACY = (WakeUp, Stolen, Immobilization)
 """What is done for a theft, whoever has asked for privacy; the cloud knows whether there was one."""
-_PROGRAMMED = "programs"
-"""What is being done by the programs, among the kinds of actions."""
+_PROGRAMMED = {
+    PRECONDITION: Preconditioning.__name__,
+    CHARGE: Charging.__name__,
+    STOP_CHARGING: Charging.__name__,
+}
+"""What programs ask for at their times, with the kind of action that it is of."""
 
 
 class Vehicle(Protocol):
@@ -51,7 +55,7 @@ class Transmitting(Protocol):
     frames: int
     requests: int
 
-    def transmit(self, action: PlannedAction, arguments: Arguments, /) -> Transmission: ...
+    def transmit(self, action: PlannedAction, arguments: Arguments, begins_by_ms: int | None, /) -> Transmission: ...
 
     def close(self) -> None: ...
 
@@ -96,7 +100,7 @@ class Remote:
         self._utc_ms = utc_ms
         self._standing = Standing(planned)
         self._running: dict[str, tuple[bytes | None, Execution]] = {}
-        """By kind of action, each with the id of its command."""
+        """By kind of action, each with the id of its command; None: a program has begun it."""
         self._answered = False
         for identity in executed.interrupted:
             why = "it was interrupted: nobody knows whether it was done"
@@ -120,6 +124,9 @@ class Remote:
         if now_utc_ms is None:
             self._answer(Result(command.id, Outcome.TIMELESS))
             return
+        if command.issued_utc_ms > now_utc_ms + AHEAD_MS:
+            self._answer(Result(command.id, Outcome.TIMELESS, "by the vehicle's clock it is not issued yet"))
+            return
         void = self.executed.void(command, now_utc_ms)
         if void is not None:
             self._answer(Result(command.id, Outcome.EXPIRED, void))
@@ -140,7 +147,9 @@ class Remote:
             return
         log.info("remote: %s is taken up: %s", kind, ", ".join(step.name for step in steps))
         self._answer(Result(command.id, Outcome.RECEIVED))
-        self._running[kind] = (command.id, self._execution(steps, action))
+        # By the boot's clock: who sets the calendar meanwhile prolongs nothing.
+        expires_ms = self._monotonic_ms() + command.expires_utc_ms - now_utc_ms
+        self._running[kind] = (command.id, self._execution(steps, action, expires_ms))
 
     def tick(self) -> bool:
         """Moves along what is being done; whether there is anything new to say."""
@@ -182,7 +191,8 @@ class Remote:
             return self._vehicle.value(name, at_ms)
 
         silent = self._vehicle.silent_ms(at_ms) >= SILENT_MS
-        return Now(at_ms, lookup, silent, self._standing.look(lookup, silent=silent))
+        stands = self._standing.look(lookup, silent=silent)
+        return Now(at_ms, lookup, silent, stands, self._standing.moves)
 
     def _refusal(self, steps: Iterable[Step], action: Action, kind: str) -> Told | None:
         for name in dict.fromkeys(step.name for step in steps):
@@ -197,10 +207,9 @@ class Remote:
             return Told(Outcome.FAILED, "another one is being done", Cause.SAME_IN_PROGRESS)
         return None
 
-    def _execution(self, steps: Iterable[Step], action: Action | None) -> Execution:
-        return Execution(
-            [self._stage(step, action) for step in steps], self.transmitter.transmit, self._transmitted(WAKE_UP)
-        )
+    def _execution(self, steps: Iterable[Step], action: Action | None, expires_ms: int | None) -> Execution:
+        stages = [self._stage(step, action) for step in steps]
+        return Execution(stages, self.transmitter.transmit, self._transmitted(WAKE_UP), expires_ms)
 
     def _transmitted(self, name: str) -> PlannedAction | None:
         return self._actions.get(name) if name in self._allow else None
@@ -231,24 +240,31 @@ class Remote:
         return changed
 
     def _begin_what_is_due(self) -> None:
+        """What is being done of a kind that programs are of, by a command or by a program, comes to its end first."""
         now_utc_ms = self._utc_ms()
-        if now_utc_ms is None or _PROGRAMMED in self._running:
+        if now_utc_ms is None or not self._running.keys().isdisjoint(_PROGRAMMED.values()):
             return
         try:
             names = self._programs.due(now_utc_ms, self._actions.keys() & NEEDS.keys())
         except OSError as failure:
             log.error("remote: the programs do not run: %s", failure)
             return
-        steps = [Step(name) for name in names if self._transmitted(name) is not None]
-        if steps and self._privacy() is not Privacy.FULL:
-            log.info("remote: by program: %s", ", ".join(step.name for step in steps))
-            self._running[_PROGRAMMED] = (None, self._execution(steps, None))
+        if not names or self._privacy() is Privacy.FULL:
+            return
+        by_kind: defaultdict[str, list[Step]] = defaultdict(list)
+        for name in names:
+            if self._transmitted(name) is not None:
+                by_kind[_PROGRAMMED[name]].append(Step(name))
+        for kind, steps in by_kind.items():
+            log.info("remote: %s by program: %s", kind, ", ".join(step.name for step in steps))
+            self._running[kind] = (None, self._execution(steps, None, None))
 
     def _say(self, kind: str, identity: bytes | None, told: Told) -> None:
         if told.outcome.final:
             del self._running[kind]
             log.info("remote: %s: %s %s", kind, told.outcome.name.lower().replace("_", " "), told.why)
         if identity is None:
+            self.outcomes[told.outcome] += told.outcome.final
             return
         result = Result(identity, told.outcome, told.why, told.cause)
         if told.outcome.final:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent.asking.address import Address
 from agent.asking.lines.line import Line
+from agent.clocks.system import monotonic_ms
 from agent.plan.actions import Arguments, PlannedAction
+from agent.remote.execution import EXPIRED
 from agent.remote.frames import Counters, Repeating, TransmissionError
 from agent.remote.requests import Conversing
 
@@ -40,11 +42,13 @@ class Opening(Protocol):
 class Job:
     """A transmission, as `agent.remote.execution` sees it."""
 
-    def __init__(self, action: PlannedAction, arguments: Arguments) -> None:
+    def __init__(self, action: PlannedAction, arguments: Arguments, begins_by_ms: int | None) -> None:
         self.action = action
+        self.begins_by_ms = begins_by_ms
         self.arguments: Mapping[str, float] = arguments
         self.failure: str | None = None
         self.cancelled = threading.Event()
+        self._begun = False
         self._over = threading.Event()
 
     @property
@@ -54,27 +58,40 @@ class Job:
     def cancel(self) -> None:
         self.cancelled.set()
 
+    def begin(self, now_ms: int) -> None:
+        """Something is transmitted now; once it has begun it goes on. Raises TransmissionError where it is too late."""
+        if not self._begun and self.begins_by_ms is not None and now_ms >= self.begins_by_ms:
+            raise TransmissionError(EXPIRED)
+        self._begun = True
+
     def end(self, failure: str | None) -> None:
         self.failure = failure
         self._over.set()
 
 
 class Transmitter:
-    def __init__(self, opening: Opening, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        opening: Opening,
+        clock_s: Callable[[], float] = time.monotonic,
+        boot_ms: Callable[[], int] = monotonic_ms,
+    ) -> None:
+        """`boot_ms` is the clock of what expires, which goes on while the box is suspended."""
         self.frames = 0
         """Transmitted."""
         self.requests = 0
         self._opening = opening
         self._clock_s = clock_s
+        self._boot_ms = boot_ms
         self._counters = Counters()
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._current: Job | None = None
         self._closed = threading.Event()
 
-    def transmit(self, action: PlannedAction, arguments: Arguments) -> Job:
-        """Begins as soon as what was given before is over."""
-        job = Job(action, arguments)
+    def transmit(self, action: PlannedAction, arguments: Arguments, begins_by_ms: int | None) -> Job:
+        """Begins as soon as what was given before is over; fails where that is not before `begins_by_ms`."""
+        job = Job(action, arguments, begins_by_ms)
         self._jobs.put(job)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="transmitter", daemon=True)
@@ -116,7 +133,7 @@ class Transmitter:
             wire = self._opening.wire(frame.bus, [(frame.id, frame.extended)])
             try:
                 repeating = Repeating(wire, frame, job.arguments, self._counters, job.cancelled, self._clock_s)
-                repeating.send(self._sent_frame)
+                repeating.send(lambda: job.begin(self._boot_ms()), self._sent_frame)
             finally:
                 wire.close()
         requests = job.action.requests
@@ -127,6 +144,7 @@ class Transmitter:
                 raise TransmissionError(str(wrong)) from None
             line = self._opening.line(requests.bus, requests.address)
             try:
+                job.begin(self._boot_ms())
                 Conversing(line, requests.address, job.cancelled, self._clock_s).send(payloads, self._sent_request)
             finally:
                 line.close()

@@ -13,7 +13,7 @@ import msgspec
 from contract.configuration import Duration, Keys, nearest
 from contract.profile.actions import ActionFrame, ActionRequests, ArgumentValue, VehicleAction
 from contract.profile.asking import LARGEST_ID, LARGEST_SHORT_ID
-from contract.steps import ARGUMENTS
+from contract.steps import ARGUMENTS, WAKE_UP
 
 MOST_FRAMES = 8
 MOST_REQUESTS = 8
@@ -66,6 +66,9 @@ def action_contradictions(actions: Mapping[str, VehicleAction], buses: Collectio
             continue
         for below, text in _contradictions(action, ARGUMENTS[name], buses):
             yield (*keys, *below), text
+        if name == WAKE_UP:
+            for place, _ in action.conditions:
+                yield (*keys, *place), "is not looked at: it is transmitted when the vehicle says nothing"
 
 
 def _contradictions(

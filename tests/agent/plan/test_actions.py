@@ -103,6 +103,11 @@ def test_a_profile_without_a_speed_says_so(tmp_path: Path) -> None:
         ("31 01 F0 10 01", "31 01 F0 10 01 02 03 04", r"send\[1\]: has 2 to 7 bytes, one frame, found 8"),
         ('proof = "Body.Heating == 1"', "frames = [{ id = 1, data = '00' }]", r"needs either frames or requests"),
         ("answer = 0x764, send", "answer = 0x1764, send", r"both have 11 bits, or both 29"),
+        (
+            "[actions.wake-up]",
+            "[actions.wake-up]\nrequires = { VehicleInUse = 'Motion.Speed == 0' }",
+            r"actions\.wake-up\.requires\.VehicleInUse: is not looked at",
+        ),
     ],
 )
 def test_what_is_wrong_with_an_action_is_named_with_its_place(

@@ -157,7 +157,10 @@ def test_a_sleeping_vehicle_is_woken_and_stands_if_it_stood(tmp_path: Path) -> N
     world.close()
 
 
-def test_waking_up_says_how_the_vehicle_is(world: World) -> None:
+@pytest.mark.parametrize("speed_kmh", [0, 50])
+def test_waking_up_says_how_the_vehicle_is_and_sends_one_that_is_awake_nothing(world: World, speed_kmh: int) -> None:
+    world.body.speed_kmh = speed_kmh
+    assert world.until(lambda: world.sampler.value("Motion.Speed", world.interface.heard_ms or 0) == speed_kmh)
     world.batches.clear()
     assert outcomes(world.ask(WakeUp())) == [Outcome.RECEIVED, Outcome.DONE]
     assert world.body.heard == []  # It was awake.

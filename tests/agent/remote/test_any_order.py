@@ -1,9 +1,11 @@
-"""Whatever comes in whatever order, and whenever the power is cut: nothing is done twice, and no outcome changes."""
+"""Whatever comes in whatever order, and whenever the power is cut: nothing is done twice, no outcome changes, and
+nothing begins to be transmitted after it has expired."""
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
 
@@ -39,12 +41,15 @@ class Sent:
 
 
 class Transmitter:
-    def __init__(self) -> None:
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
         self.frames = self.requests = 0
         self.sent: list[str] = []
         self.last = Sent()
 
-    def transmit(self, action: PlannedAction, _arguments: Arguments) -> Transmission:
+    def transmit(self, action: PlannedAction, _arguments: Arguments, begins_by_ms: int | None) -> Transmission:
+        assert begins_by_ms == LASTS_MS
+        assert self._now_ms() < begins_by_ms
         self.sent.append(action.name)
         self.last = Sent()
         return self.last
@@ -82,7 +87,7 @@ class Box:
         self.now_ms = 0
         self.knows_time = True
         self.vehicle = Vehicle()
-        self.transmitter = Transmitter()
+        self.transmitter = Transmitter(lambda: self.now_ms)
         self.results: list[Result] = []
         self.start()
 

@@ -66,7 +66,7 @@ def send(frame: PlannedFrame, wire: Wire, counters: Counters | None = None) -> i
         nonlocal sent
         sent += 1
 
-    Repeating(wire, frame, {}, counters or Counters(), threading.Event(), wire.clock_s).send(count)
+    Repeating(wire, frame, {}, counters or Counters(), threading.Event(), wire.clock_s).send(lambda: None, count)
     return sent
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from agent.remote.executed import MOST, Executed
-from contract.actions import Doors
+from agent.remote.executed import AHEAD_MS, MOST, Executed
+from agent.remote.execution import EXPIRED
+from contract.actions import Doors, Horn, Navigation, Place
 from contract.command import Cause, Command, Outcome, Result
-from tests.agent.remote.body import LOCK
+from tests.agent.remote import model
+from tests.agent.remote.body import HORN, LOCK
 from tests.agent.remote.model import VIN
 from tests.agent.remote.world import NOW_MS, World, outcomes
 
-LOCKED = Doors(locked=True)
+LOCKED, UNLOCKED = Doors(locked=True), Doors(locked=False)
+WAY, HOOTING = Navigation((Place(1, 2),)), Horn(on=True)
+YEAR_MS = 365 * 86_400_000
 
 
 @pytest.fixture
@@ -137,10 +142,81 @@ def test_with_a_damaged_memory_nothing_is_done_that_was_issued_before(tmp_path: 
     (tmp_path / "executed").write_bytes(damage)
     executed = Executed(tmp_path / "executed")
     assert "not known any more" in str(executed.void(command(1), NOW_MS))
-    later = command(2, NOW_MS + 3000, NOW_MS + 1)
-    assert executed.void(later, NOW_MS + 2) is None
-    assert executed.begin(later, NOW_MS + 2)
+    later_ms = NOW_MS + AHEAD_MS + 1
+    later = command(2, later_ms + 3000, later_ms)
+    assert executed.void(later, later_ms) is None
+    assert executed.begin(later, later_ms)
     assert "not known" in str(Executed(tmp_path / "executed").void(command(1), NOW_MS + 2))
+
+
+def test_with_a_damaged_memory_and_a_clock_that_is_behind_no_replay_is_done(tmp_path: Path) -> None:
+    (tmp_path / "executed").write_bytes(b"\0")
+    executed = Executed(tmp_path / "executed")
+    # Both were done, now and in a minute; the clock is behind by as much as nobody notices.
+    replays = [command(number, NOW_MS + 180_000, NOW_MS + number * 60_000) for number in range(2)]
+    for late_ms in range(-AHEAD_MS + 60_000, 180_000, 10_000):
+        assert all(executed.void(each, NOW_MS + late_ms) is not None for each in replays)
+
+
+def test_a_clock_that_was_ahead_silences_nothing_once_it_is_right(tmp_path: Path) -> None:
+    executed = Executed(tmp_path / "executed")
+    assert executed.begin(command(1), NOW_MS)
+    executed.finish(Result(command(1).id, Outcome.DONE))
+    ahead_ms = NOW_MS + 10 * YEAR_MS
+    assert executed.void(command(2), ahead_ms) == "it has expired"
+    assert executed.begin(command(3, NOW_MS + 2000), ahead_ms)
+    assert executed.entry(command(1).id) is None  # By that clock it had expired.
+    assert executed.void(command(1), NOW_MS) == "it has expired"
+    assert executed.void(command(4, NOW_MS + 1001), NOW_MS) is None
+
+
+def test_a_clock_that_was_ahead_when_the_memory_was_damaged_silences_nothing_either(tmp_path: Path) -> None:
+    (tmp_path / "executed").write_bytes(b"\0")
+    executed = Executed(tmp_path / "executed")
+    assert executed.void(command(1), NOW_MS + 10 * YEAR_MS) == "it has expired"
+    assert "not known any more" in str(executed.void(command(1), NOW_MS))
+    later_ms = NOW_MS + AHEAD_MS + 1
+    assert executed.void(command(2, later_ms + 1000, later_ms), later_ms) is None
+
+
+def test_what_is_issued_later_than_it_is_by_the_clock_waits_for_a_better_one(world: World) -> None:
+    command = world.command(LOCKED)
+    world.utc_ms = NOW_MS - AHEAD_MS - 1
+    (timeless,) = world.carry_out(command, LOCKED)
+    assert (timeless.outcome, timeless.why) == (Outcome.TIMELESS, "by the vehicle's clock it is not issued yet")
+    assert world.body.sent(LOCK) == []
+    world.utc_ms = NOW_MS - AHEAD_MS
+    assert outcomes(world.carry_out(command, LOCKED))[-1] is Outcome.DONE
+
+
+def test_what_waits_behind_another_until_it_has_expired_is_not_transmitted(tmp_path: Path) -> None:
+    slow = model.PROFILE.replace('count = 3, every = "20ms"', 'count = 3, every = "2s"')
+    world = World(tmp_path, profile=slow)
+    world.body.locks = 1
+    assert world.until(lambda: world.sampler.value("Body.Locks", world.interface.heard_ms or 0) == "Locked")
+    world.remote.take(world.command(UNLOCKED), UNLOCKED)
+    assert world.until(lambda: len(world.body.sent(LOCK)) == 1)
+    command = world.command(WAY, lasts_ms=1000)
+    (received, failed) = world.carry_out(command, WAY)
+    assert received.outcome is Outcome.RECEIVED
+    assert (failed.outcome, failed.cause, failed.why) == (Outcome.FAILED, Cause.VEHICLE_ERROR, EXPIRED)
+    assert world.body.requests == []
+    assert len(world.body.sent(LOCK)) == 3
+    assert outcomes(world.carry_out(command, WAY)) == [Outcome.FAILED]
+    assert outcomes(world.ask(WAY))[-1] is Outcome.DONE
+    world.close()
+
+
+def test_what_has_to_hear_the_bus_first_until_it_has_expired_is_not_transmitted(world: World) -> None:
+    """Nobody else sends the horn's message at first; it is heard when it is too late."""
+    command = world.command(HOOTING, lasts_ms=200)
+    world.remote.take(command, HOOTING)
+    began_s = time.monotonic()
+    assert world.until(lambda: time.monotonic() > began_s + 0.5)
+    world.body.sends_horn = True
+    assert world.until(lambda: world.results[-1].outcome.final)
+    assert world.results[-1].why == EXPIRED
+    assert not any(frame[1] == 0x44 and frame[0] & 1 for frame in world.body.sent(HORN))
 
 
 def test_so_much_is_kept_that_it_can_be_read_again(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from agent.remote.programs import KeptPrograms, Programs
+from agent.remote.programs import MISSED_MS, KeptPrograms, Programs
 from agent.remote.timetable import due, spent
 from cloud_bridge.unify.unifier import Unifier
 from contract.actions import (
@@ -139,6 +139,29 @@ def test_what_is_due_is_done_once_and_not_what_was_due_before_it_was_asked_for_o
     assert again.due(due_ms + 3 * week_ms + 300_000) == []
 
 
+def test_a_clock_that_was_ahead_has_no_program_wait_for_that_time(tmp_path: Path) -> None:
+    due_ms, year_ms = utc_ms("2024-01-01T06:30Z"), 365 * 86_400_000
+    kept = KeptPrograms(tmp_path / "programs", PARIS)
+    kept.take(Preconditioning(programs=(conditioned("07:30", "Mon"),)), due_ms + 10 * year_ms)
+    assert KeptPrograms(tmp_path / "programs", PARIS).due(due_ms - 1000) == []
+    assert kept.due(due_ms - 1000) == []
+    assert kept.due(due_ms) == ["precondition"]
+    assert kept.due(due_ms + 1000) == []
+    again = KeptPrograms(tmp_path / "programs", PARIS)
+    assert again.due(due_ms + 2000) == []
+    assert again.take(Preconditioning(programs=(conditioned("07:30", "Tue"),)), due_ms + 2000)
+
+
+@pytest.mark.parametrize("back_ms", [1, 60_000, MISSED_MS])
+def test_a_clock_that_is_put_back_a_little_has_nothing_done_twice(tmp_path: Path, back_ms: int) -> None:
+    due_ms = utc_ms("2024-01-01T06:30Z")
+    kept = KeptPrograms(tmp_path / "programs", PARIS)
+    kept.take(Preconditioning(programs=(conditioned("07:30", "Mon"),)), due_ms - 1000)
+    assert kept.due(due_ms) == ["precondition"]
+    for at_ms in range(due_ms - back_ms, due_ms + 1000, max(1, back_ms // 10)):
+        assert kept.due(at_ms) == []
+
+
 def test_what_the_vehicle_was_handed_it_does_itself(tmp_path: Path) -> None:
     due_ms = utc_ms("2024-01-01T06:30Z")
     kept = KeptPrograms(tmp_path / "programs", PARIS)
@@ -164,6 +187,51 @@ def test_the_vehicle_is_preconditioned_by_the_box_at_its_time(world: World) -> N
     assert world.until(lambda: world.body.heating)
     assert world.until(lambda: world.remote.health().running == ())
     assert len(world.body.requests) == 2
+
+
+ROUTINE = bytes.fromhex("3101f01001")
+QUICK = CHARGING.replace('proof = "Body.Heating == 1"', 'proof = "Body.Heating == 1"\nwithin = "1s"')
+
+
+@pytest.fixture
+def cold(tmp_path: Path) -> Iterator[World]:
+    """A vehicle that does not heat, and is to heat in less than a minute."""
+    made = World(tmp_path, profile=QUICK)
+    made.awake()
+    made.body.obeys = False
+    program = ConditioningProgram(1, True, 22 * 3600 + 14 * 60, DAYS, "Daily")
+    assert outcomes(made.ask(Preconditioning(programs=(program,)))) == [Outcome.RECEIVED, Outcome.DONE]
+    yield made
+    made.close()
+
+
+def test_a_program_waits_for_an_action_of_its_kind(cold: World) -> None:
+    action = Preconditioning(True)
+    cold.remote.take(cold.command(action), action)
+    assert cold.until(lambda: ROUTINE in cold.body.requests)
+    cold.utc_ms = (cold.utc_ms or 0) + 60_000
+    cold.results.clear()
+    assert cold.until(lambda: any(result.outcome.final for result in cold.results))
+    assert cold.body.requests.count(ROUTINE) == 1
+    assert cold.until(lambda: cold.body.requests.count(ROUTINE) == 2)
+    assert cold.until(lambda: cold.remote.health().running == ())
+    assert (cold.remote.health().failed, cold.body.requests.count(ROUTINE)) == (2, 2)
+
+
+def test_an_action_is_refused_while_a_program_of_its_kind_is_done(cold: World) -> None:
+    cold.utc_ms = (cold.utc_ms or 0) + 60_000
+    assert cold.until(lambda: cold.remote.health().running == ("Preconditioning",))
+    command = replace(cold.command(Preconditioning(True)), expires_utc_ms=cold.utc_ms + 60_000)
+    (refused,) = cold.carry_out(command, Preconditioning(True))
+    assert (refused.outcome, refused.cause) == (Outcome.FAILED, Cause.SAME_IN_PROGRESS)
+
+
+def test_of_programs_of_two_kinds_one_that_fails_keeps_the_other_from_nothing(cold: World) -> None:
+    assert outcomes(cold.ask(Charging(next=NextCharge((cold.utc_ms or 0) + 46_000, 0))))[-1] is Outcome.DONE
+    cold.utc_ms = (cold.utc_ms or 0) + 60_000
+    assert cold.until(lambda: cold.body.sent(0x500) == [b"\x01"])
+    assert cold.until(lambda: cold.remote.health().running == ())
+    assert (cold.remote.health().failed, cold.body.requests.count(ROUTINE)) == (1, 1)
 
 
 def test_programs_need_the_right_to_do_what_they_ask_for(tmp_path: Path) -> None:
