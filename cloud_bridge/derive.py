@@ -4,52 +4,42 @@ What is derived for a vehicle is a function of the *set* of its stored uploads a
 which order they came, how often, and how they were cut into batches makes no difference. Two steps, each left off and
 taken up again at any point:
 
-1. *Look* at uploads not derived yet, in batches. Each is decoded with its manifest, unified, and dated by the anchors
-   of its kernel boot (`records.timeline`); it becomes one chunk. An upload of a boot without an anchor waits; no datum
-   without a date is published. Another anchor makes those uploads pending again that it dates differently. What has
-   other columns than its manifest, or covers more than `LONGEST_MS`, goes to quarantine and is passed over.
+1. *Look* at uploads not derived yet, in batches; each becomes one chunk (`cloud_bridge.looking`).
 2. *Fold* the chunks in order of time into records (`records.fold`), from the newest checkpoint before whatever changed:
    normally the state of the last fold; an earlier one when chunks came late or moved. Chunks that overlap are merged.
 
 Of what is deleted for its age the derived telemetry may stay longer; it is folded like all other (`folding`).
+
+A transaction costs more than what is derived of an upload. So of vehicles that have little to derive several are
+written in one; each is guarded by its own revision, as if it were alone.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import islice
 
 from cloud_bridge.difference import Difference, Told, compare, tell
-from cloud_bridge.folding import DAY_MS, Folding, cut, laid_out
+from cloud_bridge.folding import Folding, cut, laid_out
+from cloud_bridge.looking import Looking
 from cloud_bridge.profiles import Known, Profiles
-from cloud_bridge.records.fold import Stretch
-from cloud_bridge.records.messages import messages
 from cloud_bridge.records.rules import rules
-from cloud_bridge.records.timeline import Timeline, believed, changed, thinned, timeline
-from cloud_bridge.store.port.derived import Chunk, Dating, Derived, Extent, Pending, Step, Undecodable
+from cloud_bridge.store.port.derived import Derived, Extent, Fold
 from cloud_bridge.store.port.errors import DerivingError, StaleError
 from cloud_bridge.store.port.times import BEGINNING_MS
-from cloud_bridge.unify.events import with_events
-from cloud_bridge.unify.privacy import with_privacy
-from cloud_bridge.unify.sample import Sample
-from cloud_bridge.unify.unifier import Unifier
 from contract.configuration import ConfigurationError
-from contract.manifest import Manifest, decode_manifest
-from contract.upload import Anchor, Reason, Upload, decode_upload
-from contract.wire import Refusal, WireError
 
 LOOK_AT = 500
-LONGEST_MS = 8 * DAY_MS
-"""What an upload may cover: a day more than the longest sampling interval. One that says it covers years would overlap,
-and hold up, everything else that its vehicle sends."""
+TOGETHER = 64
+"""Vehicles that are written at once: who wants to read one of them, or to write, waits for all."""
 PATIENCE_S = 5.0
 """How long a reader waits for what another is deriving."""
 BREATH_S = 0.01
 """Between steps of deleting: for others that want to write."""
-_UNIFIERS = 256
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +63,7 @@ class Deriver:
         self._clock_ms = clock_ms
         self._look_at = look_at
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._unifiers: dict[tuple[bytes, bytes], tuple[Manifest, Unifier]] = {}
+        self._looking = Looking(store)
         self._models: dict[str, str] = {}
         """A vehicle's model does not change, unless it is erased and registered again."""
         self._complained: set[str] = set()
@@ -100,6 +90,20 @@ class Deriver:
                     known = self._known_anew(vin)
         finally:
             lock.release()
+
+    def derive_all(self, vins: Iterable[str], patience_s: float = PATIENCE_S) -> list[str]:
+        """As `derive`, of many vehicles; those that another derives and does not end within `patience_s` are left, and
+        returned."""
+        busy = []
+        rest = iter(vins)
+        while not self._stopping.is_set() and (together := list(islice(rest, TOGETHER))):
+            for vin in self._derive_together(together):
+                try:
+                    if not self._stopping.is_set():
+                        self.derive(vin, patience_s)
+                except DerivingError:
+                    busy.append(vin)
+        return busy
 
     def is_current(self, vin: str, extent: Extent) -> bool:
         """Whether `derive` has nothing to do for a vehicle with this extent; of a profile that changed it may know
@@ -131,16 +135,14 @@ class Deriver:
     def sweep(self) -> int:
         """Derives every vehicle that has something to derive, or whose profile changed; returns their number."""
         vins = self._store.to_derive(self._profiles.digests())
-        for vin in vins:
-            if not self._stopping.is_set():
-                with suppress(DerivingError):  # Somebody else is at it.
-                    self.derive(vin)
+        self.derive_all(vins)
         return len(vins)
 
     def derive_fleet(self, fleet_id: str) -> None:
         """As `derive`, every vehicle of a fleet."""
-        for vin in self._store.to_derive(self._profiles.digests(), fleet_id):
-            self.derive(vin)
+        vins = self._store.to_derive(self._profiles.digests(), fleet_id)
+        if busy := self.derive_all(vins):
+            raise DerivingError(f"vehicles {', '.join(busy)} are being derived, and that takes long")
 
     def _known_anew(self, vin: str) -> Known | None:
         self._models.pop(vin, None)
@@ -174,11 +176,53 @@ class Deriver:
             before = self._told(vin) if extent.profile else None
             extent = self._forget(vin, known.digest)
         while not self._stopping.is_set() and (ready := self._store.ready(vin, self._look_at)):
-            extent = self._store.put_step(vin, extent, self._look(vin, known, ready), self._clock_ms())
-        if extent.dirty_from_ms is not None and not self._stopping.is_set():
-            self._fold(vin, known, extent, extent.dirty_from_ms)
+            extent = self._store.put_step(vin, extent, self._looking.look(vin, known, ready), self._clock_ms())
+        if extent.dirty_from_ms is not None:
+            fold = self._folded(vin, known, extent.dirty_from_ms)
+            if fold is not None:
+                self._store.put_fold(vin, extent, fold)
         if before is not None and not self._stopping.is_set():
             log.info("vehicle %s derived again by a changed profile: %s", vin, compare(before, self._told(vin)).summary)
+
+    def _derive_together(self, vins: Sequence[str]) -> list[str]:
+        """Those of the vehicles that have little to derive; gives the others, each to be derived for itself."""
+        with self._at_rest(vins) as free:
+            known = {vin: one for vin in free if (one := self.known(vin)) is not None}
+            with self._store.snapshot():
+                extents = {vin: now for vin in known if not _is_current(now := self._store.extent(vin), known[vin])}
+                same = [vin for vin, extent in extents.items() if extent.profile == known[vin].digest]
+                ready = {vin: self._store.ready(vin, self._look_at) for vin in same}
+                little = [vin for vin in same if len(ready[vin]) < self._look_at]
+                steps = [
+                    (vin, extents[vin], self._looking.look(vin, known[vin], ready[vin])) for vin in little if ready[vin]
+                ]
+            put = self._store.put_steps(steps, self._clock_ms())
+            after = {**extents, **{vin: extent for (vin, _, _), extent in zip(steps, put, strict=True)}}
+            # Another dating makes uploads pending again.
+            dated = {vin for vin, _, step in steps if step.datings}
+            with self._store.snapshot():
+                folds = [
+                    (vin, extent, fold)
+                    for vin in little
+                    if vin not in dated
+                    and (extent := after[vin]) is not None
+                    and extent.dirty_from_ms is not None
+                    and (fold := self._folded(vin, known[vin], extent.dirty_from_ms)) is not None
+                ]
+            put = self._store.put_folds(folds)
+            done = {vin for (vin, _, _), extent in zip(folds, put, strict=True) if extent is not None}
+            return [vin for vin in vins if vin not in free or (vin in extents and vin not in done)]
+
+    @contextmanager
+    def _at_rest(self, vins: Iterable[str]) -> Iterator[list[str]]:
+        """Those of the vehicles that nobody derives, and nobody else does in the block."""
+        with ExitStack() as held:
+            free = []
+            for vin in vins:
+                if self._locks[vin].acquire(blocking=False):
+                    held.callback(self._locks[vin].release)
+                    free.append(vin)
+            yield free
 
     def _forget(self, vin: str, profile: bytes) -> Extent:
         extent = Extent()
@@ -187,65 +231,8 @@ class Deriver:
                 break
         return extent
 
-    def _look(self, vin: str, known: Known, ready: list[Pending]) -> Step:
-        datings, timelines = self._date(vin, ready)
-        chunks: list[Chunk] = []
-        undecodable: list[Undecodable] = []
-        undated: list[Pending] = []
-        for pending in ready:
-            line = timelines[pending.kernel]
-            if line is None:
-                undated.append(pending)
-                continue
-            manifest, unifier = self._unifier(vin, pending.manifest, known)
-            try:
-                upload = decode_upload(pending.payload, manifest)
-            except WireError as error:
-                undecodable.append(Undecodable(pending, error.reason, error.text))
-                continue
-            outside: Counter[str] = Counter()
-            said = unifier.unify(upload, outside)
-            samples = with_events(with_privacy(said, upload, known.profile.data), upload)
-            covered_ms = _covered_ms(upload, samples)
-            if covered_ms > LONGEST_MS:
-                days = covered_ms // DAY_MS
-                text = f"it covers {days} days, at most {LONGEST_MS // DAY_MS} are taken"
-                undecodable.append(Undecodable(pending, Refusal.OUT_OF_RANGE, text))
-                continue
-            chunks.append(
-                Chunk(pending.boot, pending.sequence, _stretch(upload, samples, line, pending.kernel), +outside)
-            )
-        return Step(datings, chunks, undecodable, undated)
-
-    def _date(self, vin: str, ready: Iterable[Pending]) -> tuple[dict[bytes, Dating], dict[bytes, Timeline | None]]:
-        """How the kernel boots of `ready` are dated with its anchors, where that is new, and their timelines."""
-        found: defaultdict[bytes, set[Anchor]] = defaultdict(set)
-        for pending in ready:
-            found[pending.kernel].update(() if pending.anchor is None else (pending.anchor,))
-        known = self._store.anchors(vin, found.keys())
-        datings: dict[bytes, Dating] = {}
-        timelines: dict[bytes, Timeline | None] = {}
-        for kernel, new in found.items():
-            before = known.get(kernel, ())
-            anchors = thinned([*before, *new])
-            timelines[kernel] = after = timeline(anchors)
-            if anchors != before:
-                datings[kernel] = Dating(anchors, frozenset(believed(anchors)), _redated(timeline(before), after))
-        return datings, timelines
-
-    def _unifier(self, vin: str, manifest_id: bytes, known: Known) -> tuple[Manifest, Unifier]:
-        # Vehicles of one model and one version of the agent have one manifest: its name is its content.
-        key = (known.digest, manifest_id)
-        found = self._unifiers.get(key)
-        if found is None:
-            manifest = decode_manifest(self._store.manifest(vin, manifest_id))
-            found = manifest, Unifier(manifest, known.profile)
-            if len(self._unifiers) >= _UNIFIERS:
-                self._unifiers.clear()
-            self._unifiers[key] = found
-        return found
-
-    def _fold(self, vin: str, known: Known, extent: Extent, dirty_from_ms: int) -> None:
+    def _folded(self, vin: str, known: Known, dirty_from_ms: int) -> Fold | None:
+        """None where it was left off."""
         checkpoint = self._store.checkpoint(vin, dirty_from_ms)
         from_ms = BEGINNING_MS if checkpoint is None else checkpoint.until_ms
         seams = self._store.seams(vin, from_ms)
@@ -253,35 +240,10 @@ class Deriver:
         stretches = cut(self._store.stretches(vin, from_ms), [seam.until_ms for seam in seams])
         for stretch in laid_out(stretches):
             if self._stopping.is_set():
-                return
+                return None
             folding.take(stretch)
-        self._store.put_fold(vin, extent, folding.result(from_ms))
-
-
-def _redated(before: Timeline | None, after: Timeline | None) -> list[tuple[int, int | None]]:
-    """What is dated differently, as it was dated before."""
-    if before is None or after is None:
-        return []
-    return [
-        (before.utc_ms(start_ms), None if end_ms is None else before.utc_ms(end_ms))
-        for start_ms, end_ms in changed(before, after)
-    ]
+        return None if self._stopping.is_set() else folding.result(from_ms)
 
 
 def _is_current(extent: Extent, known: Known) -> bool:
     return extent.profile == known.digest and not extent.is_ready and extent.dirty_from_ms is None
-
-
-def _covered_ms(upload: Upload, samples: list[Sample]) -> int:
-    """The upload's time, and that of its events."""
-    times = [samples[0].at_ms, samples[-1].at_ms + 1] if samples else []
-    return max([upload.end_ms, *times]) - min([upload.start_ms, *times])
-
-
-def _stretch(upload: Upload, samples: list[Sample], timeline: Timeline, kernel: bytes) -> Stretch:
-    said = messages(samples, timeline, kernel)
-    from_ms = min([timeline.utc_ms(upload.start_ms), *(one.at_ms for one in said[:1])])
-    # A clock that ran fast: the last milliseconds of an upload can be one.
-    last_ms = said[-1].at_ms if said else from_ms
-    to_ms = max(timeline.utc_ms(upload.end_ms), last_ms + 1)
-    return Stretch(from_ms, to_ms, said, upload.reason is Reason.SLEEP)

@@ -10,10 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 from cloud_bridge.storage import Storage
-from cloud_bridge.store.port.errors import DerivingError, StoreError
+from cloud_bridge.store.port.errors import StoreError
 
 LOOK_S = 2.0
 BACKLOG = 20
@@ -90,9 +89,8 @@ class Watcher:
         """Derives what `came`, as far as a monitor covers it, and evaluates; when to look again, s."""
         self._left_over |= came
         try:
-            for vin in self._storage.monitoring.covered(self._left_over, BACKLOG):
-                with suppress(DerivingError):  # Somebody else is at it, and marks it.
-                    self._storage.deriver.derive(vin, PATIENCE_S)
+            # What is left somebody else is at, and marks it.
+            self._storage.deriver.derive_all(self._storage.monitoring.covered(self._left_over, BACKLOG), PATIENCE_S)
             self._left_over.clear()
             swept = self._storage.evaluator.sweep()
         except StoreError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
@@ -142,6 +143,10 @@ class Derived(Protocol):
         were derived with another profile than the one whose digest `profiles` has for their model."""
         ...
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """What this thread reads in the block is of one moment. Nothing may be written in it."""
+        ...
+
     def extent(self, vin: str) -> Extent: ...
     def ready(self, vin: str, limit: int) -> list[Pending]:
         """Uploads not derived yet that wait for nothing."""
@@ -153,6 +158,10 @@ class Derived(Protocol):
         ...
 
     def put_step(self, vin: str, extent: Extent, step: Step, now_ms: int) -> Extent: ...
+    def put_steps(self, steps: Sequence[tuple[str, Extent, Step]], now_ms: int) -> list[Extent | None]:
+        """As `put_step`, several vehicles in one transaction. None, and nothing written, where it would raise."""
+        ...
+
     def checkpoint(self, vin: str, up_to_ms: int) -> Checkpoint | None:
         """The newest whose `until_ms` is not above `up_to_ms`."""
         ...
@@ -171,6 +180,10 @@ class Derived(Protocol):
 
     def records(self, vin: str) -> list[Record]: ...
     def put_fold(self, vin: str, extent: Extent, fold: Fold) -> Extent: ...
+    def put_folds(self, folds: Sequence[tuple[str, Extent, Fold]]) -> list[Extent | None]:
+        """As `put_steps`."""
+        ...
+
     def forget(self, vin: str, profile: bytes) -> Iterator[Extent]:
         """Deletes everything that can be derived again, marks every upload as to be derived, with this profile. What
         was derived of uploads that are deleted stays as it is, and is folded again. Each item is one short transaction,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TypeVar
 
 import msgspec
 
 from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.model import Record, Status
 from cloud_bridge.store.port.derived import Checkpoint, Chunk, Extent, Fold, Pending, Step, Undecodable, kernel_of
+from cloud_bridge.store.port.errors import StaleError
 from cloud_bridge.store.port.receiving import Refused
 from cloud_bridge.store.sqlite import dating, forgetting, implausible, monitoring, records
 from cloud_bridge.store.sqlite.chunks import pack, pack_clock, pack_data, pack_kinds, unpack_dated
@@ -70,6 +74,8 @@ _PUT_STATUS = "INSERT OR REPLACE INTO status (vin, body) VALUES (?, ?)"
 _DROP_STATUS = "DELETE FROM status WHERE vin = ?"
 _encode = msgspec.msgpack.Encoder().encode
 
+One = TypeVar("One")
+
 
 class SqliteDerived:
     """`cloud_bridge.store.port.derived.Derived` on SQLite."""
@@ -81,6 +87,9 @@ class SqliteDerived:
         digests = json.dumps({model: digest.hex() for model, digest in profiles.items()})
         with self._database.read() as connection:
             return [vin for (vin,) in connection.execute(_TO_DERIVE, (digests, fleet_id))]
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        return self._database.snapshot()
 
     def extent(self, vin: str) -> Extent:
         with self._database.read() as connection:
@@ -104,20 +113,15 @@ class SqliteDerived:
         return {kernel: anchors for kernel, anchors in found.items() if anchors}
 
     def put_step(self, vin: str, extent: Extent, step: Step, now_ms: int) -> Extent:
-        rows = [_chunk_row(vin, chunk) for chunk in step.chunks]  # Deflating takes long: nobody waits meanwhile.
+        rows = _chunk_rows(vin, step)  # Deflating takes long: nobody waits meanwhile.
         with self._database.write() as connection:
-            expect(connection, vin, extent)
-            touched = [since for one in step.datings.items() for since in dating.date(connection, vin, *one)]
-            touched += [chunk.stretch.from_ms for chunk in step.chunks]
-            done = [(vin, one.boot, one.sequence) for one in step.chunks]
-            done += [(vin, one.upload.boot, one.upload.sequence) for one in step.undecodable]
-            connection.executemany(_NOT_PENDING, done)
-            connection.executemany(_PUT_CHUNK, rows)
-            connection.executemany(_WAIT_FOR_ANCHOR, [(vin, one.boot, one.sequence) for one in step.undated])
-            if step.undecodable:
-                limits = (QUARANTINE_ROWS, QUARANTINE_BYTES)
-                quarantine(connection, [_refused(vin, one) for one in step.undecodable], now_ms, limits)
-            return put_extent(connection, vin, extent, _earliest(extent.dirty_from_ms, *touched))
+            return _put_step(connection, vin, extent, step, rows, now_ms)
+
+    def put_steps(self, steps: Sequence[tuple[str, Extent, Step]], now_ms: int) -> list[Extent | None]:
+        rows = [_chunk_rows(vin, step) for vin, _, step in steps]
+        return self._together(
+            lambda connection, one: _put_step(connection, *one[0], one[1], now_ms), list(zip(steps, rows, strict=True))
+        )
 
     def checkpoint(self, vin: str, up_to_ms: int) -> Checkpoint | None:
         with self._database.read() as connection:
@@ -143,27 +147,74 @@ class SqliteDerived:
 
     def put_fold(self, vin: str, extent: Extent, fold: Fold) -> Extent:
         with self._database.write() as connection:
-            expect(connection, vin, extent)
-            monitoring.mark(connection, vin, extent, fold)
-            records.drop(connection, vin, fold.from_ms, fold.opened)
-            records.put(connection, vin, fold.records)
-            implausible.replace(connection, vin, fold.from_ms, fold.implausible)
-            connection.execute(_DROP_CHECKPOINTS, (vin, fold.from_ms))
-            if fold.status is None:
-                connection.execute(_DROP_STATUS, (vin,))
-            else:
-                connection.execute(_PUT_STATUS, (vin, _encode(fold.status)))
-            connection.execute(_DROP_NEWEST, (vin,))
-            connection.executemany(_PUT_CHECKPOINT, [(vin, *checkpoint) for checkpoint in fold.checkpoints])
-            connection.execute(_THIN_CHECKPOINTS, (vin, fold.keep_from_ms))
-            return put_extent(connection, vin, extent, None)
+            return _put_fold(connection, vin, extent, fold)
+
+    def put_folds(self, folds: Sequence[tuple[str, Extent, Fold]]) -> list[Extent | None]:
+        return self._together(lambda connection, one: _put_fold(connection, *one), folds)
+
+    def _together(self, put: Callable[[sqlite3.Connection, One], Extent], each: Sequence[One]) -> list[Extent | None]:
+        """In one transaction; None for those of vehicles of which something else was changed since."""
+        found: list[Extent | None] = []
+        if each:
+            with self._database.write() as connection:
+                for one in each:
+                    try:
+                        found.append(put(connection, one))
+                    except StaleError:
+                        found.append(None)
+        return found
 
     def forget(self, vin: str, profile: bytes, at_once: int = forgetting.AT_ONCE) -> Iterator[Extent]:
         return forgetting.forget(self._database, vin, profile, at_once)
 
 
+def _put_step(
+    connection: sqlite3.Connection,
+    vin: str,
+    extent: Extent,
+    step: Step,
+    rows: Sequence[tuple[object, ...]],
+    now_ms: int,
+) -> Extent:
+    """Raises StaleError before anything is written, where the vehicle was derived before; so does `_put_fold`."""
+    expect(connection, vin, extent)
+    touched = [since for one in step.datings.items() for since in dating.date(connection, vin, *one)]
+    touched += [chunk.stretch.from_ms for chunk in step.chunks]
+    done = [(vin, one.boot, one.sequence) for one in step.chunks]
+    done += [(vin, one.upload.boot, one.upload.sequence) for one in step.undecodable]
+    connection.executemany(_NOT_PENDING, done)
+    connection.executemany(_PUT_CHUNK, rows)
+    if step.undated:
+        connection.executemany(_WAIT_FOR_ANCHOR, [(vin, one.boot, one.sequence) for one in step.undated])
+    if step.undecodable:
+        limits = (QUARANTINE_ROWS, QUARANTINE_BYTES)
+        quarantine(connection, [_refused(vin, one) for one in step.undecodable], now_ms, limits)
+    return put_extent(connection, vin, extent, _earliest(extent.dirty_from_ms, *touched))
+
+
+def _put_fold(connection: sqlite3.Connection, vin: str, extent: Extent, fold: Fold) -> Extent:
+    expect(connection, vin, extent)
+    monitoring.mark(connection, vin, extent, fold)
+    records.drop(connection, vin, fold.from_ms, fold.opened)
+    records.put(connection, vin, fold.records)
+    implausible.replace(connection, vin, fold.from_ms, fold.implausible)
+    connection.execute(_DROP_CHECKPOINTS, (vin, fold.from_ms))
+    if fold.status is None:
+        connection.execute(_DROP_STATUS, (vin,))
+    else:
+        connection.execute(_PUT_STATUS, (vin, _encode(fold.status)))
+    connection.execute(_DROP_NEWEST, (vin,))
+    connection.executemany(_PUT_CHECKPOINT, [(vin, *checkpoint) for checkpoint in fold.checkpoints])
+    connection.execute(_THIN_CHECKPOINTS, (vin, fold.keep_from_ms))
+    return put_extent(connection, vin, extent, None)
+
+
 def _earliest(*times: int | None) -> int | None:
     return min((time for time in times if time is not None), default=None)
+
+
+def _chunk_rows(vin: str, step: Step) -> list[tuple[object, ...]]:
+    return [_chunk_row(vin, chunk) for chunk in step.chunks]
 
 
 def _chunk_row(vin: str, chunk: Chunk) -> tuple[object, ...]:

@@ -18,6 +18,7 @@ _EXTENT = """
 SELECT revision, dirty_from_ms, profile, EXISTS (SELECT 1 FROM pending WHERE pending.vin = derived.vin AND waits = 0)
 FROM derived WHERE vin = ?
 """
+_REVISION = "SELECT revision FROM derived WHERE vin = ?"
 _IS_REGISTERED = "SELECT 1 FROM vehicle WHERE vin = ?"
 _PUT_EXTENT = """
 INSERT INTO derived (vin, revision, dirty_from_ms, profile, changed_at_ms)
@@ -45,7 +46,8 @@ def extent_of(connection: sqlite3.Connection, vin: str) -> Extent:
 
 def expect(connection: sqlite3.Connection, vin: str, extent: Extent) -> None:
     """Raises StaleError where somebody else changed something of the vehicle since."""
-    if extent_of(connection, vin).revision != extent.revision:
+    (revision,) = connection.execute(_REVISION, (vin,)).fetchone() or (0,)
+    if revision != extent.revision:
         raise StaleError(vin)
 
 
