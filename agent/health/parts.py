@@ -139,6 +139,7 @@ def uplink_health(uplink: Uplink) -> UplinkHealth:
         failure=uplink.failure or None,
         certificate_days=uplink.certificate_days(),
         commands=uplink.orders.received,
+        untrusted=uplink.orders.untrusted,
         dropped=uplink.orders.dropped,
         unreadable=uplink.orders.unreadable + counters.unreadable_receipts,
         unknown_manifests=counters.unknown_manifests,

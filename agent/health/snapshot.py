@@ -124,7 +124,8 @@ class UplinkHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Why the last one was."""
     certificate_days: Annotated[float | None, "days that the vehicle's certificate still holds"] = None
     commands: Annotated[Count, "commands received"] = 0
-    dropped: Annotated[Count, "commands and results that there was no room for"] = 0
+    untrusted: Annotated[Count, "commands that no accepted key signed"] = 0
+    dropped: Annotated[Count, "commands that there was no room for, and answers to what is not obeyed"] = 0
     unreadable: Annotated[Count, "receipts and commands that could not be read, or were for another vehicle"] = 0
     unknown_manifests: Annotated[Count, "manifests that were asked for and are not kept here"] = 0
     bridge_silent: bool = False

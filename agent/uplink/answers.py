@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.uplink.orders import Orders
+from agent.uplink.orders import MOST, Orders
 from contract.command import Result
 
 
@@ -19,8 +19,10 @@ class Answers:
         return len(self._sent)
 
     def due(self) -> list[Result]:
-        """What is to be published now; each is due until it is `sent`."""
-        self._waiting += self._orders.results()
+        """What is to be published now; each is due until it is `sent`. While the broker takes nothing over, what comes
+        later stays where it is bounded."""
+        if len(self._sent) < MOST:
+            self._waiting += self._orders.results()
         return list(self._waiting)
 
     def sent(self, packet: int, result: Result) -> None:

@@ -1,8 +1,12 @@
 """What the cloud asks of the vehicle, between the uplink's thread and who carries it out.
 
-Commands wait here to be taken, results to be published; both are few, and bounded. Nothing of it is kept through a
-restart: a command that was not carried out comes again from the broker or from who sent it, and who carries it out
-knows the ids of those that were.
+Commands wait here to be taken, results to be published. Nothing of it is kept through a restart: a command that was not
+carried out comes again from the broker or from who sent it, and who carries it out knows the ids of those that were.
+
+No result is dropped: the cloud would go on waiting for it. What bounds them is that no more than `MOST` commands are
+taken whose outcome has not left yet; others are refused (`TooManyRequestSent`), and may come again. What is answered
+without being obeyed, such refusals included, waits apart and in no more room than that: whoever can publish on the
+topic can fill it, and then nobody is told.
 
 A vehicle that has keys obeys nothing but what one of them signed. Without any it trusts the broker, and then only with
 its privacy.
@@ -16,13 +20,14 @@ from collections import deque
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from contract.command import Body, Command, Outcome, Received, Result, Watching, decode_command
+from contract.command import Body, Cause, Command, Outcome, Received, Result, Watching, decode_command
 from contract.upload import Privacy
 from contract.wire import WireError
 
 log = logging.getLogger(__name__)
 
-_MOST = 16
+MOST = 16
+"""Commands under way, and answers to what is not obeyed."""
 
 
 class Orders:
@@ -45,14 +50,18 @@ class Orders:
         self.untrusted = 0
         """Commands that no accepted key signed."""
         self.dropped = 0
-        """Commands and results that there was no room for."""
+        """Commands that there was no room for, and answers to what is not obeyed that were left out."""
         self._vin = vin
         self._privacy = privacy
         self._actions = actions
         self._keys = keys
         self._lock = threading.Lock()
         self._commands: deque[Command] = deque()
-        self._results: deque[Result] = deque()
+        self._under_way: set[bytes] = set()
+        """Ids of commands that were taken over, and whose outcome has not left."""
+        self._results: dict[Result, None] = {}
+        """The steps and outcomes of these, each once, in their order."""
+        self._refusals: deque[Result] = deque()
 
     def receive(self, payload: bytes) -> None:
         """A message on the command topic."""
@@ -68,25 +77,21 @@ class Orders:
         if command.vin != self._vin:
             self.unreadable += 1
             log.warning("a command is for %s, and came to %s", command.vin, self._vin)
-            self.answer(Result(command.id, Outcome.FOREIGN))
+            self._refuse(Result(command.id, Outcome.FOREIGN))
             return
         self.received += 1
         if (off := self._off(command.body)) is not None:
-            self.answer(Result(command.id, Outcome.REFUSED, f"{off} is off"))
+            self._refuse(Result(command.id, Outcome.REFUSED, f"{off} is off"))
             return
         if (doubt := self._doubt(received)) is not None:
             self.untrusted += 1
             log.warning("a command is not obeyed: %s", doubt)
-            self.answer(Result(command.id, Outcome.UNTRUSTED, doubt))
+            self._refuse(Result(command.id, Outcome.UNTRUSTED, doubt))
             return
-        with self._lock:
-            # One that comes again before it was carried out is one command.
-            if command in self._commands:
-                return
-            if len(self._commands) >= _MOST:
-                self.dropped += 1
-                return
-            self._commands.append(command)
+        if not self._take_over(command):
+            self.dropped += 1
+            why = f"{MOST} commands before it are not answered yet"
+            self._refuse(Result(command.id, Outcome.FAILED, why, Cause.TOO_MANY))
 
     def take(self) -> list[Command]:
         """What is to be carried out, oldest first; each is to be answered."""
@@ -96,19 +101,40 @@ class Orders:
             return taken
 
     def answer(self, result: Result) -> None:
-        """What came of a command. Goes out when there is a connection."""
+        """What came of a command that was taken. Goes out when there is a connection."""
         with self._lock:
-            if len(self._results) >= _MOST:
-                self._results.popleft()
-                self.dropped += 1
-            self._results.append(result)
+            self._results[result] = None
 
     def results(self) -> list[Result]:
         """What is to be published, oldest first; no longer here."""
         with self._lock:
-            taken = list(self._results)
+            taken = [*self._results, *self._refusals]
+            self._under_way.difference_update(result.id for result in self._results if result.outcome.final)
             self._results.clear()
+            self._refusals.clear()
             return taken
+
+    def _take_over(self, command: Command) -> bool:
+        """False where there is no room."""
+        with self._lock:
+            # One that comes again before it was carried out is one command.
+            if command in self._commands:
+                return True
+            is_new = command.id not in self._under_way
+            if len(self._commands) >= MOST or (is_new and len(self._under_way) >= MOST):
+                return False
+            self._under_way.add(command.id)
+            self._commands.append(command)
+            return True
+
+    def _refuse(self, result: Result) -> None:
+        """A command that is not obeyed is answered, if there is room for that; but not under the id of one that is, of
+        which it would be taken for the outcome."""
+        with self._lock:
+            if len(self._refusals) < MOST and result.id not in self._under_way:
+                self._refusals.append(result)
+            else:
+                self.dropped += 1
 
     def _off(self, body: Body) -> str | None:
         """The setting that would have to allow it; None where it does."""

@@ -22,6 +22,7 @@ _NOT_DONE = {
     Outcome.REFUSED: "not done: the vehicle's settings do not allow it",
     Outcome.UNTRUSTED: "not done: the vehicle accepts another key; see `canlift-bridge remote key`",
     Outcome.FOREIGN: "not done: the vehicle on that topic is another one",
+    Outcome.FAILED: "not done: ask again",
 }
 
 

@@ -19,11 +19,11 @@ from agent.privacy.guard import Guard, Source
 from agent.privacy.guard import Outcome as Said
 from agent.settings.commands import CommandsSettings
 from agent.settings.uplink import UplinkSettings
-from agent.uplink.orders import Orders
+from agent.uplink.orders import MOST, Orders
 from agent.uplink.uplink import Uplink
 from cloud_bridge.cli import main
 from cloud_bridge.clock import clock_ms
-from contract.command import Outcome, Result, decode_result
+from contract.command import Command, Outcome, Result, decode_result, encode_command
 from contract.topics import COMMAND, RESULT, topic
 from contract.upload import Privacy
 from tests.agent.bridge import eventually
@@ -39,6 +39,8 @@ class Vehicle:
         self._port = port
         self.guard = Guard(folder / "privacy")
         self.knows_time = True
+        self.is_stuck = False
+        """Nothing is carried out."""
         self.keys: dict[bytes, bytes] = {}
         self.orders = Orders(VIN, privacy=True)
 
@@ -61,7 +63,7 @@ class Vehicle:
 
             def live() -> None:
                 while not leaving.wait(0.02):
-                    if obey(self.orders, self._carry_out):
+                    if not self.is_stuck and obey(self.orders, self._carry_out):
                         uplink.wake()
 
             living = threading.Thread(target=live)
@@ -218,6 +220,23 @@ def test_a_command_that_has_expired_on_its_way_is_said_not_to_be_done(cloud: Clo
     with vehicle.connected():
         assert "not done: the command came after it had expired" in cloud.ask("Full", "--valid", "1ms", fails=1)
     assert vehicle.guard.state is Privacy.NONE
+
+
+def test_a_vehicle_that_is_behind_with_its_commands_says_so_and_does_it_when_it_is_asked_again(
+    cloud: Cloud, vehicle: Vehicle
+) -> None:
+    vehicle.is_stuck = True
+    with vehicle.connected():
+        for number in range(MOST):
+            before = Command(bytes([number] * 16), VIN, clock_ms() + 600_000, Privacy.NONE)
+            vehicle.orders.receive(encode_command(before))
+        said = cloud.ask("Full", fails=1)
+        assert "not done: ask again (16 commands before it are not answered yet)" in said
+        with cloud.hearing() as results:
+            vehicle.is_stuck = False
+            assert eventually(lambda: len(results) == MOST)
+        assert "done: the cloud's word is Full" in cloud.ask("Full")
+    assert vehicle.guard.state is Privacy.FULL
 
 
 def test_a_vehicle_without_a_clock_keeps_what_it_keeps_back_until_it_knows_the_time(

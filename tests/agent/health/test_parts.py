@@ -17,8 +17,10 @@ from agent.settings.gnss import GnssSettings
 from agent.settings.uplink import UplinkSettings
 from agent.uplink.orders import Orders
 from agent.uplink.uplink import Uplink
+from contract.actions import Horn
 from contract.anchor import Anchor, AnchorSource
-from contract.command import Outcome, Result
+from contract.command import Command, encode_command
+from contract.upload import Privacy
 from tests.agent.bridge import eventually
 from tests.agent.gnss.test_nmea import gga, rmc
 from tests.agent.gnss.test_receiver import Port
@@ -94,14 +96,17 @@ def test_what_a_modem_does_not_answer_is_told(tmp_path: Path) -> None:
 
 
 def test_commands_that_could_not_be_read_or_kept_are_told(tmp_path: Path) -> None:
-    orders = Orders("VR3CANL1FT0000001", privacy=True)
+    orders = Orders("VR3CANL1FT0000001", privacy=True, actions=True)
     orders.receive(b"no command")
     for number in range(20):
-        orders.answer(Result(number.to_bytes(16, "big"), Outcome.DONE))
+        asked = Command(number.to_bytes(16, "big"), "VR3CANL1FT0000001", 1_700_000_000_000, Privacy.FULL)
+        orders.receive(encode_command(asked))
+    orders.receive(encode_command(Command(bytes(16), "VR3CANL1FT0000001", 0, Horn(on=True)), bytes(32)))
     with Journal(tmp_path / "journal", lambda: 0.0) as journal:
         manifests = Manifests(tmp_path / "manifests")
         uplink = Uplink("VR3CANL1FT0000001", UplinkSettings(), journal, manifests, lambda: 0.0, orders=orders)
         uplink.counters.unreadable_receipts = 2
         uplink.stop()
     health = uplink_health(uplink)
-    assert (health.unreadable, health.dropped) == (3, 4)
+    # The answer to what nobody signed is left out: it would have the id of a command that is obeyed.
+    assert (health.unreadable, health.untrusted, health.dropped) == (3, 1, 5)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from agent.uplink.answers import Answers
-from agent.uplink.orders import Orders
-from contract.command import Outcome, Result
+from agent.uplink.orders import MOST, Orders
+from contract.actions import Horn
+from contract.command import Command, Outcome, Result, encode_command
 
 FIRST, SECOND, THIRD = (Result(bytes([number] * 16), Outcome.DONE) for number in range(3))
 
@@ -33,3 +34,19 @@ def test_a_result_that_the_broker_took_over_is_not_sent_again() -> None:
     answers.settled(8)  # Some upload.
     answers.reconnected()
     assert (len(answers), answers.due()) == (0, [])
+
+
+def test_while_the_broker_takes_nothing_over_what_is_to_go_stays_bounded() -> None:
+    orders = Orders("VR3UPHNKSKT000001", actions=True, keys={bytes(8): bytes(32)})
+    answers = Answers(orders)
+    packets = 0
+    for number in range(10 * MOST):
+        forged = Command(bytes([number]) * 16, "VR3UPHNKSKT000001", 1_700_000_000_000, Horn(on=True))
+        orders.receive(encode_command(forged, bytes(32)))
+        for result in answers.due():
+            answers.sent(packets, result)
+            packets += 1
+    assert len(answers) == MOST
+    for packet in range(packets):
+        answers.settled(packet)
+    assert len(answers.due()) == MOST

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from agent.uplink.orders import Orders
+from agent.uplink.orders import MOST, Orders
 from contract.actions import Horn
-from contract.command import Body, Command, Outcome, Result, Watching, encode_command
+from contract.command import Body, Cause, Command, Outcome, Result, Watching, encode_command
 from contract.signing import key_id, public_key
 from contract.upload import Privacy
 
@@ -48,13 +49,66 @@ def test_what_is_no_command_or_for_another_vehicle_is_counted() -> None:
     assert (orders.unreadable, orders.received, orders.take()) == (2, 0, [])
 
 
-def test_too_many_are_dropped_and_counted() -> None:
+def test_of_more_commands_than_there_is_room_for_the_later_are_refused_and_no_result_is_lost() -> None:
     orders = Orders(VIN, privacy=True)
-    for number in range(20):
+    for number in range(2 * MOST):
         orders.receive(encode_command(command(number)))
-        orders.answer(Result(command(number).id, Outcome.DONE))
-    assert len(orders.take()) == len(orders.results()) == 16
-    assert orders.dropped == 8
+    assert orders.take() == [command(number) for number in range(MOST)]
+    for number in range(MOST):
+        for outcome in (Outcome.RECEIVED, Outcome.SENT, Outcome.DONE):
+            orders.answer(Result(command(number).id, outcome))
+    orders.receive(encode_command(command(2 * MOST)))  # Nothing has left yet.
+    assert orders.take() == []
+    results = orders.results()
+    assert [result.outcome for result in results[: 3 * MOST]] == [
+        Outcome.RECEIVED,
+        Outcome.SENT,
+        Outcome.DONE,
+    ] * MOST
+    assert {(result.outcome, result.cause) for result in results[3 * MOST :]} == {(Outcome.FAILED, Cause.TOO_MANY)}
+    assert [result.id for result in results[3 * MOST :]] == [command(number).id for number in range(MOST, 2 * MOST)]
+    assert orders.dropped == MOST + 2
+    orders.receive(encode_command(command(MOST)))
+    assert orders.take() == [command(MOST)]
+
+
+def test_a_command_stays_under_way_until_its_outcome_has_left() -> None:
+    orders = Orders(VIN, privacy=True)
+    for number in range(MOST):
+        orders.receive(encode_command(command(number)))
+    orders.take()
+    orders.answer(Result(command(0).id, Outcome.RECEIVED))
+    orders.results()
+    orders.receive(encode_command(command(MOST)))
+    assert outcomes(orders) == [Outcome.FAILED]
+    orders.receive(encode_command(command(0)))  # One that is under way may come again.
+    assert orders.take() == [command(0)]
+
+
+def test_who_floods_the_topic_keeps_no_result_from_leaving() -> None:
+    orders = Orders(VIN, actions=True, keys=KEYS)
+    orders.receive(encode_command(asked(Horn(on=True)), OURS))
+    orders.take()
+    for number in range(10 * MOST):
+        forged = Command(bytes([number, 1] * 8), VIN, 1_700_000_000_000, Horn(on=True))
+        orders.receive(encode_command(forged, THEIRS))
+    orders.answer(Result(bytes(16), Outcome.DONE))
+    first, *others = orders.results()
+    assert first == Result(bytes(16), Outcome.DONE)
+    assert [result.outcome for result in others] == [Outcome.UNTRUSTED] * MOST
+    assert (orders.dropped, orders.untrusted) == (9 * MOST, 10 * MOST)
+
+
+def test_a_forged_copy_of_a_command_that_is_obeyed_is_not_answered_in_its_place() -> None:
+    orders = Orders(VIN, actions=True, keys=KEYS)
+    genuine = asked(Horn(on=True))
+    orders.receive(encode_command(genuine, OURS))
+    orders.receive(encode_command(genuine, THEIRS))
+    orders.take()
+    orders.receive(encode_command(genuine, THEIRS))
+    orders.answer(Result(genuine.id, Outcome.DONE))
+    assert outcomes(orders) == [Outcome.DONE]
+    assert orders.untrusted == 2
 
 
 def asked(body: Body) -> Command:
@@ -79,7 +133,7 @@ def test_with_keys_only_what_one_of_them_signed_is_taken(body: Body) -> None:
 def test_without_keys_privacy_is_obeyed_whoever_signed_it_and_nothing_else() -> None:
     orders = Orders(VIN, privacy=True, actions=True)
     orders.receive(encode_command(asked(Privacy.FULL), THEIRS))
-    orders.receive(encode_command(asked(Horn(on=True)), THEIRS))
+    orders.receive(encode_command(replace(asked(Horn(on=True)), id=bytes([1] * 16)), THEIRS))
     assert orders.take() == [asked(Privacy.FULL)]
     assert outcomes(orders) == [Outcome.UNTRUSTED]
 
