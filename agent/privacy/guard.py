@@ -10,9 +10,10 @@ The last word of each source is kept through power cuts, before anything is coll
 is expected to say something and never did counts as `unknown`, by default the strictest; so does every source while
 what was kept cannot be read. A command that was never given is none.
 
-A command is executed once: it bears an id, and the last ids are kept in the same write as the word. One that has
-expired is refused. Where no clock is known, nobody can say whether it has: then a command may make the privacy stricter
-but not laxer.
+A command is executed once: it bears an id, and ids are kept in the same write as the word. One that has expired is
+refused. Where no clock is known, nobody can say whether it has: then a command may make the privacy stricter but not
+laxer. So many ids are kept as there is room for, and of more commands the one that expires first is forgotten: from
+then on whatever expires no later has expired, whatever the clock says, so that none is executed again.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from pathlib import Path
 import msgspec
 
 from agent.disk.checked import DamagedError
-from agent.privacy.kept import Kept, load, save
+from agent.privacy.kept import Kept, Obeyed, load, save
 from contract.upload import Privacy
 
 log = logging.getLogger(__name__)
 
 _ORDER = (Privacy.NONE, Privacy.GEOLOCATION, Privacy.FULL)
-_EXECUTED = 32
-"""Ids of commands that are remembered."""
+REMEMBERED = 32
+"""Commands that were executed."""
 
 
 class Source(StrEnum):
@@ -93,17 +94,17 @@ class Guard:
     def heard(self, source: Source, word: Privacy) -> None:
         """A source says its word."""
         if self._kept.words.get(source) is not word:
-            self._take({source: word}, self._kept.executed)
+            self._take({source: word})
 
     def command(self, identity: str, word: Privacy, expires_utc_ms: int, now_utc_ms: int | None) -> Outcome:
         """The cloud says its word."""
-        if identity in self._kept.executed:
+        if any(identity == (one if isinstance(one, str) else one.id) for one in self._kept.executed):
             return Outcome.REPEATED
-        if now_utc_ms is not None and now_utc_ms >= expires_utc_ms:
+        if max(self._kept.past_utc_ms, now_utc_ms or 0) >= expires_utc_ms:
             return Outcome.EXPIRED
         if now_utc_ms is None and stricter(self._kept.words.get(Source.COMMAND, Privacy.NONE), word):
             return Outcome.TIMELESS
-        self._take({Source.COMMAND: word}, (*self._kept.executed, identity)[-_EXECUTED:])
+        self._take({Source.COMMAND: word}, Obeyed(identity, expires_utc_ms))
         return Outcome.DONE
 
     def tell(self) -> None:
@@ -115,11 +116,12 @@ class Guard:
         if self._kept_is_old:
             self._keep(self._kept)
 
-    def _take(self, words: dict[str, Privacy] | dict[Source, Privacy], executed: tuple[str, ...]) -> None:
+    def _take(self, words: dict[Source, Privacy], obeyed: Obeyed | None = None) -> None:
         said = {str(source): word for source, word in words.items()}
         for source in said:
             self._unknown.pop(source, None)
-        self._keep(msgspec.structs.replace(self._kept, words={**self._kept.words, **said}, executed=executed))
+        kept = self._kept if obeyed is None else _with(self._kept, obeyed)
+        self._keep(msgspec.structs.replace(kept, words={**self._kept.words, **said}))
         before, self.state = self.state, self._strictest()
         if before is not self.state:
             log.warning("privacy: %s (before: %s), as %s says", self.state.value, before.value, " and ".join(said))
@@ -140,3 +142,16 @@ class Guard:
 
     def _strictest(self) -> Privacy:
         return strictest(Privacy.NONE, *self.words.values())
+
+
+def _with(kept: Kept, obeyed: Obeyed) -> Kept:
+    executed, past_utc_ms = [*kept.executed, obeyed], kept.past_utc_ms
+    while len(executed) > REMEMBERED:
+        first = min(executed, key=_expires_utc_ms)
+        executed.remove(first)
+        past_utc_ms = max(past_utc_ms, _expires_utc_ms(first))
+    return msgspec.structs.replace(kept, executed=tuple(executed), past_utc_ms=past_utc_ms)
+
+
+def _expires_utc_ms(one: Obeyed | str) -> int:
+    return 0 if isinstance(one, str) else one.expires_utc_ms

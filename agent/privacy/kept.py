@@ -1,7 +1,10 @@
 """What is known of the privacy, kept through power cuts: one small file (`agent.disk.checked`).
 
 canlift privacy 1 <checksum>
-{"words": {"bus": "None", "command": "Geolocation"}, "executed": ["<id>", …], "told": "Geolocation"}
+{"words": {"bus": "None", "command": "Geolocation"}, "executed": [{"id": "<id>", "expires_utc_ms": …}, …],
+ "past_utc_ms": …, "told": "Geolocation"}
+
+Before, `executed` had ids alone; of such a one nobody knows when it expires.
 """
 
 from __future__ import annotations
@@ -16,11 +19,20 @@ from contract.upload import Privacy
 _TITLE = "canlift privacy 1"
 
 
+class Obeyed(msgspec.Struct, frozen=True):
+    """A command that was executed."""
+
+    id: str
+    expires_utc_ms: int
+
+
 class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words: dict[str, Privacy] = {}
     """What each source said last, by its name."""
-    executed: tuple[str, ...] = ()
-    """Ids of commands, the newest last."""
+    executed: tuple[Obeyed | str, ...] = ()
+    """Commands, the newest last."""
+    past_utc_ms: int = 0
+    """Of those that are forgotten none expires later."""
     told: Privacy = Privacy.NONE
     """The state that the cloud was last told of, by an upload in the journal."""
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.disk.checked import DamagedError
+from agent.disk.checked import DamagedError, save_checked
 from agent.disk.durable import UNFINISHED
-from agent.privacy.guard import Guard, Outcome, Source, strictest
-from agent.privacy.kept import Kept, load, save
+from agent.privacy.guard import REMEMBERED, Guard, Outcome, Source, strictest
+from agent.privacy.kept import Kept, Obeyed, load, save
 from agent.privacy.switch import Switch
 from contract.upload import Privacy
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_read_counts_as_the_strictest_until_each_source_speaks_ag
 
 
 def test_every_bit_that_flips_is_noticed(file: Path) -> None:
-    save(file, Kept(words={"command": GEOLOCATION}, executed=("a",), told=GEOLOCATION))
+    save(file, Kept(words={"command": GEOLOCATION}, executed=(Obeyed("a", 1),), told=GEOLOCATION))
     whole = file.read_bytes()
     for bit in range(8 * len(whole)):
         flipped = bytearray(whole)
@@ -126,6 +126,36 @@ def test_a_command_is_executed_once_whatever_comes_between(file: Path) -> None:
     assert of(guard) is NONE
     # Not even after a power cut.
     assert Guard(file).command("a", GEOLOCATION, 1000, 3) is Outcome.REPEATED
+
+
+@pytest.mark.parametrize("order", ["as they came", "the last first"])
+def test_a_command_is_executed_once_however_many_come_after_it(file: Path, order: str) -> None:
+    count = 3 * REMEMBERED
+    commands = [(f"{number:032x}", (FULL, GEOLOCATION, NONE)[number % 3], 1000 + number) for number in range(count)]
+    if order == "the last first":
+        commands.reverse()
+    guard = Guard(file)
+    done = [command for command in commands if guard.command(*command, 0) is Outcome.DONE]
+    # One that expires before what was forgotten may have been executed, as far as anybody knows.
+    assert len(done) == (count if order == "as they came" else REMEMBERED + 1)
+    state = of(guard)
+    for again in (guard, Guard(file)):
+        for identity, word, expires_ms in commands:
+            for now_ms in (0, 999, None):
+                outcome = again.command(identity, word, expires_ms, now_ms)
+                assert outcome in (Outcome.REPEATED, Outcome.EXPIRED)
+        assert again.state is state
+    assert guard.command("later", NONE, 1000 + count, 0) is Outcome.DONE
+    assert len(load(file).executed) == REMEMBERED  # type: ignore[union-attr]
+
+
+def test_ids_that_were_kept_without_their_expiry_are_known_still(file: Path) -> None:
+    save_checked(file, "canlift privacy 1", b'{"words": {"command": "Full"}, "executed": ["a", "b"], "told": "Full"}\n')
+    guard = Guard(file)
+    assert guard.command("a", NONE, 1000, 0) is Outcome.REPEATED
+    assert guard.command("c", GEOLOCATION, 1000, 0) is Outcome.DONE
+    assert Guard(file).command("b", NONE, 1000, 0) is Outcome.REPEATED
+    assert of(guard) is GEOLOCATION
 
 
 def test_an_expired_command_is_refused_and_without_a_clock_it_may_only_make_it_stricter(file: Path) -> None:
