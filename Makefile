@@ -36,6 +36,7 @@ quick: $(VENV)/.test
 test-beds: $(VENV)/.test
 	@$(BIN)/python -m tests.prepare
 	$(BIN)/python -m tests.beds.uml tests/beds/can $(ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m tests.beds.uml tests/beds/remote $(ARGS) || [ $$? = 5 ]
 	CI=true $(BIN)/python -m pytest tests/beds/box $(ARGS) || [ $$? = 5 ]
 
 lint: $(VENV)/.test

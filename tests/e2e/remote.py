@@ -190,7 +190,7 @@ class RemoteWorld:
         config = self.world.config.read_text().replace(str(PROFILES), str(profiles))
         self.world.config.write_text(
             f'{config}[notifications]\nallow = ["127.0.0.0/8", "::1/128"]\nca_file = "{authority.file}"\n'
-            '[remote]\nreach = "60s"\nanswer = "60s"\n[clock]\ntrusted = true\n'
+            '[remote]\nreach = "60s"\nanswer = "60s"\nactions_a_minute = 1000\n[clock]\ntrusted = true\n'
         )
         self.told = told
         self.receiver = receiver
@@ -249,6 +249,10 @@ class RemoteWorld:
         assert answer.status_code == 200, answer.text
         shown: dict[str, Any] = answer.json()
         return shown
+
+    def until_heard(self) -> None:
+        """The vehicle is awake from its first upload on."""
+        self.until(lambda: self.world.get(f"/fleets/{FLEET}/vehicles/{self.vehicle_id}/status").status_code == 200)
 
     def until(self, holds: Callable[[], bool]) -> None:
         deadline_s = time.monotonic() + PATIENCE_S

@@ -4,10 +4,13 @@ receiver, and the agent as it runs in a vehicle, on python-can's virtual bus."""
 from __future__ import annotations
 
 import base64
+import json
 import threading
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import can
@@ -20,12 +23,14 @@ from agent.settings.bus import BusSettings
 from agent.settings.commands import CommandsSettings
 from agent.settings.remote import RemoteSettings
 from agent.settings.uplink import UplinkSettings
+from cloud_bridge.remote.asked import read
+from cloud_bridge.remote.life import REMOTE_TYPES
 from contract.steps import ARGUMENTS
 from tests.agent.remote import model
-from tests.agent.remote.body import HORN, LOCK, Body
-from tests.cloud_bridge.remote.bodies import CONDITIONING, PARIS, conditioning
+from tests.agent.remote.body import LOCK, Body
 from tests.cloud_bridge.remote.bodies import LOCK as ASK_TO_LOCK
 from tests.conftest import Mosquitto
+from tests.e2e.nine import ASLEEP, AWAKE, DRAINED, MODEL, play_all, write_model
 from tests.e2e.remote import RemoteWorld, remote_world
 
 pytestmark = pytest.mark.slow
@@ -33,15 +38,15 @@ pytestmark = pytest.mark.slow
 SENT = ["Accepted", "SentToVehicle"]
 
 
-def write_model(folder: Path) -> str:
-    often = '[cadence]\ndriving = "2s"\ncharging = "2s"\nparked = "2s"\n'
-    model.write(folder, model.PROFILE + often).rename(folder / "asked.toml")
-    return "asked"
+@pytest.fixture
+def remote(tmp_path: Path, mosquitto: Mosquitto, shared: Path) -> Iterator[RemoteWorld]:
+    with remote_world(tmp_path, mosquitto, shared, model.VIN, partial(write_model, model.PROFILE)) as remote:
+        yield remote
 
 
 @pytest.fixture
-def remote(tmp_path: Path, mosquitto: Mosquitto, shared: Path) -> Iterator[RemoteWorld]:
-    with remote_world(tmp_path, mosquitto, shared, model.VIN, write_model) as remote:
+def whole(tmp_path: Path, mosquitto: Mosquitto, shared: Path) -> Iterator[RemoteWorld]:
+    with remote_world(tmp_path, mosquitto, shared, model.VIN, partial(write_model, model.WHOLE)) as remote:
         yield remote
 
 
@@ -55,15 +60,14 @@ def driven(remote: RemoteWorld, folder: Path, key: bytes | None = None) -> Itera
         buses={"can0": BusSettings(channel, "virtual")},
         uplink=UplinkSettings(brokers=(f"127.0.0.1:{remote.world.broker.port}",)),
         commands=CommandsSettings(keys=(base64.b64encode(key or remote.key).decode(),)),
-        remote=RemoteSettings(enabled=True, allow=tuple(name for name in ARGUMENTS if name != "horn-off")),
+        remote=RemoteSettings(enabled=True, allow=tuple(ARGUMENTS)),
     )
-    plan = compile_plan(folder / "vehicles" / "asked.toml")
+    plan = compile_plan(folder / "vehicles" / f"{MODEL}.toml")
     stop = threading.Event()
     running = threading.Thread(target=run, args=(model.VIN, settings, plan, stop))
     running.start()
     try:
-        # It is awake from its first upload on.
-        remote.until(lambda: remote.world.get(f"/fleets/f1/vehicles/{remote.vehicle_id}/status").status_code == 200)
+        remote.until_heard()
         yield body
     finally:
         stop.set()
@@ -71,38 +75,17 @@ def driven(remote: RemoteWorld, folder: Path, key: bytes | None = None) -> Itera
         body.close()
 
 
-def test_each_kind_of_transmission_does_it_and_is_proved_and_told(remote: RemoteWorld, tmp_path: Path) -> None:
-    with driven(remote, tmp_path) as body:
-        for asked, expected in [
-            ({"wakeUp": {}}, "Success"),
-            (ASK_TO_LOCK, "Success"),
-            (ASK_TO_LOCK, "AlreadyDone"),
-            ({"horn": {"state": "Activated"}}, "Failed VehicleError"),  # Nobody sends what it is completed from.
-            (conditioning(immediate=True, programs=[CONDITIONING]), "Success"),
-            ({"navigation": {"positions": [PARIS, PARIS]}}, "Success"),
-            ({"stolen": {"trackingPeriod": {"running": 30}}}, "Success"),
-        ]:
-            story = remote.told.story(remote.ask(asked))
-            navigates = "navigation" in asked
-            assert story == [*SENT[navigates:], expected], asked
-        assert len(body.sent(LOCK)) == 1
-        assert body.locks == 1
-        assert body.heating
-        body.sends_horn = True
-        remote.until(lambda: remote.told.story(remote.ask({"horn": {"state": "Activated"}}))[-1] == "Success")
-        assert body.wrong == []
-        assert len(body.sent(HORN)) >= 5
-        body.door_open = True
-        remote.until(
-            lambda: remote.told.story(remote.ask({"door": {"state": "Unlocked"}}))[-1] in ("Success", "AlreadyDone")
-        )
-        assert remote.told.story(remote.ask(ASK_TO_LOCK)) == [*SENT, "Failed DoorsOpen"]
-        body.speed_kmh = 30.0
-        remote.until(
-            lambda: remote.told.story(remote.ask({"horn": {"state": "Activated"}}))[-1] == "Failed VehicleInUse"
-        )
-    programs = remote.world.get(f"/fleets/f1/vehicles/{remote.vehicle_id}/status").json()["preconditioning"]
-    assert programs["airConditioning"]["programs"][0]["start"] == "PT7H15M"
+def test_each_of_the_nine_actions_is_done_proved_and_told(whole: RemoteWorld, tmp_path: Path) -> None:
+    with driven(whole, tmp_path) as body:
+        play_all(whole, body)
+
+
+def test_among_what_is_asked_each_of_the_nine_is_done_is_found_done_and_fails() -> None:
+    ends: defaultdict[str, set[str]] = defaultdict(set)
+    for one in (*AWAKE, DRAINED, *ASLEEP):
+        ends[read(json.dumps(one.asked).encode()).request.type].add(one.story[-1].partition(" ")[0])
+    either, always_new = {"Success", "AlreadyDone", "Failed"}, {"Success", "Failed"}
+    assert ends == {name: always_new if name in ("WakeUp", "Navigation") else either for name in REMOTE_TYPES}
 
 
 def test_what_neither_profile_nor_settings_have_is_never_transmitted(remote: RemoteWorld, tmp_path: Path) -> None:

@@ -11,8 +11,12 @@ import can
 from agent.decode.checksums import crc8_j1850
 
 CYCLE_S = 0.02
-LOCK, HORN = 0x300, 0x301
+LOCK, HORN, LIGHTS, CHARGE, IMMOBILIZER = 0x300, 0x301, 0x303, 0x304, 0x305
 REQUEST, ANSWER = 0x744, 0x764
+SETTLED_CYCLES = 25
+PATIENCE_S = 60.0
+_HEAT, _DO_NOT_HEAT, _GUIDE = (bytes.fromhex(start) for start in ("3101f010", "3102f010", "3101f011"))
+_SET_START, _SET_END = bytes.fromhex("2ed020"), bytes.fromhex("2ed021")
 
 
 class Body:
@@ -24,6 +28,17 @@ class Body:
         self.locks = 2
         self.horn = False
         self.heating = False
+        self.lights = False
+        self.immobilized = False
+        self.charging = False
+        self.station_is_faulty = False
+        self.level_percent = 80
+        self.charging_power = 0
+        self.charges_fully = False
+        self.programs: dict[int, bytes] = {}
+        """Of charging, by slot: enabled, hour, minute, hour and minute of the end, days."""
+        self.places = 0
+        """The number of the last place that it was sent to."""
         self.obeys = True
         """Whether it does what it is told."""
         self.speaks = True
@@ -40,8 +55,10 @@ class Body:
         self.heard: list[can.Message] = []
         self.requests: list[bytes] = []
         self.wrong: list[bytes] = []
-        """Frames of the horn whose checksum was not right."""
-        self._counter: int | None = None
+        """Frames of the horn or the immobilizer whose checksum was not right."""
+        self._counters: dict[int, int] = {}
+        self._said = 0
+        """How often it said how it is."""
         self._bus = open_bus()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -56,6 +73,16 @@ class Body:
         """What was heard on an id."""
         return [bytes(message.data) for message in self.heard if message.arbitration_id == number]
 
+    def says(self, **changes: object) -> None:
+        """It is another way from now on, and has said so for longer than the agent takes to read it."""
+        for name, value in changes.items():
+            assert hasattr(self, name), name
+            setattr(self, name, value)
+        said, until_s = self._said, time.monotonic() + PATIENCE_S
+        while changes and self.speaks and self._said < said + SETTLED_CYCLES:
+            assert time.monotonic() < until_s
+            time.sleep(CYCLE_S)
+
     def _run(self) -> None:
         due_s = time.monotonic()
         while not self._closed.is_set():
@@ -68,12 +95,19 @@ class Body:
                     self._speak()
 
     def _speak(self) -> None:
+        self._said += 1
         speed = round(self.speed_kmh * 100)
         self._send(0x100, speed.to_bytes(2, "little") + bytes((self.door_open, 0, 0, 0, 0, 0)))
-        self._send(0x200, bytes((self.locks | self.horn << 2 | self.heating << 3, 0, 0, 0, 0, 0, 0, 0)))
+        switches = self.horn << 2 | self.heating << 3 | self.lights << 4 | self.immobilized << 5
+        self._send(0x200, bytes((self.locks | switches, 0, 0, 0, 0, 0, 0, 0)))
+        charging = self.charging | self.station_is_faulty << 2
+        programs = sum(1 << slot - 1 for slot in self.programs)
+        preferred = self.charging_power | self.charges_fully << 3
+        self._send(0x201, bytes((charging, self.level_percent, preferred, programs, 0, 0, 0, 0)))
+        self._send(0x202, bytes((self.places, 0, 0, 0, 0, 0, 0, 0)))
         if self.sends_horn:
-            self._counter = ((self._counter or 0) + 1) % 16
-            data = bytes((0b100, 0x44, self._counter << 4))
+            self._counters[HORN] = (self._counters.get(HORN, 0) + 1) % 16
+            data = bytes((0b100, 0x44, self._counters[HORN] << 4))
             self._send(HORN, data + bytes((crc8_j1850(data) ^ 0xFF,)))
 
     def _send(self, number: int, data: bytes) -> None:
@@ -86,17 +120,33 @@ class Body:
             self.speaks = True
         if number == LOCK and self.obeys:
             self.locks = data[0] >> 4
-        elif number == HORN:
-            self._hoot(data)
+        elif number == HORN and self._is_new(number, data):
+            self.horn = data[0] & 3 == 1
+        elif number == IMMOBILIZER and self._is_new(number, data):
+            self.immobilized = data[0] & 3 == 1
+        elif number == LIGHTS and self.obeys:
+            self.lights = data[0] & 3 == 1
+        elif number == CHARGE and self.obeys:
+            self._charge(data)
         elif number == REQUEST and data[0] >> 4 == 0 and not self.silent:
             self._asked(data[1 : 1 + data[0]])
 
-    def _hoot(self, data: bytes) -> None:
+    def _is_new(self, number: int, data: bytes) -> bool:
+        """Whether a frame with a counter and a checksum is to be obeyed: one that is repeated as it was is not."""
         if data[3] != crc8_j1850(data[:3]) ^ 0xFF:
             self.wrong.append(data)
-        elif self.obeys and data[2] >> 4 != self._counter:
-            self.horn = data[0] & 3 == 1
-        self._counter = data[2] >> 4
+            return False
+        before, self._counters[number] = self._counters.get(number), data[2] >> 4
+        return self.obeys and before != self._counters[number]
+
+    def _charge(self, data: bytes) -> None:
+        command = data[0] & 7
+        if command in (1, 2):
+            self.charging = command == 1
+        elif command == 3:
+            self.charging_power = data[1] & 7
+        elif command == 4:
+            self.charges_fully = bool(data[1] & 8)
 
     def _asked(self, request: bytes) -> None:
         self.requests.append(request)
@@ -108,9 +158,20 @@ class Body:
         if self.refuses is not None and request[0] == 0x31:
             self._answer(bytes((0x7F, request[0], self.refuses)))
             return
-        self.heating = self.heating or (self.obeys and request[:4] == bytes.fromhex("3101f010"))
+        if self.obeys:
+            self._do(request)
         echoed = {0x10: 2, 0x2E: 3, 0x31: 4}[request[0]]
         self._answer(bytes((request[0] + 0x40,)) + request[1:echoed])
+
+    def _do(self, request: bytes) -> None:
+        if request[:4] in (_HEAT, _DO_NOT_HEAT):
+            self.heating = request[:4] == _HEAT
+        elif request[:4] == _GUIDE:
+            self.places = request[4]
+        elif request[:3] == _SET_START:
+            self.programs[request[3]] = request[4:7]
+        elif request[:3] == _SET_END:
+            self.programs[request[3]] = self.programs.get(request[3], b"") + request[4:7]
 
     def _answer(self, message: bytes) -> None:
         self._send(ANSWER, (bytes((len(message),)) + message).ljust(8, b"\x55"))
