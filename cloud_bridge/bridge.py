@@ -21,6 +21,7 @@ from cloud_bridge.access.secrets import Verifier
 from cloud_bridge.api.app import create_app
 from cloud_bridge.api.capabilities import served_by
 from cloud_bridge.clock import clock_ms, steady_clock, told_ms
+from cloud_bridge.faults import Faults
 from cloud_bridge.identity.doubles import DoublesWatch
 from cloud_bridge.identity.ending import EndingCertificates, of_services
 from cloud_bridge.ingest.ingest import Ingest, Receipts
@@ -32,6 +33,7 @@ from cloud_bridge.remote.key import command_key
 from cloud_bridge.remote.remotes import Remotes
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
+from cloud_bridge.strangers import Strangers
 from cloud_bridge.watching.line import Line
 from cloud_bridge.watching.pushing import Pushing
 from cloud_bridge.working import Working
@@ -70,14 +72,18 @@ class Bridge:
             self._name_missing_services()
             ingest = Ingest(self.storage.receiving, clock_ms, lambda: told_ms(settings.clock.trusted))
             self.subscription = Subscription(settings.mqtt, ingest, self._committed, on_failure)
-            self.delivery = make_delivery(settings, self.storage, clock_ms, on_failure)
-            self.remotes = Remotes(settings, self.storage, clock_ms, self.delivery.wake, on_failure)
+            self.faults = Faults()
+            strangers = Strangers(self.storage.receiving, clock_ms)
+            self.delivery = make_delivery(settings, self.storage, self.faults, clock_ms, on_failure)
+            self.remotes = Remotes(settings, self.storage, strangers, clock_ms, self.delivery.wake, on_failure)
             self.watch_line = Line(settings.mqtt, self._look_at_watch_lists)
             self.pushing = Pushing(
                 self.storage.watch_lists,
                 self.storage.monitors,
                 self.storage.profiles,
                 self.watch_line,
+                strangers,
+                self.faults,
                 command_key(self.storage.registry),
                 clock_ms,
                 on_failure,
@@ -179,6 +185,8 @@ class Bridge:
             label=self._label,
             services=self.storage.services,
             limits=self.limits,
+            changed=self.delivery.resume,
+            faults=self.faults,
         )
 
     def _name_missing_profiles(self) -> None:

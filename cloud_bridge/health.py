@@ -1,4 +1,5 @@
-"""`canlift-bridge health`: whether the bridge of these settings answers, for whoever restarts it when it does not."""
+"""`canlift-bridge health`: whether the bridge of these settings answers, for whoever restarts it when it does not, and
+what it says of itself."""
 
 from __future__ import annotations
 
@@ -10,25 +11,28 @@ from cloud_bridge.api.links import HEALTH
 from cloud_bridge.settings import Api
 
 PATIENCE_S = 4.0
+_LONGEST = 4096
 
 
 class UnwellError(Exception):
     """It does not answer as it should; the text says how."""
 
 
-def expect_healthy(api: Api, patience_s: float = PATIENCE_S) -> None:
-    """Asks the address that the bridge listens on. Raises UnwellError."""
+def expect_healthy(api: Api, patience_s: float = PATIENCE_S) -> str:
+    """Asks the address that the bridge listens on: what it says. Raises UnwellError."""
     host = reachable(api.host)
     connection = _connection(host, api, patience_s)
     try:
         connection.request("GET", HEALTH)
-        status = connection.getresponse().status
+        response = connection.getresponse()
+        status, said = response.status, response.read(_LONGEST)
     except (OSError, http.client.HTTPException) as error:
         raise UnwellError(f"{host}:{api.port} does not answer: {error}") from error
     finally:
         connection.close()
     if status != http.client.OK:
         raise UnwellError(f"{host}:{api.port} answers with status {status}")
+    return said.decode(errors="replace").strip()
 
 
 def _connection(host: str, api: Api, patience_s: float) -> http.client.HTTPConnection:

@@ -9,6 +9,7 @@ import secrets
 from rich.console import Console
 
 from cloud_bridge.clock import clock_ms
+from cloud_bridge.retained import take_back
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError
 from cloud_bridge.store.port.registry import Vehicle
@@ -46,9 +47,7 @@ _NAMES = {
 
 
 def add(options: argparse.Namespace, storage: Storage, console: Console) -> int:
-    vin: str = options.vin.upper()
-    if not is_vin(vin):
-        raise UsageError(f"{options.vin!r} is not a VIN: expected 17 letters and digits, without I, O and Q")
+    vin = _vin(options)
     profile = storage.profiles.of(options.model).profile
     there = storage.registry.vehicle(vin)
     if there is not None and options.brand not in (None, there.brand):
@@ -76,6 +75,14 @@ def subscribe(options: argparse.Namespace, storage: Storage, console: Console) -
     return 0
 
 
+def _vin(options: argparse.Namespace) -> str:
+    """Raises UsageError."""
+    vin: str = options.vin.upper()
+    if not is_vin(vin):
+        raise UsageError(f"{options.vin!r} is not a VIN: expected 17 letters and digits, without I, O and Q")
+    return vin
+
+
 def _services(names: list[str], storage: Storage) -> tuple[str, ...]:
     """Raises UsageError for one that the settings do not have."""
     for name in storage.services.unknown(names):
@@ -85,15 +92,23 @@ def _services(names: list[str], storage: Storage) -> tuple[str, ...]:
 
 
 def erase(options: argparse.Namespace, storage: Storage, console: Console) -> int:
-    vin: str = options.vin.upper()
-    removed = storage.erasing.erase(vin)
+    vin = _vin(options)
+    try:
+        removed = storage.erasing.erase(vin)
+    except RegistryError:
+        # It may have been erased when the broker could not be reached.
+        take_back(storage.settings.mqtt, vin)
+        raise
     if removed.get("certificate"):
         storage.issuer.publish()
     if options.json:
         console.print_json(json.dumps({"vin": vin, "removed": removed}))
+        take_back(storage.settings.mqtt, vin)
         return 0
     console.print(f"nothing of vehicle {vin} is left in {storage.database.path}; removed were", markup=False)
     for table, count in removed.items():
         console.print(f"  {count} {_NAMES.get(table, table)}", markup=False)
     console.print("What it sends from now on is refused until it is registered again.")
+    take_back(storage.settings.mqtt, vin)
+    console.print("The broker keeps nothing for it.")
     return 0

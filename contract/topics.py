@@ -3,7 +3,7 @@
 canlift/v1/<vin>/up          vehicle → bridge: uploads (`contract.upload`)
 canlift/v1/<vin>/manifest    vehicle → bridge: a manifest that the bridge asked for (`contract.manifest`)
 canlift/v1/<vin>/receipt     bridge → vehicle: what is committed, refused or missing (`contract.receipt`)
-canlift/v1/<vin>/command     bridge → vehicle: what it is to do (`contract.command`)
+canlift/v1/<vin>/command     bridge → vehicle: what it is to do (`contract.command`); what is to wait for it, retained
 canlift/v1/<vin>/command/result    vehicle → bridge: what came of it
 canlift/v1/<vin>/watch       bridge → vehicle, retained: what it is to watch (`contract.watching`), a signed command
 canlift/v1/<vin>/watch/report      vehicle → bridge: what it watches
@@ -27,6 +27,8 @@ CERTIFICATE = "certificate"
 CERTIFICATE_REQUEST = "certificate/request"
 FROM_VEHICLE = (UP, MANIFEST, RESULT, WATCH_REPORT, CERTIFICATE_REQUEST)
 TO_VEHICLE = (RECEIPT, COMMAND, WATCH, CERTIFICATE)
+RETAINED = (COMMAND, WATCH)
+"""On these the broker may keep a message for a vehicle that is away."""
 
 # ISO 3779: 17 characters, without I, O and Q.
 VIN_PATTERN = "[A-HJ-NPR-Z0-9]{17}"

@@ -28,6 +28,7 @@ from cloud_bridge.api.paging import Tokens
 from cloud_bridge.api.routes import OPERATIONS
 from cloud_bridge.api.routing import Methods, Resources
 from cloud_bridge.api.writing import WriteEndpoint
+from cloud_bridge.faults import Faults
 from cloud_bridge.remote.control import RemoteService
 from cloud_bridge.services import Services
 from cloud_bridge.settings import Monitors as Monitoring
@@ -61,6 +62,8 @@ def create_app(
     services: Services = NO_SERVICES,
     monitoring: Monitoring = ANY_MONITORS,
     limits: Limits | None = None,
+    changed: Callable[[str], None] = lambda _: None,
+    faults: Faults | None = None,
     in_threads: bool = True,
     operations: Sequence[Read | Write] = OPERATIONS,
 ) -> Starlette:
@@ -70,13 +73,14 @@ def create_app(
     says whether a secret belongs to a stored hash. `served` and `label` give the datum keys that a model serves and its
     name for people; `services` are those that vehicles can be subscribed to. `page_key` signs page tokens: every worker
     behind one address needs the same. `monitors` keeps monitors, which are as `monitoring` says they may be; `remote`
-    is remote control. `limits` counts what clients ask; without it they may ask as much as they like. `in_threads`
-    works in threads, for a reader that may be called from several at once; otherwise in the event loop. `operations`
-    are those that are served.
+    is remote control. `changed` is told the id of a monitor or callback that was resumed or replaced. The counts of
+    `faults` are shown with the health. `limits` counts what clients ask; without it they may ask as much as they like.
+    `in_threads` works in threads, for a reader that may be called from several at once; otherwise in the event loop.
+    `operations` are those that are served.
     """
     kinds = frozenset(datum.telemetry for datum in DATA.values() if datum.telemetry is not None)
     links, tokens = Links(public_url), Tokens(page_key)
-    service = Service(reader, links, tokens, served, label, kinds, services, monitors, monitoring, remote)
+    service = Service(reader, links, tokens, served, label, kinds, services, monitors, monitoring, remote, changed)
     description = openapi.document(operations, public_url, version("canlift"))
 
     def refuse(_: Request, error: Exception) -> Response:
@@ -96,11 +100,16 @@ def create_app(
                 apps[operation.method] = WriteEndpoint(operation, service, verify, limits, now, in_threads)
         return Methods(apps, other_methods(tuple(apps), now))
 
+    async def health(_: Request) -> Response:
+        """That the process answers, and how often a defect showed; it reads nothing, so it needs no credentials."""
+        counts = {} if faults is None else faults.counts
+        return PlainTextResponse("ok\n" + "".join(f"faults of {part}: {number}\n" for part, number in counts.items()))
+
     app = Starlette(
         routes=[
             Resources(BASE, {path: methods(of_path) for path, of_path in by_path(operations).items()}),
             *docs.routes(msgspec.json.encode(description)),
-            Route(HEALTH, _health),
+            Route(HEALTH, health),
         ],
         exception_handlers={HTTPException: refuse, StoreError: fail, Exception: fail},
     )
@@ -117,8 +126,3 @@ def _refusal(error: Exception, now: datetime) -> Response:
     if status == 405:
         return respond(Code.METHOD, "This resource can only be read: GET or HEAD.", now, headers)
     return respond(status * 100, "The request is refused.", now, headers)
-
-
-async def _health(_: Request) -> Response:
-    """That the process answers; it reads nothing, so it needs no credentials."""
-    return PlainTextResponse("ok\n")

@@ -52,6 +52,8 @@ class Service:
     monitoring: Monitoring
     """What monitors may be like."""
     remote: RemoteService
+    changed: Callable[[str], None]
+    """To be called with the id of a monitor or callback that was resumed or replaced."""
 
 
 @dataclass(frozen=True)

@@ -83,14 +83,18 @@ def replace(command: Command) -> CallbackRef:
     known = named(call)
     body = msgspec.json.encode(asked)
     after = changed(known, body=body, types=asked.remote_types, updated_at_ms=command.now_ms)
-    return _ref(_expect(call, call.service.remote.callbacks.replace(after)), call)
+    replaced = _expect(call, call.service.remote.callbacks.replace(after))
+    call.service.changed(replaced.id)
+    return _ref(replaced, call)
 
 
 def set_status(command: Command) -> CallbackRef:
     call = command.call
     status = read_status(command.body).status
     after = call.service.remote.callbacks.set_status(call.fleet_id, call.ids["cbid"], status, command.now_ms)
-    return _ref(_expect(call, after), call)
+    callback = _expect(call, after)
+    call.service.changed(callback.id)
+    return _ref(callback, call)
 
 
 def delete(command: Command) -> None:

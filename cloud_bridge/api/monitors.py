@@ -85,15 +85,18 @@ def add(command: Command) -> MonitorRef:
 def replace(command: Command) -> MonitorRef:
     call = command.call
     body = _checked(command)
-    replaced = call.service.monitors.replace(call.fleet_id, call.ids["mid"], body, command.now_ms)
-    return _ref(_expect(call, replaced), call)
+    replaced = _expect(call, call.service.monitors.replace(call.fleet_id, call.ids["mid"], body, command.now_ms))
+    call.service.changed(replaced.id)
+    return _ref(replaced, call)
 
 
 def set_status(command: Command) -> MonitorRef:
     call = command.call
     status = read_body(_SETTER, command.body).status
     changed = call.service.monitors.set_status(call.fleet_id, call.ids["mid"], status, command.now_ms)
-    return _ref(_expect(call, changed), call)
+    monitor = _expect(call, changed)
+    call.service.changed(monitor.id)
+    return _ref(monitor, call)
 
 
 def delete(command: Command) -> None:

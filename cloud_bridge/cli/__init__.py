@@ -20,6 +20,7 @@ from cloud_bridge.identity.authority import IdentityError
 from cloud_bridge.identity.shutting_out import StillInError
 from cloud_bridge.remote.privacy import NotDoneError
 from cloud_bridge.remote.sending import UnsentError
+from cloud_bridge.retained import StillKeptError
 from cloud_bridge.settings import Database, Settings, read_settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError, StoreError
@@ -37,6 +38,7 @@ _FAILURES = (
     UnwellError,
     IdentityError,
     StillInError,
+    StillKeptError,
     OSError,
 )
 

@@ -16,6 +16,7 @@ from cloud_bridge.identity import broker_files, shutting_out
 from cloud_bridge.identity.authority import Authority, Purpose, issue, key_pem, new_key, pem
 from cloud_bridge.identity.folder import REVOKED, SERVICES, VEHICLES, Folder, write
 from cloud_bridge.identity.issuing import SERVICE_LASTS, keep_bridge, make_authorities
+from cloud_bridge.retained import take_back
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError
@@ -131,7 +132,8 @@ def _revoke(options: argparse.Namespace, storage: Storage, console: Console) -> 
     shutting_out.reload(settings.identity.reload)
     shutting_out.await_refusal(settings.mqtt, settings.identity.vehicles_port, probe)
     shutting_out.disconnect(settings.mqtt, vin)
-    console.print("the broker refuses it too, and has ended its connection", markup=False)
+    take_back(settings.mqtt, vin)
+    console.print("the broker refuses it too, has ended its connection, and keeps nothing for it", markup=False)
     return 0
 
 

@@ -25,6 +25,5 @@ def _serve(_: argparse.Namespace, settings: Settings, console: Console) -> int:
 
 
 def _health(_: argparse.Namespace, settings: Settings, console: Console) -> int:
-    expect_healthy(settings.api)
-    console.print("ok")
+    console.print(expect_healthy(settings.api), markup=False)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cloud_bridge.faults import Faults
 from cloud_bridge.notify.addresses import Permitted
 from cloud_bridge.notify.delivery import Delivery
 from cloud_bridge.notify.plan import Planner
@@ -15,7 +16,7 @@ from cloud_bridge.storage import Storage
 
 
 def make_delivery(
-    settings: Settings, storage: Storage, clock_ms: Callable[[], int], on_failure: Callable[[], None]
+    settings: Settings, storage: Storage, faults: Faults, clock_ms: Callable[[], int], on_failure: Callable[[], None]
 ) -> Delivery:
     """Raises OSError for the file of certificates."""
     posting = settings.notifications
@@ -29,6 +30,7 @@ def make_delivery(
         storage.outbox,
         Planner(storage.outbox, senders, storage.webhook_secrets, clock_ms),
         lambda: Poster(context, Permitted(posting.networks), SystemResolver(), limits),
+        faults,
         clock_ms,
         on_failure,
     )

@@ -5,7 +5,9 @@ each other. What came of a call is written before the next one, and nothing is r
 miss: what was posted and not yet written is posted again, under the same id. Of several processes on one database one
 delivers, and another takes over when it ends.
 
-It looks for what is new when it is woken, and every few seconds, because another process may have written.
+It looks for what is new when it is woken, and every few seconds, because another process may have written. A sender
+that was resumed or replaced is looked at as soon as that is said here; through another process, within 5 s. A defect
+costs the sender that it shows with a minute, and is noted.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
+from cloud_bridge.faults import Faults
 from cloud_bridge.notify import pacing
 from cloud_bridge.notify.agenda import Agenda
 from cloud_bridge.notify.plan import Call, Gone, Later, Plan, Planner
@@ -28,6 +31,7 @@ from cloud_bridge.notify.slots import Slots
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.outbox import Attempted, Outbox
 
+PART = "notifications"
 LOOK_S = 2.0
 """From one look for what is new to the next, at most."""
 UPKEEP_S = 30.0
@@ -54,6 +58,7 @@ class Delivery:
         outbox: Outbox,
         planner: Planner,
         make_poster: Callable[[], Poster],
+        faults: Faults,
         clock_ms: Callable[[], int],
         on_failure: Callable[[], None] = lambda: None,
         most_waiting: int = MOST_WAITING,
@@ -62,6 +67,7 @@ class Delivery:
         self._outbox = outbox
         self._planner = planner
         self._make_poster = make_poster
+        self._faults = faults
         self._clock_ms = clock_ms
         self._on_failure = on_failure
         self._most_waiting = most_waiting
@@ -78,6 +84,13 @@ class Delivery:
         if loop is not None:
             with suppress(RuntimeError):  # It has ended.
                 loop.call_soon_threadsafe(self._woken.set)
+
+    def resume(self, sender_id: str) -> None:
+        """The sender goes on, or has become another: what is planned for it holds no more. From any thread."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # It has ended.
+                loop.call_soon_threadsafe(self._resume, sender_id)
 
     def stop(self) -> None:
         """Calls that are under way may still end; what is not delivered waits in the database."""
@@ -104,6 +117,7 @@ class Delivery:
         self._readers, self._writer = ThreadPoolExecutor(2, "outbox-reader"), ThreadPoolExecutor(1, "outbox-writer")
         self._serving: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
+        self._resumed: set[str] = set()
         self._slow: set[str] = set()
         self._agenda = Agenda()
         self._seen = 0
@@ -137,7 +151,12 @@ class Delivery:
         self._writer.shutdown()
         self._outbox.leave()
 
+    def _resume(self, sender_id: str) -> None:
+        self._resumed.add(sender_id)
+        self._woken.set()
+
     async def _look(self) -> None:
+        resumed, self._resumed = self._resumed, set()
         try:
             if not await self._read(self._outbox.take_charge):
                 return
@@ -147,7 +166,7 @@ class Delivery:
         except StoreError as error:
             log.error("notifications cannot be read now, trying again: %s", error)
             return
-        for sender in arrived:
+        for sender in [*arrived, *resumed.difference(arrived)]:
             self._serve(sender)
         now_ms = self._clock_ms()
         for sender in self._agenda.due(now_ms):
@@ -191,8 +210,8 @@ class Delivery:
         except StoreError as error:
             log.error("notifications of %s cannot be read now, trying again: %s", sender_id, error)
             self._schedule(sender_id, Later(self._clock_ms() + 1000))
-        except Exception:
-            log.exception("notifications of %s cannot be posted; trying again in a minute", sender_id)
+        except Exception:  # noqa: BLE001 (it is said, and counted)
+            self._faults.note(PART, f"sender {sender_id}, for a minute,")
             self._schedule(sender_id, Later(self._clock_ms() + AFTER_FAULT_MS))
         finally:
             del self._serving[sender_id]

@@ -6,7 +6,8 @@ connected gets it at once; one that lost its connection finds it within its sess
 comes back with a new session gets it when it is published again (`remote.driver`).
 
 Results come to one bridge of the group. They are taken in a thread of their own and acknowledged to the broker when
-that is done: what a bridge that is killed had not taken, it or another one gets again.
+that is done: what a bridge that is killed had not taken, it or another one gets again. Those of a vehicle that may say
+nothing are not taken (`cloud_bridge.strangers`).
 """
 
 from __future__ import annotations
@@ -37,11 +38,19 @@ log = logging.getLogger(__name__)
 
 
 class Line:
-    def __init__(self, settings: Mqtt, take: Callable[[str, Result], None], on_failure: Callable[[], None]) -> None:
-        """`take` is called with a VIN and what its vehicle said; when it raises StoreError it is called again.
+    def __init__(
+        self,
+        settings: Mqtt,
+        turned_away: Callable[[str, str, bytes], bool],
+        take: Callable[[str, Result], None],
+        on_failure: Callable[[], None],
+    ) -> None:
+        """`turned_away` is `Strangers.turned_away`. `take` is called with a VIN and what its vehicle said; when one of
+        them raises StoreError it is called again.
         `on_failure` is called when the thread that calls it ends for another reason than `stop`. Raises OSError
         (ssl.SSLError included) when a file that `settings` name cannot be used."""
         self._settings = settings
+        self._turned_away = turned_away
         self._take = take
         self._on_failure = on_failure
         self._queue: queue.Queue[Heard | None] = queue.Queue(2 * IN_FLIGHT)
@@ -89,17 +98,23 @@ class Line:
                 self._on_failure()
 
     def _taken(self, heard: Heard) -> bool:
-        try:
-            result = decode_result(heard.payload)
-        except WireError as wrong:
-            log.warning("what vehicle %s sent as a result cannot be read: %s", heard.vin, wrong)
-            return True
         while True:
             try:
-                self._take(heard.vin, result)
+                self._take_in(heard)
             except StoreError as error:
                 log.error("what vehicle %s answered cannot be taken, trying again: %s", heard.vin, error)
                 if self._stopping.wait(_AGAIN_S):
                     return False
             else:
                 return True
+
+    def _take_in(self, heard: Heard) -> None:
+        """Raises StoreError."""
+        if self._turned_away(heard.vin, RESULT, heard.payload):
+            return
+        try:
+            result = decode_result(heard.payload)
+        except WireError as wrong:
+            log.warning("what vehicle %s sent as a result cannot be read: %s", heard.vin, wrong)
+            return
+        self._take(heard.vin, result)

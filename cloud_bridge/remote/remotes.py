@@ -13,6 +13,7 @@ from cloud_bridge.remote.line import Line
 from cloud_bridge.remote.waking import Waker
 from cloud_bridge.settings import Remote, Settings
 from cloud_bridge.storage import Storage
+from cloud_bridge.strangers import Strangers
 from contract.command import Result
 
 
@@ -23,6 +24,7 @@ class Remotes:
         self,
         settings: Settings,
         storage: Storage,
+        strangers: Strangers,
         clock_ms: Callable[[], int],
         on_told: Callable[[], None],
         on_failure: Callable[[], None],
@@ -31,7 +33,7 @@ class Remotes:
         up. Raises OSError for files of the broker's credentials."""
         self.service = remote_service(storage, settings.remote, self._asked)
         control = self.service.control
-        self._line = Line(settings.mqtt, self._take, on_failure)
+        self._line = Line(settings.mqtt, strangers.turned_away, self._take, on_failure)
         waker = Waker(settings.remote.wake_command, control.rules.reach_ms)
         key = command_key(storage.registry)
         self._on_told = on_told

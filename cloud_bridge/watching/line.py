@@ -18,7 +18,7 @@ import paho.mqtt.client as mqtt
 
 from cloud_bridge.listening import Heard, Listening
 from cloud_bridge.settings import Mqtt
-from contract.topics import WATCH, WATCH_REPORT, topic
+from contract.topics import RETAINED, WATCH, WATCH_REPORT, topic
 from contract.watching import WatchReport, decode_report
 from contract.wire import WireError
 
@@ -80,8 +80,8 @@ class Line:
             return found
 
     def publish(self, lists: Mapping[str, bytes]) -> set[str]:
-        """Publishes what vehicles are to find on their topic, at most `AT_ONCE`; an empty one takes what is there away.
-        The vehicles whose list the broker has taken over."""
+        """Publishes what vehicles are to find on their topic, at most `AT_ONCE`. The vehicles whose list the broker has
+        taken over."""
         sent = {vin: self._listening.publish(topic(vin, WATCH), payload, retain=True) for vin, payload in lists.items()}
         until_s = time.monotonic() + _PATIENCE_S
         taken = set()
@@ -91,6 +91,11 @@ class Line:
                 if info.is_published():
                     taken.add(vin)
         return taken
+
+    def take_back(self, vin: str) -> None:
+        """What the broker keeps for a vehicle, a command too, is taken away; where it cannot be reached, nothing is."""
+        for leaf in RETAINED:
+            self._listening.publish(topic(vin, leaf), b"", retain=True)
 
     def _has_session(self, known: bool) -> None:
         if not known:

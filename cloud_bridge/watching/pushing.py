@@ -3,7 +3,10 @@
 What changed is marked by the database itself, in the transaction of the change, whoever makes it; several bridges may
 settle it at once, and write the same. A list is published until the broker has taken it over. A vehicle that reports
 another one than its own gets its own again, with a greater number if it has one that we do not know (our database is of
-before).
+before). Of one that may say nothing, since it was erased or revoked, all that the broker keeps is taken back.
+
+A defect costs the vehicle or the monitor that it shows with, and is noted (`cloud_bridge.faults`): vehicles that it is
+about keep the lists that they have.
 """
 
 from __future__ import annotations
@@ -16,20 +19,24 @@ from hashlib import sha256
 from typing import Protocol
 
 from cloud_bridge.bodies import RefusedBodyError
+from cloud_bridge.faults import Faults
 from cloud_bridge.monitors.parameter import read
 from cloud_bridge.monitors.watch import Watch, watch
 from cloud_bridge.profiles import Profiles
 from cloud_bridge.store.port.monitors import Monitor, Monitors
 from cloud_bridge.store.port.watching import Listed, WatchLists
+from cloud_bridge.strangers import Strangers
 from cloud_bridge.watching.conditions import conditions, fitting
 from cloud_bridge.watching.line import AT_ONCE, MOST_REPORTS, Report
 from cloud_bridge.working import Working
 from contract.anchor import MAXIMUM_UTC_MS
 from contract.command import ID_BYTES, Command, Watching, encode_command
 from contract.configuration import ConfigurationError
-from contract.watching import Condition
+from contract.topics import WATCH_REPORT
+from contract.watching import Condition, encode_report
 from contract.wire import digest
 
+PART = "watch lists"
 LOOK_S = 1.0
 PROFILES_S = 30.0
 FARTHEST_AHEAD_MS = 100 * 366 * 86_400_000
@@ -43,6 +50,7 @@ class Broker(Protocol):
     """What of `cloud_bridge.watching.line.Line` is used here."""
 
     def publish(self, lists: Mapping[str, bytes]) -> set[str]: ...
+    def take_back(self, vin: str) -> None: ...
     def reports(self) -> list[Report]: ...
     def forgotten(self) -> bool: ...
 
@@ -56,6 +64,8 @@ class Pushing:
         monitors: Monitors,
         profiles: Profiles,
         line: Broker,
+        strangers: Strangers,
+        faults: Faults,
         key: bytes,
         clock_ms: Callable[[], int],
         on_failure: Callable[[], None],
@@ -66,11 +76,15 @@ class Pushing:
         self._monitors = monitors
         self._profiles = profiles
         self._line = line
+        self._strangers = strangers
+        self._faults = faults
         self._key = key
         self._clock_ms = clock_ms
         self._profiles_s = 0.0
         self._said: deque[Report] = deque(maxlen=MOST_REPORTS)
         self._forgotten = False
+        self._unsaid: set[tuple[str, int]] = set()
+        """Lists, by vehicle and number, that cannot be put into a command."""
         complaint = "what vehicles are to watch cannot be settled now, trying again"
         self._working = Working("watch-lists", self.turn, LOOK_S, on_failure, complaint=complaint)
 
@@ -89,7 +103,9 @@ class Pushing:
         # What the database refuses is there for the next time.
         self._said.extend(self._line.reports())
         while self._said:
-            self._take(self._said[0])
+            said = self._said[0]
+            with self._faults.sparing(PART, f"vehicle {said.vin}"):
+                self._take(said)
             self._said.popleft()
         self._forgotten = self._line.forgotten() or self._forgotten
         if self._forgotten:
@@ -118,7 +134,9 @@ class Pushing:
             for vehicle in due.vehicles:
                 alike = vehicle.model, vehicle.fleets
                 if alike not in found:
-                    found[alike] = self._wanted(vehicle.vin, vehicle.model, watches)
+                    found[alike] = None
+                    with self._faults.sparing(PART, f"vehicle {vehicle.vin} and those like it"):
+                        found[alike] = self._wanted(vehicle.vin, vehicle.model, watches)
                 wanted = found[alike]
                 if wanted is not None:
                     asked[vehicle.vin] = wanted
@@ -133,16 +151,17 @@ class Pushing:
             profile = self._profiles.of(model).profile
         except ConfigurationError:
             return None
-        running = []
+        found: dict[Condition, None] = {}
         for monitor in self._monitors.of_vehicle(vin):
             if monitor.status == "Running":
-                key = monitor.id, monitor.version
-                if key not in watches:
-                    watches[key] = _watch(monitor)
-                each = watches[key]
-                if each is not None:
-                    running.append(each)
-        wanted = conditions(running, profile)
+                with self._faults.sparing(PART, f"monitor {monitor.id} of fleet {monitor.fleet_id}"):
+                    key = monitor.id, monitor.version
+                    if key not in watches:
+                        watches[key] = _watch(monitor)
+                    each = watches[key]
+                    if each is not None:
+                        found |= dict.fromkeys(conditions([each], profile))
+        wanted = tuple(found)
         kept = fitting(wanted)
         if len(kept) < len(wanted):
             log.warning(
@@ -156,13 +175,26 @@ class Pushing:
         return kept
 
     def _publish(self) -> None:
-        while not self._working.stopping and (waiting := self._lists.to_publish(AT_ONCE)):
-            taken = self._line.publish({each.vin: self._signed(each) for each in waiting})
+        while not self._working.stopping and (waiting := self._to_publish()):
+            taken = self._line.publish({each.vin: payload for each, payload in waiting})
             if not taken:
                 return
-            self._lists.published([each for each in waiting if each.vin in taken])
+            for vin in self._lists.published([each for each, _ in waiting if each.vin in taken]):
+                self._line.take_back(vin)
             if len(taken) < len(waiting):
                 return
+
+    def _to_publish(self) -> list[tuple[Listed, bytes]]:
+        """Each with what is published; empty where there is nothing more."""
+        found: list[tuple[Listed, bytes]] = []
+        for each in self._lists.to_publish(AT_ONCE + len(self._unsaid)):
+            if (each.vin, each.number) in self._unsaid or len(found) == AT_ONCE:
+                continue
+            self._unsaid.add((each.vin, each.number))
+            with self._faults.sparing(PART, f"vehicle {each.vin}"):
+                found.append((each, self._signed(each)))
+                self._unsaid.remove((each.vin, each.number))
+        return found
 
     def _signed(self, listed: Listed) -> bytes:
         """The same bytes each time: who has the list already sees that it is the same."""
@@ -172,6 +204,9 @@ class Pushing:
 
     def _take(self, said: Report) -> None:
         vin, report = said
+        if self._strangers.turned_away(vin, WATCH_REPORT, encode_report(report)):
+            self._line.take_back(vin)
+            return
         if report.number > self._clock_ms() + FARTHEST_AHEAD_MS:
             log.warning("vehicle %s says it watches list %d: there cannot be such a one", vin, report.number)
             return
@@ -182,7 +217,7 @@ class Pushing:
             if self._lists.renumber(vin, report.number, self._clock_ms()):
                 log.warning("vehicle %s watches list %d, which is not known here: it gets another", vin, report.number)
             else:
-                self._line.publish({vin: b""})  # It was erased, and what it finds at the broker with it.
+                self._line.take_back(vin)  # It was erased just now.
         elif report.number < own.number:
             self._lists.publish_again(vin)
         elif report.digest != digest(own.document):

@@ -14,7 +14,7 @@ from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.records.model import Trip
 from cloud_bridge.settings import read_settings
 from cloud_bridge.storage import Storage
-from contract.topics import MANIFEST, UP, topic
+from contract.topics import COMMAND, MANIFEST, UP, WATCH, topic
 from tests.cloud_bridge.test_implausible import odometer
 from tests.cloud_bridge.vehicle import (
     EPOCH_MS,
@@ -27,6 +27,8 @@ from tests.cloud_bridge.vehicle import (
     encode,
     write_profile,
 )
+from tests.cloud_bridge.watching.test_line import found, says
+from tests.conftest import Mosquitto, free_port
 
 
 class CommandLine:
@@ -114,7 +116,10 @@ def test_what_is_older_than_the_settings_say_is_deleted_on_demand(run: CommandLi
     assert run("prune").startswith("deleted: 1 uploads")
 
 
-def test_a_vehicle_that_is_erased_is_gone_and_what_was_removed_is_said(run: CommandLine, fleet: str) -> None:
+def test_a_vehicle_that_is_erased_is_gone_and_what_was_removed_is_said(
+    run: CommandLine, fleet: str, mosquitto: Mosquitto
+) -> None:
+    run.config.write_text(f"[mqtt]\nport = {mosquitto.port}\n")
     run.receive(0, 1)
     removed = json.loads(run("vehicle", "erase", VIN.lower(), "--json"))
     assert removed["vin"] == VIN
@@ -125,8 +130,41 @@ def test_a_vehicle_that_is_erased_is_gone_and_what_was_removed_is_said(run: Comm
     run("vehicle", "add", VIN, "--model", MODEL, "--fleet", fleet)
     run.receive(0)
     shown = run("vehicle", "erase", VIN)
-    for part in (f"nothing of vehicle {VIN} is left", "  1 uploads\n", "1 memberships of fleets", "refused until"):
+    said = (f"nothing of vehicle {VIN} is left", "  1 uploads\n", "1 memberships of fleets", "refused until", "broker")
+    for part in said:
         assert part in shown
+    assert "'+' is not a VIN" in run("vehicle", "erase", "+", fails=2)
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_of_an_erased_vehicle_the_broker_keeps_nothing_and_where_it_is_away_that_is_said(
+    run: CommandLine, fleet: str, mosquitto: Mosquitto, protocol: int
+) -> None:
+    assert fleet
+    for vin in (VIN, OTHER_VIN):
+        for leaf in (COMMAND, WATCH):
+            says(mosquitto.port, vin, b"kept", leaf, retain=True)
+    run.config.write_text(f"[mqtt]\nport = {free_port()}\n")
+    said = run("vehicle", "erase", VIN, fails=1)
+    assert f"may still keep a watch list or a command for {VIN}: it cannot be reached" in said
+    assert json.loads(run("vehicle", "list", "--json")) == []
+    assert found(mosquitto.port, VIN) == b"kept"
+    run.config.write_text(f"[mqtt]\nport = {mosquitto.port}\nprotocol = {protocol}\n")
+    assert f"there is nothing of vehicle {VIN}" in run("vehicle", "erase", VIN, fails=1)
+    assert [found(mosquitto.port, VIN, leaf) for leaf in (COMMAND, WATCH)] == [b"", b""]
+    assert [found(mosquitto.port, OTHER_VIN, leaf) for leaf in (COMMAND, WATCH)] == [b"kept", b"kept"]
+
+
+def test_a_broker_that_does_not_let_us_take_back_what_it_keeps_is_named(
+    run: CommandLine, fleet: str, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    assert fleet
+    (tmp_path / "acl").write_text(f"topic {topic(VIN, COMMAND)}\ntopic read #\n")
+    mosquitto.kill()
+    mosquitto.extra = f"user root\nacl_file {tmp_path / 'acl'}\n"
+    mosquitto.start()
+    run.config.write_text(f"[mqtt]\nport = {mosquitto.port}\n")
+    assert "it does not let us: Not authorized" in run("vehicle", "erase", VIN, fails=1)
 
 
 def test_what_a_vehicle_is_subscribed_to_is_given_with_it_and_changed_later(run: CommandLine, fleet: str) -> None:

@@ -100,6 +100,11 @@ class Receiving(Protocol):
         """Why a vehicle that is not registered may not send: the reason, as it is counted, and in words."""
         ...
 
+    def turn_away(self, vin: str, topic: str, payload: bytes, now_ms: int) -> str | None:
+        """None for a vehicle that may send now; of another its message, which is no upload, is counted as refused. Why,
+        in words."""
+        ...
+
     def commit(
         self,
         uploads: Sequence[Received],

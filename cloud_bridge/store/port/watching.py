@@ -56,9 +56,13 @@ class WatchLists(Protocol):
         ...
 
     def listed(self, vin: str) -> Listed | None: ...
-    def to_publish(self, limit: int) -> list[Listed]: ...
-    def published(self, lists: Collection[Listed]) -> None:
-        """The broker has them. One that is not the vehicle's newest any more is passed over."""
+    def to_publish(self, limit: int) -> list[Listed]:
+        """Of vehicles that may connect: those whose certificates are all revoked have to wait."""
+        ...
+
+    def published(self, lists: Collection[Listed]) -> set[str]:
+        """The broker has them. One that is not the vehicle's newest any more is passed over. The vehicles that have no
+        list any more: they were erased meanwhile."""
         ...
 
     def publish_again(self, vin: str | None = None) -> None:

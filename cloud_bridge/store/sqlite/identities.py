@@ -15,6 +15,8 @@ _OF = """
 SELECT serial, vin, der, issued_at_ms, ends_at_ms, revoked_at_ms FROM certificate WHERE vin = ? ORDER BY issued_at_ms
 """
 _REVOKE = "UPDATE certificate SET revoked_at_ms = ? WHERE vin = ? AND revoked_at_ms IS NULL"
+# Found by the vehicle again when it has another certificate.
+_UNPUBLISHED = "UPDATE watch_list SET published = 0 WHERE vin = ?"
 # What processes remember of who may send has to be asked anew.
 _REMOVED = "UPDATE removal SET number = number + 1"
 _REVOKED = """
@@ -42,6 +44,7 @@ class SqliteIdentities:
     def revoke(self, vin: str, now_ms: int) -> int:
         with self._database.write() as connection:
             connection.execute(_REMOVED)
+            connection.execute(_UNPUBLISHED, (vin,))
             return connection.execute(_REVOKE, (now_ms, vin)).rowcount
 
     def revoked(self, now_ms: int) -> list[Issued]:

@@ -122,6 +122,16 @@ class SqliteReceiving:
         with self._database.read() as connection:
             return _why_not(connection, vin)
 
+    def turn_away(self, vin: str, topic: str, payload: bytes, now_ms: int) -> str | None:
+        with self._database.read() as connection:
+            # Not out of what is remembered: that is the ingesting thread's, and of its last commit.
+            if connection.execute(_IS_REGISTERED, (vin,)).fetchone() is not None:
+                return None
+            reason, detail = _why_not(connection, vin)
+        with self._database.write() as connection:
+            quarantine(connection, [Refused(vin, topic, reason, detail, payload)], now_ms, self._quarantine_limits)
+        return detail
+
     def commit(
         self,
         uploads: Sequence[Received],

@@ -28,7 +28,13 @@ SELECT DISTINCT fleet_id FROM fleet_vehicle JOIN vehicle USING (vin) WHERE model
 """
 _COLUMNS = "SELECT vin, number, document, published, skipped FROM watch_list "
 _LISTED = _COLUMNS + "WHERE vin = ?"
-_TO_PUBLISH = _COLUMNS + "WHERE published = 0 ORDER BY vin LIMIT ?"
+# Those whose certificates are all revoked find nothing, until they have another one.
+_TO_PUBLISH = """
+SELECT vin, number, document, published, skipped FROM watch_list WHERE published = 0 AND (
+    EXISTS (SELECT 1 FROM certificate WHERE certificate.vin = watch_list.vin AND revoked_at_ms IS NULL)
+    OR NOT EXISTS (SELECT 1 FROM certificate WHERE certificate.vin = watch_list.vin)
+) ORDER BY vin LIMIT ?
+"""
 _REGISTERED = "SELECT 1 FROM vehicle WHERE vin = ?"
 _DIGEST = "SELECT number, digest FROM watch_list WHERE vin = ?"
 _LIST = """
@@ -91,9 +97,10 @@ class SqliteWatchLists:
         with self._database.read() as connection:
             return [_listed(row) for row in connection.execute(_TO_PUBLISH, (limit,))]
 
-    def published(self, lists: Collection[Listed]) -> None:
+    def published(self, lists: Collection[Listed]) -> set[str]:
         with self._database.write() as connection:
             connection.executemany(_PUBLISHED, [(each.vin, each.number) for each in lists])
+            return {each.vin for each in lists if connection.execute(_LISTED, (each.vin,)).fetchone() is None}
 
     def publish_again(self, vin: str | None = None) -> None:
         with self._database.write() as connection:

@@ -4,6 +4,7 @@ import pytest
 
 from cloud_bridge.access.secrets import BusyError
 from cloud_bridge.api.links import BASE
+from cloud_bridge.store.port.errors import StoreError
 from tests.cloud_bridge.api.world import FLEET, READABLE, SECRET, VAN, Api, basic
 from tests.published import Published
 
@@ -117,3 +118,16 @@ def test_health_and_the_description_are_public_and_say_nothing_of_any_vehicle(st
         response = steady.send("GET", path)
         assert response.status_code == 200
         assert VAN.vin not in response.text
+
+
+def test_health_shows_how_often_a_defect_showed_by_the_part_that_it_is_in_and_not_with_whom(
+    steady: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert steady.send("GET", "/health").text == "ok\n"
+    for part in ("watch lists", "notifications", "watch lists"):
+        with steady.faults.sparing(part, f"vehicle {VAN.vin}"):
+            raise ZeroDivisionError
+    with pytest.raises(StoreError), steady.faults.sparing("watch lists", "all"):
+        raise StoreError("the disk is full")
+    assert steady.send("GET", "/health").text == "ok\nfaults of notifications: 1\nfaults of watch lists: 2\n"
+    assert caplog.text.count(f"what is of vehicle {VAN.vin} is left out") == 3

@@ -88,6 +88,7 @@ def test_a_callback_is_replaced_as_a_whole_and_stays_paused(api: Api) -> None:
     assert api.get(ONE)["subscribe"] == CALLBACK
     response = api.request(STATUS, method="PUT", body={"status": "Running"})
     assert (response.status_code, response.json()["status"]) == (202, "Running")
+    assert api.changed == ["cb1"] * 4  # Who delivers looks at it at once.
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,7 @@ def test_a_monitor_is_paused_and_runs_again(api: Api) -> None:
     assert api.request(MONITOR, method="PUT", body=FAST).json()["status"] == "Paused"
     assert api.request(STATUS, method="PUT", body={"status": "Running"}).json()["status"] == "Running"
     assert kept(api, "m1").running == ((NOW_MS, None),)
+    assert api.changed == ["m1"] * 3  # Who delivers looks at it at once.
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from cloud_bridge.api.authentication import Verify
 from cloud_bridge.api.links import BASE
 from cloud_bridge.api.operation import Read
 from cloud_bridge.api.routes import OPERATIONS
+from cloud_bridge.faults import Faults
 from cloud_bridge.records.model import (
     Alarm,
     Alert,
@@ -266,6 +267,9 @@ class Api:
     monitors: Monitors = field(default_factory=monitors)
     monitoring: Monitoring = field(default_factory=Monitoring)
     actions: MemoryActions = field(default_factory=lambda: MemoryActions(action()))
+    changed: list[str] = field(default_factory=list)
+    """The ids of monitors and callbacks that delivery was told of."""
+    faults: Faults = field(default_factory=Faults)
 
     def __post_init__(self) -> None:
         self.callbacks = MemoryCallbacks(self.actions)
@@ -286,6 +290,8 @@ class Api:
             remote=remote(self.actions, self.callbacks, self.reader),
             label=lambda model: LABELS.get(model, ""),
             limits=self.limits,
+            changed=self.changed.append,
+            faults=self.faults,
             services=Services(self.services),
             in_threads=self.in_threads,
         )

@@ -4,20 +4,60 @@ from __future__ import annotations
 
 import json
 import ssl
+import threading
 from datetime import UTC, datetime, timedelta
 
+import paho.mqtt.client as mqtt
 import pytest
 from cryptography import x509
 
+from cloud_bridge.broker import new_client
 from cloud_bridge.identity.authority import IdentityError, pem, revoked
 from cloud_bridge.identity.folder import VEHICLES, write
 from cloud_bridge.identity.shutting_out import StillInError, await_refusal, disconnect, reload
 from cloud_bridge.ingest.ingest import Delivery, Ingest
-from contract.topics import UP, topic
+from contract.topics import RETAINED, UP, topic
 from tests.cloud_bridge.identity.yard import Client, Yard, lets_in, refusal
 from tests.cloud_bridge.vehicle import EPOCH_MS, OTHER_VIN, VIN, Boot
 
 REVOKED = "SSLV3_ALERT_CERTIFICATE_REVOKED"
+
+
+def keeps(yard: Yard, *vins: str) -> None:
+    """The broker keeps lists and commands for vehicles."""
+    client = new_client(yard.settings.mqtt, "keeps")
+    client.connect("localhost", yard.bridge_port)
+    client.loop_start()
+    for vin in vins:
+        for leaf in RETAINED:
+            client.publish(topic(vin, leaf), b"kept", qos=1, retain=True).wait_for_publish(30)
+    client.disconnect()
+    client.loop_stop()
+
+
+def kept(yard: Yard) -> set[str]:
+    """The topics of which it keeps something."""
+    found, end = set(), threading.Event()
+    client = new_client(yard.settings.mqtt, "looks")
+
+    def came(_client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        if message.retain:
+            found.add(message.topic)
+        else:
+            end.set()
+
+    subscribed = threading.Event()
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_message = came
+    client.connect("localhost", yard.bridge_port)
+    client.loop_start()
+    client.subscribe("canlift/v1/#", qos=1)
+    assert subscribed.wait(30)
+    client.publish("canlift/v1/end", b"", qos=1)  # What is retained was queued before it.
+    assert end.wait(30)
+    client.disconnect()
+    client.loop_stop()
+    return found
 
 
 def listed(yard: Yard) -> dict[int, datetime]:
@@ -32,15 +72,17 @@ def test_a_vehicle_that_is_revoked_is_thrown_out_and_cannot_come_back(
     box, other = open_yard.enrolled(VIN), open_yard.enrolled(OTHER_VIN)
     vehicle = Client(open_yard.vehicles_port, box.context(), VIN)
     bystander = Client(open_yard.vehicles_port, other.context(), OTHER_VIN)
+    keeps(open_yard, VIN, OTHER_VIN)
     capsys.readouterr()
     assert open_yard.run("vehicle", "revoke", VIN) == 0
     assert vehicle.ended.wait(30)
+    assert kept(open_yard) == {topic(OTHER_VIN, leaf) for leaf in RETAINED}
     assert refusal(box, open_yard.vehicles_port) == REVOKED
     assert not bystander.ended.is_set()
     assert lets_in(other, open_yard.vehicles_port)
     said = capsys.readouterr().out
     assert f"vehicle {VIN}: 1 certificates are revoked" in said
-    assert "has ended its connection" in said
+    assert "has ended its connection, and keeps nothing for it" in said
     bystander.close()
 
 
@@ -127,13 +169,16 @@ def test_the_bridge_takes_nothing_of_it_until_it_has_another_certificate(
     elsewhere.close()
 
 
-def test_a_vehicle_that_is_erased_has_no_certificate_that_holds(yard: Yard) -> None:
+def test_a_vehicle_that_is_erased_has_no_certificate_that_holds(open_yard: Yard) -> None:
+    yard = open_yard
+    keeps(yard, VIN)
     box = yard.enrolled(VIN)
     assert box.tls.certificate is not None
     serial = x509.load_pem_x509_certificate(box.tls.certificate.read_bytes()).serial_number
     assert listed(yard) == {}
     assert yard.run("vehicle", "erase", VIN) == 0
     assert set(listed(yard)) == {serial}
+    assert kept(yard) == set()
     assert VIN.encode() not in (yard.folder / "canlift.db").read_bytes()
 
 

@@ -183,6 +183,26 @@ def test_who_is_paused_posts_nothing_and_everything_when_it_goes_on(cloud: Cloud
     assert numbers(receiver.wait_for(3)) == [2, 0, 1]
 
 
+def test_who_is_resumed_goes_on_as_soon_as_that_is_said(
+    cloud: Cloud, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By itself it would be looked at in an hour.
+    monkeypatch.setattr("cloud_bridge.notify.plan.PAUSED_LOOK_MS", 3_600_000)
+    monkeypatch.setattr("cloud_bridge.notify.delivery.UPKEEP_S", 3600.0)
+    running = sender(receiver)
+    cloud.senders["m1"] = replace(running, paused=True)
+    cloud.senders["m2"] = sender(receiver, "m2")
+    delivery = cloud.deliver()
+    cloud.write(notification(0), notification(1, "m2"))
+    assert numbers(receiver.wait_for(1)) == [1]
+    cloud.senders["m1"] = running
+    delivery.wake()
+    cloud.write(notification(2, "m2"))
+    assert numbers(receiver.wait_for(2)) == [1, 2]
+    delivery.resume("m1")
+    assert numbers(receiver.wait_for(3)) == [1, 2, 0]
+
+
 def test_of_who_is_gone_everything_is_dropped(cloud: Cloud, receiver: Receiver) -> None:
     cloud.senders["m2"] = sender(receiver, "m2")
     cloud.deliver()
@@ -374,7 +394,8 @@ def test_a_sender_whose_parts_cannot_be_read_holds_up_no_other(
     cloud.deliver()
     cloud.write(notification(0), notification(1, "m2"))
     assert numbers(receiver.wait_for(1)) == [1]
-    until(lambda: "notifications of m1 cannot be posted" in caplog.text)
+    until(lambda: cloud.faults.counts == {"notifications": 1})
+    assert "notifications: a defect; what is of sender m1, for a minute, is left out" in caplog.text
 
 
 def test_a_call_under_way_may_still_end_when_it_is_told_to_stop(cloud: Cloud, receiver: Receiver) -> None:

@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from cloud_bridge.clock import clock_ms
+from cloud_bridge.faults import Faults
 from cloud_bridge.notify.addresses import Address, Permitted
 from cloud_bridge.notify.delivery import Delivery
 from cloud_bridge.notify.plan import Planner
@@ -76,6 +77,7 @@ class Cloud:
         self.secrets = SqliteWebhookSecrets(self.database)
         SqliteRegistry(self.database).add_fleet(Fleet(FLEET, "One", "", 1, 1))
         self.senders: dict[str, Sender] = {}
+        self.faults = Faults()
         self.limits = Limits(connect_s=10.0, whole_s=30.0)
         self.ahead_ms = 0
         """How far the clock of what is delivered is ahead."""
@@ -88,7 +90,7 @@ class Cloud:
     def deliver(self, most_waiting: int = 100_000, outbox: SqliteOutbox | None = None) -> Delivery:
         outbox = outbox or self.outbox
         planner = Planner(outbox, lambda _, name: self.senders.get(name), self.secrets, self.now_ms)
-        delivery = Delivery(outbox, planner, self._poster, self.now_ms, most_waiting=most_waiting)
+        delivery = Delivery(outbox, planner, self._poster, self.faults, self.now_ms, most_waiting=most_waiting)
         delivery.start()
         self._running.append(delivery)
         return delivery

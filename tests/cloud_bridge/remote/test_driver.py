@@ -293,6 +293,21 @@ def test_a_theft_is_recorded_and_decides_what_may_be_asked(world: World) -> None
     assert world.story(world.ask({"stolen": {"immobilization": {"activate": False}}})) == ["Accepted"]
 
 
+def test_an_owner_may_immobilize_a_vehicle_that_is_not_stolen_but_not_one_that_keeps_everything_back(
+    world: World,
+) -> None:
+    world.heard()
+    asked = world.ask({"immobilization": {"activate": True}})
+    (command,) = world.drive()
+    assert command.body == Immobilization(on=True)
+    world.answer(command, Outcome.DONE)
+    assert world.story(asked) == ["Accepted", "SentToVehicle", "Success"]
+    world.says(privacy__state="Full")
+    assert world.story(world.ask({"immobilization": {"activate": True}})) == [
+        "Failed NotPossibleDueToVehiclePrivacyLevel"
+    ]
+
+
 def test_a_vehicle_that_was_not_tracked_need_not_hear_that_it_was_recovered(world: World) -> None:
     assert world.story(world.ask({"stolen": {"stolen": True}})) == ["Accepted", "Success"]
     assert world.story(world.ask({"stolen": {"stolen": False}})) == ["Accepted", "Success"]

@@ -20,6 +20,7 @@ from tests.cloud_bridge.remote.world import VIN
 from tests.conftest import Mosquitto
 
 ANSWER = Result(bytes(16), Outcome.DONE)
+STRANGER = "VR3CANL1FT0000009"
 
 
 class Bridge:
@@ -27,10 +28,16 @@ class Bridge:
 
     def __init__(self, port: int, client_id: str = "bridge", protocol: int = 5, shared: bool = True) -> None:
         self.taken: list[tuple[str, Result]] = []
+        self.turned_away: list[tuple[str, bytes]] = []
         self.fails: list[Exception] = []
         self.failed = threading.Event()
         settings = Mqtt(port=port, client_id=client_id, protocol=5 if protocol == 5 else 4, shared=shared)
-        self.line = Line(settings, self._take, self.failed.set)
+        self.line = Line(settings, self._turned_away, self._take, self.failed.set)
+
+    def _turned_away(self, vin: str, leaf: str, payload: bytes) -> bool:
+        if vin == STRANGER:
+            self.turned_away.append((leaf, payload))
+        return vin == STRANGER
 
     def _take(self, vin: str, result: Result) -> None:
         if self.fails:
@@ -106,10 +113,12 @@ def test_an_answer_is_taken_with_the_vehicle_of_its_topic(mosquitto: Mosquitto) 
             (b"rubbish", topic(VIN, RESULT)),
             (b"", topic(VIN, RESULT)),
             (encode_result(ANSWER), "canlift/v1/nobody/command/result"),
+            (encode_result(ANSWER), topic(STRANGER, RESULT)),
             (encode_result(ANSWER), topic(VIN, RESULT)),
         ]:
             say(client, payload, name)
         until(lambda: bridge.taken == [(VIN, ANSWER)])
+    assert bridge.turned_away == [(RESULT, encode_result(ANSWER))]
     assert not bridge.failed.is_set()
 
 

@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.watching.line import Line, Report
-from contract.topics import WATCH, WATCH_REPORT, topic
+from contract.topics import COMMAND, WATCH, WATCH_REPORT, topic
 from contract.watching import WatchReport, encode_report
 from tests.agent.bridge import eventually
 from tests.conftest import Mosquitto, free_port
@@ -32,7 +32,7 @@ def line(port: int, protocol: int = 5) -> Iterator[tuple[Line, threading.Event]]
         made.stop()
 
 
-def found(port: int, vin: str) -> bytes:
+def found(port: int, vin: str, leaf: str = WATCH) -> bytes:
     """What a vehicle finds on its topic when it connects."""
     came: list[bytes] = []
     end = threading.Event()
@@ -46,7 +46,7 @@ def found(port: int, vin: str) -> bytes:
     client.on_subscribe = lambda *_: subscribed.set()
     client.connect("127.0.0.1", port)
     client.loop_start()
-    client.subscribe([(topic(vin, WATCH), 1), ("end", 1)])
+    client.subscribe([(topic(vin, leaf), 1), ("end", 1)])
     assert subscribed.wait(20)
     client.publish("end", b"", qos=1)  # What is retained was queued before it.
     assert end.wait(20)
@@ -55,11 +55,11 @@ def found(port: int, vin: str) -> bytes:
     return b"".join(came)
 
 
-def says(port: int, vin: str, payload: bytes) -> None:
+def says(port: int, vin: str, payload: bytes, leaf: str = WATCH_REPORT, *, retain: bool = False) -> None:
     client = mqtt.Client(CallbackAPIVersion.VERSION2, "says", protocol=MQTTProtocolVersion.MQTTv5)
     client.connect("127.0.0.1", port)
     client.loop_start()
-    client.publish(topic(vin, WATCH_REPORT), payload, qos=1).wait_for_publish(20)
+    client.publish(topic(vin, leaf), payload, qos=1, retain=retain).wait_for_publish(20)
     client.disconnect()
     client.loop_stop()
 
@@ -73,8 +73,11 @@ def test_a_vehicle_that_was_away_finds_its_newest_list_and_none_that_was_taken_a
         assert ours.publish({VIN: b"one", OTHER: b"other"}) == {VIN, OTHER}
         assert ours.publish({VIN: b"two"}) == {VIN}
         assert (found(mosquitto.port, VIN), found(mosquitto.port, OTHER)) == (b"two", b"other")
-        assert ours.publish({VIN: b""}) == {VIN}
-        assert found(mosquitto.port, VIN) == b""
+        says(mosquitto.port, VIN, b"a command that waits", COMMAND, retain=True)
+        assert found(mosquitto.port, VIN, COMMAND) == b"a command that waits"
+        ours.take_back(VIN)
+        assert eventually(lambda: found(mosquitto.port, VIN) + found(mosquitto.port, VIN, COMMAND) == b"")
+        assert found(mosquitto.port, OTHER) == b"other"
 
 
 def test_reports_come_and_what_is_none_is_passed_over(mosquitto: Mosquitto) -> None:

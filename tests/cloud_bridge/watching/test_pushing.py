@@ -10,15 +10,19 @@ from typing import Any
 
 import pytest
 
+from cloud_bridge.faults import Faults
 from cloud_bridge.settings import Database as DatabaseSettings
 from cloud_bridge.settings import Settings, Vehicles
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.store.port.identities import Issued
 from cloud_bridge.store.port.monitors import Monitor
 from cloud_bridge.store.port.registry import Fleet, Vehicle
 from cloud_bridge.store.port.watching import WatchLists
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.watching import SqliteWatchLists
+from cloud_bridge.strangers import Strangers
+from cloud_bridge.watching import pushing
 from cloud_bridge.watching.line import Report
 from cloud_bridge.watching.pushing import Pushing
 from contract.anchor import MAXIMUM_UTC_MS
@@ -44,6 +48,7 @@ class Broker:
     def __init__(self) -> None:
         self.retained: dict[str, bytes] = {}
         self.takes = True
+        self.on_publish: Callable[[], None] = lambda: None
         self.published = 0
         self.said: list[Report] = []
         self.lost = False
@@ -53,7 +58,11 @@ class Broker:
             return set()
         self.published += len(lists)
         self.retained |= lists
+        self.on_publish()
         return set(lists)
+
+    def take_back(self, vin: str) -> None:
+        self.retained.pop(vin, None)
 
     def reports(self) -> list[Report]:
         said, self.said = self.said, []
@@ -73,6 +82,7 @@ class World:
             Settings(database=DatabaseSettings(folder / "bridge.db"), vehicles=Vehicles(self.profiles))
         )
         self.broker = Broker()
+        self.faults = Faults()
         self.now_ms = 1_700_000_000_000
         for fleet in ("f1", "f2"):
             self.storage.registry.add_fleet(Fleet(fleet, fleet, "", 1, 1))
@@ -88,6 +98,8 @@ class World:
             storage.monitors,
             storage.profiles,
             self.broker,
+            Strangers(storage.receiving, lambda: self.now_ms),
+            self.faults,
             KEY,
             lambda: self.now_ms,
             lambda: None,
@@ -296,9 +308,87 @@ def test_a_vehicle_that_is_erased_has_no_list(world: World) -> None:
     assert world.storage.watch_lists.listed(ONE) is None
     assert world.storage.watch_lists.to_publish(10) == []
     world.reports(ONE, WatchReport(world.list_of(ONE).number, bytes(8)))
-    world.pushing.turn()
-    assert world.broker.retained[ONE] == b""
+    assert world.turn() == {TWO: (FAST,)}
     assert world.storage.watch_lists.listed(ONE) is None
+    assert world.storage.receiving.intake(ONE).refusals == {"unregistered": 1}
+
+
+def test_a_list_that_is_published_while_its_vehicle_is_erased_is_taken_back(world: World) -> None:
+    world.monitor("f1", "m1", SPEEDING)
+
+    def erase() -> None:
+        if world.storage.registry.vehicle(ONE) is not None:
+            world.storage.erasing.erase(ONE)
+
+    world.broker.on_publish = erase
+    world.turn()
+    assert set(world.broker.retained) == {TWO}
+
+
+def test_a_vehicle_that_is_revoked_finds_nothing_and_is_not_believed_until_it_has_another_certificate(
+    world: World,
+) -> None:
+    world.storage.identities.add(Issued(1, ONE, b"one", world.now_ms, 2 * world.now_ms))
+    world.monitor("f1", "m1", SPEEDING)
+    assert world.turn() == {ONE: (FAST,), TWO: (FAST,)}
+    world.storage.identities.revoke(ONE, world.now_ms)
+    world.reports(ONE, WatchReport(1_800_000_000_000, bytes(8), ("kinetic.speed",)))
+    assert world.turn() == {TWO: (FAST,)}
+    assert world.storage.receiving.intake(ONE).refusals == {"revoked": 1}
+    world.storage.identities.add(Issued(2, ONE, b"two", world.now_ms, 2 * world.now_ms))
+    assert world.turn() == {ONE: (FAST,), TWO: (FAST,)}
+    world.storage.identities.revoke(ONE, world.now_ms)
+    world.monitor("f1", "m2", LOCKING)
+    assert world.turn() == {ONE: (FAST,), TWO: (FAST, LOCKS)}  # Whoever revokes it takes back what is there.
+    world.storage.identities.add(Issued(3, ONE, b"three", world.now_ms, 2 * world.now_ms))
+    assert world.turn() == {ONE: (FAST, LOCKS), TWO: (FAST, LOCKS)}
+    assert world.list_of(ONE).number < 1_800_000_000_000
+
+
+class Defective:
+    """Raises what nobody should, for what a test names."""
+
+    def __init__(self, function: Callable[..., Any], *names: str) -> None:
+        self._function = function
+        self._names = names
+
+    def __call__(self, *arguments: Any) -> Any:
+        if any(name in str(arguments) for name in self._names):
+            raise ZeroDivisionError
+        return self._function(*arguments)
+
+
+@pytest.mark.parametrize("part", ["_wanted", "_signed", "_take"])
+def test_a_defect_with_one_vehicle_costs_no_other_and_is_counted_and_named(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
+) -> None:
+    world.monitor("f1", "m1", SPEEDING)
+    world.monitor("f2", "m2", LOCKING)
+    defective = Defective(getattr(world.pushing, part), TWO)
+    monkeypatch.setattr(world.pushing, part, defective)
+    if part == "_take":
+        world.reports(TWO, WatchReport(9))
+        world.reports(THREE, WatchReport(9))
+    for _ in range(3):
+        found = world.turn()
+    assert found[ONE] == (FAST,)
+    assert found[THREE] == (LOCKS,)
+    assert (TWO in found) is (part == "_take")
+    assert world.faults.counts == {"watch lists": 1}
+    assert f"vehicle {TWO}" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+    monkeypatch.undo()
+    world.start()
+    world.monitor("f2", "m3", SPEEDING)
+    assert world.turn()[TWO] == (FAST, LOCKS)
+
+
+def test_a_defect_with_one_monitor_costs_the_others_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.monitor("f1", "m1", SPEEDING)
+    world.monitor("f1", "m2", LOCKING)
+    monkeypatch.setattr(pushing, "_watch", Defective(pushing._watch, "id='m1'"))
+    assert world.turn() == {ONE: (LOCKS,), TWO: (LOCKS,)}
+    assert world.faults.counts["watch lists"] >= 1
 
 
 def test_thousands_of_vehicles_are_settled_at_once(world: World) -> None:
