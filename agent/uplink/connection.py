@@ -23,7 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.settings.uplink import UplinkSettings
 from agent.uplink import line
-from agent.uplink.credentials import dates_problem, explained, judges_dates
+from agent.uplink.credentials import SOMEBODY_ELSE, dates_problem, explained, judges_dates
 from agent.uplink.happened import ConnectionLostError, Happened
 from contract import topics
 from contract.receipt import MAXIMUM_BYTES
@@ -36,6 +36,9 @@ _BROKEN_PACKET = (struct.error, ValueError, IndexError, KeyError, MQTTException)
 """What the MQTT client raises when the other side does not speak MQTT."""
 _TAKEN_OVER = "Session taken over"
 """What MQTT 5 calls it when somebody connects under our client id."""
+_NO_MQTT = "Protocol error"
+_NO_REASON = "Unspecified error"
+"""What the MQTT client calls it when what comes is no MQTT, and when the other side closed the connection."""
 _MOST_UNACKNOWLEDGED = 65_535
 _ALIASES = {topics.UP: 1, topics.MANIFEST: 2}
 """By what number MQTT 5 calls a topic once it has been named."""
@@ -83,6 +86,7 @@ class Connection:
         self._utc_ms = utc_ms
         self._wanted = tuple(wanted)
         self._stopping = stopping
+        self._watch = line.Watch(clock)
         self._failure: str | None = None
         self._aliases = 0
         """How many topics the broker lets us call by a number."""
@@ -192,6 +196,8 @@ class Connection:
         readable, writable, _ = select.select([connected, wake], writing, [], 0 if buffered else timeout_s)
         if wake in readable:
             wake.recv(4096)
+        if isinstance(connected, socket.socket):
+            self._look_at(connected)
         try:
             if connected in readable or buffered:
                 self._client.loop_read()
@@ -215,6 +221,13 @@ class Connection:
         last = self._client.socket()
         if last is not None:
             last.close()
+
+    def _look_at(self, connected: socket.socket) -> None:
+        """Notes why the kernel gave the connection up. Raises ConnectionLostError when this end's address is gone."""
+        if (error := line.error_of(connected)) is not None:
+            self._failure = f"the connection was lost: {error}"
+        if (gone := self._watch.lost_address(connected)) is not None:
+            raise ConnectionLostError(f"the connection was lost: {gone} is no address of this machine any more")
 
     def _why(self) -> str:
         return self._refusal or self._failure or self._ending
@@ -290,10 +303,17 @@ class Connection:
         self,
         _client: mqtt.Client,
         _userdata: object,
-        _flags: mqtt.DisconnectFlags,
+        flags: mqtt.DisconnectFlags,
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        self._ending = f"the connection was lost: {reason}"
         if reason == _TAKEN_OVER:
-            self._ending = f"another box is connected as {self._vin}: two have one identity ({reason})"
+            self._refusal = f"another box is connected as {self._vin}: two have one identity ({reason})"
+        elif flags.is_disconnect_packet_from_server:
+            self._refusal = f"the broker ended the connection: {reason}"
+        elif reason == _NO_MQTT and not self._connected:
+            self._ending = f"what answers there does not speak MQTT: {SOMEBODY_ELSE}"
+        elif reason == _NO_REASON:
+            self._ending = "the connection was lost: the broker hung up"
+        else:
+            self._ending = f"the connection was lost: {reason}"

@@ -20,6 +20,8 @@ from typing import NamedTuple
 from agent.disk.small import read_small
 from agent.settings.uplink import Tls
 
+SOMEBODY_ELSE = "another service, or a captive portal"
+"""Who answers where a broker was expected."""
 WARN_DAYS = 30
 """So long before the vehicle's certificate ends, it is said."""
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
@@ -36,9 +38,11 @@ _ALERTS = {
     "ACCESS_DENIED": "the broker does not let the vehicle's certificate in",
     "PROTOCOL_VERSION": "the broker speaks no version of TLS that [uplink.tls] minimum allows",
     "UNSUPPORTED_PROTOCOL": "the broker speaks no version of TLS that [uplink.tls] minimum allows",
-    "WRONG_VERSION_NUMBER": "what answers there does not speak TLS",
+    "WRONG_VERSION_NUMBER": f"what answers there does not speak TLS: {SOMEBODY_ELSE}",
 }
 """By what OpenSSL calls it."""
+_UNKNOWN_ISSUER = {7, 18, 19, 20}
+"""X509_V_ERR_… of OpenSSL: signed by somebody of the same name, by itself, by an unknown root, by somebody unknown."""
 
 
 class CredentialsError(Exception):
@@ -123,7 +127,8 @@ def dates_problem(shown: Mapping[str, object] | None, utc_ms: int | None) -> str
 def explained(failure: str | BaseException) -> str:
     """A failure of TLS in words for the person who can do something about it."""
     if isinstance(failure, ssl.SSLCertVerificationError):
-        return f"the broker's certificate is not believed: {failure.verify_message}"
+        whose = f" (the broker's, or that of {SOMEBODY_ELSE}?)" if failure.verify_code in _UNKNOWN_ISSUER else ""
+        return f"the broker's certificate is not believed: {failure.verify_message}{whose}"
     text = str(failure)
     for name, words in _ALERTS.items():
         if re.search(rf"\bSSL: \w*{name}\b", text):

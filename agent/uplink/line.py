@@ -3,19 +3,26 @@
 A line that is dead is noticed by what is not acknowledged (TCP_USER_TIMEOUT), not after the quarter of an hour that the
 kernel would try. Probes of an idle line (SO_KEEPALIVE) are not asked for: MQTT has its own.
 
+Where this end's address is taken away, as when a modem gets a new context of packet data, nobody tells the connection:
+its packets go nowhere, and on an idle line that would show after a minute and a half. So it is looked at.
+
 BBR is asked for because it goes by what arrives: loss, which is the weather of a radio link, does not slow it down as
 it does CUBIC. Where the kernel has no BBR, or does not let us, it stays as it is.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 
 import msgspec
 
 _CONGESTION = b"bbr"
+_LOOK_EVERY_S = 1.0
 _INFO_BYTES = 256
 # `struct tcp_info` of linux/tcp.h, since Linux 4.19.
 _RECEIVED_SEGMENTS = struct.Struct("=QQII")
@@ -41,6 +48,34 @@ def prepare(line: socket.socket, dead_after_s: float) -> None:
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with suppress(OSError):
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, _CONGESTION)
+
+
+class Watch:
+    """Of one connection. `clock` gives monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._looked_s = clock()
+
+    def lost_address(self, line: socket.socket) -> str | None:
+        """This end's, where the machine has it no more; None while it has, and where it was looked at just now."""
+        now_s = self._clock()
+        if now_s - self._looked_s < _LOOK_EVERY_S:
+            return None
+        self._looked_s = now_s
+        try:
+            own = line.getsockname()
+            with socket.socket(line.family, socket.SOCK_DGRAM) as probe:
+                probe.bind((own[0], 0, *own[2:]))
+        except OSError as error:
+            return str(own[0]) if error.errno == errno.EADDRNOTAVAIL else None
+        return None
+
+
+def error_of(line: socket.socket) -> str | None:
+    """Why the kernel gave it up, said once: TLS does not tell. None where it did not."""
+    error = line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    return os.strerror(error) if error else None
 
 
 def traffic(line: socket.socket) -> Traffic:

@@ -1,0 +1,69 @@
+"""What is seen of a line that carries nothing any more."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import socket
+import struct
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from agent.uplink.line import Watch, error_of
+from tests.conftest import absent, needed
+
+ADDRESS = "100.64.77.1"
+LIMIT_S = 60
+_NEW_NETWORK = 0x4000_0000
+
+
+def ip(words: str) -> None:
+    subprocess.run([needed("ip", "iproute2"), *words.split()], check=True)
+
+
+def before_and_after_it_is_taken_away() -> tuple[str | None, str | None]:
+    ip("link set lo up")
+    ip(f"addr add {ADDRESS} dev lo")
+    with socket.create_server((ADDRESS, 0)) as listener, socket.create_connection(listener.getsockname()) as line:
+        watch = Watch(time.monotonic)
+        time.sleep(1.1)
+        before = watch.lost_address(line)
+        ip(f"addr del {ADDRESS} dev lo")
+        time.sleep(1.1)
+        return before, watch.lost_address(line)
+
+
+def test_an_address_that_is_taken_away_is_noticed_where_nothing_is_sent() -> None:
+    if os.geteuid() != 0:
+        absent("needs root for a network of its own")
+    with ThreadPoolExecutor(1) as thread:
+        if thread.submit(ctypes.CDLL(None).unshare, _NEW_NETWORK).result(LIMIT_S):
+            absent("needs to be allowed a network of its own")
+        assert thread.submit(before_and_after_it_is_taken_away).result(LIMIT_S) == (None, ADDRESS)
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_an_address_that_is_there_is_not_taken_for_gone(family: socket.AddressFamily, host: str) -> None:
+    try:
+        listener = socket.create_server((host, 0), family=family)
+    except OSError:
+        pytest.skip(f"this machine has no {host}")
+    with listener, socket.create_connection(listener.getsockname()[:2]) as line:
+        watch = Watch(iter([0.0, 2.0]).__next__)
+        assert watch.lost_address(line) is None
+
+
+def test_why_a_connection_was_given_up_is_told_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as line:
+        assert error_of(line) is None
+        other, _ = listener.accept()
+        # Closed so, it is reset.
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        other.close()
+        assert select.select([line], [], [], LIMIT_S)[0]
+        assert error_of(line) == "Connection reset by peer"
+        assert error_of(line) is None
