@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.agent.bridge import eventually
-from tests.beds.link import enter
+from tests.beds.link import Carried, enter
 from tests.conftest import ROOT, absent, needed
 
 T = TypeVar("T")
@@ -28,14 +28,22 @@ PLAIN_PORT = 1883
 class Far:
     address: str
     """Of the broker, as seen from here."""
+    near: str
+    """Our own address, as seen from there, at first."""
     namespace: str
     _link: subprocess.Popen[str]
 
-    def be(self, **changes: float) -> None:
-        """How the link is from now on (`tests.beds.link`)."""
+    def be(self, **changes: object) -> Carried:
+        """How the link is from now on (`tests.beds.link`); what went over so far."""
         assert self._link.stdin is not None
+        assert self._link.stdout is not None
         self._link.stdin.write(json.dumps(changes) + "\n")
         self._link.stdin.flush()
+        return Carried(**json.loads(self._link.stdout.readline()))
+
+    def there(self, *words: str) -> list[str]:
+        """The command that runs these words there."""
+        return [needed("ip", "iproute2"), "netns", "exec", self.namespace, *words]
 
     @contextmanager
     def beside(self, make: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
@@ -61,34 +69,58 @@ class Far:
 
 
 @contextmanager
-def far_broker(folder: Path, mosquitto_binary: str, more: Callable[[str], str] = lambda _address: "") -> Iterator[Far]:
-    """A broker behind a link that is good at first. `more` of its configuration, by its address; may have listeners."""
+def far_network() -> Iterator[Far]:
+    """A network behind a link that is good at first."""
     if os.geteuid() != 0 or not Path("/dev/net/tun").exists():
         absent("needs root and /dev/net/tun for a network of its own")
-    ip, number = needed("ip", "iproute2"), os.getpid() % 250
-    name, here, there = f"cl{os.getpid()}", f"100.64.{number}.1", f"100.64.{number}.2"
-    config = folder / "far.conf"
-    plain = "".join(f"listener {PLAIN_PORT} {address}\nallow_anonymous true\n" for address in (there, "127.0.0.1"))
-    config.write_text(f"per_listener_settings true\nmax_queued_messages 0\n{plain}{more(there)}")
-    with ExitStack() as stack:
-        subprocess.run([ip, "netns", "add", name], check=True)
-        stack.callback(subprocess.run, [ip, "netns", "delete", name], check=True)
-        link = subprocess.Popen(
-            [sys.executable, "-m", "tests.beds.link", name, here, there],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        stack.enter_context(link)
-        stack.callback(link.kill)
-        assert link.stdout is not None
-        assert link.stdout.readline() == "up\n"
+    ip, name = needed("ip", "iproute2"), f"cl{os.getpid()}"
+    subprocess.run([ip, "netns", "add", name], check=True)
+    try:
+        with _linked(name, 64) as far:
+            yield far
+    finally:
+        subprocess.run([ip, "netns", "delete", name], check=True)
+
+
+@contextmanager
+def another_link(far: Far) -> Iterator[Far]:
+    """A second link to the same network, which there has another address by it."""
+    with _linked(far.namespace, 65) as twin:
+        yield twin
+
+
+@contextmanager
+def _linked(namespace: str, second: int) -> Iterator[Far]:
+    """`second` octet of the addresses, of the range that carriers hand out (RFC 6598)."""
+    number = os.getpid() % 250
+    here, there = f"100.{second}.{number}.1", f"100.{second}.{number}.2"
+    words = ["-m", "tests.beds.link", namespace, f"{second}{namespace[-8:]}", here, there]
+    with subprocess.Popen(
+        [sys.executable, *words], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as link:
+        try:
+            assert link.stdout is not None
+            assert link.stdout.readline() == "up\n"
+            yield Far(there, here, namespace, link)
+        finally:
+            link.kill()
+
+
+@contextmanager
+def far_broker(folder: Path, mosquitto_binary: str, more: Callable[[str], str] = lambda _address: "") -> Iterator[Far]:
+    """A broker behind such a link. `more` of its configuration, by its address; may have listeners."""
+    with far_network() as far, ExitStack() as stack:
+        config = folder / "far.conf"
+        plain = "".join(
+            f"listener {PLAIN_PORT} {address}\nallow_anonymous true\n" for address in (far.address, "127.0.0.1")
+        )
+        config.write_text(f"per_listener_settings true\nmax_queued_messages 0\n{plain}{more(far.address)}")
         broker = stack.enter_context(
-            subprocess.Popen(
-                [ip, "netns", "exec", name, mosquitto_binary, "-c", str(config)], stderr=subprocess.DEVNULL
-            )
+            subprocess.Popen(far.there(mosquitto_binary, "-c", str(config)), stderr=subprocess.DEVNULL)
         )
         stack.callback(broker.kill)
-        assert eventually(lambda: _listens(there))
-        yield Far(there, name, link)
+        assert eventually(lambda: _listens(far.address))
+        yield far
 
 
 def _listens(address: str) -> bool:

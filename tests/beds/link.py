@@ -1,10 +1,17 @@
 """A bad link between this machine's network and a namespace: packets are delayed, lost and squeezed one by one.
 
-    python -m tests.beds.link NAMESPACE NEAR FAR    e.g. canlift-7 100.64.7.1 100.64.7.2
+    python -m tests.beds.link NAMESPACE NAME NEAR FAR    e.g. canlift-7 7 100.64.7.1 100.64.7.2
 
-Two TUN devices, one here and one in the namespace, and this program between them: TCP is the kernel's own, with its
-repeats and its back-off. Each line on standard input is a JSON object of what changes: `delay_s` one way, `loss`
-(0 to 1), `rate` in bits per second, `queue_bytes`. It ends with its standard input, and the devices with it.
+Two TUN devices, nNAME here and fNAME in the namespace, and this program between them: TCP is the kernel's own, with its
+repeats and its back-off. Each line on standard input is a JSON object of what changes:
+
+* `delay_s` one way, `loss` (0 to 1), `rate` in bits per second, `queue_bytes`.
+* `near`: the near end's address is taken away, and this is its new one. What is still sent to the old one is lost.
+* `diverted`: of two ports of the far end, what goes to the first is taken to the second, and answers seem to come from
+  the first; null: not any more. So does a captive portal.
+
+Each is answered with a line of what went over so far (`Carried`). It ends with its standard input, and the devices
+with it.
 """
 
 from __future__ import annotations
@@ -20,7 +27,9 @@ import struct
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+
+from tests.beds.packets import ends, with_port
 
 _TUNSETIFF = 0x400454CA
 _TUN_WITHOUT_HEADER = 0x1001
@@ -29,19 +38,62 @@ _PACKET_BYTES = 2048
 
 
 @dataclass
+class Carried:
+    """Bytes of IP packets that were put on the link at either end, lost ones too."""
+
+    up: int = 0
+    """From the near end."""
+    down: int = 0
+    lost: int = 0
+    """Of both."""
+    packets: int = 0
+
+    @property
+    def bytes(self) -> int:
+        return self.up + self.down
+
+    def since(self, before: Carried) -> Carried:
+        return Carried(
+            self.up - before.up, self.down - before.down, self.lost - before.lost, self.packets - before.packets
+        )
+
+
+@dataclass
 class Link:
+    near: str
+    """The near end's address."""
     delay_s: float = 0.0
     loss: float = 0.0
     rate: float = 10e6
     queue_bytes: int = 64_000
+    diverted: tuple[int, int] | None = None
     rng: random.Random = field(default_factory=lambda: random.Random(1))
+    carried: Carried = field(default_factory=Carried)
     _on_the_way: list[tuple[float, int, int, bytes]] = field(default_factory=list)
     _free_s: list[float] = field(default_factory=lambda: [0.0, 0.0])
     _count: int = 0
 
     def put(self, now_s: float, way: int, packet: bytes) -> None:
-        if self.rng.random() < self.loss or (self._free_s[way] - now_s) * self.rate / 8 > self.queue_bytes:
+        """`way` 0 is from the near end, 1 to it."""
+        addresses = ends(packet)
+        if addresses is None:  # What IPv6 says of itself at a new device.
             return
+        self.carried.packets += 1
+        if way == 0:
+            self.carried.up += len(packet)
+        else:
+            self.carried.down += len(packet)
+        congested = (self._free_s[way] - now_s) * self.rate / 8 > self.queue_bytes
+        if self.rng.random() < self.loss or congested or addresses[way] != self.near:
+            self.carried.lost += len(packet)
+            return
+        if self.diverted is not None:
+            port, instead = self.diverted
+            packet = (
+                with_port(packet, port, instead, source=False)
+                if way == 0
+                else with_port(packet, instead, port, source=True)
+            )
         self._free_s[way] = max(now_s, self._free_s[way]) + len(packet) * 8 / self.rate
         self._count += 1
         heapq.heappush(self._on_the_way, (self._free_s[way] + self.delay_s, self._count, way, packet))
@@ -57,16 +109,20 @@ class Link:
         return max(self._on_the_way[0][0] - now_s, 0) if self._on_the_way else 1.0
 
 
-def _tun(name: str, own: str, other: str, namespace: str | None = None) -> int:
+def _tun(name: str, own: str, namespace: str | None = None) -> int:
     here = os.open("/proc/self/ns/net", os.O_RDONLY)
     if namespace is not None:
         enter(namespace)
     device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(device, _TUNSETIFF, struct.pack("16sH", name.encode(), _TUN_WITHOUT_HEADER))
-    for words in (f"addr add {own} peer {other} dev {name}", f"link set {name} up mtu 1400", "link set lo up"):
-        subprocess.run(["ip", *words.split()], check=True)
+    _ip(f"addr add {own} dev {name}", f"link set {name} up mtu 1400", "link set lo up")
     _enter(here)
     return device
+
+
+def _ip(*commands: str) -> None:
+    for words in commands:
+        subprocess.run(["ip", *words.split()], check=True)
 
 
 def enter(namespace: str) -> None:
@@ -80,13 +136,14 @@ def _enter(namespace: int) -> None:
     os.close(namespace)
 
 
-def main(namespace: str, near: str, far: str) -> None:
-    suffix = namespace[-8:]
-    ends = (_tun(f"n{suffix}", near, far), _tun(f"f{suffix}", far, near, namespace))
-    link, buffer = Link(), b""
+def main(namespace: str, name: str, near: str, far: str) -> None:
+    device = f"n{name}"
+    # The far end knows no addresses of the near one but a way to all: what is sent to one that is gone is lost on it.
+    tuns = (_tun(device, f"{near} peer {far}"), _tun(f"f{name}", f"{far}/24", namespace))
+    link, buffer = Link(near), b""
     print("up", flush=True)
     while True:
-        readable, _, _ = select.select([*ends, 0], [], [], link.wait_s(time.monotonic()))
+        readable, _, _ = select.select([*tuns, 0], [], [], link.wait_s(time.monotonic()))
         now_s = time.monotonic()
         if 0 in readable:
             said = os.read(0, 4096)
@@ -94,13 +151,18 @@ def main(namespace: str, near: str, far: str) -> None:
                 return
             *lines, buffer = (buffer + said).split(b"\n")
             for line in lines:
-                for name, value in json.loads(line).items():
-                    setattr(link, name, value)
-        for way, end in enumerate(ends):
-            if end in readable:
-                link.put(now_s, way, os.read(end, _PACKET_BYTES))
+                for what, value in json.loads(line).items():
+                    if what == "near":
+                        _ip(
+                            f"addr del {link.near} peer {far} dev {device}", f"addr add {value} peer {far} dev {device}"
+                        )
+                    setattr(link, what, value)
+                print(json.dumps(asdict(link.carried)), flush=True)
+        for way, tun in enumerate(tuns):
+            if tun in readable:
+                link.put(now_s, way, os.read(tun, _PACKET_BYTES))
         for way, packet in link.due(now_s):
-            os.write(ends[1 - way], packet)
+            os.write(tuns[1 - way], packet)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, Mosquitto
-from tests.e2e.world import World
+from tests.e2e.world import FLEET, World
 
 pytestmark = pytest.mark.slow
 
@@ -31,21 +31,6 @@ def drive(world: World, vin: str, *options: str) -> subprocess.Popen[str]:
     return world.replay(
         LOG, vin, "demo-car", "--nmea", str(NMEA), "--cadence", "10s", "--config", str(settings), *options
     )
-
-
-def said(world: World, vehicle_id: str) -> list[dict[str, Any]]:
-    """Everything that the API knows of a vehicle, without what names the vehicle."""
-    path = f"/fleets/f1/vehicles/{vehicle_id}"
-    found: list[dict[str, Any]] = [world.get(f"{path}/status").json()]
-    for what, size in (("trips", "60"), ("telemetry", "2000")):
-        page = world.get(f"{path}/{what}", pageSize=size, extension="location").json()
-        while True:
-            (elements,) = page["_embedded"].values()
-            found += elements
-            if "next" not in page["_links"]:
-                break
-            page = world.follow(page["_links"]["next"]["href"])
-    return [{key: value for key, value in one.items() if key not in ("_links", "vin", "id")} for one in found]
 
 
 def stored(world: World, vin: str) -> dict[str, Any]:
@@ -98,7 +83,7 @@ def test_every_sample_arrives_once_whatever_is_killed(world: World, seed: int) -
     finally:
         agent.kill()
         agent.communicate()
-    assert said(world, shaken) == said(world, calm)
+    assert world.said(FLEET, shaken) == world.said(FLEET, calm)
     numbers = stored(world, SHAKEN)
     assert numbers["uploads"] == stored(world, CALM)["uploads"]
     assert (numbers["missing"], numbers["evicted"], numbers["refusals"]) == (0, 0, {})

@@ -9,11 +9,11 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from tests.conftest import ROOT, Mosquitto, free_port
+from tests.e2e.partner import Partner
 
 PROFILES = ROOT / "config" / "vehicles"
 FLEET = "f1"
@@ -22,7 +22,7 @@ START_S = 30
 
 
 @dataclass
-class World:
+class World(Partner):
     """One bridge on SQLite in `folder`, behind `broker`."""
 
     folder: Path
@@ -105,15 +105,3 @@ class World:
         printed, _ = agent.communicate(timeout=within_s)
         assert agent.returncode == 0, printed
         return printed
-
-    def get(self, path: str, **query: str | list[str]) -> httpx.Response:
-        client_id, user, secret = self.credentials
-        return httpx.get(f"{self.url}{path}", params={"client_id": client_id, **query}, auth=(user, secret), timeout=60)
-
-    def follow(self, href: str) -> dict[str, Any]:
-        """The document that a link leads to."""
-        client_id, user, secret = self.credentials
-        answer = httpx.get(httpx.URL(href).copy_add_param("client_id", client_id), auth=(user, secret), timeout=60)
-        assert answer.status_code == 200, answer.text
-        body: dict[str, Any] = answer.json()
-        return body
