@@ -1,4 +1,4 @@
-"""Broker and bridge at the far end of a link, set up by `canlift-bridge` as in the field, and boxes enrolled there."""
+"""Broker and bridge, set up by `canlift-bridge` as in the field, here or behind a link; and boxes enrolled there."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ import time
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from agent.cli import main as agent
 from cloud_bridge.cli import main as bridge
 from tests.agent.bridge import eventually
-from tests.beds.far import Far
 from tests.conftest import ROOT
 from tests.e2e.partner import Partner
 from tests.e2e.world import FLEET, PROFILES
 
-VEHICLES_PORT, BRIDGE_PORT, API_PORT = 8883, 8884, 8080
-"""In a network of its own every port is free."""
+VEHICLES_PORT = 8883
+"""Of the broker, in a network of its own."""
 START_S = 60
 UPLINK = {
     "receipt_timeout": "6s",
@@ -32,6 +31,32 @@ UPLINK = {
     "keepalive": "20s",
 }
 """Where minutes of a day are seconds."""
+
+
+class Place(Protocol):
+    """Where programs run."""
+
+    @property
+    def address(self) -> str:
+        """As vehicles and partners know it."""
+
+    def there(self, *words: str) -> list[str]:
+        """The command that runs these words there."""
+
+
+@dataclass(frozen=True)
+class Here:
+    address: str = "127.0.0.1"
+
+    def there(self, *words: str) -> list[str]:
+        return list(words)
+
+
+@dataclass(frozen=True)
+class Ports:
+    vehicles: int = VEHICLES_PORT
+    bridge: int = 8884
+    api: int = 8080
 
 
 @dataclass
@@ -56,9 +81,9 @@ class Box:
         with redirect_stdout(io.StringIO()) as printed:
             assert agent([*words, "--config", str(self.config)]) == 0, printed.getvalue()
 
-    def replay(self, log: Path, *options: str) -> subprocess.Popen[bytes]:
-        """Starts an agent that plays a recording."""
-        command = [sys.executable, "-m", "agent.cli", "replay", str(log), "--config", str(self.config), *options]
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """Starts an agent."""
+        command = [sys.executable, "-m", "agent.cli", *words, "--config", str(self.config)]
         with (self.folder / "agent.log").open("wb") as said:
             environment = {**os.environ, "TERM": "dumb"}
             return subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said, env=environment)
@@ -66,28 +91,30 @@ class Box:
 
 @dataclass
 class Cloud(Partner):
-    """`addresses`: of the broker, those that vehicles know it by."""
+    """`addresses`: others of the broker's, which vehicles know it by; `profiles` are the bridge's."""
 
-    far: Far
+    place: Place
     folder: Path
     mosquitto: str
     addresses: tuple[str, ...] = ()
+    ports: Ports = Ports()
+    profiles: Path = PROFILES
     credentials: tuple[str, str, str] = ("", "", "")
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._config = self.folder / "bridge.toml"
         self._config.write_text(
-            f'[mqtt]\nhost = "localhost"\nport = {BRIDGE_PORT}\ntls = true\nca_file = "identity/services.pem"\n'
+            f'[mqtt]\nhost = "localhost"\nport = {self.ports.bridge}\ntls = true\nca_file = "identity/services.pem"\n'
             f'cert_file = "identity/bridge.pem"\nkey_file = "identity/bridge.key"\n'
-            f"[identity]\nvehicles_port = {VEHICLES_PORT}\n"
-            f'[api]\nhost = "{self.far.address}"\nport = {API_PORT}\n[vehicles]\nprofiles = "{PROFILES}"\n'
+            f"[identity]\nvehicles_port = {self.ports.vehicles}\n"
+            f'[api]\nhost = "{self.place.address}"\nport = {self.ports.api}\n[vehicles]\nprofiles = "{self.profiles}"\n'
         )
         self.manage("ca", "init")
         self.manage("fleet", "add", "Fleet", "--id", FLEET)
         made = json.loads(self.manage("client", "add", "--user", "partner", "--fleet", FLEET, "--json"))
         self.credentials = (made["client_id"], made["user"], made["secret"])
-        hosts = [word for address in (self.far.address, *self.addresses) for word in ("--host", address)]
+        hosts = [word for address in (self.place.address, *self.addresses) for word in ("--host", address)]
         self.manage("broker", "config", *hosts)
         if os.geteuid() == 0:
             # mosquitto would become a user that may not look into the test's folder.
@@ -100,7 +127,7 @@ class Cloud(Partner):
 
     @property
     def url(self) -> str:
-        return f"http://{self.far.address}:{API_PORT}/connectedcar/v3"
+        return f"http://{self.place.address}:{self.ports.api}/connectedcar/v3"
 
     def manage(self, *words: str) -> str:
         """Runs `canlift-bridge`; what it prints."""
@@ -113,11 +140,12 @@ class Cloud(Partner):
         is more of its settings."""
         vehicle_id = self.manage("vehicle", "add", vin, "--model", model, "--fleet", FLEET)
         box = Box(vin, model, self.folder / vin, vehicle_id)
+        profile = self.profiles / f"{model}.toml"
         box.folder.mkdir()
         more = "".join(f'{name} = "{value}"\n' for name, value in uplink.items())
         box.config.write_text(
-            f'vin = "{vin}"\nprofile = "{model}"\nstate = "state"\n'
-            f'[uplink]\nbrokers = ["{broker}"]\n{more}'
+            f'vin = "{vin}"\nprofile = "{profile if profile.is_file() else model}"\nstate = "state"\n'
+            f'[uplink]\nbrokers = ["{broker}:{self.ports.vehicles}"]\n{more}'
             f'[uplink.tls]\nca = "ca.pem"\ncertificate = "vehicle.pem"\nkey = "vehicle.key"\n'
         )
         request, answer = box.folder / "vehicle.csr", box.folder / "answer.pem"
@@ -145,6 +173,9 @@ class Cloud(Partner):
         process.kill()
         process.wait()
 
+    def pid(self, name: str) -> int:
+        return self._running[name].pid
+
     def end(self) -> None:
         for name in list(self._running):
             self.kill(name)
@@ -154,12 +185,12 @@ class Cloud(Partner):
 
     def _start(self, name: str, *words: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
-            self._running[name] = subprocess.Popen(self.far.there(*words), cwd=ROOT, stdout=log, stderr=log)
+            self._running[name] = subprocess.Popen(self.place.there(*words), cwd=ROOT, stdout=log, stderr=log)
 
     def _program(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "cloud_bridge.cli", *words, "--config", str(self._config)]
 
     def _healthy(self) -> bool:
         time.sleep(0.2)
-        asked = subprocess.run(self.far.there(*self._program("health")), cwd=ROOT, capture_output=True)
+        asked = subprocess.run(self.place.there(*self._program("health")), cwd=ROOT, capture_output=True)
         return asked.returncode == 0

@@ -72,7 +72,7 @@ def day(shared: Path, mosquitto_binary: str, tmp_path_factory: pytest.TempPathFa
             )
             links = (calm_link, far)
             before = [link.be(**FAIR) for link in links]
-            with sky(cloud, folder, lambda: weathered.log, SEED) as above:
+            with sky(cloud, far, folder, lambda: weathered.log, SEED) as above:
                 _drive(cloud, (calm, weathered), above, log)
             carried = [link.be().since(earlier) for link, earlier in zip(links, before, strict=True)]
             with closing(sqlite3.connect(folder / "canlift.db")) as database:
@@ -96,18 +96,11 @@ def day(shared: Path, mosquitto_binary: str, tmp_path_factory: pytest.TempPathFa
 
 def _drive(cloud: Cloud, boxes: tuple[Box, Box], above: Sky, log: Path) -> None:
     """Until both have a receipt for everything."""
-    options = [
-        "--nmea",
-        str(log.with_name("psa_conf_trip_a.nmea.gz")),
-        "--cadence",
-        "10s",
-        "--speed",
-        SPEED,
-        "--verbose",
-    ]
+    words = ["replay", str(log), "--nmea", str(log.with_name("psa_conf_trip_a.nmea.gz")), "--cadence", "10s"]
+    words += ["--speed", SPEED, "--timeout", str(WITHIN_S), "--verbose"]
     agents: list[subprocess.Popen[bytes]] = []
     try:
-        agents += [box.replay(log, *options, "--timeout", str(WITHIN_S)) for box in boxes]
+        agents += [box.start(*words) for box in boxes]
         pass_over(above)
         for agent, box in zip(agents, boxes, strict=True):
             assert agent.wait(WITHIN_S) == 0, f"{box.log}\nthe bridge said:\n{cloud.log('bridge')}"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.agent.bridge import eventually
 from tests.beds.cloud import VEHICLES_PORT, Cloud
+from tests.beds.far import Far
 from tests.beds.portal import Portal, portal
 from tests.certificates import Authority
 
@@ -33,6 +34,7 @@ class Sky:
     """What the weather falls upon."""
 
     cloud: Cloud
+    far: Far
     said: Callable[[], str]
     """By the agent, so far."""
     http: Portal
@@ -43,7 +45,7 @@ class Sky:
     _changes: int = 0
 
     def be(self, **changes: object) -> None:
-        self.cloud.far.be(**changes)
+        self.far.be(**changes)
 
     def lasts(self, shortest_s: float, longest_s: float) -> None:
         time.sleep(self.rng.uniform(shortest_s, longest_s))
@@ -54,7 +56,7 @@ class Sky:
 
     def new_address(self) -> str:
         self._changes += 1
-        network, _, _ = self.cloud.far.near.rpartition(".")
+        network, _, _ = self.far.near.rpartition(".")
         return f"{network}.{10 + self._changes}"
 
     def connected(self) -> bool:
@@ -122,11 +124,14 @@ def _login_page_by_tls(sky: Sky) -> None:
     sky.hears(WRONG_CERTIFICATE)
 
 
-def _broker_restarts(sky: Sky) -> None:
-    """It forgets every session, and what it had taken over and not handed on."""
+def _broker_forgets(sky: Sky) -> None:
+    """Every session, and what it had taken over for a bridge that is away."""
+    sky.cloud.kill("bridge")
+    sky.lasts(2, 3)
     sky.cloud.kill("broker")
-    sky.lasts(1, 3)
+    sky.lasts(1, 2)
     sky.cloud.start_broker()
+    sky.cloud.start_bridge()
 
 
 def _bridge_restarts(sky: Sky) -> None:
@@ -145,20 +150,20 @@ SPELLS: tuple[Callable[[Sky], None], ...] = (
     _another_address,
     _login_page,
     _login_page_by_tls,
-    _broker_restarts,
+    _broker_forgets,
     _bridge_restarts,
 )
 
 
 @contextmanager
-def sky(cloud: Cloud, folder: Path, said: Callable[[], str], seed: int) -> Iterator[Sky]:
+def sky(cloud: Cloud, far: Far, folder: Path, said: Callable[[], str], seed: int) -> Iterator[Sky]:
     """With the portals, which wait for their hour."""
-    certificate = Authority(folder).certificate(cloud.far.address)
+    certificate = Authority(folder).certificate(far.address)
     with (
-        cloud.far.beside(lambda: portal(HTTP_PORT)) as http,
-        cloud.far.beside(lambda: portal(TLS_PORT, certificate)) as tls,
+        far.beside(lambda: portal(HTTP_PORT)) as http,
+        far.beside(lambda: portal(TLS_PORT, certificate)) as tls,
     ):
-        yield Sky(cloud, said, http, tls, random.Random(seed))
+        yield Sky(cloud, far, said, http, tls, random.Random(seed))
 
 
 def pass_over(above: Sky) -> None:
