@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARCH ?= amd64
+# Tests of a file stay together; many of them wait, so there are more files at once than a small machine has cores.
+JOBS ?= 3
+AT_ONCE := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help test quick test-beds lint types demo bench conformance served deb clean
@@ -12,7 +15,7 @@ help:
 	@echo 'make demo ONCE=1     show, verify what is shown, exit'
 	@echo 'make demo LOG=file   your own recording; NMEA=file beside it, MODEL=name, PORT=number'
 	@echo 'make test            prove it: lint, types and all tests'
-	@echo 'make quick           the same without the slow tests; also: make lint, make types'
+	@echo 'make quick           the same without the slow tests; also: make lint, make types; JOBS=number of files at once'
 	@echo 'make test-beds       only the tests on real SocketCAN and of a whole box, in a kernel that has CAN; ARGS="-k name"'
 	@echo '                     for some, CUTS=number of power cuts'
 	@echo 'make deb             the agent as a Debian package, into dist; ARCH=arm64 for a Raspberry Pi'
@@ -25,13 +28,13 @@ test: $(VENV)/.test
 	@$(BIN)/python -m tests.prepare
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(AT_ONCE)
 
 # The developer's loop: everything but the tests marked slow.
 quick: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow"
 
 test-beds: $(VENV)/.test
 	@$(BIN)/python -m tests.prepare

@@ -23,6 +23,18 @@ settings.register_profile("canlift", deadline=None, suppress_health_check=[Healt
 settings.load_profile("canlift")
 
 
+LONGEST = ("beds", "systemd", "conformance", "e2e")
+"""Folders whose tests are begun first where several run at once: what takes long does not end alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Recordings and specifications, kept beside the project. Absent in a user's clone: then the test is skipped, but

@@ -7,6 +7,7 @@ base, not what is in the published images.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -89,8 +90,10 @@ def make_stand_ins() -> None:
 
 def build_bridge() -> None:
     """The image of the Dockerfile, from what the project is now; its steps are podman's to remember."""
-    make_stand_ins()
-    with tempfile.TemporaryDirectory(prefix="bed.") as name:
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with (KEPT / "lock").open("w") as lock, tempfile.TemporaryDirectory(prefix="bed.") as name:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Whoever builds it at the same time waits, and finds it done.
+        make_stand_ins()
         pip = Path(name) / "pip.conf"
         pip.write_text(f"[global]\ncert = {_CERTIFICATES}\ndisable-pip-version-check = true\n")
         mounts = [f"{_CERTIFICATES}:{_CERTIFICATES}:ro", f"{pip}:/etc/pip.conf:ro"]

@@ -32,13 +32,13 @@ async def _answer(request: Request) -> Response:
     return PlainTextResponse("x" * int(request.query_params.get("size", 1)))
 
 
-def served(talk: Talk) -> None:
-    """`talk` on a connection to a server."""
+def served(talk: Talk, state: ServerState | None = None) -> None:
+    """`talk` on a connection to a server, which keeps its `state` there."""
+    state = state or ServerState()
 
     async def serve() -> None:
         config = configuration(Starlette(routes=[Route("/", _answer)]))
         config.load()
-        state = ServerState()
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Hasty(config, state, {}), "127.0.0.1", 0)
         async with server:
@@ -98,12 +98,17 @@ def test_an_answer_that_takes_its_time_is_waited_for() -> None:
 
 
 def test_an_answer_that_nobody_takes_is_dropped() -> None:
+    state = ServerState()
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"GET /?size=%d HTTP/1.1\r\nHost: x\r\n\r\n" % LARGE)
-        await asyncio.sleep(5 * Hasty.patience_s)
+        while not state.connections:
+            await asyncio.sleep(Hasty.patience_s)
+        while state.connections:
+            await asyncio.sleep(Hasty.patience_s)
         assert len(await ended(reader)) < LARGE
 
-    served(talk)
+    served(talk, state)
 
 
 def test_an_answer_that_is_taken_slowly_comes_whole() -> None:
