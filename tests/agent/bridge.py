@@ -58,7 +58,7 @@ class Bridge:
     def __enter__(self) -> Self:
         self._client.connect("127.0.0.1", self.port)
         self._client.loop_start()
-        assert self.subscribed.wait(20)
+        assert self.subscribed.wait(60)
         return self
 
     def __exit__(
@@ -109,7 +109,7 @@ class Bridge:
             self.say(vin, Receipt(key.boot, (held,), wanted=self.wanted))
 
 
-def eventually(condition: Callable[[], bool], timeout_s: float = 20) -> bool:
+def eventually(condition: Callable[[], bool], timeout_s: float = 60) -> bool:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if condition():

@@ -139,7 +139,7 @@ def test_a_source_that_is_busy_does_not_keep_the_others_from_stopping() -> None:
     assert busy_thread.is_alive()
     assert (busy.closed, other.closed) == (False, True)
     busy.free.set()
-    busy_thread.join(20)
+    busy_thread.join(60)
 
 
 def test_a_real_bus_of_python_can_is_read() -> None:

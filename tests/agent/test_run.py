@@ -88,7 +88,7 @@ def test_what_is_on_the_bus_arrives_and_stopping_drains(mosquitto: Mosquitto, tm
             talker.hush()
             time.sleep(0.3)
         stop.set()
-        running.join(20)
+        running.join(60)
         uploads = [decode_upload(payload, plan.manifest) for _, payload in sorted(bridge.held.items())]
     assert ended[0].depth == 0
     assert [upload.sequence for upload in uploads] == list(range(ended[0].uploads))
@@ -128,7 +128,7 @@ def test_a_live_run_says_what_the_vehicle_is_doing_and_how_each_part_is(tmp_path
             health = ask(socket)
         finally:
             stop.set()
-            running.join(20)
+            running.join(60)
     unsaid = [name for name in health.__struct_fields__ if getattr(health, name) is None]
     # The settings have no receiver, no modem and no remote control, and the profile asks nothing.
     assert unsaid == ["gnss", "modem", "asking", "watching", "remote"]

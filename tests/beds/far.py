@@ -61,11 +61,11 @@ class Far:
         thread = threading.Thread(target=live, daemon=True)
         thread.start()
         try:
-            assert ready.wait(20)
+            assert ready.wait(60)
             yield found[0]
         finally:
             done.set()
-            thread.join(20)
+            thread.join(60)
 
 
 @contextmanager

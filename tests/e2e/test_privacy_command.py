@@ -121,9 +121,9 @@ class Cloud:
         client.connect("127.0.0.1", self._port)
         client.subscribe([(topic(VIN, COMMAND), 1), (end, 1)])
         client.loop_start()
-        assert subscribed.wait(20)
+        assert subscribed.wait(60)
         client.publish(end, b"", qos=1)  # What is retained was queued before it.
-        assert over.wait(20)
+        assert over.wait(60)
         client.disconnect()
         client.loop_stop()
         return kept
@@ -139,7 +139,7 @@ class Cloud:
         client.connect("127.0.0.1", self._port)
         client.subscribe(topic(VIN, RESULT), qos=1)
         client.loop_start()
-        assert subscribed.wait(20)
+        assert subscribed.wait(60)
         yield results
         client.disconnect()
         client.loop_stop()

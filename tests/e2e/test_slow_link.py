@@ -53,7 +53,7 @@ def taking_in(settings: Settings) -> Iterator[Bridge]:
     bridge.storage.registry.add_vehicle(Vehicle("1" * 40, VIN, MODEL, "Canlift", "Thermic", 1, 1), ["f1"])
     bridge.start()
     try:
-        assert bridge.subscription.connected.wait(20)
+        assert bridge.subscription.connected.wait(60)
         yield bridge
     finally:
         bridge.stop()

@@ -56,7 +56,7 @@ def polled_run(car: Car, folder: Path, port: int) -> None:
 
         arrived = eventually(lambda: WANTED.items() <= _newest(polled, uploads()).items(), 40)
         stop.set()
-        running.join(20)
+        running.join(60)
         found = uploads()
     assert arrived, _newest(polled, found)
     assert sum(upload.ledger.counts.get(Count.ASKED, 0) for upload in found) > 5

@@ -33,6 +33,6 @@ def test_what_is_said_regularly_is_said_when_it_is_due_and_closing_ends_the_wait
     waiting = threading.Thread(target=said.read, args=(600,))
     waiting.start()
     said.close()
-    waiting.join(20)
+    waiting.join(60)
     assert not waiting.is_alive()
     assert Periodic(1, lambda: None, lambda: 0).read(0) == []

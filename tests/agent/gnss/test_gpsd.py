@@ -64,7 +64,7 @@ class Server:
         deadline = time.monotonic() + 20
         while not gpsd.connected and time.monotonic() < deadline:
             gpsd.read(0.05)
-        accepted.join(20)
+        accepted.join(60)
         assert self.connection is not None
         self.heard = self.connection.recv(1000)
 

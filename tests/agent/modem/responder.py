@@ -53,7 +53,7 @@ class Modem:
 
     def __exit__(self, *_: object) -> None:
         os.write(self._wake, b"x")
-        self._thread.join(20)
+        self._thread.join(60)
         self.unplug()
         os.close(self._stop)
         os.close(self._wake)

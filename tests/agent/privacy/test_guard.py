@@ -229,5 +229,5 @@ def test_a_switch_that_is_a_pipe_nobody_writes_to_holds_nobody_up(tmp_path: Path
     os.mkfifo(pipe)
     reading = threading.Thread(target=Switch(pipe).read, daemon=True)
     reading.start()
-    reading.join(20)
+    reading.join(60)
     assert not reading.is_alive()

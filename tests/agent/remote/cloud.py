@@ -39,7 +39,7 @@ class Cloud(Bridge):
         self._line.connect("127.0.0.1", port)
         self._line.loop_start()
         self._line.subscribe(topic(VIN, RESULT), qos=1)
-        assert heard.wait(20)
+        assert heard.wait(60)
         self._commands = 0
 
     def __exit__(self, *error: object) -> None:

@@ -64,7 +64,7 @@ def running(folder: Path, channel: str, port: int, *, enabled: bool = True) -> I
         yield
     finally:
         stop.set()
-        live.join(20)
+        live.join(60)
 
 
 def test_what_is_asked_by_the_cloud_is_done_and_told_step_by_step(

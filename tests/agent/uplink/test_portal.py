@@ -111,4 +111,4 @@ def test_the_status_of_a_running_agent_names_the_portal(tmp_path: Path, capsys: 
             assert "no broker" in printed
         finally:
             stop.set()
-            running.join(20)
+            running.join(60)

@@ -200,7 +200,7 @@ def test_a_manifest_is_published_until_the_bridge_no_longer_asks_for_it(
         bridge.subscribed.clear()
         mosquitto.kill()
         mosquitto.start()
-        assert bridge.subscribed.wait(20)
+        assert bridge.subscribed.wait(60)
         told = len(bridge.manifests)
         bridge.receipts = True
         wire.mend()
@@ -304,7 +304,7 @@ def test_what_a_lost_connection_left_unsaid_is_sent_again_at_once(
             bridge.subscribed.clear()
             mosquitto.kill()
             mosquitto.start()
-            assert bridge.subscribed.wait(20)
+            assert bridge.subscribed.wait(60)
             bridge.receipts = True
             wire.mend()
             assert eventually(lambda: uplink.settled)

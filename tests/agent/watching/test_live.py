@@ -84,7 +84,7 @@ class Cloud(Bridge):
         self._line.connect("127.0.0.1", port)
         self._line.loop_start()
         self._line.subscribe(topics.topic(VIN, topics.WATCH_REPORT), qos=1)
-        assert heard.wait(20)
+        assert heard.wait(60)
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(None, None, None)
@@ -125,7 +125,7 @@ def running(state: Path, port: int, *, watch: bool = True) -> Iterator[Callable[
         yield lambda: frames[-1]
     finally:
         stop.set()
-        live.join(20)
+        live.join(60)
 
 
 def heard(frames: Callable[[], int]) -> bool:

@@ -47,9 +47,9 @@ def found(port: int, vin: str, leaf: str = WATCH) -> bytes:
     client.connect("127.0.0.1", port)
     client.loop_start()
     client.subscribe([(topic(vin, leaf), 1), ("end", 1)])
-    assert subscribed.wait(20)
+    assert subscribed.wait(60)
     client.publish("end", b"", qos=1)  # What is retained was queued before it.
-    assert end.wait(20)
+    assert end.wait(60)
     client.disconnect()
     client.loop_stop()
     return b"".join(came)
@@ -69,7 +69,7 @@ def test_a_vehicle_that_was_away_finds_its_newest_list_and_none_that_was_taken_a
     mosquitto: Mosquitto, protocol: int
 ) -> None:
     with line(mosquitto.port, protocol) as (ours, _):
-        assert ours.connected.wait(20)
+        assert ours.connected.wait(60)
         assert ours.publish({VIN: b"one", OTHER: b"other"}) == {VIN, OTHER}
         assert ours.publish({VIN: b"two"}) == {VIN}
         assert (found(mosquitto.port, VIN), found(mosquitto.port, OTHER)) == (b"two", b"other")
@@ -114,7 +114,7 @@ def test_a_broker_that_lost_everything_is_noticed_and_one_that_kept_our_session_
         mosquitto.start()
         assert eventually(ours.forgotten, 60)
     with line(mosquitto.port) as (ours, _):
-        assert ours.connected.wait(20)
+        assert ours.connected.wait(60)
         assert not ours.forgotten()
 
 
