@@ -97,6 +97,17 @@ def test_times_are_the_kernels_on_the_boots_clock() -> None:
     assert second.at_ms <= wire.stamps.now_ms
 
 
+def test_what_comes_while_the_reader_is_held_up_between_the_clocks_and_its_socket_keeps_its_time() -> None:
+    with Wire(LISTENING) as wire:
+        assert wire.read() == []
+        wire.stamps.begin()
+        wire.send(packed(EACH, b"\1"))
+        time.sleep(0.3)
+        wire.send(packed(EACH, b"\2"))
+        first, second = wire.bus.read()
+    assert second.at_ms - first.at_ms >= 299
+
+
 @pytest.mark.parametrize("step_s", [3600, -3600])
 def test_a_step_of_the_systems_clock_changes_no_order_and_dates_nothing_beyond_its_burst(step_s: int) -> None:
     stepped = False
