@@ -17,7 +17,7 @@ help:
 	@echo 'make test            prove it: lint, types and all tests'
 	@echo 'make quick           the same without the slow tests; also: make lint, make types; JOBS=number of files at once'
 	@echo 'make test-beds       only the tests on real SocketCAN and of a whole box, in a kernel that has CAN; ARGS="-k name"'
-	@echo '                     for some, CUTS=number of power cuts'
+	@echo '                     for some, CUTS=number of power cuts, DRIVE_S=seconds of each drive'
 	@echo 'make deb             the agent as a Debian package, into dist; ARCH=arm64 for a Raspberry Pi'
 	@echo 'make bench           measure it; writes build/bench.json'
 	@echo 'make conformance     every answer against the published specification; writes build/conformance.json'

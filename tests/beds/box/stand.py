@@ -17,6 +17,8 @@ from tests.beds.box.tree import disk, done
 from tests.beds.far import PLAIN_PORT, far_broker
 
 UNIT = "canlift-agent"
+SETTINGS = "/etc/canlift/agent.toml"
+SHARED = "/mnt"
 PATIENCE_S = 240
 _ADDRESS = "192.168.77.1/24"
 """Of this side of the line; the box's is in guest/80-vec0.network."""
@@ -31,6 +33,8 @@ def number(payload: bytes) -> Key:
 class Stand:
     bridge: Bridge
     box: Box
+    shared: Path
+    """A folder of this machine that the box has as `SHARED`."""
     _disks: Sequence[Path]
     _console: Path
     _line: Line
@@ -46,6 +50,11 @@ class Stand:
         self.box.cut()
         self.box = Box(self._disks, self._console, self._line)
         self.box.ready()
+        self.shares()
+
+    def shares(self) -> None:
+        """The box has `shared`, until it is switched off."""
+        self.box.does(f"mount -t hostfs none {SHARED} -o {self.shared}")
 
     def service_is_up(self) -> None:
         self.box.until(f"systemctl is-active {UNIT}", "active\n".__eq__, PATIENCE_S)
@@ -59,6 +68,19 @@ class Stand:
             for first, last in boot["sequences"]
             for sequence in range(first, last + 1)
         }
+
+    def settles(self) -> None:
+        """Every upload is with the bridge, and the service is off."""
+        self.box.does(f"systemctl stop {UNIT}")
+        while self.waiting():
+            self.box.does(f"systemctl start {UNIT}")
+            self.box.until("canlift-agent journal --json", lambda said: '"uploads": 0' in said, PATIENCE_S)
+            self.box.does(f"systemctl stop {UNIT}")
+
+    def puts(self, path: str, text: str) -> None:
+        """Writes a file of the box, whose owner and rights stay what they are."""
+        (self.shared / "put").write_text(text)
+        self.box.does(f"cat {SHARED}/put > {path}")
 
     def takes(self, holds: Callable[[Bridge], bool]) -> bool:
         """Waits for what the bridge is sent."""
@@ -80,12 +102,15 @@ def stand(folder: Path, mosquitto_binary: str) -> Iterator[Stand]:
         for words in (f"tuntap add {line.device} mode tap", f"addr add {_ADDRESS} dev {line.device}",
                       f"link set {line.device} up"):  # fmt: skip
             subprocess.run(["ip", "-n", far.namespace, *words.split()], check=True)
-        bench = Stand(bridge, Box((image, data), console, line), (image, data), console, line)
+        shared = folder / "shared"
+        shared.mkdir()
+        bench = Stand(bridge, Box((image, data), console, line), shared, (image, data), console, line)
         try:
             bench.box.ready()
             bench.box.does(f"sed -i 's/127.0.0.1:1883/{far.address}:{PLAIN_PORT}/' /etc/canlift/agent.toml; sync")
             bench.box.does(f"systemctl restart {UNIT}")
             bench.service_is_up()
+            bench.shares()
             yield bench
         finally:
             bench.box.cut()
