@@ -51,10 +51,12 @@ class KeptPrograms:
         self._zone = zone
         self.programs = self._load()
 
-    def take(self, action: Preconditioning | Charging, now_utc_ms: int) -> bool:
+    def take(self, action: Preconditioning | Charging, now_utc_ms: int | None) -> bool:
         """Keeps what an action says of programs; whether that is anything new. Raises OSError."""
-        self._set_right(now_utc_ms)
-        before = msgspec.structs.replace(self.programs, done_utc_ms=max(self.programs.done_utc_ms, now_utc_ms))
+        before = self.programs
+        if now_utc_ms is not None:
+            self._set_right(now_utc_ms)
+            before = msgspec.structs.replace(self.programs, done_utc_ms=max(self.programs.done_utc_ms, now_utc_ms))
         if isinstance(action, Preconditioning):
             taken = {program.slot: program for program in before.conditioning}
             for program in action.programs:

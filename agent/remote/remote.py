@@ -233,7 +233,7 @@ class Remote:
         return action.stolen is not True and self._tracking.take(action.tracking)
 
     def _program(self, action: Preconditioning | Charging) -> bool:
-        changed = self._programs.take(action, self._utc_ms() or 0)
+        changed = self._programs.take(action, self._utc_ms())
         if changed:
             self._saying.again()
             self._tell_at_ms = self._monotonic_ms() + _SAID_MS

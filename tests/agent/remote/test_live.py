@@ -18,12 +18,12 @@ from agent.settings.commands import CommandsSettings
 from agent.settings.remote import RemoteSettings
 from agent.settings.uplink import UplinkSettings
 from contract.actions import Doors, Horn, WakeUp
-from contract.command import Command, Outcome
+from contract.command import Cause, Command, Outcome
 from contract.configuration import Duration
 from tests.agent.bridge import eventually
 from tests.agent.remote import model
 from tests.agent.remote.body import LOCK, Body
-from tests.agent.remote.cloud import OUR_KEY, PATIENCE_S, THEIRS, Cloud
+from tests.agent.remote.cloud import OUR_KEY, OURS, PATIENCE_S, THEIRS, Cloud
 from tests.conftest import Mosquitto
 
 DONE = [Outcome.RECEIVED, Outcome.SENT, Outcome.DONE]
@@ -48,7 +48,9 @@ def cloud(mosquitto: Mosquitto) -> Iterator[Cloud]:
 
 
 @contextmanager
-def running(folder: Path, channel: str, port: int, *, enabled: bool = True) -> Iterator[None]:
+def running(
+    folder: Path, channel: str, port: int, *, enabled: bool = True, profile: str = model.PROFILE
+) -> Iterator[None]:
     settings = Settings(
         state=folder / "state",
         buses={"can0": BusSettings(channel, "virtual")},
@@ -56,7 +58,7 @@ def running(folder: Path, channel: str, port: int, *, enabled: bool = True) -> I
         commands=CommandsSettings(privacy=True, keys=(OUR_KEY,)),
         remote=RemoteSettings(enabled=enabled, allow=("lock", "unlock", "wake-up")),
     )
-    plan = model.plan(folder)
+    plan = model.plan(folder, profile)
     stop = threading.Event()
     live = threading.Thread(target=run, args=(model.VIN, settings, plan, stop))
     live.start()
@@ -109,6 +111,26 @@ def test_a_command_that_is_replayed_or_signed_by_another_or_for_another_vehicle_
             assert cloud.told(command, count)
         assert cloud.outcomes(command) == [*DONE, Outcome.DONE, Outcome.DONE]
         assert len(body.sent(LOCK)) == 1 + 3  # Of one unlocking.
+
+
+def test_what_comes_while_another_of_its_kind_is_done_is_refused_and_a_forged_copy_is_not_answered_in_its_place(
+    tmp_path: Path, channel: str, body: Body, cloud: Cloud
+) -> None:
+    patient = model.PROFILE.replace('within = "2s"', 'within = "90s"')
+    with running(tmp_path, channel, cloud.port, profile=patient):
+        assert cloud.ask(WakeUp())[-1] is Outcome.DONE
+        body.obeys = False
+        lock = Doors(locked=True)
+        first, second = cloud.command(lock), cloud.command(lock)
+        for command, key in ((first, OURS), (first, THEIRS), (second, OURS)):
+            cloud.send(command, key)
+        assert cloud.told(second)
+        body.locks = 1
+        assert cloud.told(first)
+        assert cloud.outcomes(first) == DONE
+        (refused,) = [result for result in cloud.results if result.id == second.id]
+        assert (refused.outcome, refused.cause) == (Outcome.FAILED, Cause.SAME_IN_PROGRESS)
+        assert len(body.sent(LOCK)) == 1
 
 
 def test_without_remote_control_nothing_is_made_that_could_transmit(
