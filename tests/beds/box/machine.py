@@ -1,4 +1,4 @@
-"""A box that runs: a kernel of its own in user-mode Linux, systemd, and a channel to ask by.
+"""A box that runs: a kernel of its own, systemd, and a channel to ask by; `Box` in user-mode Linux.
 
 Killing it is the power cut: what it had written to its disk's file is there, and nothing else of it.
 """
@@ -41,20 +41,18 @@ class BoxError(Exception):
     """The box does not do what every box does; the text has what it said last."""
 
 
-class Box:
-    def __init__(self, disks: Sequence[Path], console: Path, line: Line) -> None:
-        """Switches it on. The first disk is its root's; `console` gets what the kernel and systemd say."""
+class Guest:
+    """`words` start its kernel, with one end of a terminal's line as the descriptor that they are given."""
+
+    def __init__(self, words: Callable[[int], Sequence[str]], console: Path) -> None:
+        """Switches it on; `console` gets what the kernel and systemd say."""
         self._console = console
         self._asked = 0
         self._heard = b""
         self._channel, theirs = socket.socketpair()
-        boot = [needed("ip", "iproute2"), "netns", "exec", line.namespace, needed(KERNEL, PACKAGE), "mem=512M", "quiet"]
-        boot += [*(f"ubd{place}={disk}" for place, disk in enumerate(disks)), "root=/dev/ubda", "rw"]
-        boot += ["con=null", "con0=null,fd:1", f"con1=fd:{theirs.fileno()},fd:{theirs.fileno()}", "console=tty0"]
-        boot.append(f"vec0:transport=tap,ifname={line.device},depth=128")
         with theirs, console.open("ab") as said:
             self._process = subprocess.Popen(
-                boot,
+                words(theirs.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -115,3 +113,17 @@ class Box:
 
     def _last_words(self) -> str:
         return self._console.read_bytes()[-4000:].decode(errors="replace")
+
+
+class Box(Guest):
+    def __init__(self, disks: Sequence[Path], console: Path, line: Line) -> None:
+        """Switches it on. The first disk is its root's."""
+
+        def words(channel: int) -> list[str]:
+            boot = [needed("ip", "iproute2"), "netns", "exec", line.namespace, needed(KERNEL, PACKAGE)]
+            boot += ["mem=512M", "quiet", *(f"ubd{place}={disk}" for place, disk in enumerate(disks))]
+            boot += ["root=/dev/ubda", "rw"]
+            boot += ["con=null", "con0=null,fd:1", f"con1=fd:{channel},fd:{channel}", "console=tty0"]
+            return [*boot, f"vec0:transport=tap,ifname={line.device},depth=128"]
+
+        super().__init__(words, console)

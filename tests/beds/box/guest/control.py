@@ -1,4 +1,6 @@
-"""The bed's channel, in the guest: a command a line comes in on /dev/tty1 as JSON, its status and output go back.
+"""The bed's channel, in the guest: a command a line comes in on a terminal as JSON, its status and output go back.
+
+    control.py /dev/tty1
 
 A terminal survives whatever is done to the guest's network.
 """
@@ -8,12 +10,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tty
 from pathlib import Path
 
 
 def main() -> None:
-    channel = os.open("/dev/tty1", os.O_RDWR | os.O_NOCTTY)
+    channel = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY)
     tty.setraw(channel)
 
     def say(answer: dict[str, object]) -> None:
