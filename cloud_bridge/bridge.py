@@ -75,7 +75,9 @@ class Bridge:
             self.faults = Faults()
             strangers = Strangers(self.storage.receiving, clock_ms)
             self.delivery = make_delivery(settings, self.storage, self.faults, clock_ms, on_failure)
-            self.remotes = Remotes(settings, self.storage, strangers, clock_ms, self.delivery.wake, on_failure)
+            self.remotes = Remotes(
+                settings, self.storage, strangers, self.faults, clock_ms, self.delivery.wake, on_failure
+            )
             self.watch_line = Line(settings.mqtt, self._look_at_watch_lists)
             self.pushing = Pushing(
                 self.storage.watch_lists,

@@ -1,5 +1,5 @@
-"""Defects that cost one vehicle, monitor or sender, and not the thread that came upon them: logged with whose they
-were, and counted since the start by the part of the bridge. `/health` and `canlift-bridge health` show the counts.
+"""Defects that cost one vehicle, action, monitor or sender, and not the thread that came upon them: logged with whose
+they were, and counted since the start by the part of the bridge. `/health` and `canlift-bridge health` show the counts.
 """
 
 from __future__ import annotations
@@ -7,8 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from cloud_bridge.store.port.errors import StoreError
 
@@ -28,19 +27,31 @@ class Faults:
         with self._lock:
             self._counts[part] += 1
 
-    @contextmanager
-    def sparing(self, part: str, whose: str) -> Iterator[None]:
-        """What is raised within is noted, and costs no more than that. StoreError is another matter: it is about no
-        vehicle, and over one day."""
-        try:
-            yield
-        except StoreError:
-            raise
-        except Exception:  # noqa: BLE001 (it is said, and counted)
-            self.note(part, whose)
+    def sparing(self, part: str, whose: str) -> _Sparing:
+        """A context: what is raised within is noted, and costs no more than that. StoreError is another matter: it is
+        about no vehicle, and over one day."""
+        return _Sparing(self, part, whose)
 
     @property
     def counts(self) -> dict[str, int]:
         """By part, in the order of the alphabet."""
         with self._lock:
             return dict(sorted(self._counts.items()))
+
+
+class _Sparing:
+    def __init__(self, faults: Faults, part: str, whose: str) -> None:
+        self._faults = faults
+        self._part = part
+        self._whose = whose
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, _type: type[BaseException] | None, raised: BaseException | None, _traceback: TracebackType | None
+    ) -> bool:
+        """Whether what was raised is over with."""
+        if not isinstance(raised, Exception) or isinstance(raised, StoreError):
+            return False
+        self._faults.note(self._part, self._whose)
+        return True

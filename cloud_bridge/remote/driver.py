@@ -2,7 +2,7 @@
 
 What is to be done next is in the database, so any bridge can go on with any action, after a kill too. An action that a
 bridge is at is leased: no other gets it until the lease ends. What is published is known by the action's id, so a
-command that is sent twice is executed once.
+command that is sent twice is executed once. An action that shows a defect is given up, and the others go on.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from cloud_bridge.faults import Faults
 from cloud_bridge.remote.commands import command_for
 from cloud_bridge.remote.control import Control
 from cloud_bridge.remote.life import Phase
@@ -19,6 +20,7 @@ from cloud_bridge.working import Working
 from contract.command import Outcome, Result
 from contract.wire import WireError
 
+PART = "remote actions"
 LEASE_MS = 15_000
 AT_ONCE = 16
 """Actions claimed together."""
@@ -40,6 +42,7 @@ class Driver:
         publish: Publish,
         key: bytes,
         waker: Waker,
+        faults: Faults,
         clock_ms: Callable[[], int],
         on_told: Callable[[], None],
         on_failure: Callable[[], None],
@@ -50,6 +53,7 @@ class Driver:
         self._publish = publish
         self._key = key
         self._waker = waker
+        self._faults = faults
         self._clock_ms = clock_ms
         self._on_told = on_told
         complaint = "remote actions cannot be gone on with now, trying again"
@@ -86,11 +90,20 @@ class Driver:
             claimed = self._control.actions.claim(now_ms, now_ms + LEASE_MS, AT_ONCE)
             for action in claimed:
                 if self._clock_ms() < now_ms + LEASE_MS and not self._working.stopping:
-                    self._go_on(action)
+                    self._go_on_or_give_up(action)
             number += len(claimed)
             if len(claimed) < AT_ONCE:
                 break
         return number
+
+    def _go_on_or_give_up(self, action: RemoteAction) -> None:
+        whose = f"action {action.id} of vehicle {action.vin}"
+        with self._faults.sparing(PART, whose):
+            self._go_on(action)
+            return
+        with self._faults.sparing(PART, whose):
+            self._control.give_up(action, self._clock_ms())
+            self._on_told()
 
     def _go_on(self, action: RemoteAction) -> None:
         now_ms = self._clock_ms()

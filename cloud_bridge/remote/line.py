@@ -7,7 +7,7 @@ comes back with a new session gets it when it is published again (`remote.driver
 
 Results come to one bridge of the group. They are taken in a thread of their own and acknowledged to the broker when
 that is done: what a bridge that is killed had not taken, it or another one gets again. Those of a vehicle that may say
-nothing are not taken (`cloud_bridge.strangers`).
+nothing are not taken (`cloud_bridge.strangers`), nor is one that shows a defect: it would come again and again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from cloud_bridge.faults import Faults
 from cloud_bridge.listening import Heard, Listening
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError
@@ -28,6 +29,7 @@ from contract.command import Result, decode_result
 from contract.topics import COMMAND, RESULT, topic
 from contract.wire import WireError
 
+PART = "results"
 IN_FLIGHT = 256
 """Results that the broker may have out to us, and commands that we may have out to it."""
 _AGAIN_S = 1.0
@@ -43,6 +45,7 @@ class Line:
         settings: Mqtt,
         turned_away: Callable[[str, str, bytes], bool],
         take: Callable[[str, Result], None],
+        faults: Faults,
         on_failure: Callable[[], None],
     ) -> None:
         """`turned_away` is `Strangers.turned_away`. `take` is called with a VIN and what its vehicle said; when one of
@@ -52,6 +55,7 @@ class Line:
         self._settings = settings
         self._turned_away = turned_away
         self._take = take
+        self._faults = faults
         self._on_failure = on_failure
         self._queue: queue.Queue[Heard | None] = queue.Queue(2 * IN_FLIGHT)
         self._stopping = threading.Event()
@@ -100,7 +104,8 @@ class Line:
     def _taken(self, heard: Heard) -> bool:
         while True:
             try:
-                self._take_in(heard)
+                with self._faults.sparing(PART, f"vehicle {heard.vin}"):
+                    self._take_in(heard)
             except StoreError as error:
                 log.error("what vehicle %s answered cannot be taken, trying again: %s", heard.vin, error)
                 if self._stopping.wait(_AGAIN_S):

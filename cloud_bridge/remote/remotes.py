@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cloud_bridge.faults import Faults
 from cloud_bridge.remote.abilities import Abilities
 from cloud_bridge.remote.control import Control, RemoteService
 from cloud_bridge.remote.driver import Driver
@@ -25,6 +26,7 @@ class Remotes:
         settings: Settings,
         storage: Storage,
         strangers: Strangers,
+        faults: Faults,
         clock_ms: Callable[[], int],
         on_told: Callable[[], None],
         on_failure: Callable[[], None],
@@ -33,11 +35,11 @@ class Remotes:
         up. Raises OSError for files of the broker's credentials."""
         self.service = remote_service(storage, settings.remote, self._asked)
         control = self.service.control
-        self._line = Line(settings.mqtt, strangers.turned_away, self._take, on_failure)
+        self._line = Line(settings.mqtt, strangers.turned_away, self._take, faults, on_failure)
         waker = Waker(settings.remote.wake_command, control.rules.reach_ms)
         key = command_key(storage.registry)
         self._on_told = on_told
-        self._driver = Driver(control, self._line.publish, key, waker, clock_ms, on_told, on_failure)
+        self._driver = Driver(control, self._line.publish, key, waker, faults, clock_ms, on_told, on_failure)
 
     def start(self) -> None:
         self._line.start()

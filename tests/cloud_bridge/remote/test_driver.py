@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud_bridge.remote import driver
+from cloud_bridge.remote import control, driver
 from cloud_bridge.remote.driver import LEASE_MS
 from cloud_bridge.remote.life import AWAKE_MS, SETTLE_MS, Phase
 from cloud_bridge.store.port.errors import RegistryError
@@ -382,6 +382,35 @@ def test_what_is_in_progress_is_listed(world: World) -> None:
     first, second = world.lock(), world.ask({"horn": {"state": "Activated"}})
     assert {action.id for action in world.actions.in_progress()} == {first.id, second.id}
     assert all(action.life.phase is Phase.SENDING for action in world.actions.in_progress())
+
+
+@pytest.mark.parametrize("part", ["command_for", "seen"])
+def test_an_action_that_shows_a_defect_is_given_up_and_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
+) -> None:
+    asleep = part == "seen"  # Then what the vehicle said is looked at again.
+    if not asleep:
+        world.heard()
+        world.heard(OTHER_VIN)
+    action, other = world.lock(), world.lock(OTHER_VIN)
+    is_first = True
+
+    def defective(*arguments: object, **more: object) -> object:
+        nonlocal is_first
+        if is_first:
+            is_first = False
+            raise ZeroDivisionError
+        return whole(*arguments, **more)
+
+    module = control if asleep else driver
+    whole = getattr(module, part)
+    monkeypatch.setattr(module, part, defective)
+    world.defects = 1
+    world.drive(10_000)
+    told = [world.story(each)[-1] for each in (action, other)]
+    assert sorted(told) == sorted(["Failed GeneralError", "WakingUpVehicle" if asleep else "Accepted"])
+    assert caplog.text.count("remote actions: a defect; what is of action") == 1
+    assert world.drive(10_000) != []
 
 
 def test_an_action_that_cannot_be_said_is_given_up_and_holds_up_no_other(

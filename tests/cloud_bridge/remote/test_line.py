@@ -11,6 +11,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from cloud_bridge.faults import Faults
 from cloud_bridge.remote.line import Line
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError
@@ -28,11 +29,12 @@ class Bridge:
 
     def __init__(self, port: int, client_id: str = "bridge", protocol: int = 5, shared: bool = True) -> None:
         self.taken: list[tuple[str, Result]] = []
+        self.faults = Faults()
         self.turned_away: list[tuple[str, bytes]] = []
         self.fails: list[Exception] = []
         self.failed = threading.Event()
         settings = Mqtt(port=port, client_id=client_id, protocol=5 if protocol == 5 else 4, shared=shared)
-        self.line = Line(settings, self._turned_away, self._take, self.failed.set)
+        self.line = Line(settings, self._turned_away, self._take, self.faults, self.failed.set)
 
     def _turned_away(self, vin: str, leaf: str, payload: bytes) -> bool:
         if vin == STRANGER:
@@ -155,10 +157,29 @@ def test_bridges_of_a_group_share_the_answers(mosquitto: Mosquitto, shared: bool
         until(lambda: len(one.taken) + len(two.taken) == 3 * number)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_fails_says_so(mosquitto: Mosquitto) -> None:
+def test_an_answer_that_shows_a_defect_costs_no_other_and_does_not_come_again(mosquitto: Mosquitto) -> None:
     bridge = Bridge(mosquitto.port)
     bridge.fails = [ZeroDivisionError()]
+    with vehicle(mosquitto.port) as (client, _):
+        with running(bridge):
+            say(client, encode_result(ANSWER))
+            say(client, encode_result(Result(bytes(16), Outcome.FOREIGN)))
+            until(lambda: [result.outcome for _, result in bridge.taken] == [Outcome.FOREIGN])
+        assert bridge.faults.counts == {"results": 1}
+        with running(Bridge(mosquitto.port)) as again:
+            say(client, encode_result(Result(bytes(16), Outcome.SENT)))
+            until(lambda: [result.outcome for _, result in again.taken] == [Outcome.SENT])
+    assert not bridge.failed.is_set()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_fails_says_so(mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    bridge = Bridge(mosquitto.port)
+
+    def defective(_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bridge.line._listening, "done", defective)
     with running(bridge), vehicle(mosquitto.port) as (client, _):
         say(client, encode_result(ANSWER))
         assert bridge.failed.wait(60)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from cloud_bridge.faults import Faults
 from cloud_bridge.records.model import Known as Value
 from cloud_bridge.records.model import Status
 from cloud_bridge.remote import asked
@@ -58,6 +59,9 @@ class World:
     able: bool = True
     statuses: dict[str, Status] = field(default_factory=dict)
     told: int = 0
+    defects: int = 0
+    """That are to show."""
+    faults: Faults = field(default_factory=Faults)
 
     def __post_init__(self) -> None:
         is_new = not (self.folder / "bridge.db").exists()
@@ -76,10 +80,13 @@ class World:
 
     def another_driver(self) -> Driver:
         waker = Waker(self.wake_command, self.rules.reach_ms)
-        return Driver(self.control, self._publish, KEY, waker, lambda: self.now_ms, self._on_told, lambda: None)
+        return Driver(
+            self.control, self._publish, KEY, waker, self.faults, lambda: self.now_ms, self._on_told, lambda: None
+        )
 
     def close(self) -> None:
         self.database.close()
+        assert self.faults.counts == ({"remote actions": self.defects} if self.defects else {})
 
     def heard(self, vin: str = VIN) -> None:
         """An upload of the vehicle comes in."""
