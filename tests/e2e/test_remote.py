@@ -21,6 +21,7 @@ from tests.cloud_bridge.vehicle import VIN
 from tests.conftest import ROOT, Mosquitto, free_port, needed
 from tests.e2e.remote import PATIENCE_S, MadeUpVehicle, RemoteWorld, does_it, remote_world
 from tests.e2e.world import World
+from tests.receiver import Received, Reply
 
 pytestmark = pytest.mark.slow
 
@@ -138,6 +139,44 @@ def test_a_bridge_that_is_killed_goes_on_with_what_it_was_at(remote: RemoteWorld
         assert [command.id.hex() for command in vehicle.came[came:]].count(action) >= 1
         assert len(vehicle.executed) == 2
     assert len(remote.told.ids) == len({*remote.told.ids})
+
+
+def test_a_bridge_that_is_killed_at_each_thing_it_tells_tells_it_again_under_its_id_and_goes_on(
+    remote: RemoteWorld,
+) -> None:
+    """From a vehicle that sleeps to one that did it; each time when the callback has it and has not said so."""
+    asked, killed = threading.Event(), threading.Semaphore(0)
+    take, ids = remote.receiver.answer, dict[str, list[str | None]]()
+
+    def kill_first(received: Received) -> Reply:
+        (event,) = received.document["events"]
+        known = ids.setdefault(event["eventStatus"]["status"], [])
+        known.append(received.header("webhook-id"))
+        if len(known) == 1:
+            assert asked.wait(PATIENCE_S)
+            remote.world.kill_bridge()
+            killed.release()
+        return take(received)
+
+    def restart() -> None:
+        assert killed.acquire(timeout=PATIENCE_S), remote.world.bridge_log()
+        remote.start()
+
+    remote.receiver.answer = kill_first
+    action = remote.ask(LOCK)
+    asked.set()
+    expected = ["Accepted", "WakingUpVehicle", "CheckingVehicle", "SentToVehicle", "Success"]
+    for _ in expected[:2]:
+        restart()
+    with MadeUpVehicle(remote.world.broker.port, remote.key) as vehicle:
+        for _ in expected[2:]:
+            restart()
+        remote.until(lambda: all(len(known) >= 2 for known in ids.values()))
+        assert remote.told.story(action) == expected
+        assert list(ids) == expected
+        assert all(len({*known}) == 1 for known in ids.values())
+        assert {command.id.hex() for command in vehicle.came} >= {action}
+        assert len(vehicle.executed) == 2  # It was woken up, and locked.
 
 
 def test_two_bridges_share_the_work_and_send_nothing_twice(remote: RemoteWorld, tmp_path: Path) -> None:
