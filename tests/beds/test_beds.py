@@ -13,7 +13,7 @@ from tests.conftest import needed
 
 HERE = Path(__file__).resolve().parent
 FOLDERS = sorted(path.parent.name for path in HERE.glob("*/conftest.py"))
-LIMIT_S = 600
+LIMIT_S = 900
 
 pytestmark = pytest.mark.skipif(INSIDE in os.environ, reason="this is the bed")
 

@@ -87,7 +87,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> int:
-    finished = run(pytest_words(sys.argv[1:] or ["tests/beds/can"]), 600)
+    finished = run(pytest_words(sys.argv[1:] or ["tests/beds/can"]), 900)
     print(finished.output)
     return 125 if finished.status is None else finished.status
 

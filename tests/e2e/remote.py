@@ -190,7 +190,7 @@ class RemoteWorld:
         config = self.world.config.read_text().replace(str(PROFILES), str(profiles))
         self.world.config.write_text(
             f'{config}[notifications]\nallow = ["127.0.0.0/8", "::1/128"]\nca_file = "{authority.file}"\n'
-            '[remote]\nreach = "60s"\nanswer = "60s"\nactions_a_minute = 1000\n[clock]\ntrusted = true\n'
+            '[remote]\nreach = "120s"\nanswer = "120s"\nactions_a_minute = 1000\n[clock]\ntrusted = true\n'
         )
         self.told = told
         self.receiver = receiver

@@ -34,6 +34,21 @@ def remote(tmp_path: Path, mosquitto: Mosquitto, shared: Path) -> Iterator[Remot
         yield remote
 
 
+@pytest.fixture(scope="module")
+def killed_often(
+    tmp_path_factory: pytest.TempPathFactory, mosquitto_binary: str, shared: Path
+) -> Iterator[RemoteWorld]:
+    """One for several tests, each of which has its bridge running in the end."""
+    folder = tmp_path_factory.mktemp("killed")
+    broker = Mosquitto(mosquitto_binary, folder)
+    broker.start()
+    try:
+        with remote_world(folder, broker, shared) as remote:
+            yield remote
+    finally:
+        broker.kill()
+
+
 def does_what_it_can(command: Command) -> list[tuple[Outcome, Cause | None]]:
     if isinstance(command.body, Lights):
         return [(Outcome.RECEIVED, None), (Outcome.ALREADY_DONE, None)]
@@ -106,8 +121,9 @@ def test_a_paused_callback_is_told_when_it_runs_again(remote: RemoteWorld) -> No
 
 
 @pytest.mark.parametrize("step", ["asked", "sent", "executed", "answered"])
-def test_a_bridge_that_is_killed_goes_on_with_what_it_was_at(remote: RemoteWorld, step: str) -> None:
+def test_a_bridge_that_is_killed_goes_on_with_what_it_was_at(killed_often: RemoteWorld, step: str) -> None:
     """Before anything was sent; when the vehicle has the command; when it has done it and not said so; when it has."""
+    remote = killed_often
     with MadeUpVehicle(remote.world.broker.port, remote.key) as vehicle:
         assert remote.told.story(remote.ask({"wakeUp": {}}))[-1] == "Success"
         came = len(vehicle.came)
