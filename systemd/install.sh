@@ -21,6 +21,7 @@ sysusers=/etc/sysusers.d/canlift.conf
 sysctl=/etc/sysctl.d/60-canlift.conf
 bus=/etc/systemd/network/80-can0.network
 program=/usr/local/bin/canlift-agent
+state=/var/lib/canlift
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -89,6 +90,8 @@ put_the_rest() {
   put "$here/canlift.sysctl" $sysctl
   [ -e $bus ] || put "$here/network/80-can0.network" $bus
   [ -d $etc ] || install -d -m 750 -g canlift $etc
+  # systemd makes it too, but a box is enrolled before its service first starts.
+  install -d -m 700 -o canlift -g canlift $state
   if [ ! -e $settings ]; then
     sh "$here/settings.sh" "$here/../config/agent.toml" > $settings.new
     chgrp canlift $settings.new
@@ -159,10 +162,10 @@ uninstall() {
   if [ -n "$purge" ]; then
     rm -f $bus
     # Where a disk is mounted there, its folder stays, and is empty.
-    rm -rf $etc /var/lib/canlift 2> /dev/null || :
+    rm -rf $etc $state 2> /dev/null || :
     say "what is left of canlift: the user canlift (deluser canlift)"
   else
-    say "what is left of canlift: $etc, $bus, /var/lib/canlift and the user canlift;" \
+    say "what is left of canlift: $etc, $bus, $state and the user canlift;" \
       "uninstall --purge takes all but the user"
   fi
 }
