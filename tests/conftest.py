@@ -15,6 +15,8 @@ from typing import NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.documents import Shown, commands
+
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI") == "true"
 
@@ -43,6 +45,16 @@ def shared() -> Path:
     if not folder.is_dir():
         absent("needs the recordings and specifications, expected at ../shared")
     return folder
+
+
+@pytest.fixture
+def shown(request: pytest.FixtureRequest) -> Iterator[Shown]:
+    """The commands of the documents that the test's marks `types` name; it has to type them all."""
+    marks = reversed(list(request.node.iter_markers("types")))
+    shown = Shown([command for mark in marks for command in commands(*mark.args, **mark.kwargs)])
+    failed = request.session.testsfailed
+    yield shown
+    assert shown.left == [] or request.session.testsfailed > failed, f"these were not typed: {shown.left}"
 
 
 def free_port() -> int:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import ast
 import re
-import shlex
 import signal
 import subprocess
-import sys
 import time
 import tomllib
 from pathlib import Path
@@ -16,8 +14,9 @@ import pytest
 
 from contract.profile.profile import load_profile
 from tests.conftest import ROOT, Mosquitto, free_port
+from tests.documents import DOCUMENTS, Shown, blocks, commands, spans, words
+from tests.place import Place
 
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 SIDES = {"agent", "cloud_bridge"}
@@ -28,20 +27,14 @@ BESIDE = {"docs/wire.md": ROOT / "contract"}
 documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 
 
-def blocks(document: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
+def relative(document: Path) -> str:
+    return str(document.relative_to(ROOT))
 
 
-def spans(document: Path) -> set[str]:
-    """What is written as code within the text."""
-    text = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
-    return set(re.findall(r"`([^`\n]+)`", text))
-
-
-def commands(document: Path) -> list[list[str]]:
-    lines = [line for block in blocks(document, "sh") for line in block.replace("\\\n", "").splitlines()]
-    written = [shlex.split(line, comments=True) for line in [*lines, *(s for s in spans(document) if "'" not in s)]]
-    return [words for words in written if words]
+def written(document: Path) -> list[list[str]]:
+    """The words of each command in its blocks and of each piece of code in its text."""
+    shown = [*commands(relative(document)), *(span for span in spans(document) if "'" not in span)]
+    return [found for found in map(words, shown) if found]
 
 
 @documents
@@ -63,18 +56,18 @@ def test_every_file_and_module_that_is_named_exists(document: Path) -> None:
 
 @documents
 def test_every_make_target_that_is_named_exists(document: Path) -> None:
-    for words in commands(document):
-        if words[0] == "make":
-            targets = [word for word in words[1:] if "=" not in word]
-            assert set(targets) <= TARGETS, words
-            subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, check=True, capture_output=True)
+    for typed in written(document):
+        if typed[0] == "make":
+            targets = [word for word in typed[1:] if "=" not in word]
+            assert set(targets) <= TARGETS, typed
+            subprocess.run(["make", "-n", *typed[1:]], cwd=ROOT, check=True, capture_output=True)
 
 
 @documents
 def test_every_extra_that_is_installed_exists(document: Path) -> None:
-    for words in commands(document):
-        if words[:2] == ["pip", "install"]:
-            named = re.fullmatch(r"\.\[(\w+)\]", words[2])
+    for typed in written(document):
+        if typed[:2] == ["pip", "install"]:
+            named = re.fullmatch(r"\.\[(\w+)\]", typed[2])
             assert named is not None
             assert named[1] in PROJECT["optional-dependencies"]
 
@@ -118,45 +111,56 @@ def _name(requirement: str) -> str:
     return found[0]
 
 
+BUILT = "the bed builds the image, in the same way but for the network and the certificates of this machine"
+NOT_TYPED = {
+    ("README.md", "make test"): "this is it",
+    ("docs/deploying.md", "docker compose build"): BUILT,
+    ("docs/deploying.md", "podman build --format docker -t canlift-bridge ."): BUILT,
+    ("docs/raspberry-pi.md", "nano /etc/canlift/agent.toml"): "an editor; what it would write the test writes",
+}
+
+
+def typed_by_tests() -> list[tuple[str, str]]:
+    """What the marks of all tests name."""
+    found = []
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        for statement in ast.walk(ast.parse(file.read_text())):
+            if isinstance(statement, ast.FunctionDef):
+                decorators = statement.decorator_list
+                marks = [mark for mark in decorators if ast.unparse(mark).startswith("pytest.mark.types(")]
+                assert not marks or "shown" in {each.arg for each in statement.args.args}, statement.name
+                for mark in marks:
+                    assert isinstance(mark, ast.Call)
+                    named = [ast.literal_eval(each) for each in mark.args]
+                    narrowed = {each.arg: ast.literal_eval(each.value) for each in mark.keywords if each.arg}
+                    found += [(named[0], command) for command in commands(*named, **narrowed)]
+    return found
+
+
+def test_every_command_that_is_shown_is_typed_by_a_test() -> None:
+    shown = {(name, command) for name in map(relative, DOCUMENTS) for command in commands(name)}
+    assert NOT_TYPED.keys() <= shown
+    typed = set(typed_by_tests())
+    assert typed & NOT_TYPED.keys() == set()
+    assert shown - typed - NOT_TYPED.keys() == set()
+
+
 def test_every_program_is_named_in_the_readme() -> None:
-    assert set(PROJECT["scripts"]) <= {words[0] for words in commands(ROOT / "README.md")}
+    assert set(PROJECT["scripts"]) <= {typed[0] for typed in written(ROOT / "README.md")}
 
 
 def test_the_profile_that_the_how_to_shows_is_one(tmp_path: Path) -> None:
-    shown, *_ = blocks(ROOT / "docs" / "profiles.md", "toml")
+    first = next(block for block in blocks(ROOT / "docs" / "profiles.md") if block.language == "toml")
     file = tmp_path / "my-car.toml"
-    file.write_text(shown)
+    file.write_text(first.text)
     assert load_profile(file).model == "my-car"
 
 
-class Place:
-    """A folder in which somebody types what a document says."""
-
-    def __init__(self, folder: Path, replaced: dict[str, str]) -> None:
-        self._folder = folder
-        self._replaced = replaced
-
-    def start(self, words: list[str]) -> subprocess.Popen[str]:
-        module = {"canlift-agent": "agent.cli", "canlift-bridge": "cloud_bridge.cli"}[words[0]]
-        program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from {module} import main; sys.exit(main())"
-        typed = [self._replaced.get(word, word) for word in words[1:]]
-        return subprocess.Popen(
-            [sys.executable, "-c", program, *typed],
-            cwd=self._folder,
-            env={**os.environ, "XDG_STATE_HOME": str(self._folder)},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def type(self, words: list[str]) -> str:
-        process = self.start(words)
-        out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, (words, out, err)
-        return out.strip()
-
-
 @pytest.mark.slow
+@pytest.mark.types("README.md", "In the cloud", but="^pip ")
+@pytest.mark.types("README.md", "In the vehicle", but="^pip ")
 def test_the_programs_of_the_readme_work_as_they_are_written(
-    mosquitto: Mosquitto, shared: Path, tmp_path: Path
+    mosquitto: Mosquitto, shared: Path, tmp_path: Path, shown: Shown
 ) -> None:
     port = free_port()
     for name in ("bridge.toml", "agent.toml"):
@@ -170,28 +174,28 @@ def test_the_programs_of_the_readme_work_as_they_are_written(
     recording = shared / "data" / "logs" / "peugeot_partner_conf_bus_static.log.gz"
     replaced = {"localhost:1883": f"localhost:{mosquitto.port}", "drive.log": str(recording)}
     place = Place(tmp_path, replaced)
-    written = [words for words in commands(ROOT / "README.md") if words[0].startswith("canlift-") and len(words) > 1]
-    vehicle = [words for words in written if words[0] == "canlift-agent"]
-    cloud = [words for words in written if words[0] == "canlift-bridge"]
+    typed = list(shown)
+    vehicle = [command for command in typed if command.startswith("canlift-agent ")]
+    cloud = [command for command in typed if command.startswith("canlift-bridge ")]
+    assert [words(command)[1] for command in vehicle] == ["check", "replay", "run", "status", "journal"]
+    assert sorted(vehicle + cloud) == sorted(typed)
+    served = next(index for index, command in enumerate(cloud) if words(command)[1] == "serve")
 
-    served = next(index for index, words in enumerate(cloud) if words[1] == "serve")
-
-    for words in cloud[:served]:
-        said = place.type(words)
-        if words[1:3] == ["fleet", "add"]:
+    for command in cloud[:served]:
+        said = place.type(command)
+        if words(command)[1:3] == ["fleet", "add"]:
             replaced["FLEET_ID"] = said
-    assert [words[1] for words in vehicle] == ["check", "replay", "run", "status", "journal"]
     serving = place.start(cloud[served])
     running = None
     try:
-        for words in vehicle:
-            if words[1] == "run":
-                running = place.start(words)
+        for command in vehicle:
+            if words(command)[1] == "run":
+                running = place.start(command)
                 _await(tmp_path / "status.sock", running)
             else:
-                place.type(words)
-        for words in cloud[served + 1 :]:
-            place.type(words)
+                place.type(command)
+        for command in cloud[served + 1 :]:
+            place.type(command)
         assert running is not None
         assert running.poll() is None
         running.terminate()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import IN_CI, ROOT
+from tests.documents import Shown, words
 
 VIN = "VF30A5FWTEST00001"
 
@@ -17,23 +18,25 @@ VIN = "VF30A5FWTEST00001"
 class Installed:
     """A virtual environment with one extra of canlift in it, used from a folder that has nothing to do with it."""
 
-    def __init__(self, folder: Path, extra: str) -> None:
+    def __init__(self, folder: Path, command: str) -> None:
+        """`command` of the README is typed in the checkout."""
         self._bin = folder / "venv" / "bin"
         self._elsewhere = folder / "elsewhere"
         self._elsewhere.mkdir()
         venv.create(folder / "venv", with_pip=True)
-        pip = self.run("pip", "install", "-q", "--no-input", "--retries", "1", f"{ROOT}[{extra}]")
+        program, *typed = words(command)
+        pip = self.run(program, *typed, "-q", "--no-input", "--retries", "1", folder=ROOT)
         if pip.returncode and not IN_CI:
             pytest.skip(f"needs a package index: {pip.stderr.strip().splitlines()[-1]}")
         assert pip.returncode == 0, pip.stderr
 
-    def run(self, program: str, *words: str) -> subprocess.CompletedProcess[str]:
+    def run(self, program: str, *typed: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        command = [str(self._bin / program), *words]
-        return subprocess.run(command, cwd=self._elsewhere, env=environment, capture_output=True, text=True)
+        command = [str(self._bin / program), *typed]
+        return subprocess.run(command, cwd=folder or self._elsewhere, env=environment, capture_output=True, text=True)
 
-    def says(self, program: str, *words: str) -> str:
-        done = self.run(program, *words)
+    def says(self, program: str, *typed: str) -> str:
+        done = self.run(program, *typed)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
@@ -43,8 +46,9 @@ class Installed:
 
 
 @pytest.mark.slow
-def test_the_vehicle_side_is_installed_without_the_clouds_packages(tmp_path: Path) -> None:
-    agent = Installed(tmp_path, "agent")
+@pytest.mark.types("README.md", "In the vehicle", only="^pip ")
+def test_the_vehicle_side_is_installed_without_the_clouds_packages(tmp_path: Path, shown: Shown) -> None:
+    agent = Installed(tmp_path, *shown)
     assert agent.lacks("starlette", "uvicorn", "swagger_ui_bundle")
     assert not agent.lacks("can", "cantools")
     assert "replay" in agent.says("canlift-agent", "--help")
@@ -57,8 +61,9 @@ def test_the_vehicle_side_is_installed_without_the_clouds_packages(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_the_cloud_side_is_installed_without_the_vehicles_packages(tmp_path: Path) -> None:
-    bridge = Installed(tmp_path, "bridge")
+@pytest.mark.types("README.md", "In the cloud", only="^pip ")
+def test_the_cloud_side_is_installed_without_the_vehicles_packages(tmp_path: Path, shown: Shown) -> None:
+    bridge = Installed(tmp_path, *shown)
     assert bridge.lacks("can", "cantools", "serial", "pynmeagps")
     assert not bridge.lacks("starlette", "uvicorn")
     bridge.says("canlift-bridge", "fleet", "add", "Mine", "--id", "mine")

@@ -15,7 +15,7 @@ from tests.beds.podman import podman
 from tests.beds.uml import INSIDE
 from tests.cloud_bridge.identity.yard import Box
 from tests.conftest import ROOT, absent
-from tests.test_documents import blocks
+from tests.documents import Shown
 
 VIN = "VF30A5FWTEST00001"
 LIMIT_S = 300
@@ -33,12 +33,6 @@ def image() -> None:
         podman("tag", bed.BRIDGE, f"localhost/{name}")
 
 
-def shown() -> list[str]:
-    """The commands, a line each."""
-    found = [block for block in blocks(ROOT / "docs" / "deploying.md", "sh") if block.startswith(("docker", "podman"))]
-    return [line for block in found for line in block.replace("\\\n", "").splitlines()]
-
-
 def typed(folder: Path, lines: list[str], before: str, end: str) -> str:
     """What is said by a script that types them. The network is the script's own; what it started is gone with it."""
     script = folder / "script"
@@ -53,7 +47,10 @@ def typed(folder: Path, lines: list[str], before: str, end: str) -> str:
     return done.stdout
 
 
-def test_a_vehicle_is_heard_through_the_composed_cloud_until_it_is_revoked(tmp_path: Path, shared: Path) -> None:
+@pytest.mark.types("docs/deploying.md", "As a container", only="^docker", but="^docker compose build$")
+def test_a_vehicle_is_heard_through_the_composed_cloud_until_it_is_revoked(
+    tmp_path: Path, shared: Path, shown: Shown
+) -> None:
     box = Box(tmp_path / "box", VIN)
     broker = '[uplink]\nbrokers = ["127.0.0.1:8883"]\nlongest_backoff = "1s"\n'
     box.config.write_text(box.config.read_text().replace("[uplink.tls]", f"{broker}[uplink.tls]"))
@@ -63,9 +60,7 @@ def test_a_vehicle_is_heard_through_the_composed_cloud_until_it_is_revoked(tmp_p
     agent = f"{sys.executable} -m agent.cli"
     replay = f"{agent} replay {drive} --model peugeot-comfort-2004 --vin {VIN} --config {box.config}"
     lines = []
-    for line in shown():
-        if not line.startswith("docker compose") or line == "docker compose build":
-            continue  # The image is built by the bed, with what a build needs here.
+    for line in shown:
         words = line.replace("docker compose", compose).replace("mqtt.example.org", "127.0.0.1")
         words = words.replace("vehicle.csr", f"{tmp_path}/vehicle.csr").replace("answer.pem", f"{tmp_path}/answer.pem")
         lines.append(words)
@@ -80,15 +75,15 @@ def test_a_vehicle_is_heard_through_the_composed_cloud_until_it_is_revoked(tmp_p
     assert "no connection to 127.0.0.1:8883" in said
 
 
-def test_the_bridge_alone_is_run_as_it_is_written(tmp_path: Path) -> None:
+@pytest.mark.types("docs/deploying.md", "As a container", only="^podman", but="^podman build ")
+def test_the_bridge_alone_is_run_as_it_is_written(tmp_path: Path, shown: Shown) -> None:
     (tmp_path / "bridge.toml").write_text('[database]\npath = "/var/lib/canlift/canlift.db"\n[api]\nhost = "0.0.0.0"\n')
     lines = []
-    for line in shown():
-        if line.startswith("podman") and not line.startswith("podman build"):
-            words = line.replace("--name bridge", f"--name {NAME}").replace("-v state:", f"-v {NAME}:")
-            lines.append(words.replace("exec bridge", f"exec {NAME}").replace("stop bridge", f"stop {NAME}"))
-            if line.startswith("podman run"):
-                lines.append("for i in $(seq 100); do curl -sf http://127.0.0.1:8080/health && break; sleep 0.2; done")
+    for line in shown:
+        words = line.replace("--name bridge", f"--name {NAME}").replace("-v state:", f"-v {NAME}:")
+        lines.append(words.replace("exec bridge", f"exec {NAME}").replace("stop bridge", f"stop {NAME}"))
+        if line.startswith("podman run"):
+            lines.append("for i in $(seq 100); do curl -sf http://127.0.0.1:8080/health && break; sleep 0.2; done")
     lines.append(f"test $(podman inspect --format '{{{{.State.ExitCode}}}}' {NAME}) = 0")
     end = f"podman rm -f -v -t 0 {NAME} >/dev/null 2>&1; podman volume rm -f {NAME} >/dev/null 2>&1"
     assert "\nok\n" in typed(tmp_path, lines, f"cd {tmp_path}", end)

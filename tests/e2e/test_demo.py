@@ -19,6 +19,7 @@ from typing import IO, Any
 import pytest
 
 from tests.conftest import ROOT, free_port, needed
+from tests.documents import Shown, words
 
 DEMO = [sys.executable, "-m", "demo"]
 TRUTH = json.loads((ROOT / "demo" / "drive.truth.json").read_text())
@@ -34,11 +35,25 @@ def run(*words: object, folder: Path | None = None) -> subprocess.CompletedProce
     return subprocess.run(command, cwd=ROOT, env=within(folder), capture_output=True, text=True, timeout=240)
 
 
+def made(command: str, **replaced: object) -> list[str]:
+    """A command of the README, in the environment that the tests run in, and with other values for its variables."""
+    program, *typed = words(command)
+    given = dict(word.split("=") for word in typed if "=" in word)
+    variables = {**given, "PORT": free_port(), **replaced}
+    there = [word for stamp in (".demo", ".mf4") for word in ("-o", f"{sys.prefix}/{stamp}")]
+    targets = [word for word in typed if "=" not in word]
+    return [program, *there, *targets, f"VENV={sys.prefix}", *(f"{name}={value}" for name, value in variables.items())]
+
+
+def typed(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, env=within(folder), capture_output=True, text=True, timeout=240)
+
+
 @contextmanager
-def started(*words: object, folder: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+def started(*words: object, folder: Path | None = None, by: list[str] = DEMO) -> Iterator[subprocess.Popen[str]]:
     """In a process group of its own, as a shell starts it, so that Ctrl-C is a signal to all of the group."""
     demo = subprocess.Popen(
-        [*DEMO, *map(str, words)],
+        [*by, *map(str, words)],
         cwd=ROOT, env=within(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0,
     )  # fmt: skip
     try:
@@ -96,9 +111,11 @@ def curl() -> None:
 
 
 @pytest.mark.slow
-def test_once_shows_the_drive_as_it_was_and_ends_with_0(tmp_path: Path) -> None:
+@pytest.mark.types("README.md", "See it", only="ONCE=1")
+def test_once_shows_the_drive_as_it_was_and_ends_with_0(tmp_path: Path, shown: Shown) -> None:
     begun_s = time.monotonic()
-    demo = run("--once", folder=tmp_path)
+    (command,) = shown
+    demo = typed(made(command), tmp_path)
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert time.monotonic() - begun_s < 90
     status, trip = answers(demo.stdout)
@@ -113,8 +130,13 @@ def test_once_shows_the_drive_as_it_was_and_ends_with_0(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("curl")
-def test_its_curl_lines_work_until_ctrl_c_which_ends_everything() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, started("--port", taken.getsockname()[1]) as demo:
+@pytest.mark.types("README.md", "See it", only="^make demo$")
+def test_its_curl_lines_work_until_ctrl_c_which_ends_everything(shown: Shown) -> None:
+    (command,) = shown
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        started(by=made(command, PORT=taken.getsockname()[1])) as demo,
+    ):
         said = read_until(demo.stdout, "serving until Ctrl-C")
         assert f"port {taken.getsockname()[1]} is not to be had (address already in use): the API listens on" in said
         lines = curl_lines(said)
@@ -132,7 +154,7 @@ def test_its_curl_lines_work_until_ctrl_c_which_ends_everything() -> None:
         assert all(listens(port) for port in ports)
         os.killpg(demo.pid, signal.SIGINT)
         last, _ = demo.communicate(timeout=30)
-        assert demo.returncode == 0
+        assert demo.returncode == -signal.SIGINT, "make ends so, whatever its program said"
         assert last.split() == ["ended"]
         assert not any(listens(port) for port in ports)
 
@@ -153,19 +175,44 @@ def test_interrupted_while_it_plays_it_ends_at_once_without_a_traceback(number: 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
-def test_a_recording_of_yours_is_known_by_its_messages_and_a_damaged_line_costs_only_itself(tmp_path: Path) -> None:
+def recording(log: Path, damaged: bytes) -> Path:
+    """The first ten minutes of the demo's drive, with a line that is damaged."""
     lines = gzip.decompress((ROOT / "demo" / "drive.log.gz").read_bytes()).splitlines(keepends=True)[:20_000]
-    lines[100] = b"\xff\x00 nonsense\n"
-    log = tmp_path / "my [red]drive.log"
+    lines[100] = damaged
     log.write_bytes(b"".join(lines))
-    demo = run("--once", "--log", log)
+    return log
+
+
+@pytest.mark.slow
+@pytest.mark.types("README.md", "See it", only=r"LOG=my_drive\.log  ")
+def test_a_recording_of_yours_is_known_by_its_messages_and_a_damaged_line_costs_only_itself(
+    tmp_path: Path, shown: Shown
+) -> None:
+    log = recording(tmp_path / "my [red]drive.log", damaged=b"\xff\x00 nonsense\n")
+    (command,) = shown
+    demo = typed(made(command, LOG=log, ONCE=1), tmp_path)
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "demo-car fits best" in demo.stdout
     assert "demo-car drives my [red]drive.log" in demo.stdout
-    assert "line 101" in demo.stderr
+    assert "line 101" in " ".join(demo.stderr.split())
     assert len(curl_lines(demo.stdout)) == 3
     assert "/lastPosition" not in "".join(curl_lines(demo.stdout))
+
+
+@pytest.mark.slow
+@pytest.mark.types("README.md", "See it", only=r"LOG=my_drive\.log (MODEL|NMEA)=")
+def test_a_recording_of_yours_is_of_the_model_that_is_said_and_where_its_receiver_was(
+    tmp_path: Path, shown: Shown
+) -> None:
+    log = recording(tmp_path / "my_drive.log", damaged=b"")
+    of_model, with_positions = shown
+    demo = typed(made(of_model, LOG=log, MODEL="demo-car", ONCE=1), tmp_path)
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert "fits best" not in demo.stdout
+    assert "lastPosition" not in answers(demo.stdout)[0]
+    demo = typed(made(with_positions, LOG=log, NMEA="demo/drive.nmea.gz", ONCE=1), tmp_path)
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert "lastPosition" in answers(demo.stdout)[0]
 
 
 @pytest.mark.slow

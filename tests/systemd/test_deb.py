@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from contract.version import VERSION
-from tests.beds.box.tree import debian_of_arm64, done, inside, package
+from tests.beds.box.tree import PACKAGED_BY, debian_of_arm64, done, inside, package
 from tests.conftest import ROOT, needed
+from tests.documents import Shown, words
 from tests.systemd.looking import files, number_of, owner, says
 
 NEWER = f"{VERSION}+next"
@@ -119,6 +120,16 @@ def test_a_full_disk_at_install_is_said_and_with_room_it_is_installed(box: Path)
     assert "No space left on device" in full.stderr
     installed(box, package())
     assert "clean" in says(box, "canlift-agent", "check", "--model", "demo-car")
+
+
+@pytest.mark.types("README.md", "From nothing to the first answer", only="^make deb$")
+@pytest.mark.types("README.md", "On a box", only="^make deb ")
+@pytest.mark.types("docs/raspberry-pi.md", "Installing", only="^make deb ")
+def test_the_packages_are_made_as_it_is_written(shown: Shown) -> None:
+    """And nothing else of the checkout is needed than what is in its repository."""
+    assert {" ".join(words(command)) for command in shown} == set(PACKAGED_BY.values())
+    for architecture in PACKAGED_BY:
+        assert package(architecture).name == f"canlift-agent_{VERSION}_{architecture}.deb"
 
 
 @pytest.mark.parametrize("architecture", sorted(MACHINES))

@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.beds.box.cache import kept
@@ -26,17 +27,28 @@ DRIVE = ROOT / "demo" / "drive.log.gz"
 SUITE = "bookworm"
 PACKAGES = "systemd,systemd-sysv,dbus,udev,kmod,iproute2,procps,python3,python3-venv,can-utils"
 MODULES = Path("/usr/lib/uml/modules")
-_SOURCES = ("agent", "contract", "cloud_bridge", "config", "dbc", "systemd", "docs", "pyproject.toml", "README.md")
+_SOURCES = (
+    *("agent", "contract", "cloud_bridge", "config", "dbc", "systemd", "docs"),
+    *("pyproject.toml", "README.md", "LICENSE", "Makefile"),
+)
+PACKAGED_BY = {"amd64": "make deb", "arm64": "make deb ARCH=arm64"}
 DISK = "1200M"
 VIN = "VR3CANL1FT0000001"
 
 
 def debian() -> Path:
+    return debian_with("debian", PACKAGES.split(","))
+
+
+def debian_with(kind: str, packages: Sequence[str]) -> Path:
+    """The smallest Debian with these packages, as a tar file that is kept by the name of its kind."""
+    included = ",".join(packages)
+
     def make(folder: Path) -> None:
-        words = ["-q", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(folder / "debian.tar"), _mirror()]
+        words = ["-q", "--variant=minbase", f"--include={included}", SUITE, str(folder / "debian.tar"), _mirror()]
         done([needed("mmdebstrap", "mmdebstrap"), *words])
 
-    return kept("debian", [SUITE, PACKAGES], make) / "debian.tar"
+    return kept(kind, [SUITE, included], make) / "debian.tar"
 
 
 def debian_of_arm64(folder: Path) -> Path:
@@ -61,10 +73,27 @@ def debian_of_arm64(folder: Path) -> Path:
 
 def package(architecture: str = "amd64") -> Path:
     def make(folder: Path) -> None:
-        done(["sh", str(ROOT / "systemd/deb/build.sh"), architecture, str(folder)], PYTHON=sys.executable)
+        checkout = folder / "checkout"
+        check_out(checkout)
+        done([*PACKAGED_BY[architecture].split(), "-C", str(checkout), f"VENV={sys.prefix}"])
+        (deb,) = checkout.glob("dist/*.deb")
+        deb.rename(folder / deb.name)
+        shutil.rmtree(checkout)
 
     (deb,) = kept(f"package-{architecture}", [ROOT / name for name in _SOURCES], make).glob("*.deb")
     return deb
+
+
+def check_out(folder: Path) -> None:
+    """A copy of this checkout, without what was made in it."""
+    folder.mkdir(parents=True)
+    for place in ROOT.iterdir():
+        if place.name.startswith(".") or place.name in ("build", "dist"):
+            continue
+        if place.is_dir():
+            shutil.copytree(place, folder / place.name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(place, folder)
 
 
 def wheels() -> Path:
