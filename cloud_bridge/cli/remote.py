@@ -56,6 +56,9 @@ def _privacy(options: argparse.Namespace, settings: Settings, console: Console) 
     try:
         if storage.registry.vehicle(vin) is None:
             raise RegistryError(f"not registered: {vin}; see `canlift-bridge vehicle list`")
+        if not storage.receiving.is_registered(vin):
+            # It would wait at the broker for nobody.
+            raise RegistryError(storage.receiving.stranger(vin)[1])
         key = None if options.unsigned else command_key(storage.registry)
     finally:
         storage.close()

@@ -83,6 +83,9 @@ def test_a_vehicle_that_is_revoked_is_thrown_out_and_cannot_come_back(
     said = capsys.readouterr().out
     assert f"vehicle {VIN}: 1 certificates are revoked" in said
     assert "has ended its connection, and keeps nothing for it" in said
+    assert open_yard.run("privacy", VIN, "Full", "--wait", "100ms") == 1
+    assert f"the certificates of vehicle {VIN} are revoked" in capsys.readouterr().err
+    assert kept(open_yard) == {topic(OTHER_VIN, leaf) for leaf in RETAINED}
     bystander.close()
 
 
