@@ -50,6 +50,8 @@ class Body:
         """How often it says that it is busy, or needs longer, before it answers."""
         self.refuses: int | None = None
         """The reason that it refuses routines with."""
+        self.is_stuck = False
+        """Whether it says that it needs longer, and then nothing more."""
         self.silent = False
         """Whether it answers no requests."""
         self.heard: list[can.Message] = []
@@ -155,6 +157,8 @@ class Body:
             self._answer(bytes((0x7F, request[0], 0x21)))
             return
         self._answer(bytes((0x7F, request[0], 0x78)))  # It needs longer, always.
+        if self.is_stuck:
+            return
         if self.refuses is not None and request[0] == 0x31:
             self._answer(bytes((0x7F, request[0], self.refuses)))
             return

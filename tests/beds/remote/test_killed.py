@@ -1,5 +1,6 @@
 """The agent is killed with 9 at each step of a remote action, and started again: the body controller has heard of it at
-most once, and the client is told what is known of it. All are processes, and the bus is SocketCAN."""
+most once, and the client is told what is known of it. The agent, the bridge and the broker are processes, and the bus
+is SocketCAN."""
 
 from __future__ import annotations
 
@@ -16,12 +17,12 @@ import pytest
 from contract.command import Outcome
 from tests.agent.bridge import eventually
 from tests.agent.remote import model
-from tests.agent.remote.body import HORN, Body
+from tests.agent.remote.body import Body
 from tests.agent.remote.cloud import PATIENCE_S
 from tests.beds.remote.agent import Agent
 from tests.beds.remote.listener import Listener
 from tests.conftest import Mosquitto
-from tests.e2e.nine import ACCEPTED, HOOT, MODEL, SUCCESS, write_model
+from tests.e2e.nine import ACCEPTED, HOOT, MODEL, NAVIGATE, SUCCESS, write_model
 from tests.e2e.remote import RemoteWorld, remote_world
 
 COUNT = 3
@@ -33,7 +34,7 @@ SLOW = model.PROFILE.replace("count = 5\n", f'count = {COUNT}\nevery = "1500ms"\
 
 
 class Car:
-    """A vehicle that hoots when it is asked to, slowly, and does not say so before it `sounds`."""
+    """A vehicle that hoots when it is asked to, slowly."""
 
     def __init__(self, remote: RemoteWorld, body: Body, agent: Agent, listener: Listener) -> None:
         self.remote = remote
@@ -46,14 +47,14 @@ class Car:
     def ready(self) -> None:
         """Quiet, and obedient, and one that was heard."""
         self.body.says(horn=False, obeys=True, sends_horn=True)
-        self._heard = len(self.body.sent(HORN))
+        self._heard = len(self.body.heard)
 
     def ask(self) -> str:
         return self.remote.ask(HOOT)
 
     def frames(self) -> int:
-        """Of the horn, since it was ready."""
-        return len(self.body.sent(HORN)) - self._heard
+        """That the body controller has heard since it was ready."""
+        return len(self.body.heard) - self._heard
 
     def ask_in_vain(self) -> str:
         """All is transmitted, and the vehicle has not done it yet; the client has been told that it was sent."""
@@ -90,7 +91,7 @@ class Car:
         self.unfinished.unlink(missing_ok=True)
         if self.broker.process is None:
             self.broker.start()
-        self.body.says(obeys=True, sends_horn=True)
+        self.body.says(obeys=True, sends_horn=True, is_stuck=False)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -126,6 +127,14 @@ def between(number: int, car: Car) -> str:
     """Between two frames."""
     action = car.ask()
     until(lambda: car.frames() == number)
+    return action
+
+
+def answered_in_part(car: Car) -> str:
+    """A computer has the first of six requests, and says that it needs longer."""
+    car.body.says(is_stuck=True)
+    action = car.remote.ask(NAVIGATE)
+    until(lambda: car.frames() == 1)
     return action
 
 
@@ -173,6 +182,7 @@ MOMENTS = {
     "begun": Moment(begun, IN_DOUBT, 0, Outcome.FAILED),
     "one frame sent": Moment(partial(between, 1), IN_DOUBT, 1, Outcome.FAILED),
     "two frames sent": Moment(partial(between, 2), IN_DOUBT, 2, Outcome.FAILED),
+    "one request sent": Moment(answered_in_part, IN_DOUBT[1:], 1, Outcome.FAILED),
     "transmitted": Moment(transmitted, IN_DOUBT, COUNT, Outcome.FAILED),
     "proved": Moment(proved, IN_DOUBT, COUNT, Outcome.FAILED),
     "kept": Moment(kept, SUCCESS, COUNT, Outcome.DONE),
@@ -188,7 +198,10 @@ def car(body: Body, tmp_path_factory: pytest.TempPathFactory, mosquitto_binary: 
     try:
         with remote_world(folder, broker, shared, model.VIN, partial(write_model, SLOW)) as remote:
             key, profile = remote.world.manage("remote", "key"), f"vehicles/{MODEL}.toml"
-            with Agent(folder, broker.port, key, ["horn-on"], profile) as agent, Listener(broker.port) as listener:
+            with (
+                Agent(folder, broker.port, key, ["horn-on", "navigate"], profile) as agent,
+                Listener(broker.port) as listener,
+            ):
                 remote.until_heard()
                 yield Car(remote, body, agent, listener)
     finally:
