@@ -28,7 +28,7 @@ from cloud_bridge.api.trips import BareTrip, bare_trip
 from cloud_bridge.monitoring.walk import Passage
 from cloud_bridge.monitoring.watches import Compiled
 from cloud_bridge.monitors.data import ALERT, COLLISION_SEVERITY, COLLISION_SIDE, WATCHED
-from cloud_bridge.monitors.evaluation import Event
+from cloud_bridge.monitors.episodes import Event
 from cloud_bridge.monitors.triggers import OfData
 from cloud_bridge.records.model import Alarm, Alert, Collision, Json, Known, Position, Status, Trip, Value
 from cloud_bridge.store.port.monitoring import Monitoring

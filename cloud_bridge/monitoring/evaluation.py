@@ -28,7 +28,7 @@ from cloud_bridge.monitoring.walk import Passage, Walk
 from cloud_bridge.monitoring.watches import Compiled, Watches, first_ms
 from cloud_bridge.monitors.announcing import Announced, unannounced
 from cloud_bridge.monitors.data import BREAK_IN, COLLISION_SEVERITY, COLLISION_SIDE
-from cloud_bridge.monitors.evaluation import Episode, Event, State, Subject
+from cloud_bridge.monitors.episodes import Episode, Event, State, Subject
 from cloud_bridge.monitors.moments import Moment, Told, happenings, moments, standing
 from cloud_bridge.monitors.together import States, Together
 from cloud_bridge.profiles import Known

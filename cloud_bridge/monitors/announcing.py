@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from cloud_bridge.monitors.evaluation import Episode, Event
+from cloud_bridge.monitors.episodes import Episode, Event
 
 REDATED_MS = 120_000
 

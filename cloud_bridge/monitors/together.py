@@ -2,7 +2,7 @@
 
 What a monitor makes of a moment depends on its own data, on where the vehicle is, on what time it is, and on how long
 its condition holds already. Where none of these can have changed anything the moment is passed over, which leaves
-everything as following it would (`evaluation.advance` over all moments; tests hold the two to each other):
+everything as following it would (`episodes.advance` over all moments; tests hold the two to each other):
 
 * data matter as `cloud_bridge.monitors.interests` says;
 * a place matters when it is as far from where the edges of zones were measured last as the nearest was then, and not
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from cloud_bridge.monitors.evaluation import Outcome, Run, State, Subject
+from cloud_bridge.monitors.episodes import Outcome, Run, State, Subject
 from cloud_bridge.monitors.geodesic import moved_km
 from cloud_bridge.monitors.interests import Interests
 from cloud_bridge.monitors.moments import SILENT_MS, Moment

@@ -6,7 +6,7 @@ import msgspec
 
 from cloud_bridge.monitoring.watches import Library
 from cloud_bridge.monitors.announcing import REDATED_MS
-from cloud_bridge.monitors.evaluation import Episode, Outcome, State, Subject, advance
+from cloud_bridge.monitors.episodes import Episode, Outcome, State, Subject, advance
 from cloud_bridge.monitors.moments import Told, moments
 from cloud_bridge.records.model import RECORDS
 from cloud_bridge.records.rules import rules

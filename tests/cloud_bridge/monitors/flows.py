@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 from hypothesis import strategies as st
 
-from cloud_bridge.monitors.evaluation import Episode, Event, Outcome, State, Subject, advance
+from cloud_bridge.monitors.episodes import Episode, Event, Outcome, State, Subject, advance
 from cloud_bridge.monitors.moments import Told, moments
 from cloud_bridge.records.fold import History, Stretch
 from cloud_bridge.records.fold import advance as fold

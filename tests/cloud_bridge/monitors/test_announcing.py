@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud_bridge.monitors.announcing import REDATED_MS, Announced, unannounced
-from cloud_bridge.monitors.evaluation import Event, State, Subject, advance
+from cloud_bridge.monitors.episodes import Event, State, Subject, advance
 from cloud_bridge.monitors.moments import moments
 from cloud_bridge.records.messages import merge
 from cloud_bridge.records.model import Message

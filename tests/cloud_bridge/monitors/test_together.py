@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_bridge.monitors.evaluation import Episode, Outcome, State, Subject, advance
+from cloud_bridge.monitors.episodes import Episode, Outcome, State, Subject, advance
 from cloud_bridge.monitors.interests import Interests
 from cloud_bridge.monitors.moments import Told, moments, standing
 from cloud_bridge.monitors.together import States, Together
 from cloud_bridge.records.model import Known, Message, Position
 from tests.cloud_bridge.monitors.bodies import data, time, zone
 from tests.cloud_bridge.monitors.flows import TRIP, flows, subject, told
-from tests.cloud_bridge.monitors.test_evaluation import BROKEN, ENDED, FAST, LOW, NIGHT, RUNNING, TRUNK
+from tests.cloud_bridge.monitors.test_episodes import BROKEN, ENDED, FAST, LOW, NIGHT, RUNNING, TRUNK
 from tests.cloud_bridge.records.flows import at
 
 STOLEN = data("stolen1", "stolen.state", "equalsTo", "true")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_bridge.monitors.evaluation import Event, State, Subject, advance
+from cloud_bridge.monitors.episodes import Event, State, Subject, advance
 from cloud_bridge.monitors.moments import Moment, Told, moments
 from cloud_bridge.records.messages import merge
 from cloud_bridge.records.model import Message, Origin
