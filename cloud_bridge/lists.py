@@ -185,6 +185,7 @@ def summary(options: argparse.Namespace, storage: Storage, console: Console) -> 
         ("waitingForTime", "waiting for a time", sum(one.waiting_for_time for one in intakes)),
         ("notificationsWaiting", "notifications that wait", waiting),
         ("notificationsDead", "notifications given up", dead),
+        ("monitorsFailed", "monitors that failed", storage.monitors.failed()),
     ]
     if options.json:
         document = {key: count for key, _, count in counts}

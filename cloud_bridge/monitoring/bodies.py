@@ -27,10 +27,12 @@ from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.trips import BareTrip, bare_trip
 from cloud_bridge.monitoring.walk import Passage
 from cloud_bridge.monitoring.watches import Compiled
+from cloud_bridge.monitors.broken import broken
 from cloud_bridge.monitors.data import ALERT, COLLISION_SEVERITY, COLLISION_SIDE, WATCHED
 from cloud_bridge.monitors.episodes import Event
 from cloud_bridge.monitors.triggers import OfData
 from cloud_bridge.records.model import Alarm, Alert, Collision, Json, Known, Position, Status, Trip, Value
+from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.monitoring import Monitoring
 from cloud_bridge.store.port.reading import One
 from cloud_bridge.store.port.registry import Vehicle
@@ -51,7 +53,8 @@ class Bodies:
         self._scope = scope
 
     def of(self, passages: Iterable[Passage], events: Sequence[tuple[Compiled, Event]]) -> Iterator[bytes]:
-        """JSON, one for each of `events`, which are in ascending time and in `passages` or after."""
+        """JSON, one for each of `events`, which are in ascending time and in `passages` or after. Raises BrokenError
+        where one cannot be told."""
         rest = deque(events)
         for passage in passages:
             if not rest:
@@ -70,6 +73,14 @@ class Bodies:
             yield self._body(*each, known, position)
 
     def _body(self, of: Compiled, event: Event, known: Mapping[str, Known], position: Position | None) -> bytes:
+        try:
+            return self._told(of, event, known, position)
+        except StoreError:
+            raise
+        except Exception as error:
+            raise broken(of.key, error) from error
+
+    def _told(self, of: Compiled, event: Event, known: Mapping[str, Known], position: Position | None) -> bytes:
         then = _Then(self._store, self._vehicle, self._scope, event.at_ms, known, position)
         return msgspec.json.encode(
             {

@@ -17,7 +17,7 @@ what the vehicle says meanwhile decides.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -26,11 +26,13 @@ from cloud_bridge.monitoring.bodies import Bodies
 from cloud_bridge.monitoring.sight import Sight
 from cloud_bridge.monitoring.walk import Passage, Walk
 from cloud_bridge.monitoring.watches import Compiled, Watches, first_ms
+from cloud_bridge.monitors import kept
 from cloud_bridge.monitors.announcing import Announced, unannounced
 from cloud_bridge.monitors.data import BREAK_IN, COLLISION_SEVERITY, COLLISION_SIDE
 from cloud_bridge.monitors.episodes import Episode, Event, State, Subject
+from cloud_bridge.monitors.kept import Kept
 from cloud_bridge.monitors.moments import Moment, Told, happenings, moments, standing
-from cloud_bridge.monitors.together import States, Together
+from cloud_bridge.monitors.together import Together
 from cloud_bridge.profiles import Known
 from cloud_bridge.records.model import Alarm, Collision, Record, Trip
 from cloud_bridge.records.rules import rules
@@ -52,9 +54,6 @@ _KINDS: dict[type[Record], frozenset[str]] = {
 }
 _TRIPS = "vehicle.trip"
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(States).decode
-
 log = logging.getLogger(__name__)
 
 
@@ -62,8 +61,8 @@ class _Beginning(NamedTuple):
     """Where monitors join."""
 
     at_ms: int
-    states: Mapping[str, State]
-    """Those that go on in these."""
+    kept: Kept
+    """Those that go on."""
     keys: Sequence[str]
     """Those that begin as everything stands there."""
 
@@ -81,12 +80,15 @@ class Seen(NamedTuple):
 class Evaluation:
     """Of one vehicle, once."""
 
-    def __init__(self, derived: Derived, store: Monitoring, seen: Seen, leg: int = LEG) -> None:
-        """`leg`: passages after which it may end."""
+    def __init__(
+        self, derived: Derived, store: Monitoring, seen: Seen, leg: int = LEG, distrusted: Collection[str] = ()
+    ) -> None:
+        """`leg`: passages after which it may end. `distrusted`: monitors that go on in no state that was kept."""
         progress, known, self._watches, services, self._now_ms = seen
         self._derived = derived
         self._store = store
         self._leg = leg
+        self._distrusted = distrusted
         self._progress = progress
         self._vehicle = progress.vehicle
         self._vin = progress.vehicle.vin
@@ -103,6 +105,7 @@ class Evaluation:
         self._thefts = [(theft.started_at_ms, theft.ended_at_ms) for theft in thefts]
 
     def run(self) -> Evaluated:
+        """Raises BrokenError where one of the monitors cannot be evaluated."""
         beginnings, checkpoint = self._beginnings()
         if not beginnings:
             return Evaluated((), None, ())
@@ -138,49 +141,45 @@ class Evaluation:
 
     def _states(self, at_ms: int, *, are_all: bool) -> bytes:
         """Of those that join later what is kept stays."""
-        kept = None if are_all else self._store.states_at(self._vin, at_ms)
-        return _encode(States(self._kept(kept) | self._together.states()))
+        if are_all:
+            return kept.encode(self._together.kept())
+        states = self._kept(self._store.states_at(self._vin, at_ms)).readable(self._watches.interests)
+        return kept.encode(kept.of({**dict(states), **self._together.states()}))
 
     def _beginnings(self) -> tuple[list[_Beginning], Checkpoint | None]:
         """Where monitors join, the last first; and the state of the fold at the first of these."""
         dirty_from_ms = self._progress.mark.dirty_from_ms
         beside = self._store.states(self._vin, _END_MS if dirty_from_ms is None else dirty_from_ms)
-        kept = self._kept(None if beside is None else beside.states)
+        goes_on = self._kept(None if beside is None else beside.states)
         checkpoints: dict[int, Checkpoint | None] = {}
         found: dict[int, list[str]] = {}
-        for key in self._running.keys() - kept.keys():
+        for key in self._running.keys() - goes_on.by_key.keys():
             checkpoint = self._derived.checkpoint(self._vin, first_ms(self._running[key]))
             at_ms = BEGINNING_MS if checkpoint is None else checkpoint.until_ms
             checkpoints[at_ms] = checkpoint
             found.setdefault(at_ms, []).append(key)
             self._starts[key] = at_ms
-        beginnings = [_Beginning(at_ms, {}, keys) for at_ms, keys in found.items()]
-        if beside is not None and kept:
+        beginnings = [_Beginning(at_ms, Kept(), keys) for at_ms, keys in found.items()]
+        if beside is not None and goes_on.by_key:
             checkpoints[beside.checkpoint.until_ms] = beside.checkpoint
-            beginnings.append(_Beginning(beside.checkpoint.until_ms, kept, ()))
-            self._starts.update(dict.fromkeys(kept, beside.checkpoint.until_ms))
+            beginnings.append(_Beginning(beside.checkpoint.until_ms, goes_on, ()))
+            self._starts.update(dict.fromkeys(goes_on.by_key, beside.checkpoint.until_ms))
         beginnings.sort(key=lambda one: one.at_ms, reverse=True)
         return beginnings, checkpoints[beginnings[-1].at_ms] if beginnings else None
 
-    def _kept(self, states: bytes | None) -> dict[str, State]:
-        """Of as many triggers as the monitors have: states are read by programs that did not write them."""
-        found = {} if states is None else self._read(states)
-        watches = self._watches.by_key
-        return {
-            key: state
-            for key, state in found.items()
-            if key in self._running and len(state.truths) in (0, len(watches[key].watch.tests))
-        }
-
-    def _read(self, states: bytes) -> dict[str, State]:
+    def _kept(self, states: bytes | None) -> Kept:
+        """Those of monitors that there are. States are read by programs that did not write them."""
         try:
-            return _decode(states).by_key
+            found = Kept() if states is None else kept.decode(states)
         except msgspec.MsgspecError as error:
             log.error("states of the monitors of vehicle %s cannot be read, and are left out: %s", self._vin, error)
-            return {}
+            return Kept()
+        found = found.only(self._running.keys() - set(self._distrusted))
+        return kept.of(dict(found.readable(self._watches.interests))) if self._distrusted else found
 
     def _join(self, beginning: _Beginning, passage: Passage) -> None:
-        self._together.join(beginning.states)
+        if beginning.kept.by_key:
+            self._together.go_on(beginning.kept)
         if beginning.at_ms == BEGINNING_MS:
             self._together.join(dict.fromkeys(beginning.keys, State()))
         else:
@@ -197,11 +196,11 @@ class Evaluation:
     def _cross(self, passage: Passage) -> None:
         """What was before is deleted: states there are as they were, whatever is told of before now. A monitor of which
         there was none goes on as everything stands there."""
-        kept = self._kept(self._store.states_at(self._vin, passage.from_ms))
-        for key, state in kept.items():
+        states = dict(self._kept(self._store.states_at(self._vin, passage.from_ms)).readable(self._watches.interests))
+        for key, state in states.items():
             if key in self._together:
                 self._together.resume(key, state, passage.from_ms)
-        self._begin([key for key in self._running if key in self._together and key not in kept], passage)
+        self._begin([key for key in self._running if key in self._together and key not in states], passage)
 
     def _happened(self, from_ms: int) -> list[tuple[int, Record]]:
         """The records of interest that may have happened since, by when they did."""

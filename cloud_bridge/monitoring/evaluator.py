@@ -3,10 +3,15 @@
 What is to be evaluated is marked in the transaction that made it so (`cloud_bridge.store.sqlite.monitoring`). States
 and notifications are written with the mark taken away, in one transaction, and only if nothing changed since: a process
 that ends at any point leaves the mark, and whoever comes next evaluates the same again.
+
+A monitor that cannot be evaluated holds up no other, and nothing of its vehicles. It goes on in no state that was kept,
+which may have been written by another program; where that does not help it has failed, is said so once, and takes no
+part until it is replaced or set running again.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,13 +19,17 @@ from typing import NamedTuple
 
 from cloud_bridge.monitoring.evaluation import LEG, Evaluation, Seen
 from cloud_bridge.monitoring.watches import Library
+from cloud_bridge.monitors.broken import BrokenError
 from cloud_bridge.profiles import Known
 from cloud_bridge.services import Services
 from cloud_bridge.store.port.derived import Derived
 from cloud_bridge.store.port.monitoring import Evaluated, Monitoring, Progress
+from cloud_bridge.store.port.monitors import Monitor
 
 TOGETHER_S = 0.05
 """What is evaluated within this time is written at once."""
+
+log = logging.getLogger(__name__)
 
 
 class Swept(NamedTuple):
@@ -50,7 +59,9 @@ class Evaluator:
         self._services = services
         self._clock_ms = clock_ms
         self._leg = leg
-        self._library = Library(store)
+        self._library = Library(store, self._fail)
+        self._failed = 0
+        """Monitors, since they were looked at last: whose vehicles are to be looked at again."""
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -64,6 +75,7 @@ class Evaluator:
             new, stale = self._store.put(together, self._clock_ms())
             told += new
             again += stale + sum(evaluated.dirty_from_ms is not None for _, evaluated in together)
+        again, self._failed = again + self._failed, 0
         return Swept(told, again)
 
     def _batches(self, vins: Iterable[str]) -> Iterator[list[tuple[Progress, Evaluated]]]:
@@ -91,7 +103,34 @@ class Evaluator:
         if known is None or known.digest != progress.extent.profile:
             return []
         seen = Seen(progress, known, self._library.of(progress.memberships), self._services, self._clock_ms())
-        return [(progress, Evaluation(self._derived, self._store, seen, self._leg).run())]
+        evaluated = self._evaluate(seen)
+        return [] if evaluated is None else [(progress, evaluated)]
+
+    def _evaluate(self, seen: Seen) -> Evaluated | None:
+        """None where a monitor failed: others are there now."""
+        distrusted: set[str] = set()
+        while True:
+            try:
+                return Evaluation(self._derived, self._store, seen, self._leg, distrusted).run()
+            except BrokenError as error:
+                monitor = seen.watches.by_key[error.key].monitor
+                if error.key in distrusted:
+                    self._fail(monitor, error.why)
+                    return None
+                # Not the error itself: who keeps it keeps open what was being read.
+                log.error(
+                    "monitor %s of fleet %s cannot be evaluated for vehicle %s, and is followed anew: %s",
+                    monitor.id,
+                    monitor.fleet_id,
+                    seen.progress.vehicle.vin,
+                    error.why,
+                )
+                distrusted.add(error.key)
+
+    def _fail(self, monitor: Monitor, why: str) -> None:
+        if self._store.fail(monitor, self._clock_ms()):
+            self._failed += 1
+            log.error("monitor %s of fleet %s has failed, and tells nothing: %s", monitor.id, monitor.fleet_id, why)
 
     def _has_to_be(self, progress: Progress) -> bool:
         mark = progress.mark

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import msgspec
 from msgspec import UnsetType
 
-from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors.interests import Interests
 from cloud_bridge.monitors.parameter import read
 from cloud_bridge.monitors.watch import Watch, watch
@@ -19,8 +17,6 @@ from cloud_bridge.store.port.times import BEGINNING_MS
 
 _SETS = 1024
 """Of fleets that vehicles are in together, kept at most."""
-
-log = logging.getLogger(__name__)
 
 Running = tuple[tuple[int, int | None], ...]
 
@@ -66,13 +62,14 @@ class Watches:
 
 
 class Library:
-    """Watches by fleets. For one thread."""
+    """Watches by fleets, without those that failed. For one thread."""
 
-    def __init__(self, store: Monitoring) -> None:
+    def __init__(self, store: Monitoring, on_broken: Callable[[Monitor, str], None]) -> None:
+        """`on_broken`: called with a monitor that cannot be watched, and why; it has no part in what is made."""
         self._store = store
+        self._on_broken = on_broken
         self._fleets: dict[str, tuple[int, list[Compiled]]] = {}
         self._together: dict[tuple[tuple[str, int], ...], Watches] = {}
-        self._complained: set[str] = set()
 
     def of(self, memberships: Sequence[Membership]) -> Watches:
         """Those of the fleets of a vehicle, as `memberships` say that they are."""
@@ -90,13 +87,12 @@ class Library:
         if known is None or known[0] != membership.changes:
             before = {one.key: one for one in (known[1] if known else ())}
             changes, monitors = self._store.monitors(membership.fleet_id)
-            compiled = [self._compiled(monitor, before) for monitor in monitors]
+            compiled = [self._compiled(monitor, before) for monitor in monitors if monitor.status != "Failed"]
             known = changes, [one for one in compiled if one is not None]
             self._fleets[membership.fleet_id] = known
         return known[1]
 
     def _compiled(self, monitor: Monitor, before: Mapping[str, Compiled]) -> Compiled | None:
-        """None for one that this program does not understand: it was accepted by another."""
         same = before.get(f"{monitor.id}/{monitor.version}")
         if same is not None:
             return Compiled(monitor, same.watch, same.extensions)
@@ -104,10 +100,10 @@ class Library:
             asked = read(monitor.body)
             # Where it may be sent to was judged when it was made, and is whenever it is.
             watched = watch(asked, insecure=True)
-        except RefusedBodyError as error:
-            if monitor.id not in self._complained:
-                self._complained.add(monitor.id)
-                log.error("monitor %s of fleet %s tells nothing any more: %s", monitor.id, monitor.fleet_id, error)
+            Interests({monitor.id: watched})
+        except Exception as error:  # noqa: BLE001 (said by whom it is told to)
+            # It was accepted by another program, or is damaged.
+            self._on_broken(monitor, f"{type(error).__name__}: {error}")
             return None
         asks = asked.extended_event_param
         return Compiled(monitor, watched, () if isinstance(asks, UnsetType) else tuple(dict.fromkeys(asks)))

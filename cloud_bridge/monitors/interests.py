@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from cloud_bridge.monitors.broken import broken
 from cloud_bridge.monitors.data import ALERT_KEY
 from cloud_bridge.monitors.moments import Moment
 from cloud_bridge.monitors.schedule import Schedule
@@ -21,6 +22,7 @@ from contract.catalog import Kind
 
 _NUMBERS = (Kind.NUMBER, Kind.INTEGER)
 _NOBODY: frozenset[str] = frozenset()
+_END_MS = 2**62
 
 One = TypeVar("One", InTime, OfData)
 
@@ -40,6 +42,7 @@ class Interests:
         }
         self.reminding = [key for key, watch in watches.items() if watch.refresh_ms is not None]
         self._calm: dict[str, tuple[int, int]] = {}
+        self._all_calm: tuple[int, int] | None = None
         any_change: defaultdict[str, set[str]] = defaultdict(set)
         named: defaultdict[tuple[str, Value], set[str]] = defaultdict(set)
         compared: defaultdict[str, set[tuple[float, str]]] = defaultdict(set)
@@ -90,7 +93,22 @@ class Interests:
         """[from, to) around `at_ms` in which no schedule of the monitor begins or ends."""
         found = self._calm.get(key)
         if found is None or not found[0] <= at_ms < found[1]:
-            found = self._calm[key] = _constant(self.schedules[key], at_ms)
+            try:
+                found = self._calm[key] = _constant(self.schedules[key], at_ms)
+            except Exception as error:
+                raise broken(key, error) from error
+        return found
+
+    def all_calm(self, at_ms: int) -> tuple[int, int]:
+        """The same of all monitors; with none, all of time."""
+        found = self._all_calm
+        if found is None or not found[0] <= at_ms < found[1]:
+            each = [self.calm(key, at_ms) for key in self.schedules]
+            start_ms, end_ms = (
+                max((one[0] for one in each), default=-_END_MS),
+                min((one[1] for one in each), default=_END_MS),
+            )
+            found = self._all_calm = start_ms, end_ms
         return found
 
 

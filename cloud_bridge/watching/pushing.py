@@ -18,7 +18,6 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Protocol
 
-from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.faults import Faults
 from cloud_bridge.monitors.parameter import read
 from cloud_bridge.monitors.watch import Watch, watch
@@ -229,7 +228,7 @@ class Pushing:
 def _watch(monitor: Monitor) -> Watch | None:
     try:
         return watch(read(monitor.body), insecure=True)
-    except RefusedBodyError as refused:
+    except Exception as error:  # noqa: BLE001 (whoever evaluates it finds it broken too)
         # It was checked when it was made, by rules that may have changed since.
-        log.error("monitor %s of fleet %s is not pushed down: %s", monitor.id, monitor.fleet_id, refused)
+        log.error("monitor %s of fleet %s is not pushed down: %s", monitor.id, monitor.fleet_id, error)
         return None

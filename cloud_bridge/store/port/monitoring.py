@@ -96,6 +96,11 @@ class Monitoring(Protocol):
         """How often they changed, and all of them by id."""
         ...
 
+    def fail(self, monitor: Monitor, now_ms: int) -> bool:
+        """It cannot be evaluated, and does not run any more. False, and nothing is changed, where it was changed or
+        deleted since."""
+        ...
+
     def states(self, vin: str, up_to_ms: int) -> Beside | None:
         """The newest whose `until_ms` is not above `up_to_ms`."""
         ...

@@ -137,6 +137,10 @@ class SqliteMonitoring:
             (changes,) = connection.execute(_CHANGES, (fleet_id,)).fetchone() or (0,)
             return changes, monitors.of_fleet(connection, fleet_id)
 
+    def fail(self, monitor: Monitor, now_ms: int) -> bool:
+        with self._database.write() as connection:
+            return monitors.fail(connection, monitor, now_ms)
+
     def states(self, vin: str, up_to_ms: int) -> Beside | None:
         with self._database.read() as connection:
             row = connection.execute(_STATES, (vin, up_to_ms)).fetchone()

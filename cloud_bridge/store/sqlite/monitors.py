@@ -22,6 +22,7 @@ _MONITORS = _COLUMNS + "WHERE fleet_id = ? ORDER BY created_at_ms, id LIMIT ? OF
 _OF_FLEET = _COLUMNS + "WHERE fleet_id = ? ORDER BY id"
 _OF_VEHICLE = _COLUMNS + "JOIN fleet_vehicle USING (fleet_id) WHERE vin = ? ORDER BY id"
 _COUNT = "SELECT count(*) FROM monitor WHERE fleet_id = ?"
+_COUNT_FAILED = "SELECT count(*) FROM monitor WHERE status = 'Failed'"
 _ADD = """
 INSERT INTO monitor (id, fleet_id, body, status, version, created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
@@ -45,6 +46,14 @@ _runs = msgspec.json.Decoder(list[tuple[int, int | None]]).decode
 def of_fleet(connection: sqlite3.Connection, fleet_id: str) -> list[Monitor]:
     """All of them, by id."""
     return [_monitor(row) for row in connection.execute(_OF_FLEET, (fleet_id,))]
+
+
+def fail(connection: sqlite3.Connection, monitor: Monitor, now_ms: int) -> bool:
+    """False where it is not as it was any more."""
+    if _find(connection, monitor.fleet_id, monitor.id) != monitor:
+        return False
+    _set_status(connection, monitor, "Failed", now_ms)
+    return True
 
 
 class SqliteMonitors:
@@ -94,14 +103,7 @@ class SqliteMonitors:
             before = _find(connection, fleet_id, monitor_id)
             if before is None or before.status == status:
                 return before
-            now_ms = max(now_ms, _newest_ms(before))
-            connection.execute(_SET_STATUS, (status, now_ms, monitor_id))
-            if status == "Running":
-                connection.execute(_ADD_RUN, (monitor_id, now_ms, None))
-                connection.execute(_FORGET_RUNS, (monitor_id, MOST_RUNS))
-            else:
-                connection.execute(_END_RUN, (now_ms, monitor_id))
-                connection.execute(_NO_EMPTY_RUN, (monitor_id,))
+            _set_status(connection, before, status, now_ms)
             return _find(connection, fleet_id, monitor_id)
 
     def delete(self, fleet_id: str, monitor_id: str) -> bool:
@@ -112,9 +114,26 @@ class SqliteMonitors:
         outbox.forget(self._database, monitor_id)
         return True
 
+    def failed(self) -> int:
+        """How many there are, of all fleets."""
+        with self._database.read() as connection:
+            (number,) = connection.execute(_COUNT_FAILED).fetchone()
+            return int(number)
+
     def of_vehicle(self, vin: str) -> list[Monitor]:
         with self._database.read() as connection:
             return [_monitor(row) for row in connection.execute(_OF_VEHICLE, (vin,))]
+
+
+def _set_status(connection: sqlite3.Connection, before: Monitor, status: MonitorStatus, now_ms: int) -> None:
+    now_ms = max(now_ms, _newest_ms(before))
+    connection.execute(_SET_STATUS, (status, now_ms, before.id))
+    if status == "Running":
+        connection.execute(_ADD_RUN, (before.id, now_ms, None))
+        connection.execute(_FORGET_RUNS, (before.id, MOST_RUNS))
+    else:
+        connection.execute(_END_RUN, (now_ms, before.id))
+        connection.execute(_NO_EMPTY_RUN, (before.id,))
 
 
 def _find(connection: sqlite3.Connection, fleet_id: str, monitor_id: str) -> Monitor | None:

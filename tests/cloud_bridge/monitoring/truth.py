@@ -10,6 +10,7 @@ from cloud_bridge.monitors.episodes import Episode, Outcome, State, Subject, adv
 from cloud_bridge.monitors.moments import Told, moments
 from cloud_bridge.records.model import RECORDS
 from cloud_bridge.records.rules import rules
+from cloud_bridge.store.port.monitors import Monitor
 from cloud_bridge.store.sqlite.monitoring import SqliteMonitoring
 from tests.cloud_bridge.conftest import Cloud
 from tests.cloud_bridge.test_derive import ALWAYS
@@ -25,6 +26,10 @@ class Row(msgspec.Struct, frozen=True):
         return self.id == episode.id or (episode.from_ms <= self.at_ms and ends)
 
 
+def refuse(monitor: Monitor, why: str) -> None:
+    raise AssertionError(f"monitor {monitor.id} is broken: {why}")
+
+
 def truth(cloud: Cloud, vin: str) -> dict[str, Outcome]:
     """By monitor."""
     store = SqliteMonitoring(cloud.database)
@@ -32,7 +37,7 @@ def truth(cloud: Cloud, vin: str) -> dict[str, Outcome]:
     known = cloud.deriver.known(vin)
     if progress is None or known is None or progress.extent.dirty_from_ms is not None:
         return {}
-    watches = Library(store).of(progress.memberships)
+    watches = Library(store, refuse).of(progress.memberships)
     believed = store.believed(vin, 0)
     walk = [message for stretch in cloud.stretches(vin) for message in stretch.messages]
     said = [believed(message) for message in walk]

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud_bridge.monitors import kept
+from cloud_bridge.monitors.broken import BrokenError
 from cloud_bridge.monitors.episodes import Episode, Outcome, State, Subject, advance
 from cloud_bridge.monitors.interests import Interests
 from cloud_bridge.monitors.moments import Told, moments, standing
-from cloud_bridge.monitors.together import States, Together
+from cloud_bridge.monitors.together import Together
 from cloud_bridge.records.model import Known, Message, Position
 from tests.cloud_bridge.monitors.bodies import data, time, zone
 from tests.cloud_bridge.monitors.flows import TRIP, flows, subject, told
@@ -69,23 +71,24 @@ def test_together_they_tell_what_each_tells_alone_wherever_it_is_cut(whole: Told
         st.integers(whole.from_ms, whole.to_ms), st.sampled_from([one.at_ms + 1 for one in whole.messages])
     )
     cuts = sorted({whole.from_ms, *drawn.draw(st.lists(edges, max_size=3)), whole.to_ms})
-    states = dict.fromkeys(SUBJECTS, State())
+    states = kept.of(dict.fromkeys(SUBJECTS, State()))
     known: dict[str, Known] = {}
     events: dict[str, list[object]] = {key: [] for key in SUBJECTS}
     for start, end in pairwise(cuts):
         inside = [message for message in whole.messages if start <= message.at_ms < end]
         part = Told(start, end, inside, whole.records, whole.thefts)
         run = together()
-        run.join(states)
+        run.go_on(states)
         run.take(moments(known, part, TRIP))
         for key, outcome in run.outcomes():
             events[key] += outcome.events
-        states = msgspec.msgpack.decode(msgspec.msgpack.encode(States(run.states())), type=States).by_key
+        states = kept.decode(kept.encode(run.kept()))
+        assert dict(states.readable(INTERESTS)) == run.states()
         for message in inside:
             known |= {datum: Known(value, message.at_ms) for datum, value in message.values.items()}
     expected = one_by_one(whole)
     assert events == {key: list(one.events) for key, one in expected.items()}
-    assert comparable(states) == comparable({key: one.state for key, one in expected.items()})
+    assert comparable(dict(states.readable(INTERESTS))) == comparable({key: one.state for key, one in expected.items()})
 
 
 @given(st.lists(st.tuples(st.integers(-40, 40), st.integers(-40, 40), st.booleans()), min_size=1, max_size=30))
@@ -117,10 +120,11 @@ def test_a_moment_of_no_interest_is_not_followed() -> None:
     first.take(moments({}, told(messages[:1]), TRIP))
     nobody: dict[str, Subject] = {}
     later = Together(interests, nobody.__getitem__)
-    later.join(first.states())
+    later.go_on(first.kept())
     later.take(moments({"energies.Electric.level": Known(80, 1)}, told(messages[1:]), TRIP))
     assert later.states() == first.states()
-    with pytest.raises(KeyError, match="low"):
+    assert later.kept().by_key == first.kept().by_key
+    with pytest.raises(BrokenError, match="monitor low cannot be evaluated: KeyError"):
         later.take(moments({}, told([at(100, energies__Electric__level=49)]), TRIP))
 
 
