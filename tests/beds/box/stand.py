@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from agent.journal.segments import Key
 from contract.upload import read_header
@@ -29,6 +32,24 @@ def number(payload: bytes) -> Key:
     return Key(header.boot, header.sequence)
 
 
+class Start(NamedTuple):
+    """How long it takes from the power on, in seconds."""
+
+    userspace: float
+    """The kernel has started the first process."""
+    begun: float
+    """systemd starts the service."""
+    up: float
+    """The service has said that it runs."""
+    uploaded: float
+    """The bridge has been sent something."""
+
+    @property
+    def share(self) -> float:
+        """Of the service."""
+        return self.up - self.begun
+
+
 @dataclass
 class Stand:
     bridge: Bridge
@@ -42,14 +63,20 @@ class Stand:
     loses_what_is_sent: bool = False
     """Between the broker and the bridge."""
 
+    _powered_s: float = 0
+    _came: int = 0
+    """Uploads that were sent before the power came back."""
+
     def __post_init__(self) -> None:
         self.bridge.deaf = lambda _: self.loses_what_is_sent
 
     def cut_and_boot(self) -> None:
         """A power cut, and the power back."""
         self.box.cut()
+        self._powered_s = time.monotonic()
         self.box = Box(self._disks, self._console, self._line)
         self.box.ready()
+        self._came = self.bridge.arrivals.total()
         self.shares()
 
     def shares(self) -> None:
@@ -58,6 +85,18 @@ class Stand:
 
     def service_is_up(self) -> None:
         self.box.until(f"systemctl is-active {UNIT}", "active\n".__eq__, PATIENCE_S)
+
+    def started(self) -> Start:
+        """How the last start went. The bus has to say something for an upload to come."""
+        assert self.takes(lambda bridge: bridge.arrivals.total() > self._came)
+        uploaded_s = time.monotonic() - self._powered_s
+        asked = f"systemctl show -p UserspaceTimestampMonotonic; systemctl show {UNIT}"
+        said = dict(line.split("=", 1) for line in self.box.does(asked).splitlines())
+
+        def after_s(stamp: str) -> float:
+            return int(said[f"{stamp}TimestampMonotonic"]) / 1_000_000
+
+        return Start(after_s("Userspace"), after_s("InactiveExit"), after_s("ActiveEnter"), uploaded_s)
 
     def waiting(self) -> set[Key]:
         """What is in the journal, as it is on the disk."""
@@ -68,6 +107,17 @@ class Stand:
             for first, last in boot["sequences"]
             for sequence in range(first, last + 1)
         }
+
+    def boot(self) -> bytes:
+        """Of the service that runs, or ran last."""
+        return bytes.fromhex(re.findall(r"running: vehicle .*, boot ([0-9a-f]{32})", self.log())[-1])
+
+    def hears(self) -> None:
+        """Frames are played, and what is made of them arrives."""
+        before = len(self.bridge.held)
+        self.box.does("systemctl restart drive")
+        assert self.takes(lambda bridge: len(bridge.held) > before), self.log()
+        self.box.does("systemctl stop drive")
 
     def settles(self) -> None:
         """Every upload is with the bridge, and the service is off."""

@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import base64
 import os
-import random
-import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
 import pytest
 
 from agent.journal.segments import MARKER, VERSION
-from tests.beds.box.stand import PATIENCE_S, UNIT, Stand, stand
+from tests.beds.box.stand import PATIENCE_S, SETTINGS, UNIT, Stand
 from tests.beds.box.tree import VIN, package
 from tests.beds.uml import INSIDE
-from tests.conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(INSIDE in os.environ, reason="this is the other bed")]
 
-CUTS = int(os.environ.get("CUTS", "4"))
-SETTINGS = "/etc/canlift/agent.toml"
 WATCHED = "/run/systemd/system/canlift-agent.service.d/watched.conf"
 NEWER = Path("/var/lib/canlift") / VIN / "journal" / "00000000.segment"
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, mosquitto_binary: str) -> Iterator[Stand]:
-    with stand(tmp_path_factory.mktemp("box"), mosquitto_binary) as bench:
-        yield bench
 
 
 def shown(bench: Stand, field: str) -> str:
@@ -46,14 +34,6 @@ def is_started_again_after(bench: Stand, harm: str) -> None:
     bench.box.does(harm)
     bench.box.until(f"systemctl show -p NRestarts --value {UNIT}", lambda said: int(said) > before, PATIENCE_S)
     bench.service_is_up()
-
-
-def hears(bench: Stand) -> None:
-    """Frames are played, and what is made of them arrives."""
-    before = len(bench.bridge.held)
-    bench.box.does("systemctl restart drive")
-    assert bench.takes(lambda bridge: len(bridge.held) > before), bench.log()
-    bench.box.does("systemctl stop drive")
 
 
 def test_a_box_that_is_switched_on_has_a_service_that_says_how_it_is(bench: Stand) -> None:
@@ -78,13 +58,13 @@ def test_a_socket_holds_a_second_of_a_full_bus_without_a_right_to_it(bench: Stan
 
 
 def test_what_is_played_on_the_bus_arrives(bench: Stand) -> None:
-    hears(bench)
+    bench.hears()
     assert bench.bridge.refused == []
 
 
 def test_a_killed_service_is_started_again_and_goes_on(bench: Stand) -> None:
     is_started_again_after(bench, f"systemctl kill -s KILL {UNIT}")
-    hears(bench)
+    bench.hears()
 
 
 def test_a_service_that_hangs_is_started_again_by_the_watchdog(bench: Stand) -> None:
@@ -126,7 +106,7 @@ def test_a_box_with_a_wrong_clock_collects_and_sends(bench: Stand, moment: str) 
     bench.box.does(f"date -s '{moment}'")
     bench.box.does(f"systemctl restart {UNIT}")
     bench.service_is_up()
-    hears(bench)
+    bench.hears()
     assert bench.box.does("date +%Y").strip() == moment[:4]
     bench.box.does(f"date -s @{time.time():.0f}")
 
@@ -148,7 +128,7 @@ def test_what_a_newer_version_left_is_named_and_left_alone(bench: Stand) -> None
     bench.box.does(f"systemctl start {UNIT}")
     bench.service_is_up()
     assert "were written by a newer version of canlift and are left alone: " in bench.log()
-    hears(bench)
+    bench.hears()
     assert bench.box.does(f"base64 -w0 {NEWER}") == encoded
     bench.box.does(f"systemctl stop {UNIT}; rm {NEWER}; systemctl start {UNIT}")
     bench.service_is_up()
@@ -161,45 +141,4 @@ def test_a_bus_that_is_missing_at_boot_is_taken_up_when_it_comes(bench: Stand) -
     assert bench.box.asked("ip link show vcan0").status != 0
     bench.box.does("mv /var/tmp/80-vcan0.netdev /etc/systemd/network/; networkctl reload")
     bench.box.until("ip link show vcan0", lambda said: "UP" in said)
-    hears(bench)
-
-
-def test_after_a_power_cut_the_box_goes_on_by_itself_and_nothing_that_was_written_is_lost(bench: Stand) -> None:
-    """What a journal on the disk had is in it after the cut, or with the bridge; at the end the bridge has all of it.
-    Every other cut comes while what is sent gets lost, so that uploads pile up."""
-    moments = random.Random(6)
-    written = set()
-    for cut in range(CUTS):
-        bench.loses_what_is_sent = cut % 2 == 0
-        bench.box.does("systemctl start drive")
-        time.sleep(moments.uniform(1, 6))
-        waiting = bench.waiting()
-        written |= waiting
-        bench.cut_and_boot()
-        bench.service_is_up()
-        assert waiting <= bench.waiting() | bench.bridge.held.keys()
-        assert bench.box.does(f"systemctl show -p NRestarts --value {UNIT}") == "0\n"
-    assert written, "no cut met a journal with something in it"
-    bench.loses_what_is_sent = False
-    assert bench.takes(lambda bridge: written <= bridge.held.keys())
-    bench.box.until("canlift-agent journal --json", lambda said: '"uploads": 0' in said, PATIENCE_S)
-    assert bench.bridge.refused == []
-
-
-def test_with_a_root_that_is_only_read_the_journal_is_on_its_own_disk_and_survives(bench: Stand) -> None:
-    """With the table of disks that the page on the Raspberry Pi shows."""
-    (table,) = re.findall(r"(?m)^LABEL=root .*\n(?:^\S+ .*\n)+", (ROOT / "docs/raspberry-pi.md").read_text())
-    encoded = base64.b64encode(table.encode()).decode()
-    bench.box.does(f"echo {encoded} | base64 -d > /etc/fstab; rm -rf /var/lib/canlift/*; sync")
-    bench.cut_and_boot()
-    bench.service_is_up()
-    assert bench.box.does("findmnt -no OPTIONS /").startswith("ro,")
-    assert bench.box.does("findmnt -no LABEL /var/lib/canlift") == "canlift\n"
-    bench.loses_what_is_sent = True
-    bench.box.does("systemctl start drive")
-    bench.box.until("canlift-agent journal --json", lambda said: '"uploads": 0' not in said, PATIENCE_S)
-    written = bench.waiting()
-    bench.loses_what_is_sent = False
-    bench.cut_and_boot()
-    bench.service_is_up()
-    assert bench.takes(lambda bridge: written <= bridge.held.keys())
+    bench.hears()

@@ -113,12 +113,12 @@ def played(bench: Stand, plan: Plan, frames: Sequence[Heard], meanwhile: str = "
     bench.box.does(f"({meanwhile}) & canplayer -I {SHARED}/{log.name} && wait", PATIENCE_S)
     bench.box.until(f"wc -l < {WITNESS}", f"{len(frames)}\n".__eq__)
     bench.box.does(f"systemctl stop witness; cp {WITNESS} {SHARED}/heard.log")
-    boot = re.findall(r"running: vehicle .*, boot ([0-9a-f]{32})", bench.log())[-1]
+    boot = bench.boot()
     bench.settles()
     told = heard((bench.shared / "heard.log").read_text().splitlines())
     assert Counter(each.text for each in told) == Counter(each.text for each in frames)
     rate = (len(told) - 1) * 1_000_000 / (told[-1].stamp_us - told[0].stamp_us)
-    return Live(wanted(plan, told), uploads_of(bench, plan, bytes.fromhex(boot)), distance_us, rate)
+    return Live(wanted(plan, told), uploads_of(bench, plan, boot), distance_us, rate)
 
 
 def uploads_of(bench: Stand, plan: Plan, boot: bytes) -> list[Upload]:
