@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -70,11 +71,11 @@ class Stand:
     def __post_init__(self) -> None:
         self.bridge.deaf = lambda _: self.loses_what_is_sent
 
-    def cut_and_boot(self) -> None:
-        """A power cut, and the power back."""
+    def cut_and_boot(self, *, data: bool = True) -> None:
+        """A power cut, and the power back; without the disk beside that of the root where there is no `data`."""
         self.box.cut()
         self._powered_s = time.monotonic()
-        self.box = Box(self._disks, self._console, self._line)
+        self.box = Box(self._disks if data else self._disks[:1], self._console, self._line)
         self.box.ready()
         self._came = self.bridge.arrivals.total()
         self.shares()
@@ -82,6 +83,11 @@ class Stand:
     def shares(self) -> None:
         """The box has `shared`, until it is switched off."""
         self.box.does(f"mount -t hostfs none {SHARED} -o {self.shared}")
+
+    def plugs_data_in(self) -> None:
+        """The disk that was not there at the start comes."""
+        os.link(self._disks[1], self.shared / "data.img")
+        self.box.does(f"modprobe loop; losetup /dev/loop0 {SHARED}/data.img")
 
     def service_is_up(self) -> None:
         self.box.until(f"systemctl is-active {UNIT}", "active\n".__eq__, PATIENCE_S)

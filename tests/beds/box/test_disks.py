@@ -80,11 +80,30 @@ def test_while_the_disk_is_full_what_is_collected_waits_in_memory_and_is_said_to
     assert numbers == list(range(len(numbers))) != []
 
 
-def test_with_a_root_that_is_only_read_the_journal_is_on_its_own_disk_and_survives(bench: Stand) -> None:
-    """With the table of disks that the page on the Raspberry Pi shows."""
+def tabled(bench: Stand) -> None:
+    """The box has the table of disks that the page on the Raspberry Pi shows."""
     (table,) = re.findall(r"(?m)^LABEL=root .*\n(?:^\S+ .*\n)+", (ROOT / "docs/raspberry-pi.md").read_text())
+    bench.box.does("mount -o remount,rw /")
     bench.puts("/etc/fstab", table)
     bench.box.does("rm -rf /var/lib/canlift/*; sync")
+
+
+def test_the_service_waits_for_a_journals_disk_that_is_missing_at_the_start_and_nothing_else_does(bench: Stand) -> None:
+    tabled(bench)
+    bench.cut_and_boot(data=False)
+    bench.box.until("systemctl is-active systemd-networkd", "active\n".__eq__, PATIENCE_S)
+    bench.box.until("systemctl list-jobs", lambda said: f"{UNIT}.service start waiting" in " ".join(said.split()))
+    disk = "systemctl show -p JobRunningTimeoutUSec --value 'dev-disk-by\\x2dlabel-canlift.device'"
+    assert bench.box.does(disk) == "infinity\n"
+    assert bench.box.does("ls /var/lib/canlift") == ""
+    bench.plugs_data_in()
+    bench.service_is_up()
+    assert bench.box.does("findmnt -no SOURCE /var/lib/canlift") == "/dev/loop0\n"
+    bench.hears()
+
+
+def test_with_a_root_that_is_only_read_the_journal_is_on_its_own_disk_and_survives(bench: Stand) -> None:
+    tabled(bench)
     bench.cut_and_boot()
     bench.service_is_up()
     assert bench.box.does("findmnt -no OPTIONS /").startswith("ro,")
