@@ -31,7 +31,9 @@ OF_THE_DRIVE = {
 }
 ONE_ATTEMPT = {'"policy": "Bounded", "retryNumber": 3, "retryDelay": 10': '"policy": "None"'}
 ANSWERED = [*["200"] * 8, "304", "202", "200", "200", "202", "202", "202", "204", "200", "202", "200", "200", "200"]
-LIST = f"cd /home/{USER}/bridge; ~{USER}/bridge/bin/canlift-bridge notifications list --json"
+STATUS = "canlift-agent status --once --json"
+FRAMES = 2000
+BRIDGE = f"cd /home/{USER}/bridge; bin/canlift-bridge"
 
 pytestmark = pytest.mark.slow
 
@@ -69,9 +71,26 @@ def test_the_first_answer_comes_by_the_readme_alone(said: dict[str, str], shown:
 
 @pytest.mark.usefixtures("said")
 def test_the_service_runs_and_is_let_in_by_its_certificate(machine: Machine) -> None:
-    machine.until("canlift-agent status --once --json", lambda text: '"connected": true' in text)
+    machine.until(STATUS, lambda text: '"connected": true' in text)
     assert machine.does("systemctl is-active canlift-agent") == "active\n"
     assert "can0: Address family not supported" in machine.log("canlift-agent"), "the kernel here has no CAN"
+
+
+@pytest.mark.usefixtures("said")
+def test_what_the_service_hears_by_an_adapter_is_receipted(machine: Machine, terminals: dict[str, Terminal]) -> None:
+    terminals["root"].type(f"cd {CHECKOUT}; python3 tests/beds/adapter.py demo/drive.log.gz {FRAMES} > /tmp/adapter &")
+    port = machine.until("cat /tmp/adapter", lambda text: text.endswith("\n")).strip()
+    settings = machine.tree / "etc/canlift/agent.toml"
+    there = f'channel = "{port}"\ninterface = "slcan"\nbitrate = 500000'
+    settings.write_text(settings.read_text().replace('channel = "can0"', there))
+    before = _receipted(machine)
+    machine.does("systemctl restart canlift-agent")
+    machine.until("cat /tmp/adapter", lambda text: "played" in text)
+    machine.until(STATUS, lambda text: json.loads(text)["buses"]["can0"]["frames"] == FRAMES)
+    machine.does("systemctl restart canlift-agent")
+    machine.until("canlift-agent journal --json", lambda text: json.loads(text)[0]["uploads"] == 0)
+    assert _receipted(machine) > before
+    assert "refused" not in machine.log("canlift-agent")
 
 
 @pytest.mark.types("docs/api.md", "The API")
@@ -101,13 +120,20 @@ def test_what_the_how_to_of_the_api_shows_works(machine: Machine, terminals: dic
             trips, _ = json.JSONDecoder().raw_decode(said)
             terminal.type(f"trip={trips['_embedded']['trips'][0]['id']}")
     assert statuses == ANSWERED
-    listed = machine.until(LIST, lambda text: json.loads(text)["dead"] == 1)
+    listed = machine.until(f"{BRIDGE} notifications list --json", lambda text: json.loads(text)["dead"] == 1)
     (dead,) = json.loads(listed)["newestDead"]
     replaced = {"NOTIFICATION_ID": dead["id"], "MONITOR_ID": dead["sender"]}
     last = [terminal.type(_with(replaced, command)) for command in operators]
     assert "partner.example.com" in last[0]
     assert '"eventStatus"' in last[1]
     assert last[2].startswith("1 wait again")
+
+
+def _receipted(machine: Machine) -> int:
+    """How many uploads of the vehicle the bridge has."""
+    (vehicle,) = json.loads(machine.does(f"{BRIDGE} vehicle list --json --config bridge.toml"))
+    uploads: int = vehicle["uploads"]
+    return uploads
 
 
 def _with(replaced: dict[str, str], command: str) -> str:
