@@ -8,10 +8,13 @@ import signal
 import subprocess
 import time
 import tomllib
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
+from agent.cli import main as agent
+from cloud_bridge.cli import main as bridge
 from contract.profile.profile import load_profile
 from tests.conftest import ROOT, Mosquitto, free_port
 from tests.documents import DOCUMENTS, Shown, blocks, commands, spans, words
@@ -112,6 +115,7 @@ def _name(requirement: str) -> str:
 
 
 BUILT = "the bed builds the image, in the same way but for the network and the certificates of this machine"
+PROGRAMS = {"canlift-agent": agent, "canlift-bridge": bridge}
 NOT_TYPED = {
     ("README.md", "make test"): "this is it",
     ("docs/deploying.md", "docker compose build"): BUILT,
@@ -143,6 +147,21 @@ def test_every_command_that_is_shown_is_typed_by_a_test() -> None:
     typed = set(typed_by_tests())
     assert typed & NOT_TYPED.keys() == set()
     assert shown - typed - NOT_TYPED.keys() == set()
+
+
+@documents
+def test_every_command_that_the_text_names_exists_with_its_options(
+    document: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for span in spans(document):
+        program, *typed = words(span) if span.startswith(tuple(PROGRAMS)) and "'" not in span else [""]
+        if typed:
+            command = list(takewhile(re.compile("[a-z]+").fullmatch, typed))
+            with pytest.raises(SystemExit) as ended:
+                PROGRAMS[program]([*command, "--help"])
+            explained = capsys.readouterr().out
+            assert ended.value.code == 0, span
+            assert [word for word in typed if word.startswith("--") and f"{word} " not in explained] == [], span
 
 
 def test_every_program_is_named_in_the_readme() -> None:
