@@ -28,6 +28,7 @@ MODULES = {
     "startup": False,
     "status": False,
     "vehicle": True,
+    "weather": True,
     "wire": True,
 }
 """Each has `run(shared: Path) -> list[Measure]`; whether it needs the recordings."""
