@@ -15,7 +15,6 @@ from pathlib import Path
 from bench.measure import Measure
 from tests.beds.day import Day, weathered_day
 
-SEED = 1
 BUDGET = 1.5
 
 
@@ -25,7 +24,7 @@ def run(shared: Path) -> list[Measure]:
         print("left out: it needs root, /dev/net/tun and mosquitto")
         return []
     with tempfile.TemporaryDirectory(prefix="bench.") as folder:
-        return measures(weathered_day(Path(folder), shared / "data", mosquitto, SEED))
+        return measures(weathered_day(Path(folder), shared / "data", mosquitto))
 
 
 def measures(day: Day) -> list[Measure]:

@@ -18,6 +18,7 @@ from rich.console import Console
 from starlette.applications import Starlette
 
 from cloud_bridge.api.links import BASE
+from cloud_bridge.arenas import limit_arenas
 from cloud_bridge.bridge import Bridge
 from cloud_bridge.https import Configuration, context
 from cloud_bridge.patience import PatientProtocol
@@ -29,6 +30,7 @@ LAST_REQUESTS_S = 4
 def serve(settings: Settings, console: Console) -> int:
     """The exit code: 0 when it was told to end, 1 when a part of it had to give up. Raises OSError when the address
     cannot be listened on or files of [api.tls] cannot be used, and what `Bridge` raises."""
+    limit_arenas()
     failed, told = threading.Event(), threading.Event()
     # From the first moment on: a container's first process does not end by a signal that it does not handle. The server
     # handles them itself while it runs, and raises them once more when it has ended.

@@ -22,6 +22,8 @@ CALM, WEATHERED = "VF30A5FWTEST00001", "VF30A5FWTEST00002"
 LOG = Path("derived") / "psa_conf_trip_a.log.gz"
 SPEED = "28"
 """41 minutes in 88 s, which the weather does not last."""
+SEED = 16
+"""A day whose spells that wait for a word of the agent's come before the drive ends, on a slow machine too."""
 WITHIN_S = 500
 
 
@@ -50,7 +52,7 @@ class Day:
     boots: int
 
 
-def weathered_day(folder: Path, data: Path, mosquitto_binary: str, seed: int) -> Day:
+def weathered_day(folder: Path, data: Path, mosquitto_binary: str) -> Day:
     """The same drive twice at the same time, to one bridge: over a link that is good, and under the weather."""
     log = data / LOG
     with far_network() as far, another_link(far) as calm_link:
@@ -63,7 +65,7 @@ def weathered_day(folder: Path, data: Path, mosquitto_binary: str, seed: int) ->
             )
             links = (calm_link, far)
             before = [link.be(**FAIR) for link in links]
-            with sky(cloud, far, folder, lambda: weathered.log, seed) as above:
+            with sky(cloud, far, folder, lambda: weathered.log, SEED) as above:
                 _drive(cloud, (calm, weathered), above, log)
             carried = [link.be().since(earlier) for link, earlier in zip(links, before, strict=True)]
             with closing(sqlite3.connect(folder / "canlift.db")) as database:

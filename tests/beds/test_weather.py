@@ -11,14 +11,13 @@ from tests.beds.weather import SPELLS
 
 pytestmark = pytest.mark.slow
 
-SEED = 1
 TIMES_THE_CALM = 1.5
 TIMES_THE_PAYLOAD = 6
 
 
 @pytest.fixture(scope="module")
 def day(shared: Path, mosquitto_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Day:
-    return weathered_day(tmp_path_factory.mktemp("weather"), shared / "data", mosquitto_binary, SEED)
+    return weathered_day(tmp_path_factory.mktemp("weather"), shared / "data", mosquitto_binary)
 
 
 def test_every_upload_that_was_made_is_there_once(day: Day) -> None:
