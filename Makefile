@@ -8,7 +8,7 @@ JOBS ?= 3
 AT_ONCE := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help test quick test-beds lint types demo bench conformance served deb clean
+.PHONY: help test quick test-beds lint types demo bench conformance soak served deb clean
 
 help:
 	@echo 'make demo            see it: a recorded drive, from CAN frames to the API (Ctrl-C ends it)'
@@ -22,6 +22,8 @@ help:
 	@echo 'make deb             the agent as a Debian package, into dist; ARCH=arm64 for a Raspberry Pi'
 	@echo 'make bench           measure it; writes build/bench.json'
 	@echo 'make conformance     every answer against the published specification; writes build/conformance.json'
+	@echo 'make soak            six hours of a vehicle in seven minutes, HOURS=number for others: memory, files and threads stay'
+	@echo '                     flat; writes build/soak.json'
 	@echo 'make served          write docs/served.md: what each shipped profile serves, and why not the rest'
 	@echo 'make clean           remove $(VENV) and build'
 
@@ -58,6 +60,9 @@ bench: $(VENV)/.test
 
 conformance: $(VENV)/.test
 	@$(BIN)/python -m tests.conformance
+
+soak: $(VENV)/.test
+	@$(BIN)/python -m tests.soak $(if $(HOURS),--hours $(HOURS))
 
 deb: $(VENV)/.python
 	@PYTHON=$(BIN)/python sh systemd/deb/build.sh $(ARCH) dist
