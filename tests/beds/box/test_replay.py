@@ -141,14 +141,19 @@ def replayed(bench: Stand, plan: Plan, live: Live, distance_us: int) -> list[Upl
 
 
 def said(uploads: Iterable[Upload]) -> Iterator[tuple[object, ...]]:
-    """Everything in uploads, in order: how far each goes, each value of each signal, each change, each event."""
+    """Everything in uploads: how far each goes, each value of each signal, its changes one after the other, each event.
+
+    Nothing that a frame's millisecond decides stands together with anything that another frame's does.
+    """
     for upload in uploads:
-        yield "from, to", upload.start_ms, upload.end_ms
+        yield "from", upload.start_ms
+        yield "to", upload.end_ms
         for grid in upload.grids:
+            yield "grid", grid.group, grid.start_ms, grid.stride
             for place, column in enumerate(grid.columns):
                 for row, raw in enumerate(column):
-                    yield grid.group, place, grid.start_ms, grid.stride, row, raw
-        for change in upload.changes:
+                    yield grid.group, place, row, raw
+        for change in sorted(upload.changes, key=lambda change: change.signal):
             yield change.at_ms, change.signal, change.raw
         yield from upload.events
 
