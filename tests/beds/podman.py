@@ -23,6 +23,8 @@ PROGRAMS = ("podman", "runc", "mmdebstrap", "/usr/lib/podman/netavark")
 KEPT = ROOT / "build" / "beds" / "podman"
 PYTHON, MOSQUITTO = "docker.io/library/python:3.13-slim", "docker.io/library/eclipse-mosquitto:2"
 BRIDGE = "localhost/canlift-bridge:test"
+BUILT_BY = "podman build --format docker -t canlift-bridge ."
+"""As docs/deploying.md has it: the format that has a place for HEALTHCHECK."""
 _SUITE = "trixie"
 _LABEL = "canlift.recipe"
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -98,8 +100,8 @@ def build_bridge() -> None:
         pip.write_text(f"[global]\ncert = {_CERTIFICATES}\ndisable-pip-version-check = true\n")
         mounts = [f"{_CERTIFICATES}:{_CERTIFICATES}:ro", f"{pip}:/etc/pip.conf:ro"]
         volumes = [word for mount in mounts for word in ("-v", mount)]
-        # The format that has a place for HEALTHCHECK.
-        podman("build", "-q", "--format=docker", "--network=host", *volumes, "-t", BRIDGE, str(ROOT), limit_s=900)
+        _, *words, _ = BUILT_BY.split()
+        podman(*words, "-q", "--network=host", *volumes, "-t", BRIDGE, str(ROOT), limit_s=900)
 
 
 def size_bytes(image: str) -> int:

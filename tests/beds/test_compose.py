@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.beds import podman as bed
-from tests.beds.podman import podman
 from tests.beds.uml import INSIDE
 from tests.cloud_bridge.identity.yard import Box
 from tests.conftest import ROOT, absent
@@ -29,8 +28,6 @@ def image() -> None:
     if packages := bed.absent():
         absent(f"needs {', '.join(packages)}: apt-get install {' '.join(packages)}")
     bed.build_bridge()
-    for name in ("canlift-bridge", "canlift-bridge:latest"):
-        podman("tag", bed.BRIDGE, f"localhost/{name}")
 
 
 def typed(folder: Path, lines: list[str], before: str, end: str) -> str:
@@ -47,7 +44,7 @@ def typed(folder: Path, lines: list[str], before: str, end: str) -> str:
     return done.stdout
 
 
-@pytest.mark.types("docs/deploying.md", "As a container", only="^docker", but="^docker compose build$")
+@pytest.mark.types("docs/deploying.md", "As a container", only="^docker")
 def test_a_vehicle_is_heard_through_the_composed_cloud_until_it_is_revoked(
     tmp_path: Path, shared: Path, shown: Shown
 ) -> None:
@@ -61,6 +58,8 @@ def test_a_vehicle_is_heard_through_the_composed_cloud_until_it_is_revoked(
     replay = f"{agent} replay {drive} --model peugeot-comfort-2004 --vin {VIN} --config {box.config}"
     lines = []
     for line in shown:
+        # Of what the bed has built already, with what a build needs there.
+        line = line.replace("docker compose build", "docker compose --podman-build-args=--format=docker build")
         words = line.replace("docker compose", compose).replace("mqtt.example.org", "127.0.0.1")
         words = words.replace("vehicle.csr", f"{tmp_path}/vehicle.csr").replace("answer.pem", f"{tmp_path}/answer.pem")
         lines.append(words)
@@ -75,11 +74,14 @@ def test_a_vehicle_is_heard_through_the_composed_cloud_until_it_is_revoked(
     assert "no connection to 127.0.0.1:8883" in said
 
 
-@pytest.mark.types("docs/deploying.md", "As a container", only="^podman", but="^podman build ")
+@pytest.mark.types("docs/deploying.md", "As a container", only="^podman")
 def test_the_bridge_alone_is_run_as_it_is_written(tmp_path: Path, shown: Shown) -> None:
     (tmp_path / "bridge.toml").write_text('[database]\npath = "/var/lib/canlift/canlift.db"\n[api]\nhost = "0.0.0.0"\n')
     lines = []
     for line in shown:
+        if line.startswith("podman build"):
+            assert line == bed.BUILT_BY
+            continue
         words = line.replace("--name bridge", f"--name {NAME}").replace("-v state:", f"-v {NAME}:")
         lines.append(words.replace("exec bridge", f"exec {NAME}").replace("stop bridge", f"stop {NAME}"))
         if line.startswith("podman run"):
