@@ -22,8 +22,8 @@ help:
 	@echo 'make deb             the agent as a Debian package, into dist; ARCH=arm64 for a Raspberry Pi'
 	@echo 'make bench           measure it; writes build/bench.json'
 	@echo 'make conformance     every answer against the published specification; writes build/conformance.json'
-	@echo 'make soak            six hours of a vehicle in seven minutes, HOURS=number for others: memory, files and threads stay'
-	@echo '                     flat; writes build/soak.json'
+	@echo 'make soak            six hours of a vehicle in seven minutes, HOURS=number for 2 or more: memory, file descriptors and'
+	@echo '                     threads stay flat; writes build/soak.json'
 	@echo 'make served          write docs/served.md: what each shipped profile serves, and why not the rest'
 	@echo 'make clean           remove $(VENV) and build'
 

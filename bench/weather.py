@@ -7,6 +7,7 @@ mosquitto; without them it is left out.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -23,6 +24,8 @@ def run(shared: Path) -> list[Measure]:
     if os.geteuid() != 0 or not Path("/dev/net/tun").exists() or mosquitto is None:
         print("left out: it needs root, /dev/net/tun and mosquitto")
         return []
+    # Without a handler the programs that it runs here too would set up their own, and print.
+    logging.getLogger().addHandler(logging.NullHandler())
     with tempfile.TemporaryDirectory(prefix="bench.") as folder:
         return measures(weathered_day(Path(folder), shared / "data", mosquitto))
 

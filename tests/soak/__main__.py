@@ -20,6 +20,9 @@ from tests.soak.soak import Plan, Soaked, soak
 from tests.soak.verdict import Bounds, Finding, findings
 
 RESULTS = ROOT / "build" / "soak.json"
+LEAST_HOURS = 2.0
+RESTARTS_AN_HOUR = 3
+"""Of the broker."""
 BOUNDS = Bounds(rss_mb_an_hour=0.5, files=0, threads=0, steadiness=1.5)
 
 
@@ -30,10 +33,12 @@ def main() -> int:
     parser.add_argument("--hours", type=float, default=Plan.hours, help="of vehicle time (default: %(default)g)")
     parser.add_argument("--speed", type=float, default=Plan.speed, help="hours in one (default: %(default)g)")
     options = parser.parse_args()
+    if options.hours < LEAST_HOURS or options.speed <= 0:
+        parser.error(f"expected {LEAST_HOURS:g} hours or more, and a speed above 0: what begins is warm-up")
     console = Console()
     logging.getLogger().addHandler(logging.NullHandler())
     with tempfile.TemporaryDirectory(prefix="soak.") as folder:
-        plan = Plan(options.hours, options.speed)
+        plan = Plan(options.hours, options.speed, round(RESTARTS_AN_HOUR * options.hours))
         seen = soak(plan, Path(folder), needed("mosquitto", "mosquitto"), console.print)
     found = findings(seen, BOUNDS)
     console.print(_table(found, plan))
