@@ -6,14 +6,25 @@ import ctypes
 import os
 import select
 import socket
+import ssl
 import struct
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+from agent.journal.journal import Journal
+from agent.journal.manifests import Manifests
+from agent.settings.uplink import Tls
 from agent.uplink.line import Watch, error_of
+from agent.uplink.uplink import Uplink
+from tests.agent.bridge import eventually
+from tests.agent.uplink.quick import VIN, settings
+from tests.certificates import Authority
 from tests.conftest import absent, needed
 
 ADDRESS = "100.64.77.1"
@@ -67,3 +78,31 @@ def test_why_a_connection_was_given_up_is_told_once() -> None:
         assert select.select([line], [], [], LIMIT_S)[0]
         assert error_of(line) == "Connection reset by peer"
         assert error_of(line) is None
+
+
+def test_a_connection_that_is_reset_under_tls_is_said_to_be(
+    tmp_path: Path, journal: Journal, manifests: Manifests
+) -> None:
+    authority = Authority(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(authority.certificate("127.0.0.1"))
+
+    def greet_and_reset(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                visitor, _ = listener.accept()
+                with tls.wrap_socket(visitor, server_side=True) as secured:
+                    secured.recv(4096)
+                    secured.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=greet_and_reset, args=(listener,))
+        serving.start()
+        try:
+            chosen = settings(listener.getsockname()[1], tls=Tls(authority.file))
+            with Uplink(VIN, chosen, journal, manifests, time.monotonic) as uplink:
+                assert eventually(lambda: uplink.failure != "")
+                assert "the connection was lost: Connection reset by peer" in uplink.failure
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            serving.join()
