@@ -142,15 +142,17 @@ def clients(options: argparse.Namespace, storage: Storage, console: Console) -> 
                     "day": one.day,
                     "burst": one.burst,
                     "certificates": one.certificates,
+                    "remotes": one.remotes,
                 }
                 for one in found
             ],
         )
     rows = [
-        (one.id, one.user, str(one.day), str(one.burst), ", ".join(one.fleets), ", ".join(one.certificates))
+        (one.id, one.user, str(one.day), str(one.burst), *map(", ".join, (one.fleets, one.certificates, one.remotes)))
         for one in found
     ]
-    print_table(console, ("client_id", "user", "a day", "a second", "fleets", "certificates"), rows)
+    heads = ("client_id", "user", "a day", "a second", "fleets", "certificates", "may have vehicles do")
+    print_table(console, heads, rows)
     return 0
 
 

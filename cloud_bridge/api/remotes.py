@@ -73,7 +73,8 @@ def add(command: Command) -> RemotePostResponse:
     type_ = asked.request.type
     if type_ not in callback.types:
         raise RefusedBodyError("", f"callback '{callback.id}' has no `{type_}` in its `remoteTypes`")
-    action = service.control.ask(callback, vehicle, asked, command.now_ms)
+    permitted = type_ in call.client.remotes
+    action = service.control.ask(callback, vehicle, asked, command.now_ms, permitted=permitted)
     if action is None:
         raise RefusedError(Code.NO_DATA, "The callback or the vehicle was deleted meanwhile.")
     service.asked()

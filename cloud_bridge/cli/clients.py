@@ -1,4 +1,4 @@
-"""`canlift-bridge client`: who may read."""
+"""`canlift-bridge client`: who may read, and what vehicles do for whom."""
 
 from __future__ import annotations
 
@@ -13,26 +13,34 @@ from cloud_bridge.access.secrets import hash_secret, new_secret
 from cloud_bridge.cli.grammar import Actions, Parents, action, group
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.https import fingerprint, fingerprint_of
+from cloud_bridge.remote.life import REMOTE_TYPES
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.registry import BURST, DAY, Client
 from cloud_bridge.usage import UsageError
 
 HIGHEST_LIMIT = 1_000_000_000
+_ALL = "all"
 
 
 def add_commands(commands: Actions[argparse.ArgumentParser], parents: Parents) -> None:
-    client = group(commands, "client", "who may read")
+    client = group(commands, "client", "who may read, and what vehicles do for whom")
     add = action(client, "add", _add, parents.listing, "make a client; prints its secret, this once")
     add.add_argument("--user", required=True, help="user name of HTTP Basic")
     add.add_argument("--fleet", required=True, action="append", metavar="ID", help="may be given several times")
     _limits(add)
     _certificates(add)
+    _remotes(add)
     text = "bind a client to other certificates, of which its connections show one, from its next request on"
     bind = action(client, "certificates", _bind, parents.common, text)
     bind.add_argument("id", metavar="CLIENT_ID")
     _certificates(bind)
     bind.add_argument("--none", action="store_true", help="to none: it shows no certificate")
-    text = "change what a client may ask, from its next request on"
+    text = "change what a client may have vehicles do, from its next request on"
+    permit = action(client, "remotes", _permit, parents.common, text)
+    permit.add_argument("id", metavar="CLIENT_ID")
+    _remotes(permit)
+    permit.add_argument("--none", action="store_true", help="nothing: it may read")
+    text = "change how often a client may ask, from its next request on"
     change = action(client, "limit", _limit, parents.common, text)
     change.add_argument("id", metavar="CLIENT_ID")
     _limits(change)
@@ -52,6 +60,12 @@ def _certificates(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fingerprint", action="append", default=[], metavar="HEX", help=text)
 
 
+def _remotes(parser: argparse.ArgumentParser) -> None:
+    choices = (*REMOTE_TYPES, _ALL)
+    text = f"a type of remote action that it may ask for; may be given several times ({', '.join(choices)})"
+    parser.add_argument("--remote", action="append", default=[], choices=choices, metavar="TYPE", help=text)
+
+
 def _add(options: argparse.Namespace, storage: Storage, console: Console) -> int:
     if not options.user or ":" in options.user:
         raise UsageError("a user name cannot be empty or have a colon in it: HTTP Basic has no room for one")
@@ -60,7 +74,8 @@ def _add(options: argparse.Namespace, storage: Storage, console: Console) -> int
     fleets = tuple(dict.fromkeys(options.fleet))
     day, burst = options.day or DAY, options.burst or BURST
     shown = _fingerprints(options, storage)
-    client = Client(secrets.token_hex(16), options.user, hash_secret(secret), fleets, day, burst, shown)
+    permitted = _permitted(options)
+    client = Client(secrets.token_hex(16), options.user, hash_secret(secret), fleets, day, burst, shown, permitted)
     storage.registry.add_client(client, clock_ms())
     lists.show_secret(client, secret, console, as_json=options.json)
     return 0
@@ -73,6 +88,20 @@ def _bind(options: argparse.Namespace, storage: Storage, console: Console) -> in
     storage.registry.bind_client(options.id, shown)
     console.print(f"client {options.id} shows {' or '.join(shown) or 'no certificate'} from now on", markup=False)
     return 0
+
+
+def _permit(options: argparse.Namespace, storage: Storage, console: Console) -> int:
+    permitted = _permitted(options)
+    if options.none == bool(permitted):
+        raise UsageError("give --remote, or --none: one of the two")
+    storage.registry.permit_client(options.id, permitted)
+    named = ", ".join(permitted) or "no remote action"
+    console.print(f"client {options.id} may ask for {named} from now on", markup=False)
+    return 0
+
+
+def _permitted(options: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(name for name in REMOTE_TYPES if name in options.remote or _ALL in options.remote)
 
 
 def _fingerprints(options: argparse.Namespace, storage: Storage) -> tuple[str, ...]:

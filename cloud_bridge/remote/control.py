@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.records.model import Status
 from cloud_bridge.remote import asked, life
@@ -43,9 +45,11 @@ class Control:
         self._model = model
         self.steps = steps
 
-    def ask(self, callback: RemoteCallback, vehicle: Vehicle, wanted: asked.Asked, now_ms: int) -> RemoteAction | None:
+    def ask(
+        self, callback: RemoteCallback, vehicle: Vehicle, wanted: asked.Asked, now_ms: int, *, permitted: bool = True
+    ) -> RemoteAction | None:
         """Accepts the action, or refuses it: its callback is told which. None where callback or vehicle was deleted
-        meanwhile."""
+        meanwhile. `permitted`: who asks may ask for it."""
         request = wanted.request
         action = RemoteAction(
             secrets.token_hex(16),
@@ -63,7 +67,8 @@ class Control:
             step = life.begin(request, known, self.rules, now_ms)
             return self._move(action, step, now_ms)._replace(look_at_ms=now_ms)
 
-        return self.actions.begin(action, self._seen(vehicle.vin, vehicle.model, wanted), begin, now_ms)
+        known = replace(self._seen(vehicle.vin, vehicle.model, wanted), is_permitted=permitted)
+        return self.actions.begin(action, known, begin, now_ms)
 
     def look(self, action: RemoteAction, now_ms: int) -> RemoteAction | None:
         """Looks again at an action that was claimed; None where it is not there any more."""

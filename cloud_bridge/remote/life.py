@@ -2,7 +2,7 @@
 
 A function of what the bridge knows, what the vehicle answers and what time it is. In the published words:
 
-    refused at once        Failed
+    refused at once        Failed (who asks may not, the vehicle cannot, …)
     month used up          TooManyWakeUpsOverMonth, Failed
     battery too low        VehicleBatteryChargeTooLow, Failed
     the vehicle is awake   Accepted, SentToVehicle, then Success, AlreadyDone or Failed
@@ -102,8 +102,10 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What the bridge knows of the vehicle."""
+    """What the bridge knows of the vehicle, and of who asks."""
 
+    is_permitted: bool = True
+    """Who asks may ask for it."""
     is_able: bool = True
     """Vehicles of its model can do it."""
     is_same_in_progress: bool = False
@@ -258,6 +260,8 @@ def is_awake(known: Known, now_ms: int) -> bool:
 
 
 def _refusal(request: Request, known: Known, rules: Rules) -> FailureCause | None:
+    if not known.is_permitted:
+        return "MissingRights"
     if not known.is_able:
         return "WrongCommand"
     if known.is_same_in_progress:

@@ -12,6 +12,7 @@ from cloud_bridge.access.secrets import Verifier
 from cloud_bridge.cli import main
 from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.records.model import Trip
+from cloud_bridge.remote.life import REMOTE_TYPES
 from cloud_bridge.settings import read_settings
 from cloud_bridge.storage import Storage
 from contract.topics import COMMAND, MANIFEST, UP, WATCH, topic
@@ -213,6 +214,28 @@ def test_what_a_client_may_ask_is_given_with_it_and_changed_later(run: CommandLi
     run("client", "limit", small, "--burst", "9", "--day", "1")
     assert (limits(usual), limits(small)) == ((100_000, 100), (1, 9))
     assert {"1", "9"} < set(run("client", "list").split())
+
+
+def test_a_client_has_vehicles_do_only_what_it_was_given(run: CommandLine, fleet: str) -> None:
+    def remotes(client_id: str) -> list[str]:
+        listed = json.loads(run("client", "list", "--json"))
+        return next(list[str](one["remotes"]) for one in listed if one["client_id"] == client_id)
+
+    add = ("client", "add", "--user", "partner", "--fleet", fleet, "--json")
+    reader = json.loads(run(*add))["client_id"]
+    doorman = json.loads(run(*add, "--remote", "WakeUp", "--remote", "Doors"))["client_id"]
+    assert (remotes(reader), remotes(doorman)) == ([], ["Doors", "WakeUp"])
+    assert "may ask for Horn, Doors from now on" in run(
+        "client", "remotes", reader, "--remote", "Doors", "--remote", "Horn"
+    )
+    assert remotes(reader) == ["Horn", "Doors"]
+    run("client", "remotes", reader, "--remote", "all")
+    assert remotes(reader) == [*REMOTE_TYPES]
+    assert "no remote action" in run("client", "remotes", reader, "--none")
+    assert (remotes(reader), remotes(doorman)) == ([], ["Doors", "WakeUp"])
+    assert "one of the two" in run("client", "remotes", reader, fails=2)
+    assert "one of the two" in run("client", "remotes", reader, "--none", "--remote", "Doors", fails=2)
+    assert "no client nobody" in run("client", "remotes", "nobody", "--none", fails=1)
 
 
 def test_a_client_that_was_removed_is_gone(run: CommandLine, fleet: str) -> None:

@@ -118,7 +118,7 @@ class World:
         registry = self.bridge.storage.registry
         for fleet in (FLEET, EMPTY_FLEET, OTHER_FLEET):
             registry.add_fleet(Fleet(fleet, f"Fleet {fleet}", "", 1, 1))
-        client = Client(CLIENT, USER, hash_secret(SECRET), (FLEET, EMPTY_FLEET), MANY, MANY)
+        client = Client(CLIENT, USER, hash_secret(SECRET), (FLEET, EMPTY_FLEET), MANY, MANY, remotes=REMOTE_TYPES)
         registry.add_client(client, 1)
         registry.add_client(replace(client, id=LIMITED_CLIENT, day=1), 1)
         registry.add_client(replace(client, id=OTHER_CLIENT, fleets=(OTHER_FLEET,)), 1)

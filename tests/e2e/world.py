@@ -54,7 +54,8 @@ class World(Partner):
         return self.manage("vehicle", "add", vin, "--model", model, "--fleet", FLEET)
 
     def add_client(self) -> None:
-        made = json.loads(self.manage("client", "add", "--user", "partner", "--fleet", FLEET, "--json"))
+        words = ("--user", "partner", "--fleet", FLEET, "--remote", "all", "--json")
+        made = json.loads(self.manage("client", "add", *words))
         self.credentials = (made["client_id"], made["user"], made["secret"])
 
     def start_bridge(self) -> None:

@@ -66,6 +66,8 @@ class Client(msgspec.Struct, frozen=True):
     certificates: tuple[str, ...] = ()
     """Fingerprints (`cloud_bridge.https`) of those of which its connections must show one; without any, none is asked
     for."""
+    remotes: tuple[str, ...] = ()
+    """Types of the remote actions that it may ask for (`cloud_bridge.remote.life`)."""
 
 
 class Registry(Protocol):
@@ -102,6 +104,10 @@ class Registry(Protocol):
 
     def bind_client(self, client_id: str, certificates: Sequence[str]) -> None:
         """To these fingerprints, and no others."""
+        ...
+
+    def permit_client(self, client_id: str, remotes: Sequence[str]) -> None:
+        """These types of remote actions, and no others."""
         ...
 
     def remove_client(self, client_id: str) -> None: ...

@@ -58,18 +58,19 @@ WHERE id = ? AND fleet_id = ?
 """
 
 _ADD_CLIENT = """
-INSERT INTO client (id, user, secret_hash, day_limit, burst_limit, certificates, created_at_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO client (id, user, secret_hash, day_limit, burst_limit, certificates, remotes, created_at_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING
 """
 _LIMIT_CLIENT = """
 UPDATE client SET day_limit = coalesce(?, day_limit), burst_limit = coalesce(?, burst_limit) WHERE id = ?
 """
 _BIND_CLIENT = "UPDATE client SET certificates = ? WHERE id = ?"
+_PERMIT_CLIENT = "UPDATE client SET remotes = ? WHERE id = ?"
 _GRANT = "INSERT INTO client_fleet (client_id, fleet_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 # The fleets come as one JSON array.
 _CLIENT = """
-SELECT id, user, secret_hash, day_limit, burst_limit, certificates,
+SELECT id, user, secret_hash, day_limit, burst_limit, certificates, remotes,
     (SELECT json_group_array(fleet_id) FROM client_fleet WHERE client_id = client.id)
 FROM client WHERE id = ?
 """
@@ -107,8 +108,9 @@ def client_of(connection: sqlite3.Connection, client_id: str) -> Client | None:
     row = connection.execute(_CLIENT, (client_id,)).fetchone()
     if row is None:
         return None
-    found_id, user, secret_hash, day, burst, certificates, fleets = row
-    return Client(found_id, user, secret_hash, tuple(sorted(_texts(fleets))), day, burst, tuple(_texts(certificates)))
+    found_id, user, secret_hash, day, burst, certificates, remotes, fleets = row
+    shown, may_ask = tuple(_texts(certificates)), tuple(_texts(remotes))
+    return Client(found_id, user, secret_hash, tuple(sorted(_texts(fleets))), day, burst, shown, may_ask)
 
 
 _texts = msgspec.json.Decoder(list[str]).decode
@@ -187,8 +189,8 @@ class SqliteRegistry:
         with self._database.write() as connection:
             for fleet in client.fleets:
                 expect_fleet(connection, fleet)
-            certificates = json.dumps(client.certificates)
-            values = (client.id, client.user, client.secret_hash, client.day, client.burst, certificates, created_at_ms)
+            lists = json.dumps(client.certificates), json.dumps(client.remotes)
+            values = (client.id, client.user, client.secret_hash, client.day, client.burst, *lists, created_at_ms)
             if connection.execute(_ADD_CLIENT, values).rowcount == 0:
                 raise RegistryError(f"there is a client {client.id} already")
             connection.executemany(_GRANT, [(client.id, fleet) for fleet in client.fleets])
@@ -199,13 +201,17 @@ class SqliteRegistry:
             return [client for client in found if client is not None]
 
     def limit_client(self, client_id: str, day: int | None, burst: int | None) -> None:
-        with self._database.write() as connection:
-            if connection.execute(_LIMIT_CLIENT, (day, burst, client_id)).rowcount == 0:
-                raise RegistryError(f"there is no client {client_id}; see `canlift-bridge client list`")
+        self._change_client(client_id, _LIMIT_CLIENT, day, burst)
 
     def bind_client(self, client_id: str, certificates: Sequence[str]) -> None:
+        self._change_client(client_id, _BIND_CLIENT, json.dumps(certificates))
+
+    def permit_client(self, client_id: str, remotes: Sequence[str]) -> None:
+        self._change_client(client_id, _PERMIT_CLIENT, json.dumps(remotes))
+
+    def _change_client(self, client_id: str, statement: str, *values: object) -> None:
         with self._database.write() as connection:
-            if connection.execute(_BIND_CLIENT, (json.dumps(certificates), client_id)).rowcount == 0:
+            if connection.execute(statement, (*values, client_id)).rowcount == 0:
                 raise RegistryError(f"there is no client {client_id}; see `canlift-bridge client list`")
 
     def remove_client(self, client_id: str) -> None:

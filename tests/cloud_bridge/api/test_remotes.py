@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from cloud_bridge.remote.life import Answer, Known, Phase, Rules, answered
 from cloud_bridge.remote.telling import notifications
@@ -122,6 +123,18 @@ def test_only_what_the_callback_is_registered_for_can_be_asked(api: Api) -> None
 def test_what_the_model_cannot_do_is_accepted_and_told_to_have_failed(api: Api) -> None:
     shown = read(api, ask(api, vehicle=CAR.id), vehicle=CAR.id)
     assert (shown["status"], shown["failureCause"]) == ("Failed", "WrongCommand")
+
+
+def test_who_may_not_ask_for_it_reads_that_and_the_vehicle_is_not_asked(api: Api) -> None:
+    api.actions.heard_at_ms[VAN.vin] = NOW_MS - 1000
+    client = api.reader.clients["app1"]
+    api.reader.clients["app1"] = replace(client, remotes=("Horn",))
+    told = read(api, ask(api))
+    assert (told["status"], told["failureCause"]) == ("Failed", "MissingRights")
+    assert read(api, ask(api, HORN))["status"] == "Accepted"
+    api.reader.clients["app1"] = replace(client, remotes=())
+    told = read(api, ask(api, {"stolen": {"stolen": True}}))
+    assert (told["status"], told["failureCause"]) == ("Failed", "MissingRights")
 
 
 def test_one_of_a_kind_at_a_time(api: Api) -> None:

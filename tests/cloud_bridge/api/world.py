@@ -218,7 +218,7 @@ def reader() -> MemoryReader:
     }
     return MemoryReader(
         clients={
-            "app1": Client("app1", "partner", SECRET[::-1], (FLEET, EMPTY_FLEET)),
+            "app1": Client("app1", "partner", SECRET[::-1], (FLEET, EMPTY_FLEET), remotes=REMOTE_TYPES),
             "app9": Client("app9", "other", SECRET[::-1], (OTHER_FLEET,)),
         },
         all_fleets={

@@ -114,6 +114,8 @@ def test_a_vehicle_that_does_not_wake_up_has_not_been_reached() -> None:
 @pytest.mark.parametrize(
     ("request_", "known", "expected"),
     [
+        (LOCK, replace(AWAKE, is_permitted=False, is_able=False), ["Failed MissingRights"]),
+        (Request("Stolen", declares=True), replace(AWAKE, is_permitted=False), ["Failed MissingRights"]),
         (LOCK, replace(AWAKE, is_able=False), ["Failed WrongCommand"]),
         (LOCK, replace(AWAKE, is_same_in_progress=True), ["Failed SameActionInProgress"]),
         (LOCK, replace(AWAKE, lately=5), ["Failed TooManyRequestInShortTime"]),
@@ -174,6 +176,7 @@ NAVIGATION = re.compile(f"(?:{_PENDING_CAUSE})?Failed|{_DONE}")
 times = st.none() | st.integers(NOW - 2 * AWAKE_MS, NOW)
 knowledge = st.builds(
     Known,
+    is_permitted=st.sampled_from([True, True, True, False]),
     is_able=st.sampled_from([True, True, True, False]),
     is_same_in_progress=st.sampled_from([False, False, False, True]),
     lately=st.integers(0, 6),

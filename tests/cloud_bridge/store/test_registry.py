@@ -95,6 +95,8 @@ def test_a_client_sees_the_fleets_it_was_given(cloud: Cloud) -> None:
     cloud.registry.limit_client("c1", 7, None)
     cloud.registry.limit_client("c1", None, 3)
     assert cloud.reader.client("c1") == Client("c1", "me", "scrypt$…", ("f1", "f2"), day=7, burst=3)
+    cloud.registry.permit_client("c1", ["Horn", "Doors"])
+    assert cloud.reader.client("c1") == Client("c1", "me", "scrypt$…", ("f1", "f2"), 7, 3, remotes=("Horn", "Doors"))
     assert cloud.registry.all_clients() == [cloud.reader.client("c1")]
     cloud.registry.remove_client("c1")
     assert cloud.reader.client("c1") is None

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from cloud_bridge.records.model import RECORDS
+from cloud_bridge.remote.life import REMOTE_TYPES
 from cloud_bridge.store.port.receiving import Intake
 from cloud_bridge.store.port.registry import Client
 from cloud_bridge.store.sqlite.database import schema_changes
@@ -32,7 +33,8 @@ from tests.cloud_bridge.vehicle import (
 RELEASED = (1, 2, 3)
 """The schema of the first release."""
 DERIVED, PENDING, FOR_MANIFEST, FOR_ANCHOR = None, 0, 1, 2
-CLIENT = Client("c", "user", "hash", (FLEET.id,))
+CLIENT = Client("c", "user", "hash", (FLEET.id,), remotes=REMOTE_TYPES)
+"""Who was there before clients were told apart by it may ask for everything."""
 OF_THEN = """
 CREATE TABLE schema_change (
     number     INTEGER PRIMARY KEY,
