@@ -18,6 +18,7 @@ from types import TracebackType
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.store.sqlite.secrecy import keep_private
 
 SCHEMA = Path(__file__).parent.parent / "sql" / "sqlite"
 BUSY_TIMEOUT_S = 30.0
@@ -49,6 +50,7 @@ class Database:
             raise StoreError(
                 f"{path}: the folder {path.parent} does not exist; make it, or name another [database] path"
             )
+        keep_private(path)
         try:
             self._writer = self._connect()
             _log_ahead(self._writer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -65,6 +66,31 @@ def test_what_a_thread_reads_in_a_snapshot_is_of_one_moment(tmp_path: Path) -> N
             connection.execute("SELECT * FROM lost")
         assert fleets() == 3
     database.close()
+
+
+def test_nobody_but_its_owner_reads_a_new_file_nor_its_log(tmp_path: Path) -> None:
+    database = Database(tmp_path / "new.db")
+    with database.write() as writer:
+        writer.execute("INSERT INTO fleet VALUES ('f', '', '', 0, 0)")
+    assert rights(tmp_path) == {"new.db": 0o600, "new.db-wal": 0o600, "new.db-shm": 0o600}
+    database.close()
+
+
+def test_a_file_that_everybody_could_read_is_shut_to_others_while_it_is_in_use(tmp_path: Path) -> None:
+    """As one of before was made; what its owner gave the group stays."""
+    database = Database(tmp_path / "old.db")
+    for file in tmp_path.iterdir():
+        file.chmod(0o664)
+    again = Database(tmp_path / "old.db")
+    assert set(rights(tmp_path).values()) == {0o660}
+    for each in (database, again):
+        with each.write() as writer:
+            writer.execute("INSERT INTO fleet VALUES (?, '', '', 0, 0)", (str(id(each)),))
+        each.close()
+
+
+def rights(folder: Path) -> dict[str, int]:
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
 
 
 def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
