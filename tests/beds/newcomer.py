@@ -5,6 +5,7 @@ says, its checkout and an account. There is no network; pip finds what an index 
 from __future__ import annotations
 
 import platform
+import select
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import IO
 
 from tests.beds.box.cache import kept
 from tests.beds.box.tree import SUITE, check_out, debian_with, done, package
-from tests.beds.nspawn import Machine, started
+from tests.beds.nspawn import PATIENCE_S, Machine, started
 from tests.conftest import ROOT
 
 USER = "newcomer"
@@ -86,6 +87,10 @@ class Terminal:
         into, out = self._ends()
         into.write(f"{{ {command}\n}} >/var/tmp/{self._said.name} 2>&1 </dev/null; echo status $?\n")
         into.flush()
+        if not select.select([out], [], [], PATIENCE_S)[0]:
+            raise RuntimeError(
+                f"{self.user}$ {command}\nhas not ended for {PATIENCE_S} s: {self._said.read_text()[-4000:]}"
+            )
         status = out.readline().split()
         said = self._said.read_text()
         if status != ["status", "0"]:
