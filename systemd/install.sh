@@ -28,9 +28,27 @@ fail() {
   printf 'install.sh: %s\n' "$*" >&2
   exit 1
 }
+words() {
+  printf 'usage: install.sh install WHEEL [--wheels FOLDER]\n       install.sh uninstall [--purge]\n'
+}
 usage() {
-  printf 'usage: install.sh install WHEEL [--wheels FOLDER]\n       install.sh uninstall [--purge]\n' >&2
+  words >&2
   exit 2
+}
+explain() {
+  words
+  cat << EXPLAINED
+
+The agent of canlift as a service of systemd, from a wheel; root types it.
+
+  install WHEEL      installs it into $opt, or upgrades what is there and keeps settings and journal;
+                     the settings of a new box are $settings
+  --wheels FOLDER    takes the libraries' wheels from there, and nothing from a network
+  uninstall          keeps settings, journal and the user canlift
+  --purge            takes settings and journal too
+
+PYTHON=… names another Python than python3; it has to be 3.11 or newer.
+EXPLAINED
 }
 systemd_runs() { [ -d /run/systemd/system ]; }
 put() { install -D -m 644 "$1" "$2.new" && mv "$2.new" "$2"; }
@@ -170,6 +188,14 @@ uninstall() {
   fi
 }
 
+for word; do
+  case $word in
+    -h | --help)
+      explain
+      exit
+      ;;
+  esac
+done
 command=${1-}
 [ $# -eq 0 ] || shift
 case $command in

@@ -129,6 +129,18 @@ def test_wrong_words_are_answered_with_the_right_ones(clean: Path, words: list[s
     assert done.stderr.startswith("usage: install.sh install WHEEL [--wheels FOLDER]\n")
 
 
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["install", "--help"], ["uninstall", "--purge", "-h"]])
+def test_who_asks_for_help_is_told_what_each_word_does_and_nothing_is_done(words: list[str]) -> None:
+    done = subprocess.run(["sh", str(ROOT / "systemd/install.sh"), *words], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.findall(r"^  ([a-z-]+)\b.*  ", done.stdout, re.MULTILINE) == [
+        "install",
+        "--wheels",
+        "uninstall",
+        "--purge",
+    ]
+
+
 @pytest.mark.slow
 def test_an_upgrade_that_fails_leaves_what_was_there(box: Path) -> None:
     installed(box)
