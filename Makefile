@@ -16,9 +16,9 @@ help:
 	@echo 'make demo LOG=file   your own recording; NMEA=file beside it, MODEL=name, PORT=number'
 	@echo 'make test            prove it: lint, types and all tests'
 	@echo 'make quick           the same without the slow tests; also: make lint, make types; JOBS=number of files at once'
-	@echo 'make test-beds       only the tests on real SocketCAN and of a whole box, in kernels that have CAN; ARGS="-k name"'
-	@echo '                     for some, CUTS=number of power cuts, MOMENTS=number of those judged by what was written,'
-	@echo '                     DRIVE_S=seconds of each drive'
+	@echo 'make test-beds       only the tests on real SocketCAN and of a whole box, in kernels that have CAN, of containers, of a'
+	@echo "                     newcomer's machine and of a day of cellular weather; ARGS=\"-k name\" for some, CUTS=number of"
+	@echo '                     power cuts, MOMENTS=number of those judged by what was written, DRIVE_S=seconds of each drive'
 	@echo 'make deb             the agent as a Debian package, into dist; ARCH=arm64 for a Raspberry Pi'
 	@echo 'make bench           measure it; writes build/bench.json'
 	@echo 'make conformance     every answer against the published specification; writes build/conformance.json'
@@ -39,11 +39,14 @@ quick: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow"
 
+# test_beds.py would boot for the two folders before once more.
+BEDS = tests/beds/box tests/beds/full $(filter-out tests/beds/test_beds.py,$(wildcard tests/beds/test_*.py))
+
 test-beds: $(VENV)/.test
 	@$(BIN)/python -m tests.prepare
 	$(BIN)/python -m tests.beds.uml tests/beds/can $(ARGS) || [ $$? = 5 ]
 	$(BIN)/python -m tests.beds.uml tests/beds/remote $(ARGS) || [ $$? = 5 ]
-	CI=true $(BIN)/python -m pytest tests/beds/box tests/beds/full tests/beds/test_qemu.py $(ARGS) || [ $$? = 5 ]
+	CI=true $(BIN)/python -m pytest $(BEDS) $(ARGS) || [ $$? = 5 ]
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
