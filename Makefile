@@ -44,8 +44,8 @@ BEDS = tests/beds/box tests/beds/full $(filter-out tests/beds/test_beds.py,$(wil
 
 test-beds: $(VENV)/.test
 	@$(BIN)/python -m tests.prepare
-	$(BIN)/python -m tests.beds.uml tests/beds/can $(ARGS) || [ $$? = 5 ]
-	$(BIN)/python -m tests.beds.uml tests/beds/remote $(ARGS) || [ $$? = 5 ]
+	CI=true $(BIN)/python -m tests.beds.uml tests/beds/can $(ARGS) || [ $$? = 5 ]
+	CI=true $(BIN)/python -m tests.beds.uml tests/beds/remote $(ARGS) || [ $$? = 5 ]
 	CI=true $(BIN)/python -m pytest $(BEDS) $(ARGS) || [ $$? = 5 ]
 
 lint: $(VENV)/.test
