@@ -38,7 +38,7 @@ from tests.conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(INSIDE in os.environ, reason="this is the other bed")]
 
-DRIVE_S = float(os.environ.get("DRIVE_S", "15"))
+DRIVE_S = float(os.environ.get("DRIVE_S", "10"))
 """How much of each recording is played at its own pace."""
 WITNESS = "/run/heard.log"
 SECOND_BUS = '[buses.can1]\nchannel = "vcan1"\n'
