@@ -97,6 +97,7 @@ _TURN_S = 0.1
 _FRAMES = 5
 _ERRORS = b"sp135000\re3fsc\r"
 """The receiver's counter has passed 127 errors: passive; form, stuffing and checksum."""
+_BUS_OFF = b"sb000256\r"
 
 
 class Adapter:
@@ -113,6 +114,7 @@ class Adapter:
         self.rate: int | None = None
         """That it was told, while it is open."""
         self._unplugged = threading.Event()
+        self._leaves = threading.Event()
         self._thread = threading.Thread(target=self._live, daemon=True)
 
     def plug(self) -> None:
@@ -121,6 +123,10 @@ class Adapter:
     def unplug(self) -> None:
         self._unplugged.set()
         self._thread.join()
+
+    def leave(self) -> None:
+        """Too many errors: it leaves the bus, until it is opened again."""
+        self._leaves.set()
 
     def _live(self) -> None:
         frames, heard, rate = cycle(_drive()), b"", 0
@@ -133,6 +139,10 @@ class Adapter:
                         rate = self.RATES[int(command[1:])]
                     elif command in (b"O", b"L", b"C"):  # Open; open to listen only; close.
                         self.rate = None if command == b"C" else rate
+                if self.rate is not None and self._leaves.is_set():
+                    self._leaves.clear()
+                    self.rate = None
+                    line.sendall(_BUS_OFF)
                 if self.rate is not None:
                     understood = self.rate == self._bus_rate
                     line.sendall(b"".join(islice(frames, _FRAMES)) if understood else _ERRORS)

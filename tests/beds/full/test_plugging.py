@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 
-from agent.health.snapshot import Health
+from agent.health.snapshot import GnssHealth, Health
 from contract.anchor import AnchorSource
 from contract.manifest import decode_manifest
 from contract.upload import decode_upload, read_header
@@ -70,10 +70,6 @@ def dated_s(payload: bytes) -> float:
 
 def latitudes(box: Bench[Cloud], payloads: list[bytes]) -> list[float]:
     """Those that uploads have, in degrees."""
-    wanted = read_header(payloads[0]).manifest
-    box.bridge.wanted = (wanted,)
-    hears(box)  # The receipts ask for the manifest.
-    box.takes(lambda bridge: bool(bridge.manifests))
     manifest = decode_manifest(box.bridge.manifests[-1])
     found = []
     for payload in payloads:
@@ -82,6 +78,33 @@ def latitudes(box: Bench[Cloud], payloads: list[bytes]) -> list[float]:
                 if signal.name == "GNSS.Latitude":
                     found += [raw * signal.scale + signal.offset for raw in column if raw is not None]
     return found
+
+
+def position_and_time_are_right(box: Bench[Cloud], fixes: int) -> None:
+    """Of what the receiver says from now on; it has said `fixes` so far."""
+    status(box, lambda health: gnss(health).fixes > fixes + 3)
+    uploads = hears(box)
+    found = latitudes(box, uploads)
+    assert found
+    assert all(abs(latitude - 48.858333) < 1e-6 for latitude in found)
+    anchor = read_header(uploads[-1]).anchor
+    assert anchor is not None
+    assert anchor.source is AnchorSource.GNSS
+    assert abs(dated_s(uploads[-1]) - time.time()) < PATIENCE_S
+
+
+def reconfigure(box: Bench[Cloud]) -> None:
+    box.box.does("networkctl reconfigure can0")
+
+
+def gnss(health: Health) -> GnssHealth:
+    assert health.gnss is not None
+    return health.gnss
+
+
+def answers(health: Health) -> bool:
+    assert health.modem is not None
+    return health.modem.answering
 
 
 def test_a_service_without_bus_receiver_modem_and_clock_is_up_and_says_what_it_waits_for(box: Bench[Cloud]) -> None:
@@ -106,7 +129,7 @@ def test_a_bus_that_comes_late_gets_the_shipped_bit_rate_and_is_heard(box: Bench
     said = box.box.does("ip -details link show can0")
     for text in ("bitrate 500000", "restart-ms 100", "<LISTEN-ONLY>", "ERROR-ACTIVE", "state UP"):
         assert text in said, said
-    hears(box)
+    box.bridge.wanted = (read_header(hears(box)[0]).manifest,)
     assert status(box).buses["can0"].frames > 0
     assert box.bridge.refused == []
 
@@ -128,35 +151,22 @@ def test_a_bus_that_is_pulled_out_is_named_and_heard_again_once_it_is_back(box: 
     assert box.box.does(f"systemctl show -p NRestarts --value {UNIT}") == "0\n"
 
 
-def test_positions_come_while_a_receiver_is_plugged_in_and_again_after_it_was_out(box: Bench[Cloud]) -> None:
-    receiver, fixes = Receiver(box.folder / "gnss"), 0
-    for turn in ("first", "again"):
-        receiver.plug()
-        health = status(box, lambda health: health.gnss is not None and health.gnss.fixes > fixes + 3)  # noqa: B023
-        assert health.gnss is not None
-        fixes, uploads = health.gnss.fixes, hears(box)
-        found = latitudes(box, uploads)
-        assert found, turn
-        assert all(abs(latitude - 48.858333) < 1e-6 for latitude in found)
-        anchor = read_header(uploads[-1]).anchor
-        assert anchor is not None
-        assert anchor.source is AnchorSource.GNSS
-        assert abs(dated_s(uploads[-1]) - time.time()) < PATIENCE_S
-        box.says_next(f"GNSS receiver: {port('gnss')}: ", receiver.unplug)
-        status(box, lambda health: health.gnss is not None and not health.gnss.open)
-    assert f"GNSS receiver: {port('gnss')} is open again" in box.log()
-
-
-def test_a_modem_is_asked_while_it_is_plugged_in_and_again_after_it_was_out(box: Bench[Cloud]) -> None:
-    modem = UsbModem(box.folder / "modem")
+def test_a_receiver_and_a_modem_that_come_late_are_heard_and_again_after_they_were_out(box: Bench[Cloud]) -> None:
+    receiver, modem = Receiver(box.folder / "gnss"), UsbModem(box.folder / "modem")
     with modem:
-        health = status(box, lambda health: health.modem is not None and health.modem.answering)
-        assert health.modem is not None
-        assert (health.modem.operator, health.modem.registration) == ("20801", "Home")
+        receiver.plug()
+        health = status(box, answers).modem
+        assert health is not None
+        assert (health.operator, health.registration) == ("20801", "Home")
+        position_and_time_are_right(box, 0)
+        box.says_next(f"GNSS receiver: {port('gnss')}: ", receiver.unplug)
         box.says_next(f"modem: {port('modem')}: ", modem.unplug)
-        status(box, lambda health: health.modem is not None and not health.modem.answering)
+        fixes = gnss(status(box, lambda health: not gnss(health).open and not answers(health))).fixes
         box.says_next(f"modem: {port('modem')} is open again", modem.plug)
-        status(box, lambda health: health.modem is not None and health.modem.answering)
+        box.says_next(f"GNSS receiver: {port('gnss')} is open again", receiver.plug)
+        position_and_time_are_right(box, fixes)
+        status(box, answers)
+        receiver.unplug()
 
 
 def test_a_wrong_bit_rate_is_named_with_the_remedy_and_the_right_one_mends_it(box: Bench[Cloud]) -> None:
@@ -176,9 +186,12 @@ def test_a_wrong_bit_rate_is_named_with_the_remedy_and_the_right_one_mends_it(bo
         shown = " ".join(box.box.does("canlift-agent status --once").split())
         assert "is its bit rate that of the vehicle?" in shown
         box.box.does("sed -i s/BitRate=500K/BitRate=250K/ /etc/systemd/network/80-can0.network; networkctl reload")
-        box.box.does("networkctl reconfigure can0")
+        reconfigure(box)
         box.says("bus can0: can0 speaks again")
         assert adapter.rate == 250_000
         status(box, lambda health: not health.buses["can0"].only_errors)
+        box.says_next("bus can0: the controller reports: bus off", adapter.leave)
+        assert status(box).buses["can0"].bus_off == 1
+        box.says_next("bus can0: can0 is up again", lambda: reconfigure(box))
     finally:
         adapter.unplug()
