@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Self
 
 from tests.agent.modem.responder import Modem
 from tests.beds.box.tree import DRIVE
@@ -36,13 +37,21 @@ def _drain(line: socket.socket, wait_s: float) -> bytes:
 
 
 class Receiver:
-    """A GNSS receiver that says where it is every second while it is plugged in. `utc_s`: the time that it says."""
+    """A GNSS receiver that says where it is every second while it is plugged in. `utc_s`: the time that it says. `with`
+    plugs it in."""
 
     def __init__(self, path: Path, utc_s: Callable[[], float] = time.time) -> None:
         self._path = path
         self._utc_s = utc_s
         self._unplugged = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self.plug()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.unplug()
 
     def plug(self) -> None:
         self._unplugged.clear()
@@ -102,7 +111,7 @@ _BUS_OFF = b"sb000256\r"
 
 class Adapter:
     """A CAN adapter on a serial line (slcan), on a bus whose bit rate is `bus_rate`: at another one it understands
-    nothing and says which errors it meets, as a controller does.
+    nothing and says which errors it meets, as a controller does. `with` plugs it in.
     """
 
     RATES = (10_000, 20_000, 50_000, 100_000, 125_000, 250_000, 500_000, 800_000, 1_000_000)
@@ -117,10 +126,11 @@ class Adapter:
         self._leaves = threading.Event()
         self._thread = threading.Thread(target=self._live, daemon=True)
 
-    def plug(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
-    def unplug(self) -> None:
+    def __exit__(self, *_: object) -> None:
         self._unplugged.set()
         self._thread.join()
 

@@ -153,8 +153,7 @@ def test_a_bus_that_is_pulled_out_is_named_and_heard_again_once_it_is_back(box: 
 
 def test_a_receiver_and_a_modem_that_come_late_are_heard_and_again_after_they_were_out(box: Bench[Cloud]) -> None:
     receiver, modem = Receiver(box.folder / "gnss"), UsbModem(box.folder / "modem")
-    with modem:
-        receiver.plug()
+    with modem, receiver:
         health = status(box, answers).modem
         assert health is not None
         assert (health.operator, health.registration) == ("20801", "Home")
@@ -166,7 +165,6 @@ def test_a_receiver_and_a_modem_that_come_late_are_heard_and_again_after_they_we
         box.says_next(f"GNSS receiver: {port('gnss')} is open again", receiver.plug)
         position_and_time_are_right(box, fixes)
         status(box, answers)
-        receiver.unplug()
 
 
 def test_a_wrong_bit_rate_is_named_with_the_remedy_and_the_right_one_mends_it(box: Bench[Cloud]) -> None:
@@ -175,9 +173,7 @@ def test_a_wrong_bit_rate_is_named_with_the_remedy_and_the_right_one_mends_it(bo
     (serial,) = re.findall(r"(?m)^\[CAN\]\nRestartSec=0\n", (ROOT / "docs/raspberry-pi.md").read_text())
     box.put("/etc/systemd/network/80-can0.network.d/serial.conf", serial)
     box.box.does("networkctl reload")
-    adapter = Adapter(box.folder / "adapter", bus_rate=250_000)
-    adapter.plug()
-    try:
+    with Adapter(box.folder / "adapter", bus_rate=250_000) as adapter:
         box.box.until(f"ls {port('adapter')}", f"{port('adapter')}\n".__eq__)
         box.box.does(f"slcand {port('adapter')} can0")
         box.says("bus can0: can0: nothing but error frames for 30 s: is the interface's bit rate that of the vehicle's")
@@ -193,5 +189,3 @@ def test_a_wrong_bit_rate_is_named_with_the_remedy_and_the_right_one_mends_it(bo
         box.says_next("bus can0: the controller reports: bus off", adapter.leave)
         assert status(box).buses["can0"].bus_off == 1
         box.says_next("bus can0: can0 is up again", lambda: reconfigure(box))
-    finally:
-        adapter.unplug()
