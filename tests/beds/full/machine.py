@@ -71,8 +71,10 @@ class FullBox(Guest):
         self.monitor.unplug("adapter")
 
     def cut(self) -> None:
-        self.monitor.close()
-        super().cut()
+        """As often as one likes: the group of a process that was waited for may be another's by then."""
+        if self._process.returncode is None:
+            self.monitor.close()
+            super().cut()
 
 
 def _state(disk: Path, log: Path | None) -> list[str]:
