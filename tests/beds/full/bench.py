@@ -6,6 +6,7 @@ Its service runs with the settings of the demo's car until a test gives it other
 from __future__ import annotations
 
 import base64
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -56,11 +57,15 @@ class Bench(Generic[C]):
         """Waits until the service's log has it."""
         self.box.until(f"journalctl -b --no-pager -o cat -u {UNIT}", lambda said: text in said, limit_s)
 
-    def says_next(self, text: str, cause: Callable[[], None]) -> None:
+    def says_next(self, pattern: str, cause: Callable[[], None]) -> None:
         """Waits until its log has it once more than before `cause`."""
-        before = self.log().count(text)
+
+        def count(said: str) -> int:
+            return len(re.findall(pattern, said))
+
+        before = count(self.log())
         cause()
-        self.box.until(f"journalctl -b --no-pager -o cat -u {UNIT}", lambda said: said.count(text) > before, PATIENCE_S)
+        self.box.until(f"journalctl -b --no-pager -o cat -u {UNIT}", lambda said: count(said) > before, PATIENCE_S)
 
     def takes(self, holds: Callable[[C], bool]) -> None:
         """Waits for what the bridge is sent."""
