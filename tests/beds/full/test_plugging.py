@@ -84,6 +84,7 @@ def latitudes(box: Bench[Cloud], payloads: list[bytes]) -> list[float]:
 def position_and_time_are_right(box: Bench[Cloud], fixes: int) -> None:
     """Of what the receiver says from now on; it has said `fixes` so far."""
     status(box, lambda health: gnss(health).fixes > fixes + 3)
+    status(box, lambda health: health.clock is not None and health.clock.source == "gnss")
     uploads = hears(box)
     found = latitudes(box, uploads)
     assert found
