@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import msgspec
 from msgspec import UnsetType
 
@@ -13,13 +15,13 @@ from cloud_bridge.monitors.triggers import OfData, Test, compiled
 from cloud_bridge.monitors.worlds import worlds
 
 
-class Watch(msgspec.Struct, frozen=True):
+class Watch(msgspec.Struct, frozen=True, dict=True):
     tests: tuple[Test, ...]
     condition: Expression
     refresh_ms: int | None = None
     """How long until it is told again that the condition still holds; None: never."""
 
-    @property
+    @cached_property
     def data(self) -> tuple[str, ...]:
         """The data of its triggers, each once."""
         return tuple(dict.fromkeys(test.datum for test in self.tests if isinstance(test, OfData)))
