@@ -18,16 +18,17 @@ _KEPT = 2
 
 
 def digest(parts: Iterable[str | Path]) -> str:
-    """Of texts, and of the names and contents of files and folders."""
+    """Of texts, and of the names and contents of files and folders, wherever these are: the same commit checked out
+    elsewhere makes the same."""
     digested = hashlib.sha256()
     for part in parts:
-        files = [part] if isinstance(part, str) or part.is_file() else sorted(part.rglob("*"))
-        for file in files:
-            if isinstance(file, str):
-                digested.update(file.encode())
-            elif file.is_file() and "__pycache__" not in file.parts:
-                digested.update(str(file).encode() + b"\0" + file.read_bytes())
-            digested.update(b"\0")
+        if isinstance(part, str):
+            digested.update(part.encode() + b"\0")
+            continue
+        for file in sorted(part.rglob("*")) if part.is_dir() else [part]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                name = file.relative_to(part.parent)
+                digested.update(f"{name}\0{file.stat().st_size}\0".encode() + file.read_bytes())
     return digested.hexdigest()[:20]
 
 
