@@ -21,7 +21,6 @@ from cloud_bridge.access.secrets import Verifier
 from cloud_bridge.api.app import create_app
 from cloud_bridge.api.capabilities import served_by
 from cloud_bridge.clock import clock_ms, steady_clock, told_ms
-from cloud_bridge.faults import Faults
 from cloud_bridge.identity.doubles import DoublesWatch
 from cloud_bridge.identity.ending import EndingCertificates, of_services
 from cloud_bridge.ingest.ingest import Ingest, Receipts
@@ -72,7 +71,7 @@ class Bridge:
             self._name_missing_services()
             ingest = Ingest(self.storage.receiving, clock_ms, lambda: told_ms(settings.clock.trusted))
             self.subscription = Subscription(settings.mqtt, ingest, self._committed, on_failure)
-            self.faults = Faults()
+            self.faults = self.storage.faults
             strangers = Strangers(self.storage.receiving, clock_ms)
             self.delivery = make_delivery(settings, self.storage, self.faults, clock_ms, on_failure)
             self.remotes = Remotes(

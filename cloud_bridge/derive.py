@@ -12,6 +12,10 @@ Of what is deleted for its age the derived telemetry may stay longer; it is fold
 
 A transaction costs more than what is derived of an upload. So of vehicles that have little to derive several are
 written in one; each is guarded by its own revision, as if it were alone.
+
+A defect with one vehicle costs no other: it stays as it was derived last, is noted and left alone for a minute, and
+only who reads this vehicle, or all of its fleet, hears of it. Where what was derived cannot be read any more,
+rebuilding goes by the uploads alone.
 """
 
 from __future__ import annotations
@@ -24,15 +28,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 
 from cloud_bridge.difference import Difference, Told, compare, tell
+from cloud_bridge.faults import Aside, Faults
 from cloud_bridge.folding import Folding, cut, laid_out
 from cloud_bridge.looking import Looking
 from cloud_bridge.profiles import Known, Profiles
 from cloud_bridge.records.rules import rules
 from cloud_bridge.store.port.derived import Derived, Extent, Fold
-from cloud_bridge.store.port.errors import DerivingError, StaleError
+from cloud_bridge.store.port.errors import DerivingError, StaleError, StoreError
 from cloud_bridge.store.port.times import BEGINNING_MS
 from contract.configuration import ConfigurationError
 
+PART = "deriving"
 LOOK_AT = 500
 TOGETHER = 64
 """Vehicles that are written at once: who wants to read one of them, or to write, waits for all."""
@@ -54,9 +60,11 @@ class Deriver:
         profiles: Profiles,
         clock_ms: Callable[[], int],
         look_at: int = LOOK_AT,
+        faults: Faults | None = None,
     ) -> None:
         """`model_of`: the profile of a VIN, None for a vehicle that is not registered. `look_at`: uploads looked at in
         one transaction."""
+        self._aside = Aside(faults or Faults(), PART)
         self._store = store
         self._model_of = model_of
         self._profiles = profiles
@@ -93,16 +101,26 @@ class Deriver:
 
     def derive_all(self, vins: Iterable[str], patience_s: float = PATIENCE_S) -> list[str]:
         """As `derive`, of many vehicles; those that another derives and does not end within `patience_s` are left, and
-        returned."""
+        returned. One with which a defect shows is left as it is."""
         busy = []
-        rest = iter(vins)
+        rest = (vin for vin in vins if vin not in self._aside)
         while not self._stopping.is_set() and (together := list(islice(rest, TOGETHER))):
-            for vin in self._derive_together(together):
+            try:
+                alone = self._derive_together(together)
+            except StoreError:
+                raise
+            except Exception:  # noqa: BLE001 (with which of them it shows, and is noted, when each is derived alone)
+                alone = together
+            for vin in alone:
                 try:
                     if not self._stopping.is_set():
                         self.derive(vin, patience_s)
                 except DerivingError:
                     busy.append(vin)
+                except StoreError:
+                    raise
+                except Exception:  # noqa: BLE001 (it is noted)
+                    self._aside.note(vin)
         return busy
 
     def is_current(self, vin: str, extent: Extent) -> bool:
@@ -112,19 +130,31 @@ class Deriver:
         return known is None or _is_current(extent, known)
 
     def rebuild(self, vin: str) -> Difference:
-        """Deletes everything derived and derives it again; what came out differently."""
+        """Deletes everything derived and derives it again; what came out differently, nothing where what was derived
+        cannot be read."""
         with self._locks[vin]:
             known = self.known(vin)
             if known is None:
                 return Difference()
-            extent = self._store.extent(vin)
-            if extent.profile == known.digest or extent.is_half_forgotten:
-                self._derive(vin, known)  # What came since the last time is no difference, nor what was left half done.
-            before = self._told(vin)
+            before = self._told_by_now(vin, known)
             with suppress(StaleError):  # Another process did it first, or erased it.
                 self._forget(vin, known.digest)
         self.derive(vin, threading.TIMEOUT_MAX)
-        return compare(before, self._told(vin))
+        return Difference() if before is None else compare(before, self._told(vin))
+
+    def _told_by_now(self, vin: str, known: Known) -> Told | None:
+        """With what came since the last time: that is no difference, nor is what was left half done. None where what
+        was derived cannot be read."""
+        try:
+            extent = self._store.extent(vin)
+            if extent.profile == known.digest or extent.is_half_forgotten:
+                self._derive(vin, known)
+            return self._told(vin)
+        except (StoreError, StaleError):
+            raise
+        except Exception:
+            log.exception("what was derived of vehicle %s cannot be read, and is derived again", vin)
+            return None
 
     def _told(self, vin: str) -> Told:
         """As it was derived last."""
@@ -139,10 +169,13 @@ class Deriver:
         return len(vins)
 
     def derive_fleet(self, fleet_id: str) -> None:
-        """As `derive`, every vehicle of a fleet."""
+        """As `derive`, every vehicle of a fleet. Raises StoreError where one of them cannot be."""
         vins = self._store.to_derive(self._profiles.digests(), fleet_id)
         if busy := self.derive_all(vins):
             raise DerivingError(f"vehicles {', '.join(busy)} are being derived, and that takes long")
+        if aside := [vin for vin in vins if vin in self._aside]:
+            vehicles = ", ".join(aside)
+            raise StoreError(f"{vehicles} cannot be derived, the log says why: `canlift-bridge rebuild` may help")
 
     def _known_anew(self, vin: str) -> Known | None:
         self._models.pop(vin, None)

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from types import TracebackType
 
 from cloud_bridge.store.port.errors import StoreError
+
+AGAIN_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,25 @@ class Faults:
         """By part, in the order of the alphabet."""
         with self._lock:
             return dict(sorted(self._counts.items()))
+
+
+class Aside:
+    """Vehicles with which a defect showed in a part of the bridge, left alone for `AGAIN_S`: what is tried again and
+    again shows the same, and says so each time. All methods may be called from any thread."""
+
+    def __init__(self, faults: Faults, part: str) -> None:
+        self._faults = faults
+        self._part = part
+        self._until_s: dict[str, float] = {}
+
+    def __contains__(self, vin: str) -> bool:
+        until_s = self._until_s.get(vin)
+        return until_s is not None and time.monotonic() < until_s
+
+    def note(self, vin: str) -> None:
+        """As `Faults.note`."""
+        self._until_s[vin] = time.monotonic() + AGAIN_S
+        self._faults.note(self._part, f"vehicle {vin}, for a minute,")
 
 
 class _Sparing:

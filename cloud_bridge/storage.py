@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.derive import Deriver
+from cloud_bridge.faults import Faults
 from cloud_bridge.monitoring.evaluator import Evaluator
 from cloud_bridge.profiles import Profiles
 from cloud_bridge.pruning import Pruner
@@ -57,9 +58,12 @@ class Storage:
         self.services = Services(settings.services)
         self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES, look_again_s=1.0)
         derived = SqliteDerived(self.database)
-        self.deriver = Deriver(derived, self.model_of, self.profiles, clock_ms)
+        self.faults = Faults()
+        self.deriver = Deriver(derived, self.model_of, self.profiles, clock_ms, faults=self.faults)
         self.monitoring = SqliteMonitoring(self.database)
-        self.evaluator = Evaluator(derived, self.monitoring, self.deriver.known, self.services, clock_ms)
+        self.evaluator = Evaluator(
+            derived, self.monitoring, self.deriver.known, self.services, clock_ms, faults=self.faults
+        )
         self.reader = SqliteReader(
             self.database, self.deriver.derive, self.deriver.derive_fleet, self.deriver.is_current
         )

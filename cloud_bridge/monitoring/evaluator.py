@@ -6,7 +6,8 @@ that ends at any point leaves the mark, and whoever comes next evaluates the sam
 
 A monitor that cannot be evaluated holds up no other, and nothing of its vehicles. It goes on in no state that was kept,
 which may have been written by another program; where that does not help it has failed, is said so once, and takes no
-part until it is replaced or set running again.
+part until it is replaced or set running again. What cannot be read of one vehicle holds up no other either: it is
+noted, and looked at again a minute later.
 """
 
 from __future__ import annotations
@@ -17,15 +18,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from cloud_bridge.faults import Aside, Faults
 from cloud_bridge.monitoring.evaluation import LEG, Evaluation, Seen
 from cloud_bridge.monitoring.watches import Library
 from cloud_bridge.monitors.broken import BrokenError
 from cloud_bridge.profiles import Known
 from cloud_bridge.services import Services
 from cloud_bridge.store.port.derived import Derived
+from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.monitoring import Evaluated, Monitoring, Progress
 from cloud_bridge.store.port.monitors import Monitor
 
+PART = "monitors"
 TOGETHER_S = 0.05
 """What is evaluated within this time is written at once."""
 
@@ -50,6 +54,7 @@ class Evaluator:
         services: Services,
         clock_ms: Callable[[], int],
         leg: int = LEG,
+        faults: Faults | None = None,
     ) -> None:
         """`known_of`: the profile of a vehicle by its VIN, None where there is none that can be used. `leg`: as in
         `Evaluation`."""
@@ -62,6 +67,7 @@ class Evaluator:
         self._library = Library(store, self._fail)
         self._failed = 0
         """Monitors, since they were looked at last: whose vehicles are to be looked at again."""
+        self._aside = Aside(faults or Faults(), PART)
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -85,14 +91,25 @@ class Evaluator:
         for vin in vins:
             if self._stopping.is_set():
                 break
+            if vin in self._aside:
+                continue
             until_s = until_s if found else time.monotonic() + TOGETHER_S
-            with self._store.snapshot():
-                found += self._evaluated(vin)
+            found += self._evaluated_or_left(vin)
             if found and time.monotonic() >= until_s:
                 yield found
                 found = []
         if found:
             yield found
+
+    def _evaluated_or_left(self, vin: str) -> list[tuple[Progress, Evaluated]]:
+        try:
+            with self._store.snapshot():
+                return self._evaluated(vin)
+        except StoreError:
+            raise
+        except Exception:  # noqa: BLE001 (it is noted)
+            self._aside.note(vin)
+            return []
 
     def _evaluated(self, vin: str) -> list[tuple[Progress, Evaluated]]:
         """Nothing where it cannot be, or need not any more."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloud_bridge.derive import LOOK_AT, Deriver
+from cloud_bridge.faults import Faults
 from cloud_bridge.folding import laid_out
 from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
 from cloud_bridge.monitoring.evaluation import LEG
@@ -41,11 +42,12 @@ class Cloud:
         self.ingest = Ingest(self.receiving, lambda: self.now_ms)
         profiles = Profiles(write_profile(folder / "vehicles"))
         derived = SqliteDerived(self.database)
-        self.deriver = Deriver(derived, self._model_of, profiles, lambda: self.now_ms, look_at)
+        self.faults = Faults()
+        self.deriver = Deriver(derived, self._model_of, profiles, lambda: self.now_ms, look_at, self.faults)
         store, services = SqliteMonitoring(self.database), Services(SERVICES)
-        self.evaluator = Evaluator(
-            derived, store, self.deriver.known, services, lambda: self.now_ms, LEG if look_at == LOOK_AT else look_at
-        )
+        leg = LEG if look_at == LOOK_AT else look_at
+        known = self.deriver.known
+        self.evaluator = Evaluator(derived, store, known, services, lambda: self.now_ms, leg, self.faults)
         deriver = self.deriver
         self.reader = SqliteReader(self.database, deriver.derive, deriver.derive_fleet, deriver.is_current)
 
