@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +23,9 @@ T = TypeVar("T")
 
 PLAIN_PORT = 1883
 """Where the broker listens without TLS, on loopback there too."""
+
+_NETWORKS = count()
+"""Of this process: one may live while another is made."""
 
 
 @dataclass
@@ -73,10 +77,11 @@ def far_network() -> Iterator[Far]:
     """A network behind a link that is good at first."""
     if os.geteuid() != 0 or not Path("/dev/net/tun").exists():
         absent("needs root and /dev/net/tun for a network of its own")
-    ip, name = needed("ip", "iproute2"), f"cl{os.getpid()}"
+    turn = next(_NETWORKS)
+    ip, name = needed("ip", "iproute2"), f"cl{os.getpid()}x{turn}"
     subprocess.run([ip, "netns", "add", name], check=True)
     try:
-        with _linked(name, 64) as far:
+        with _linked(name, 64 + 2 * (turn % 31)) as far:
             yield far
     finally:
         subprocess.run([ip, "netns", "delete", name], check=True)
@@ -85,7 +90,7 @@ def far_network() -> Iterator[Far]:
 @contextmanager
 def another_link(far: Far) -> Iterator[Far]:
     """A second link to the same network, which there has another address by it."""
-    with _linked(far.namespace, 65) as twin:
+    with _linked(far.namespace, int(far.address.split(".")[1]) + 1) as twin:
         yield twin
 
 

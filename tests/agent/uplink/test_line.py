@@ -27,7 +27,7 @@ from tests.agent.uplink.quick import VIN, settings
 from tests.certificates import Authority
 from tests.conftest import absent, needed
 
-ADDRESS = "100.64.77.1"
+ADDRESS = "100.127.77.1"
 LIMIT_S = 60
 _NEW_NETWORK = 0x4000_0000
 
