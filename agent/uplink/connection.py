@@ -314,6 +314,9 @@ class Connection:
         elif reason == _NO_MQTT and not self._connected:
             self._ending = f"what answers there does not speak MQTT: {SOMEBODY_ELSE}"
         elif reason == _NO_REASON:
-            self._ending = "the connection was lost: the broker hung up"
+            # All that mosquitto 2.0.11 says when another box takes the connection over.
+            self._ending = (
+                f"the connection was lost: the broker hung up: it ends, or another box is connected as {self._vin}"
+            )
         else:
             self._ending = f"the connection was lost: {reason}"

@@ -6,6 +6,8 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from contract.configuration import Duration
 from contract.topics import MANIFEST, UP, topic
 from contract.upload import Anchor, AnchorSource
 from tests.agent.bridge import eventually
-from tests.cloud_bridge.identity.yard import Yard
+from tests.cloud_bridge.identity.yard import Box, Yard
 from tests.cloud_bridge.vehicle import MANIFEST_BODY, VIN, Boot
 
 ONE, OTHER = b"\x0a" * 8, b"\x0b" * 8
@@ -129,3 +131,28 @@ def test_a_box_says_that_another_one_has_its_identity(tmp_path: Path) -> None:
         said = f"another box is connected as {VIN}: two have one identity"
         assert eventually(lambda: said in lifted.failure, 30), lifted.failure
     broker.close()
+
+
+def test_of_a_broker_that_says_nothing_a_box_learns_that_another_one_may_have_its_identity(open_yard: Yard) -> None:
+    """As mosquitto does in Debian bookworm: it hangs up on the box that was there before."""
+    box = open_yard.enrolled(VIN)
+    with uplink(open_yard, box, "first") as first, uplink(open_yard, box, "copy") as copy:
+        assert eventually(lambda: f"another box is connected as {VIN}" in first.failure, 60), first.failure
+        assert copy.failure == ""
+
+
+@contextmanager
+def uplink(yard: Yard, box: Box, name: str) -> Iterator[Uplink]:
+    """Connected, and once it is thrown out it stays away for long."""
+    settings = UplinkSettings(
+        brokers=(f"localhost:{yard.vehicles_port}",), tls=box.tls,
+        first_backoff=Duration(3_600_000), longest_backoff=Duration(3_600_000),
+    )  # fmt: skip
+    with (
+        Journal(box.folder / name / "journal", time.monotonic) as journal,
+        Uplink(
+            VIN, settings, journal, Manifests(box.folder / name / "manifests"), time.monotonic, utc_ms=clock_ms
+        ) as lifted,
+    ):
+        assert eventually(lambda: lifted.connected, 60)
+        yield lifted
