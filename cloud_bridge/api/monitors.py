@@ -14,7 +14,7 @@ from cloud_bridge.api.listing import collection_of, listed
 from cloud_bridge.api.times import rfc3339
 from cloud_bridge.bodies import Part, read_body
 from cloud_bridge.monitors.parameter import MonitorParameter, read
-from cloud_bridge.monitors.watch import watch
+from cloud_bridge.monitors.watch import accepted
 from cloud_bridge.records.model import Json
 from cloud_bridge.store.port import monitors
 from cloud_bridge.store.port.monitors import MonitorStatus
@@ -108,7 +108,7 @@ def delete(command: Command) -> None:
 def _checked(command: Command) -> bytes:
     """The monitor that is asked for, without what is JSON's only. Raises RefusedBodyError."""
     asked = read(command.body)
-    watch(asked, insecure=command.call.service.monitoring.insecure)
+    accepted(asked, insecure=command.call.service.monitoring.insecure)
     return msgspec.json.encode(asked)
 
 

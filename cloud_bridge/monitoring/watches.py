@@ -98,8 +98,7 @@ class Library:
             return Compiled(monitor, same.watch, same.extensions)
         try:
             asked = read(monitor.body)
-            # Where it may be sent to was judged when it was made, and is whenever it is.
-            watched = watch(asked, insecure=True)
+            watched = watch(asked)
             Interests({monitor.id: watched})
         except Exception as error:  # noqa: BLE001 (said by whom it is told to)
             # It was accepted by another program, or is damaged.

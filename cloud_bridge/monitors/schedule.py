@@ -58,11 +58,11 @@ class Schedule(msgspec.Struct, frozen=True):
     zone: str
 
     def holds(self, at_ms: int) -> bool:
-        return any(start <= at_ms and (end is None or at_ms < end) for start, end in self._around(at_ms, at_ms))
+        return any(start <= at_ms and (end is None or at_ms < end) for start, end in self.around(at_ms, at_ms))
 
     def changes(self, from_ms: int, to_ms: int) -> list[int]:
         """The moments in (from_ms, to_ms) at which one of its times begins or ends, ascending."""
-        edges = {edge for interval in self._around(from_ms, to_ms) for edge in interval if edge is not None}
+        edges = {edge for interval in self.around(from_ms, to_ms) for edge in interval if edge is not None}
         return sorted(edge for edge in edges if from_ms < edge < to_ms)
 
     def constant(self, at_ms: int) -> tuple[int, int]:
@@ -74,7 +74,7 @@ class Schedule(msgspec.Struct, frozen=True):
             min((edge for edge in edges if edge > at_ms), default=last_ms),
         )
 
-    def _around(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int | None]]:
+    def around(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int | None]]:
         """At least the intervals that overlap [from_ms, to_ms]."""
         zone = ZoneInfo(self.zone)
         # A day that begins before midnight ends after the next one where the clock leaps.

@@ -27,9 +27,20 @@ class Watch(msgspec.Struct, frozen=True, dict=True):
         return tuple(dict.fromkeys(test.datum for test in self.tests if isinstance(test, OfData)))
 
 
-def watch(asked: MonitorParameter, *, insecure: bool = False) -> Watch:
-    """What `asked` watches. RefusedBodyError at its first fault. `insecure`: notifications may go by http."""
+def accepted(asked: MonitorParameter, *, insecure: bool = False) -> Watch:
+    """What is asked for now. RefusedBodyError at its first fault, which may be one of what was accepted once: where it
+    is sent to, and whether its condition can change, are judged by the settings and the clocks of the day. `insecure`:
+    notifications may go by http."""
     check(asked, insecure=insecure)
+    watched = watch(asked)
+    always = verdict(watched.condition, worlds(watched.tests))
+    if always is not None:
+        raise RefusedBodyError("triggerParam.boolExp", f"the condition is always {str(always).lower()}")
+    return watched
+
+
+def watch(asked: MonitorParameter) -> Watch:
+    """What `asked` watches. RefusedBodyError at its first fault."""
     names: list[str] = []
     for number, trigger in enumerate(asked.trigger_param.triggers):
         if trigger.name in names:
@@ -44,8 +55,5 @@ def watch(asked: MonitorParameter, *, insecure: bool = False) -> Watch:
         condition = parse(asked.trigger_param.bool_exp, names)
     except ExpressionError as error:
         raise RefusedBodyError("triggerParam.boolExp", str(error)) from None
-    always = verdict(condition, worlds(tests))
-    if always is not None:
-        raise RefusedBodyError("triggerParam.boolExp", f"the condition is always {str(always).lower()}")
     refresh_s = asked.subscribe_param.refresh_event
     return Watch(tests, condition, None if isinstance(refresh_s, UnsetType) else 1000 * refresh_s)

@@ -8,8 +8,8 @@ exactly as far as this goes, never by trying values at random:
   faults of a trip each set; a change may come with any value.
 * *Zones*: two circles that are farther apart than they reach are not both entered, and what is inside a circle is
   inside each that holds it whole; where they come closer than a fix may be off, either may be.
-* *Times*: the same schedule twice is the same trigger. Schedules are not compared otherwise: whether two of them ever
-  meet is a matter of calendars and of clocks that states change.
+* *Times* of one time zone: whether they ever meet is seen in the calendar (`monitors.meetings`). Of different
+  zones they have nothing to do with each other.
 * Data of different names, and triggers of different kinds, are taken to have nothing to do with each other: what a
   vehicle does not do (stand at 50 km/h) it might say.
 
@@ -24,11 +24,10 @@ from math import ceil, floor
 
 from cloud_bridge.monitors.data import BREAK_IN, NOMINAL, TRIP_STATE, Watched
 from cloud_bridge.monitors.geodesic import distance_km
+from cloud_bridge.monitors.meetings import Row, meetings
 from cloud_bridge.monitors.triggers import ESTIMATED_KM, InTime, InZone, OfData, Test
 from cloud_bridge.records.model import Value
 from contract.catalog import Kind
-
-Row = tuple[bool, ...]
 
 
 def worlds(tests: Sequence[Test]) -> set[Row]:
@@ -47,7 +46,7 @@ def worlds(tests: Sequence[Test]) -> set[Row]:
 def _group(test: Test) -> object:
     if isinstance(test, OfData):
         return test.datum
-    return test.schedule if isinstance(test, InTime) else InZone
+    return (InTime, test.schedule.zone) if isinstance(test, InTime) else InZone
 
 
 def _rows(tests: Sequence[Test]) -> set[Row]:
@@ -58,7 +57,7 @@ def _rows(tests: Sequence[Test]) -> set[Row]:
     zones = [test for test in tests if isinstance(test, InZone)]
     if zones:
         return {row for row in product((False, True), repeat=len(zones)) if _can_be(zones, row)}
-    return {(False,) * len(tests), (True,) * len(tests)}
+    return meetings([test.schedule for test in tests if isinstance(test, InTime)])
 
 
 def _of_data(watched: Watched, tests: Sequence[OfData]) -> set[Row]:

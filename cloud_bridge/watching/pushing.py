@@ -227,7 +227,7 @@ class Pushing:
 
 def _watch(monitor: Monitor) -> Watch | None:
     try:
-        return watch(read(monitor.body), insecure=True)
+        return watch(read(monitor.body))
     except Exception as error:  # noqa: BLE001 (whoever evaluates it finds it broken too)
         # It was checked when it was made, by rules that may have changed since.
         log.error("monitor %s of fleet %s is not pushed down: %s", monitor.id, monitor.fleet_id, error)

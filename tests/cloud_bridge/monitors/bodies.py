@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from cloud_bridge.monitors.parameter import read
-from cloud_bridge.monitors.watch import Watch, watch
+from cloud_bridge.monitors.watch import Watch, accepted
 
 Body = dict[str, Any]
 WEBHOOK = {"target": "https://partner.example.com/monitors", "name": "wh1"}
@@ -25,7 +25,7 @@ def body(*triggers: Body, condition: str | None = None, **subscription: Any) -> 
 
 
 def checked(asked: Body) -> Watch:
-    return watch(read(json.dumps(asked).encode()))
+    return accepted(read(json.dumps(asked).encode()))
 
 
 def data(name: str, datum: str, operator: str, *values: str) -> Body:

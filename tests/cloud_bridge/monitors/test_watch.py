@@ -11,7 +11,7 @@ from cloud_bridge.bodies import LARGEST, RefusedBodyError
 from cloud_bridge.monitors.data import WATCHED
 from cloud_bridge.monitors.parameter import read
 from cloud_bridge.monitors.triggers import InTime, InZone, OfData
-from cloud_bridge.monitors.watch import watch
+from cloud_bridge.monitors.watch import accepted, watch
 from tests.cloud_bridge.monitors.bodies import WEBHOOK, Body, body, checked, data, time, zone
 from tests.published import Published
 
@@ -74,7 +74,7 @@ def test_every_published_datum_is_known_and_no_other(shared: Path) -> None:
 def test_the_published_sample_is_a_monitor_and_is_told_again_as_published(shared: Path) -> None:
     sample = (shared / "reference" / "examples" / "monitor-create-request.json").read_bytes()
     asked = read(sample)
-    assert watch(asked)
+    assert accepted(asked)
     told = json.loads(msgspec.json.encode(asked))
     Published(shared).assert_valid({"$ref": "#/components/schemas/MonitorParameter"}, told, "the monitor")
     assert told == json.loads(sample)
@@ -194,7 +194,7 @@ def test_a_target_that_nothing_can_be_sent_to_safely_is_refused(target: str, why
 
 def test_http_will_do_where_the_bridge_allows_it() -> None:
     asked = with_(body(LOW), "subscribeParam.callback.webhook.target", "http://partner.example.com/")
-    assert watch(read(json.dumps(asked).encode()), insecure=True)
+    assert accepted(read(json.dumps(asked).encode()), insecure=True)
 
 
 @pytest.mark.parametrize(
@@ -227,3 +227,17 @@ def test_what_is_no_monitor_at_all_is_refused(text: bytes) -> None:
 def test_a_body_is_not_read_beyond_its_limit() -> None:
     with pytest.raises(RefusedBodyError, match=f"at most {LARGEST} bytes"):
         read(b" " * (LARGEST + 1))
+
+
+def test_what_was_accepted_once_is_watched_whatever_is_judged_of_it_now() -> None:
+    """By other clocks, or other settings of where notifications may go."""
+    never = body(
+        data("a", "vehicle.kinetic.speed", "greaterThan", "5"), data("b", "vehicle.kinetic.speed", "lowerThan", "3")
+    )
+    never["subscribeParam"]["callback"]["webhook"] = {**WEBHOOK, "target": "http://partner.example.com/monitors"}
+    asked = read(json.dumps(never).encode())
+    with pytest.raises(RefusedBodyError):
+        accepted(asked)
+    with pytest.raises(RefusedBodyError, match="always false"):
+        accepted(asked, insecure=True)
+    assert watch(asked).data == ("vehicle.kinetic.speed",)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors.data import Operator
+from cloud_bridge.monitors.meetings import meetings
+from cloud_bridge.monitors.schedule import Daily, Once, Schedule
 from cloud_bridge.monitors.triggers import OfData
 from cloud_bridge.monitors.worlds import worlds
 from tests.cloud_bridge.monitors.bodies import Body, body, checked, data, time, zone
@@ -14,7 +18,21 @@ SPEED, LEVEL, AUTONOMY = "vehicle.kinetic.speed", "vehicle.energy.electric.level
 PRIVACY, ALERT, SIDE, STATE = "privacy.state", "vehicle.alert", "vehicle.collision.side", "vehicle.trip.state"
 MOVING = "vehicle.kinetic.moving"
 NIGHT = {"start": "PT22H", "duration": "PT8H"}
+NOON = {"start": "PT12H", "duration": "PT1H"}
+DAY, ALL_DAY = {"start": "PT6H", "duration": "PT17H"}, {"start": "PT6H", "duration": "PT24H"}
+WEDNESDAY = {"recurrence": "None", "start": "2018-01-03T00:00:00+01:00", "duration": "P1D"}
+SINCE_MONDAY = {"recurrence": "None", "start": "2018-01-01T00:00:00Z"}
+AT_2 = {"start": "PT2H", "duration": "PT1H"}
+THURSDAY = {"recurrence": "None", "start": "2018-01-04T00:00:00+01:00", "duration": "P1D"}
 LYON = (4.84, 45.76)
+
+
+def on(day: str, **more: list[str]) -> Body:
+    return {"occurence": {"day": [day], **more}}
+
+
+def _ms(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 def speed(name: str, operator: str, value: str) -> Body:
@@ -43,6 +61,13 @@ NEVER: list[tuple[str, list[Body], str]] = [
     ("in both circles", [zone("a", at=(0, 0)), zone("b", at=(0.3635, 0))], "a & b"),
     ("in the town, not the country", [zone("a"), zone("b", radius=500)], "a & !b"),
     ("the same night", [time("a", NIGHT), time("b", NIGHT)], "a & !b"),
+    ("night and noon", [time("a", NIGHT), time("b", NOON)], "a & b"),
+    ("the hour, not the night", [time("a", {"start": "PT23H", "duration": "PT1H"}), time("b", NIGHT)], "a & !b"),
+    ("two days", [time("a", NOON | on("Mon")), time("b", NOON | on("Tue"))], "a & b"),
+    ("two weeks", [time("a", NOON | on("Mon", week=["w3"])), time("b", NOON | on("Mon", week=["w4-w9"]))], "a & b"),
+    ("a Wednesday", [time("a", WEDNESDAY), time("b", NIGHT | on("Thu"))], "a & b"),
+    ("one day, then another", [time("a", WEDNESDAY), time("b", THURSDAY)], "a & b"),
+    ("since before", [time("a", WEDNESDAY), time("b", SINCE_MONDAY)], "a & !b"),
 ]  # fmt: skip
 ALWAYS: list[tuple[str, list[Body], str]] = [
     ("every name", [data("a", PRIVACY, "includedIn", "None", "Full", "Geolocation")], "a"),
@@ -53,6 +78,8 @@ ALWAYS: list[tuple[str, list[Body], str]] = [
         [speed("a", "lowerThan", "5"), speed("b", "equalsTo", "5"), speed("c", "greaterThan", "5")],
         "a | b | c",
     ),
+    ("around the clock", [time("a", ALL_DAY, timeZone="Etc/UTC")], "a"),
+    ("one after the other", [time("a", NIGHT, timeZone="Etc/UTC"), time("b", DAY, timeZone="Etc/UTC")], "a | b"),
     ("out of one of two towns", [zone("a", "Out"), zone("b", "Out", at=LYON)], "a | b"),
 ]  # fmt: skip
 DEPENDS: list[tuple[str, list[Body], str]] = [
@@ -71,7 +98,16 @@ DEPENDS: list[tuple[str, list[Body], str]] = [
     ("circles that may meet", [zone("a", at=(0, 0)), zone("b", at=(0.3611, 0))], "a & b"),
     ("out of both", [zone("a", "Out"), zone("b", "Out", at=LYON)], "a & b"),
     ("other data", [speed("a", "greaterThan", "5"), data("b", MOVING, "equalsTo", "false")], "a & b"),
-    ("day and night", [time("a", NIGHT), time("b", {"start": "PT8H", "duration": "PT1H"})], "a & b"),
+    ("day and night", [time("a", NIGHT), time("b", {"start": "PT5H", "duration": "PT4H"})], "a & b"),
+    ("over midnight", [time("a", NIGHT | on("Mon")), time("b", AT_2 | on("Tue"))], "a & b"),
+    ("over the year's end", [time("a", NIGHT | on("Sun", week=["w52"])),
+                             time("b", AT_2 | on("Mon", week=["w1"]))], "a & b"),
+    ("when an hour is leapt over", [time("a", {"start": "PT1H", "duration": "PT2H"}),
+                                    time("b", {"start": "PT3H", "duration": "PT1H"})], "a & b"),
+    ("a Wednesday night", [time("a", WEDNESDAY), time("b", NIGHT | on("Wed"))], "a & b"),
+    ("two zones", [time("a", NOON, timeZone="Europe/Paris"), time("b", NOON, timeZone="Asia/Tokyo")], "a & b"),
+    ("around a clock that is set back", [time("a", ALL_DAY)], "a"),
+    ("one after the other, in the night that has an hour more", [time("a", NIGHT), time("b", DAY)], "a | b"),
 ]  # fmt: skip
 
 
@@ -102,3 +138,40 @@ def test_whatever_a_vehicle_says_is_a_row_that_can_be(
     value = float(tenths // 10) if datum == AUTONOMY else tenths / 10
     if (watched.minimum is None or value >= watched.minimum) and (watched.maximum is None or value <= watched.maximum):
         assert tuple(test.holds(value) for test in tests) in worlds(tests)
+
+
+_dailies = st.builds(
+    Daily,
+    st.integers(0, 47).map(lambda half: 1800 * half),
+    st.integers(1, 48).map(lambda half: 1800 * half),
+    st.sets(st.integers(0, 6), min_size=1).map(lambda days: tuple(sorted(days))),
+    st.one_of(
+        st.just(tuple(range(1, 53))), st.sets(st.integers(1, 52), min_size=1).map(lambda weeks: tuple(sorted(weeks)))
+    ),
+)
+_moments = st.integers(_ms("2026-01-01T00:00:00Z"), _ms("2054-01-01T00:00:00Z"))
+_onces = st.builds(lambda start, hours: Once(start, None if hours is None else start + 3_600_000 * hours), _moments,
+                   st.one_of(st.none(), st.integers(1, 3000)))  # fmt: skip
+_times = st.lists(st.lists(st.one_of(_dailies, _onces), min_size=1, max_size=3), min_size=1, max_size=3)
+
+
+@given(st.sampled_from(["Europe/Paris", "America/St_Johns", "Etc/UTC", "Africa/Casablanca"]), _times, st.data())
+def test_whatever_the_time_is_a_row_that_can_be(
+    zone: str, times: list[list[Daily | Once]], draw: st.DataObject
+) -> None:
+    schedules = [Schedule(tuple(own), zone) for own in times]
+    rows = meetings(schedules)
+    for _ in range(50):
+        at_ms = draw.draw(_moments)
+        # Where something changes is where something rare is.
+        for moment in (at_ms, *(edge for own in schedules for edge in own.changes(at_ms, at_ms + 90_000_000))):
+            assert tuple(own.holds(moment) for own in schedules) in rows
+
+
+@given(st.sampled_from(["Europe/Paris", "Etc/UTC"]), st.lists(_dailies, min_size=2, max_size=2))
+@settings(max_examples=10)
+def test_no_row_can_be_that_28_years_do_not_have(zone: str, dailies: list[Daily]) -> None:
+    schedules = [Schedule((one,), zone) for one in dailies]
+    first, last = _ms("2026-01-01T00:00:00Z"), _ms("2054-01-01T00:00:00Z")
+    edges = {first, *(edge for own in schedules for edge in own.changes(first, last))}
+    assert meetings(schedules) == {tuple(own.holds(edge) for own in schedules) for edge in edges}
