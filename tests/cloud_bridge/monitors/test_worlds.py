@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -175,3 +176,15 @@ def test_no_row_can_be_that_28_years_do_not_have(zone: str, dailies: list[Daily]
     first, last = _ms("2026-01-01T00:00:00Z"), _ms("2054-01-01T00:00:00Z")
     edges = {first, *(edge for own in schedules for edge in own.changes(first, last))}
     assert meetings(schedules) == {tuple(own.holds(edge) for own in schedules) for edge in edges}
+
+
+def test_a_leap_of_a_later_year_lets_two_meet_that_no_earlier_one_does() -> None:
+    """In Morocco clocks change with Ramadan, each year some eleven days sooner."""
+    zone = ZoneInfo("Africa/Casablanca")
+    day = datetime(2030, 1, 1, 12, tzinfo=UTC)
+    while (day + timedelta(days=1)).astimezone(zone).utcoffset() <= day.astimezone(zone).utcoffset():  # type: ignore[operator]
+        day += timedelta(days=1)
+    _, week, weekday = (day + timedelta(days=1)).isocalendar()
+    leapt_over, after = (Daily(3600 * hour, 3600 * lasts, (weekday - 1,), (week,)) for hour, lasts in ((1, 2), (3, 1)))
+    one, other = (Schedule((daily,), zone.key) for daily in (leapt_over, after))
+    assert (True, True) in meetings([one, other])
