@@ -32,13 +32,13 @@ class Counters:
     """The last value of each counter that we have sent."""
 
     def __init__(self) -> None:
-        self._sent: dict[tuple[str, int], int] = {}
+        self._sent: dict[tuple[str, int, bool], int] = {}
 
     def last(self, frame: PlannedFrame) -> int:
-        return self._sent.get((frame.bus, frame.id), -1)
+        return self._sent.get((frame.bus, frame.id, frame.extended), -1)
 
     def sent(self, frame: PlannedFrame, count: int) -> None:
-        self._sent[frame.bus, frame.id] = count
+        self._sent[frame.bus, frame.id, frame.extended] = count
 
 
 class Repeating:

@@ -88,6 +88,14 @@ def test_where_nobody_else_counts_our_own_last_value_is_gone_on_from(tmp_path: P
     assert silent.sent[0][0] >= 1  # It was listened for.
 
 
+def test_a_message_of_29_bits_has_a_counter_of_its_own(tmp_path: Path) -> None:
+    frame, counters = replace(horn(tmp_path), extended=True, base=bytes(4)), Counters()
+    counters.sent(replace(frame, extended=False), 9)
+    assert counters.last(frame) == -1
+    counters.sent(frame, 3)
+    assert (counters.last(frame), counters.last(replace(frame, extended=False))) == (3, 9)
+
+
 def test_an_interface_whose_queue_is_full_for_a_moment_gets_them_all(tmp_path: Path) -> None:
     wire = Wire([(0.0, heard(0))])
     wire.full = 3
