@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -38,6 +39,14 @@ def new_client(settings: Mqtt, client_id: str, *, keeps_session: bool = False, m
             context.load_cert_chain(settings.cert_file, settings.key_file)
         client.tls_set_context(context)
     return client
+
+
+def leave(client: mqtt.Client) -> None:
+    """Disconnects, and waits until the client's thread has ended."""
+    client.disconnect()
+    # Disconnected it ends by itself; where it does so after paho has looked for it, there is nobody to wait for.
+    with suppress(AttributeError):
+        client.loop_stop()
 
 
 def keep_connected(client: mqtt.Client, settings: Mqtt, in_flight: int, out: int) -> None:

@@ -16,7 +16,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud_bridge.broker import keep_connected, named, new_client
+from cloud_bridge.broker import keep_connected, leave, named, new_client
 from cloud_bridge.settings import Mqtt
 from contract.topics import PREFIX, vin_of
 
@@ -78,8 +78,7 @@ class Listening:
 
     def stop(self) -> None:
         self._stopping = True
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)
 
     def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, properties: Properties | None = None

@@ -12,7 +12,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud_bridge.broker import named, new_client
+from cloud_bridge.broker import leave, named, new_client
 from cloud_bridge.settings import Mqtt
 from contract.topics import RETAINED, topic
 
@@ -60,8 +60,7 @@ def take_back(settings: Mqtt, vin: str) -> None:
         if not over.wait(max(0.0, until_s - time.monotonic())):
             refusals.append(f"it said nothing within {_PATIENCE_S:g} s")
     finally:
-        client.disconnect()
-        client.loop_stop()
+        leave(client)
     if refusals:
         raise _still_kept(vin, broker, refusals[0])
 

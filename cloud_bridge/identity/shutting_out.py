@@ -20,7 +20,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud_bridge.broker import named, new_client
+from cloud_bridge.broker import leave, named, new_client
 from cloud_bridge.identity.authority import key_pem, pem
 from cloud_bridge.identity.issuing import PROBE_NAME, Pair
 from cloud_bridge.settings import Mqtt
@@ -110,8 +110,7 @@ def disconnect(settings: Mqtt, vin: str) -> None:
             why = refusal[0] if refusal else "it does not answer" if not came.is_set() else "it hangs up"
             raise StillInError(f"the broker at {broker} does not let us disconnect {vin}: {why}")
     finally:
-        client.disconnect()
-        client.loop_stop()
+        leave(client)
 
 
 def _is_let_in(host: str, port: int, context: ssl.SSLContext) -> bool:

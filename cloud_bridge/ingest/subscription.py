@@ -26,7 +26,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, stop_when_event_set
 from tenacity.wait import wait_exponential
 
-from cloud_bridge.broker import keep_connected, named, new_client
+from cloud_bridge.broker import keep_connected, leave, named, new_client
 from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError
@@ -99,8 +99,7 @@ class Subscription:
         for receipt in self._last_receipts:
             if self._client.is_connected() and receipt.rc == mqtt.MQTT_ERR_SUCCESS:
                 receipt.wait_for_publish(max(0.0, until_s - time.monotonic()))
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Waits until everything that came is committed; whether it is."""

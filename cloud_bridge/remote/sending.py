@@ -24,7 +24,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud_bridge.broker import named, new_client
+from cloud_bridge.broker import leave, named, new_client
 from cloud_bridge.settings import Mqtt
 from contract.command import Command, Outcome, Result, decode_result, encode_command
 from contract.topics import COMMAND, RESULT, topic
@@ -98,8 +98,7 @@ class _Sending:
             taken_over, until_s = True, time.monotonic() + wait_s
 
     def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)
 
     def _take_back(self, result: Result) -> None:
         if result.outcome not in _OPEN:

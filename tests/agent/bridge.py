@@ -17,6 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.journal.segments import Key
+from cloud_bridge.broker import leave
 from contract import topics
 from contract.receipt import Receipt, encode_receipt
 from contract.wire import digest
@@ -64,8 +65,7 @@ class Bridge:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)
 
     def say(self, vin: str, receipt: Receipt) -> None:
         self._client.publish(topics.topic(vin, topics.RECEIPT), encode_receipt(receipt), qos=1)

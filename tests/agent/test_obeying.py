@@ -16,6 +16,7 @@ from agent.privacy.guard import Outcome as Said
 from agent.settings.uplink import UplinkSettings
 from agent.uplink.orders import Orders
 from agent.uplink.uplink import Uplink
+from cloud_bridge.broker import leave
 from contract.command import Command, Outcome, Result, decode_result, encode_command
 from contract.topics import COMMAND, RESULT, topic
 from contract.upload import Privacy
@@ -61,7 +62,6 @@ def test_a_command_of_the_clouds_is_carried_out_once_and_answered_each_time(
             assert eventually(lambda: obey(orders, carried_out) == 1)
             uplink.wake()
             assert _came(results, sent)
-    cloud.disconnect()
-    cloud.loop_stop()
+    leave(cloud)
     assert [result.outcome for result in results] == [Outcome.DONE, Outcome.REPEATED, Outcome.EXPIRED]
     assert guard.state is Privacy.FULL

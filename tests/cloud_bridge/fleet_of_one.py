@@ -12,6 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from cloud_bridge.broker import leave
 from contract.receipt import decode_receipt
 from contract.topics import MANIFEST, RECEIPT, UP, topic
 from contract.wire import digest
@@ -48,8 +49,7 @@ class Sender:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._ended.set()
         self._thread.join()
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)
 
     @property
     def waiting(self) -> set[int]:

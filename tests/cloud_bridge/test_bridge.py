@@ -24,6 +24,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud_bridge.access.secrets import hash_secret
 from cloud_bridge.bridge import Bridge
+from cloud_bridge.broker import leave
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.services import Service
@@ -205,8 +206,7 @@ def vehicle(broker: Mosquitto) -> Iterator[Callable[[bytes], None]]:
     client.connect("127.0.0.1", broker.port)
     client.loop_start()
     yield lambda payload: client.publish(topic(VIN, UP), payload, qos=1).wait_for_publish(5)
-    client.disconnect()
-    client.loop_stop()
+    leave(client)
 
 
 class Process:

@@ -11,6 +11,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from cloud_bridge.broker import leave
 from cloud_bridge.listening import Heard, Listening
 from cloud_bridge.settings import Mqtt
 from contract.topics import PREFIX, RESULT, topic
@@ -57,8 +58,7 @@ def connected(port: int, client_id: str) -> Iterator[mqtt.Client]:
     client.loop_start()
     assert there.wait(PATIENCE_S)
     yield client
-    client.disconnect()
-    client.loop_stop()
+    leave(client)
 
 
 def say(port: int, payload: bytes, name: str = topic(VIN, RESULT)) -> None:

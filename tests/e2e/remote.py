@@ -18,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from cloud_bridge.broker import leave
 from cloud_bridge.remote.life import REMOTE_TYPES
 from contract.command import Cause, Command, Outcome, Result, decode_command, encode_result
 from contract.signing import key_id
@@ -75,8 +76,7 @@ class MadeUpVehicle:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)
 
     def wait_for(self, number: int) -> list[Command]:
         """What came, as soon as it is so much."""

@@ -21,6 +21,7 @@ from agent.settings.commands import CommandsSettings
 from agent.settings.uplink import UplinkSettings
 from agent.uplink.orders import MOST, Orders
 from agent.uplink.uplink import Uplink
+from cloud_bridge.broker import leave
 from cloud_bridge.cli import main
 from cloud_bridge.clock import clock_ms
 from contract.command import Command, Outcome, Result, decode_result, encode_command
@@ -124,8 +125,7 @@ class Cloud:
         assert subscribed.wait(60)
         client.publish(end, b"", qos=1)  # What is retained was queued before it.
         assert over.wait(60)
-        client.disconnect()
-        client.loop_stop()
+        leave(client)
         return kept
 
     @contextmanager
@@ -141,8 +141,7 @@ class Cloud:
         client.loop_start()
         assert subscribed.wait(60)
         yield results
-        client.disconnect()
-        client.loop_stop()
+        leave(client)
 
 
 def _client(name: str) -> mqtt.Client:

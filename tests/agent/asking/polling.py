@@ -54,7 +54,7 @@ def polled_run(car: Car, folder: Path, port: int) -> None:
         def uploads() -> list[Upload]:
             return [decode_upload(payload, polled.manifest) for payload in list(bridge.held.values())]
 
-        arrived = eventually(lambda: WANTED.items() <= _newest(polled, uploads()).items(), 40)
+        arrived = eventually(lambda: WANTED.items() <= _newest(polled, uploads()).items(), 200)
         stop.set()
         running.join(60)
         found = uploads()

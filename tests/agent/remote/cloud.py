@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from agent.journal.segments import Key
+from cloud_bridge.broker import leave
 from contract.actions import Action
 from contract.command import Command, Outcome, Result, decode_result, encode_command
 from contract.receipt import Receipt
@@ -44,8 +45,7 @@ class Cloud(Bridge):
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(None, None, None)
-        self._line.disconnect()
-        self._line.loop_stop()
+        leave(self._line)
 
     def say(self, vin: str, receipt: Receipt) -> None:
         super().say(vin, replace(receipt, utc_ms=_utc_ms()))

@@ -22,6 +22,7 @@ from agent.settings.agent import Settings
 from agent.settings.bus import BusSettings
 from agent.settings.commands import CommandsSettings
 from agent.settings.uplink import UplinkSettings
+from cloud_bridge.broker import leave
 from contract import topics
 from contract.configuration import Duration
 from contract.upload import Event, Upload, decode_upload, read_header
@@ -88,8 +89,7 @@ class Cloud(Bridge):
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(None, None, None)
-        self._line.disconnect()
-        self._line.loop_stop()
+        leave(self._line)
 
     def ask(self, payload: bytes) -> None:
         self._line.publish(topics.topic(VIN, topics.WATCH), payload, qos=1, retain=True).wait_for_publish(20)

@@ -58,12 +58,14 @@ _READ = f"""python3 -S -c '
 import base64, glob, socket
 for path in sorted(glob.glob("{STATE}/journal/*.segment")):
     print(base64.b64encode(open(path, "rb").read()).decode())
-asking = socket.socket(socket.AF_UNIX)
-asking.connect("/run/canlift/status.sock")
-assert asking.makefile().read()
+answer = ""
+while "depth" not in answer:
+    asking = socket.socket(socket.AF_UNIX)
+    asking.connect("/run/canlift/status.sock")
+    answer = asking.makefile().read()
 '"""
-"""The journal's segments, and then an answer of the agent: what was being written as they were read is flushed by then,
-since the agent counts its journal for it and does not while it writes."""
+"""The journal's segments, and then an answer of the agent with its journal's depth: what was being written as they
+were read is flushed by then, since it is not counted meanwhile. While a slow disk is waited for the answer has none."""
 
 
 @dataclass

@@ -9,6 +9,7 @@ from typing import Self
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from cloud_bridge.broker import leave
 from contract.command import Outcome, Result, decode_command, decode_result
 from contract.topics import COMMAND, RESULT, topic
 from tests.agent.bridge import eventually
@@ -40,8 +41,7 @@ class Listener:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)
 
     def sent(self, action: str) -> bool:
         """Whether the vehicle was."""

@@ -11,7 +11,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from cryptography import x509
 
-from cloud_bridge.broker import new_client
+from cloud_bridge.broker import leave, new_client
 from cloud_bridge.identity.authority import IdentityError, pem, revoked
 from cloud_bridge.identity.folder import VEHICLES, write
 from cloud_bridge.identity.shutting_out import StillInError, await_refusal, disconnect, reload
@@ -31,8 +31,7 @@ def keeps(yard: Yard, *vins: str) -> None:
     for vin in vins:
         for leaf in RETAINED:
             client.publish(topic(vin, leaf), b"kept", qos=1, retain=True).wait_for_publish(30)
-    client.disconnect()
-    client.loop_stop()
+    leave(client)
 
 
 def kept(yard: Yard) -> set[str]:
@@ -55,8 +54,7 @@ def kept(yard: Yard) -> set[str]:
     assert subscribed.wait(30)
     client.publish("canlift/v1/end", b"", qos=1)  # What is retained was queued before it.
     assert end.wait(30)
-    client.disconnect()
-    client.loop_stop()
+    leave(client)
     return found
 
 

@@ -20,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from agent.cli import main as agent
 from agent.identity.asking import requested
 from agent.settings.uplink import Tls
+from cloud_bridge.broker import leave
 from cloud_bridge.cli import main as bridge
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.identity.authority import pem
@@ -195,8 +196,7 @@ class Client:
         assert done.wait(30)
 
     def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)
 
     def _connected(
         self, _client: mqtt.Client, _userdata: object, _flags: object, reason: ReasonCode, _properties: object

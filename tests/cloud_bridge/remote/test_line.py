@@ -11,6 +11,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from cloud_bridge.broker import leave
 from cloud_bridge.faults import Faults
 from cloud_bridge.remote.line import Line
 from cloud_bridge.settings import Mqtt
@@ -74,8 +75,7 @@ def vehicle(port: int) -> Iterator[tuple[mqtt.Client, list[mqtt.MQTTMessage]]]:
     client.subscribe(topic(VIN, COMMAND), 1)
     assert subscribed.wait(30)
     yield client, came
-    client.disconnect()
-    client.loop_stop()
+    leave(client)
 
 
 def say(client: mqtt.Client, payload: bytes, name: str = topic(VIN, RESULT)) -> None:

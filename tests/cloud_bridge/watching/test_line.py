@@ -10,6 +10,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from cloud_bridge.broker import leave
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.watching.line import Line, Report
 from contract.topics import COMMAND, WATCH, WATCH_REPORT, topic
@@ -50,8 +51,7 @@ def found(port: int, vin: str, leaf: str = WATCH) -> bytes:
     assert subscribed.wait(60)
     client.publish("end", b"", qos=1)  # What is retained was queued before it.
     assert end.wait(60)
-    client.disconnect()
-    client.loop_stop()
+    leave(client)
     return b"".join(came)
 
 
@@ -60,8 +60,7 @@ def says(port: int, vin: str, payload: bytes, leaf: str = WATCH_REPORT, *, retai
     client.connect("127.0.0.1", port)
     client.loop_start()
     client.publish(topic(vin, leaf), payload, qos=1, retain=retain).wait_for_publish(20)
-    client.disconnect()
-    client.loop_stop()
+    leave(client)
 
 
 @pytest.mark.parametrize("protocol", [4, 5])
