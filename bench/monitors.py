@@ -43,6 +43,8 @@ BUDGET_RATE = 1000
 BUDGET_GROWTH = 1.3
 BUDGET_CPU_US = 1000
 """So that one core does as many with deriving them."""
+BUDGET_SUSTAINED_US = 1250
+"""The same with all that a bridge does beside it: taking them in, its threads waiting for one another."""
 _START_MS = 1_700_000_000_000
 
 
@@ -79,7 +81,7 @@ def _sustained(run: Sustained) -> list[Measure]:
     late = f"median {run.median_s:.2f} s, of {run.events:,}"
     return [
         Measure("monitors, sustained", run.per_s, "uploads/s", None, False, shown),
-        Measure("monitors, sustained, CPU", run.cpu_us, "µs CPU/upload", BUDGET_CPU_US, True, "all threads"),
+        Measure("monitors, sustained, CPU", run.cpu_us, "µs CPU/upload", BUDGET_SUSTAINED_US, True, "all threads"),
         Measure("monitors, sustained, upload to outbox p99", run.p99_s, "s", None, True, late),
     ]
 
