@@ -54,7 +54,9 @@ class Body:
         """Whether it says that it needs longer, and then nothing more."""
         self.silent = False
         """Whether it answers no requests."""
-        self.heard: list[can.Message] = []
+        self._heard: list[can.Message] = []
+        self._emptied = 0
+        """How often it found that there is nothing more to hear."""
         self.requests: list[bytes] = []
         self.wrong: list[bytes] = []
         """Frames of the horn or the immobilizer whose checksum was not right."""
@@ -70,6 +72,16 @@ class Body:
         self._closed.set()
         self._thread.join()
         self._bus.shutdown()
+
+    @property
+    def heard(self) -> list[can.Message]:
+        """All that was sent before this is asked, also what had not been read yet."""
+        emptied, until_s = self._emptied, time.monotonic() + PATIENCE_S
+        # Twice: the first may have been found empty before what was sent last.
+        while self._thread.is_alive() and self._emptied < emptied + 2:
+            assert time.monotonic() < until_s
+            time.sleep(CYCLE_S / 10)
+        return list(self._heard)
 
     def sent(self, number: int) -> list[bytes]:
         """What was heard on an id."""
@@ -89,7 +101,9 @@ class Body:
         due_s = time.monotonic()
         while not self._closed.is_set():
             message = self._bus.recv(max(0.0, due_s - time.monotonic()))
-            if message is not None:
+            if message is None:
+                self._emptied += 1
+            else:
                 self._hear(message)
             if time.monotonic() >= due_s:
                 due_s = time.monotonic() + CYCLE_S
@@ -116,7 +130,7 @@ class Body:
         self._bus.send(can.Message(arbitration_id=number, data=data, is_extended_id=False))
 
     def _hear(self, message: can.Message) -> None:
-        self.heard.append(message)
+        self._heard.append(message)
         number, data = message.arbitration_id, bytes(message.data)
         if number == self.wakes_by:
             self.speaks = True
