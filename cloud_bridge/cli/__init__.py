@@ -15,16 +15,16 @@ from rich.logging import RichHandler
 
 from cloud_bridge.cli import clients, fleets, identity, notifications, remote, serving, upkeep, vehicles
 from cloud_bridge.cli.grammar import DEFAULT_CONFIG, parents
-from cloud_bridge.health import UnwellError
+from cloud_bridge.cli.health import UnwellError
+from cloud_bridge.cli.privacy import NotDoneError
+from cloud_bridge.cli.usage import UsageError
 from cloud_bridge.identity.authority import IdentityError
 from cloud_bridge.identity.shutting_out import StillInError
-from cloud_bridge.remote.privacy import NotDoneError
 from cloud_bridge.remote.sending import UnsentError
 from cloud_bridge.retained import StillKeptError
 from cloud_bridge.settings import Database, Settings, read_settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError, StoreError
-from cloud_bridge.usage import UsageError
 from contract.configuration import ConfigurationError
 
 __all__ = ["main"]

@@ -7,13 +7,13 @@ import secrets
 
 from rich.console import Console
 
-from cloud_bridge import lists
+from cloud_bridge.cli import lists
 from cloud_bridge.cli.grammar import Actions, Parents, action, group
+from cloud_bridge.cli.usage import UsageError
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.ids import EXPECTED, is_id
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.registry import Fleet
-from cloud_bridge.usage import UsageError
 
 
 def add_commands(commands: Actions[argparse.ArgumentParser], parents: Parents) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cloud_bridge.cli.grammar import Actions, Parents, action, group, own_action
+from cloud_bridge.cli.usage import UsageError
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.identity import broker_files, shutting_out
 from cloud_bridge.identity.authority import Authority, Purpose, issue, key_pem, new_key, pem
@@ -20,7 +21,6 @@ from cloud_bridge.retained import take_back
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError
-from cloud_bridge.usage import UsageError
 
 _LARGEST_FILE = 1 << 20
 

@@ -9,14 +9,14 @@ import json
 from rich.console import Console
 
 from cloud_bridge.cli.grammar import Actions, Parents, action, group
+from cloud_bridge.cli.lists import print_json, print_table, time_text
+from cloud_bridge.cli.usage import UsageError
 from cloud_bridge.clock import clock_ms
-from cloud_bridge.lists import print_json, print_table, time_text
 from cloud_bridge.notify.signing import shown
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError
 from cloud_bridge.store.port.outbox import Kept, Notification, Trouble, Waiting
 from cloud_bridge.store.port.webhook_secrets import WebhookSecret
-from cloud_bridge.usage import UsageError
 from contract.configuration import Duration
 
 OVERLAP = Duration.parse("1d")

@@ -6,15 +6,15 @@ import argparse
 
 from rich.console import Console
 
-from cloud_bridge import lists
+from cloud_bridge.cli import lists
 from cloud_bridge.cli.grammar import Actions, Parents, action, duration, group, own_action
+from cloud_bridge.cli.privacy import ask_for_privacy
+from cloud_bridge.cli.usage import UsageError
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.remote.key import command_key, show_key
-from cloud_bridge.remote.privacy import ask_for_privacy
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError
-from cloud_bridge.usage import UsageError
 from contract.configuration import Duration
 from contract.upload import Privacy
 

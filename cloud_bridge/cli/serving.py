@@ -8,7 +8,7 @@ import argparse
 from rich.console import Console
 
 from cloud_bridge.cli.grammar import Actions, Parents, own_action
-from cloud_bridge.health import expect_healthy
+from cloud_bridge.cli.health import expect_healthy
 from cloud_bridge.settings import Settings
 
 

@@ -8,7 +8,7 @@ import json
 from msgspec import to_builtins
 from rich.console import Console
 
-from cloud_bridge import lists, rebuilding
+from cloud_bridge.cli import lists, rebuilding
 from cloud_bridge.cli.grammar import Actions, Parents, action
 from cloud_bridge.pruning import describe
 from cloud_bridge.storage import Storage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from cloud_bridge import lists, registering, thefts
+from cloud_bridge.cli import lists, registering, thefts
 from cloud_bridge.cli.grammar import Actions, Parents, action, group
 from cloud_bridge.cli.identity import add_vehicle_commands
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cloud_bridge.cli import main
-from cloud_bridge.health import UnwellError, expect_healthy, reachable
+from cloud_bridge.cli.health import UnwellError, expect_healthy, reachable
 from cloud_bridge.serve import listen
 from cloud_bridge.settings import Api
 from tests.conftest import free_port

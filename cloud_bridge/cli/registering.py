@@ -8,12 +8,12 @@ import secrets
 
 from rich.console import Console
 
+from cloud_bridge.cli.usage import UsageError
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.retained import take_back
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError
 from cloud_bridge.store.port.registry import Vehicle
-from cloud_bridge.usage import UsageError
 from contract.configuration import nearest
 from contract.topics import is_vin
 

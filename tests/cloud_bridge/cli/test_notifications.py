@@ -12,8 +12,8 @@ from cloud_bridge.clock import clock_ms
 from cloud_bridge.store.port.outbox import Attempted, Trouble
 from cloud_bridge.store.port.registry import Fleet
 from cloud_bridge.store.sqlite.outbox import put
+from tests.cloud_bridge.cli.test_cli import CommandLine
 from tests.cloud_bridge.notify.waiting import FLEET, event, notification
-from tests.cloud_bridge.test_cli import CommandLine
 
 DEAD, STUCK = notification(1), notification(2, "m2")
 BATCHED = notification(3, "m2")

@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.console import Console
 
+from cloud_bridge.cli.usage import UsageError
 from cloud_bridge.difference import Difference, Pair, RecordChange
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError
-from cloud_bridge.usage import UsageError
 
 
 def rebuild(options: argparse.Namespace, storage: Storage, console: Console) -> int:
