@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloud_bridge.clock import clock_ms
-from cloud_bridge.derive import Deriver
+from cloud_bridge.deriving.deriver import Deriver
 from cloud_bridge.faults import Faults
 from cloud_bridge.monitoring.evaluator import Evaluator
 from cloud_bridge.profiles import Profiles

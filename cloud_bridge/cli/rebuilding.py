@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from cloud_bridge.cli.usage import UsageError
-from cloud_bridge.difference import Difference, Pair, RecordChange
+from cloud_bridge.deriving.difference import Difference, Pair, RecordChange
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError
 

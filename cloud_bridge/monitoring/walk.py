@@ -1,8 +1,8 @@
 """The time of one vehicle, passage by passage: what it said that is believed, and what was known before.
 
 A *passage* is a stretch of the fold together with the silence before it. Passages begin where a state of the fold is,
-and follow each other without a gap. Where a *seam* is crossed (`cloud_bridge.folding`), what is known is what is known
-there.
+and follow each other without a gap. Where a *seam* is crossed (`cloud_bridge.deriving.folding`), what is known is what
+is known there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from cloud_bridge.folding import cut, known_at, laid_out
+from cloud_bridge.deriving.folding import cut, known_at, laid_out
 from cloud_bridge.monitoring.sight import Sight
 from cloud_bridge.records.fold import History
 from cloud_bridge.records.model import Known, Message, Position

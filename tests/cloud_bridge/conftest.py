@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cloud_bridge.derive import LOOK_AT, Deriver
+from cloud_bridge.deriving.deriver import LOOK_AT, Deriver
+from cloud_bridge.deriving.folding import laid_out
 from cloud_bridge.faults import Faults
-from cloud_bridge.folding import laid_out
 from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
 from cloud_bridge.monitoring.evaluation import LEG
 from cloud_bridge.monitoring.evaluator import Evaluator

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cloud_bridge.folding import DAY_MS, cut
+from cloud_bridge.deriving.folding import DAY_MS, cut
 from cloud_bridge.pruning import Pruned, Pruner
 from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.model import Alert, Collision, Message, Trip
@@ -19,7 +19,7 @@ from cloud_bridge.store.sqlite.pruning import SqlitePruning
 from contract.configuration import ConfigurationError, Duration
 from contract.upload import Anchor, AnchorSource, Event, Reason
 from tests.cloud_bridge.conftest import Cloud
-from tests.cloud_bridge.test_derive import ALWAYS, answers
+from tests.cloud_bridge.deriving.test_derive import ALWAYS, answers
 from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MODEL, PROFILE, VIN, Boot, encode, thinned
 
 OIL = (None, True, False)

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 
-from cloud_bridge.folding import going_on, known_at
+from cloud_bridge.deriving.folding import going_on, known_at
 from cloud_bridge.records.timeline import thinned
 from cloud_bridge.store.port.derived import Checkpoint
 from cloud_bridge.store.sqlite.database import Database

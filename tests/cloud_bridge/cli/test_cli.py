@@ -16,7 +16,7 @@ from cloud_bridge.remote.life import REMOTE_TYPES
 from cloud_bridge.settings import read_settings
 from cloud_bridge.storage import Storage
 from contract.topics import COMMAND, MANIFEST, UP, WATCH, topic
-from tests.cloud_bridge.test_implausible import odometer
+from tests.cloud_bridge.deriving.test_implausible import odometer
 from tests.cloud_bridge.vehicle import (
     EPOCH_MS,
     MANIFEST_BODY,

@@ -25,10 +25,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from cloud_bridge.profiles import Profiles
 from cloud_bridge.store.port.registry import Theft
 from cloud_bridge.store.sqlite.derived import SqliteDerived
+from tests.cloud_bridge.deriving.test_any_history import POOL, PROFILES, opened
 from tests.cloud_bridge.monitoring.truth import Row, is_told, rows, truth
 from tests.cloud_bridge.monitoring.world import DOOR, ENDED, FAST, OIL, STARTED, STOLEN, Watched
 from tests.cloud_bridge.monitors.bodies import body, data, time, zone
-from tests.cloud_bridge.test_any_history import POOL, PROFILES, opened
 from tests.cloud_bridge.vehicle import EPOCH_MS, MODEL, PROFILE, VIN
 
 SLOW = data("slow1", "vehicle.kinetic.speed", "lowerThan", "20")

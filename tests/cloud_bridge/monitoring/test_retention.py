@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloud_bridge.folding import DAY_MS
+from cloud_bridge.deriving.folding import DAY_MS
 from cloud_bridge.store.port.registry import Theft
 from tests.cloud_bridge.conftest import Cloud
 from tests.cloud_bridge.monitoring.world import ENDED, OIL, STOLEN, Watched

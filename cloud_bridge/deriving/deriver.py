@@ -4,7 +4,7 @@ What is derived for a vehicle is a function of the *set* of its stored uploads a
 which order they came, how often, and how they were cut into batches makes no difference. Two steps, each left off and
 taken up again at any point:
 
-1. *Look* at uploads not derived yet, in batches; each becomes one chunk (`cloud_bridge.looking`).
+1. *Look* at uploads not derived yet, in batches; each becomes one chunk (`cloud_bridge.deriving.looking`).
 2. *Fold* the chunks in order of time into records (`records.fold`), from the newest checkpoint before whatever changed:
    normally the state of the last fold; an earlier one when chunks came late or moved. Chunks that overlap are merged.
 
@@ -27,10 +27,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 
-from cloud_bridge.difference import Difference, Told, compare, tell
+from cloud_bridge.deriving.difference import Difference, Told, compare, tell
+from cloud_bridge.deriving.folding import Folding, cut, laid_out
+from cloud_bridge.deriving.looking import Looking
 from cloud_bridge.faults import Aside, Faults
-from cloud_bridge.folding import Folding, cut, laid_out
-from cloud_bridge.looking import Looking
 from cloud_bridge.profiles import Known, Profiles
 from cloud_bridge.records.rules import rules
 from cloud_bridge.store.port.derived import Derived, Extent, Fold

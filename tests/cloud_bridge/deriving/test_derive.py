@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cloud_bridge.folding import HOUR_MS
+from cloud_bridge.deriving.folding import HOUR_MS
 from cloud_bridge.records.model import RECORDS, Alert, Message, Trip
 from cloud_bridge.store.port.derived import Dating, Extent, Step
 from cloud_bridge.store.port.errors import DerivingError, StaleError

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from cloud_bridge.folding import DAY_MS
+from cloud_bridge.deriving.folding import DAY_MS
 from cloud_bridge.profiles import Known
 from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.messages import messages

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud_bridge.difference import Difference, RecordChange, compare, tell
+from cloud_bridge.deriving.difference import Difference, RecordChange, compare, tell
 from cloud_bridge.records.model import Alert, Known, Message, Position, Status, Trip
 from tests.cloud_bridge.conftest import Cloud
 from tests.cloud_bridge.vehicle import MODEL, PROFILE, VIN, Boot

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
 
-from cloud_bridge.derive import LOOK_AT
+from cloud_bridge.deriving.deriver import LOOK_AT
 from cloud_bridge.profiles import Profiles
 from cloud_bridge.records.model import Alarm, Alert, Collision, Trip
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from contract.upload import Count, Event, Privacy, Reason, Upload
 from tests.cloud_bridge.conftest import Cloud
-from tests.cloud_bridge.test_derive import ALWAYS, answers, derived, drive
-from tests.cloud_bridge.test_implausible import column, odometer
+from tests.cloud_bridge.deriving.test_derive import ALWAYS, answers, derived, drive
+from tests.cloud_bridge.deriving.test_implausible import column, odometer
 from tests.cloud_bridge.vehicle import LONGITUDE, MODEL, PROFILE, SPEED, VIN, Boot, anchor, encode, thinned
 
 RICHER = PROFILE.replace(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from cloud_bridge.folding import HOUR_MS
+from cloud_bridge.deriving.folding import HOUR_MS
 from cloud_bridge.records.model import Trip
 from cloud_bridge.store.port.errors import RegistryError
 from cloud_bridge.store.port.registry import Fleet
 from contract.upload import Anchor, AnchorSource, Upload
 from tests.cloud_bridge.conftest import FLEET, Cloud
-from tests.cloud_bridge.test_derive import ALWAYS, all_messages, answers
+from tests.cloud_bridge.deriving.test_derive import ALWAYS, all_messages, answers
 from tests.cloud_bridge.vehicle import EPOCH_MS, LATITUDE, SPEED, VIN, Boot, encode
 
 MINUTES = Boot(length_s=60, anchor=None)

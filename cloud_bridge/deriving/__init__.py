@@ -1,0 +1,1 @@
+"""What vehicles sent becomes telemetry, status and records: looked at, folded, and written."""
