@@ -20,8 +20,8 @@ from cloud_bridge.cli.privacy import NotDoneError
 from cloud_bridge.cli.usage import UsageError
 from cloud_bridge.identity.authority import IdentityError
 from cloud_bridge.identity.shutting_out import StillInError
+from cloud_bridge.mqtt.retained import StillKeptError
 from cloud_bridge.remote.sending import UnsentError
-from cloud_bridge.retained import StillKeptError
 from cloud_bridge.settings import Database, Settings, read_settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError, StoreError

@@ -17,7 +17,7 @@ from cloud_bridge.identity import broker_files, shutting_out
 from cloud_bridge.identity.authority import Authority, Purpose, issue, key_pem, new_key, pem
 from cloud_bridge.identity.folder import REVOKED, SERVICES, VEHICLES, Folder, write
 from cloud_bridge.identity.issuing import SERVICE_LASTS, keep_bridge, make_authorities
-from cloud_bridge.retained import take_back
+from cloud_bridge.mqtt.retained import take_back
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError

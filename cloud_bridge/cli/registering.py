@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cloud_bridge.cli.usage import UsageError
 from cloud_bridge.clock import clock_ms
-from cloud_bridge.retained import take_back
+from cloud_bridge.mqtt.retained import take_back
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError
 from cloud_bridge.store.port.registry import Vehicle

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from cloud_bridge.identity.authority import IdentityError, requested_key
 from cloud_bridge.identity.issuing import Issuer
-from cloud_bridge.listening import Heard, Listening
+from cloud_bridge.mqtt.listening import Heard, Listening
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.identities import Identities, Issued

@@ -20,9 +20,9 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud_bridge.broker import leave, named, new_client
 from cloud_bridge.identity.authority import key_pem, pem
 from cloud_bridge.identity.issuing import PROBE_NAME, Pair
+from cloud_bridge.mqtt.connection import leave, named, new_client
 from cloud_bridge.settings import Mqtt
 
 PATIENCE_S = 30.0

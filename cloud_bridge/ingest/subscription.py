@@ -26,8 +26,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, stop_when_event_set
 from tenacity.wait import wait_exponential
 
-from cloud_bridge.broker import keep_connected, leave, named, new_client
 from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
+from cloud_bridge.mqtt.connection import keep_connected, leave, named, new_client
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError
 from contract.receipt import Receipt, encode_receipt

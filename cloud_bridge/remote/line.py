@@ -22,7 +22,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from cloud_bridge.faults import Faults
-from cloud_bridge.listening import Heard, Listening
+from cloud_bridge.mqtt.listening import Heard, Listening
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError
 from contract.command import Result, decode_result

@@ -24,7 +24,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud_bridge.broker import leave, named, new_client
+from cloud_bridge.mqtt.connection import leave, named, new_client
 from cloud_bridge.settings import Mqtt
 from contract.command import Command, Outcome, Result, decode_result, encode_command
 from contract.topics import COMMAND, RESULT, topic

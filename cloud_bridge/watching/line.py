@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import paho.mqtt.client as mqtt
 
-from cloud_bridge.listening import Heard, Listening
+from cloud_bridge.mqtt.listening import Heard, Listening
 from cloud_bridge.settings import Mqtt
 from contract.topics import RETAINED, WATCH, WATCH_REPORT, topic
 from contract.watching import WatchReport, decode_report

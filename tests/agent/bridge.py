@@ -17,7 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.journal.segments import Key
-from cloud_bridge.broker import leave
+from cloud_bridge.mqtt.connection import leave
 from contract import topics
 from contract.receipt import Receipt, encode_receipt
 from contract.wire import digest

@@ -16,7 +16,7 @@ from agent.privacy.guard import Outcome as Said
 from agent.settings.uplink import UplinkSettings
 from agent.uplink.orders import Orders
 from agent.uplink.uplink import Uplink
-from cloud_bridge.broker import leave
+from cloud_bridge.mqtt.connection import leave
 from contract.command import Command, Outcome, Result, decode_result, encode_command
 from contract.topics import COMMAND, RESULT, topic
 from contract.upload import Privacy

@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud_bridge.broker import leave
+from cloud_bridge.mqtt.connection import leave
 from contract.receipt import decode_receipt
 from contract.topics import MANIFEST, RECEIPT, UP, topic
 from contract.wire import digest

@@ -24,9 +24,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from cloud_bridge.access.secrets import hash_secret
 from cloud_bridge.bridge import Bridge
-from cloud_bridge.broker import leave
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.ingest.ingest import Delivery, Ingest
+from cloud_bridge.mqtt.connection import leave
 from cloud_bridge.services import Service
 from cloud_bridge.settings import Api, Database, Mqtt, Settings, Vehicles
 from cloud_bridge.storage import Storage

@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from cloud_bridge.broker import leave
+from cloud_bridge.mqtt.connection import leave
 from cloud_bridge.remote.life import REMOTE_TYPES
 from contract.command import Cause, Command, Outcome, Result, decode_command, encode_result
 from contract.signing import key_id

@@ -21,9 +21,9 @@ from agent.settings.commands import CommandsSettings
 from agent.settings.uplink import UplinkSettings
 from agent.uplink.orders import MOST, Orders
 from agent.uplink.uplink import Uplink
-from cloud_bridge.broker import leave
 from cloud_bridge.cli import main
 from cloud_bridge.clock import clock_ms
+from cloud_bridge.mqtt.connection import leave
 from contract.command import Command, Outcome, Result, decode_result, encode_command
 from contract.topics import COMMAND, RESULT, topic
 from contract.upload import Privacy

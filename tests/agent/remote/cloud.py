@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from agent.journal.segments import Key
-from cloud_bridge.broker import leave
+from cloud_bridge.mqtt.connection import leave
 from contract.actions import Action
 from contract.command import Command, Outcome, Result, decode_result, encode_command
 from contract.receipt import Receipt

@@ -22,7 +22,7 @@ from agent.settings.agent import Settings
 from agent.settings.bus import BusSettings
 from agent.settings.commands import CommandsSettings
 from agent.settings.uplink import UplinkSettings
-from cloud_bridge.broker import leave
+from cloud_bridge.mqtt.connection import leave
 from contract import topics
 from contract.configuration import Duration
 from contract.upload import Event, Upload, decode_upload, read_header

@@ -9,7 +9,7 @@ from typing import Self
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from cloud_bridge.broker import leave
+from cloud_bridge.mqtt.connection import leave
 from contract.command import Outcome, Result, decode_command, decode_result
 from contract.topics import COMMAND, RESULT, topic
 from tests.agent.bridge import eventually

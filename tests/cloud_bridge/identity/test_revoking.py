@@ -11,11 +11,11 @@ import paho.mqtt.client as mqtt
 import pytest
 from cryptography import x509
 
-from cloud_bridge.broker import leave, new_client
 from cloud_bridge.identity.authority import IdentityError, pem, revoked
 from cloud_bridge.identity.folder import VEHICLES, write
 from cloud_bridge.identity.shutting_out import StillInError, await_refusal, disconnect, reload
 from cloud_bridge.ingest.ingest import Delivery, Ingest
+from cloud_bridge.mqtt.connection import leave, new_client
 from contract.topics import RETAINED, UP, topic
 from tests.cloud_bridge.identity.yard import Client, Yard, lets_in, refusal
 from tests.cloud_bridge.vehicle import EPOCH_MS, OTHER_VIN, VIN, Boot

@@ -20,11 +20,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 from agent.cli import main as agent
 from agent.identity.asking import requested
 from agent.settings.uplink import Tls
-from cloud_bridge.broker import leave
 from cloud_bridge.cli import main as bridge
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.identity.authority import pem
 from cloud_bridge.identity.issuing import Issuer
+from cloud_bridge.mqtt.connection import leave
 from cloud_bridge.settings import Settings, read_settings
 from cloud_bridge.storage import Storage
 from contract.configuration import Duration

@@ -11,8 +11,8 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from cloud_bridge.broker import leave
 from cloud_bridge.faults import Faults
+from cloud_bridge.mqtt.connection import leave
 from cloud_bridge.remote.line import Line
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError

@@ -10,7 +10,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from cloud_bridge.broker import leave
+from cloud_bridge.mqtt.connection import leave
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.watching.line import Line, Report
 from contract.topics import COMMAND, WATCH, WATCH_REPORT, topic

@@ -3,7 +3,7 @@ from __future__ import annotations
 import paho.mqtt.client as mqtt
 import pytest
 
-from cloud_bridge.broker import leave, new_client
+from cloud_bridge.mqtt.connection import leave, new_client
 from cloud_bridge.settings import Mqtt
 
 

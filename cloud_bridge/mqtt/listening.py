@@ -16,7 +16,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from cloud_bridge.broker import keep_connected, leave, named, new_client
+from cloud_bridge.mqtt.connection import keep_connected, leave, named, new_client
 from cloud_bridge.settings import Mqtt
 from contract.topics import PREFIX, vin_of
 

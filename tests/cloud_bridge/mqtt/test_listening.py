@@ -11,8 +11,8 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from cloud_bridge.broker import leave
-from cloud_bridge.listening import Heard, Listening
+from cloud_bridge.mqtt.connection import leave
+from cloud_bridge.mqtt.listening import Heard, Listening
 from cloud_bridge.settings import Mqtt
 from contract.topics import PREFIX, RESULT, topic
 from tests.cloud_bridge.vehicle import VIN
