@@ -18,10 +18,10 @@ from rich.console import Console
 from starlette.applications import Starlette
 
 from cloud_bridge.api.links import BASE
-from cloud_bridge.arenas import limit_arenas
 from cloud_bridge.bridge import Bridge
-from cloud_bridge.https import Configuration, context
-from cloud_bridge.patience import PatientProtocol
+from cloud_bridge.server.arenas import limit_arenas
+from cloud_bridge.server.https import Configuration, context
+from cloud_bridge.server.patience import PatientProtocol
 from cloud_bridge.settings import Api, Settings
 
 LAST_REQUESTS_S = 4

@@ -14,7 +14,7 @@ from cloud_bridge.api.media import accepts
 from cloud_bridge.api.operation import check_ids
 from cloud_bridge.api.parameters import Pairs
 from cloud_bridge.api.representation import Asked
-from cloud_bridge.https import CERTIFICATE
+from cloud_bridge.server.https import CERTIFICATE
 from cloud_bridge.store.port.reading import Reader
 from cloud_bridge.store.port.registry import Client
 

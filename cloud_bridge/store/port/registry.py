@@ -64,8 +64,8 @@ class Client(msgspec.Struct, frozen=True):
     burst: int = BURST
     """Requests in any second."""
     certificates: tuple[str, ...] = ()
-    """Fingerprints (`cloud_bridge.https`) of those of which its connections must show one; without any, none is asked
-    for."""
+    """Fingerprints (`cloud_bridge.server.https`) of those of which its connections must show one; without any, none is
+    asked for."""
     remotes: tuple[str, ...] = ()
     """Types of the remote actions that it may ask for (`cloud_bridge.remote.life`)."""
 

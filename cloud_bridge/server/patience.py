@@ -14,8 +14,8 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from cloud_bridge.https import CERTIFICATE, shown_by
-from cloud_bridge.joining import Joining
+from cloud_bridge.server.https import CERTIFICATE, shown_by
+from cloud_bridge.server.joining import Joining
 
 PATIENCE_S = 20.0
 

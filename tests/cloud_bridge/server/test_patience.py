@@ -13,8 +13,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from uvicorn.server import ServerState
 
-from cloud_bridge.patience import PatientProtocol
 from cloud_bridge.serve import configuration
+from cloud_bridge.server.patience import PatientProtocol
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
 LARGE = 32 << 20

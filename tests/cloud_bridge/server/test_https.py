@@ -16,7 +16,7 @@ import pytest
 
 from cloud_bridge.api.links import BASE
 from cloud_bridge.cli import main
-from cloud_bridge.https import context, fingerprint
+from cloud_bridge.server.https import context, fingerprint
 from cloud_bridge.settings import ApiTls
 from tests.agent.bridge import eventually
 from tests.agent.uplink.authority import Authority, Pair

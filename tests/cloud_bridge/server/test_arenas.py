@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 ALLOCATING = """
 import ctypes, threading
-from cloud_bridge.arenas import limit_arenas
+from cloud_bridge.server.arenas import limit_arenas
 if {limited}:
     limit_arenas()
 together = threading.Barrier(12)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-from cloud_bridge.joining import Joining
+from cloud_bridge.server.joining import Joining
 
 
 class Line:
