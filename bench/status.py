@@ -27,12 +27,12 @@ from bench.status_program import PATH
 from cloud_bridge.access.secrets import hash_secret, new_secret
 from cloud_bridge.api.rendering import PLACES
 from cloud_bridge.records.model import Known, Position, Status, Value
-from cloud_bridge.remembered import NUMBER
 from cloud_bridge.settings import Database, Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.derived import Fold
 from cloud_bridge.store.port.registry import Client, Fleet, Vehicle
 from cloud_bridge.store.sqlite.derived import SqliteDerived
+from cloud_bridge.threads.remembered import NUMBER
 from contract.catalog import DATA, Datum, Kind
 
 CONNECTIONS = 8

@@ -24,7 +24,7 @@ from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.ingest.subscription import BATCH, IN_FLIGHT
 from cloud_bridge.monitoring.watcher import Watcher
 from cloud_bridge.storage import Storage
-from cloud_bridge.working import Working
+from cloud_bridge.threads.working import Working
 from contract import topics
 from contract.manifest import encode_manifest
 from contract.topics import topic

@@ -23,6 +23,7 @@ from cloud_bridge.api.capabilities import served_by
 from cloud_bridge.clock import clock_ms, steady_clock, told_ms
 from cloud_bridge.identity.doubles import DoublesWatch
 from cloud_bridge.identity.ending import EndingCertificates, of_services
+from cloud_bridge.identity.strangers import Strangers
 from cloud_bridge.ingest.ingest import Ingest, Receipts
 from cloud_bridge.ingest.subscription import Subscription
 from cloud_bridge.monitoring.watcher import Watcher
@@ -32,10 +33,9 @@ from cloud_bridge.remote.key import command_key
 from cloud_bridge.remote.remotes import Remotes
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
-from cloud_bridge.strangers import Strangers
+from cloud_bridge.threads.working import Working
 from cloud_bridge.watching.line import Line
 from cloud_bridge.watching.pushing import Pushing
-from cloud_bridge.working import Working
 from contract.configuration import ConfigurationError
 
 SWEEP_S = 1.0

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.deriving.deriver import Deriver
-from cloud_bridge.faults import Faults
 from cloud_bridge.monitoring.evaluator import Evaluator
 from cloud_bridge.profiles import Profiles
 from cloud_bridge.pruning import Pruner
@@ -29,6 +28,7 @@ from cloud_bridge.store.sqlite.remote_actions import SqliteActions
 from cloud_bridge.store.sqlite.uses import SqliteUses
 from cloud_bridge.store.sqlite.watching import SqliteWatchLists
 from cloud_bridge.store.sqlite.webhook_secrets import SqliteWebhookSecrets
+from cloud_bridge.threads.faults import Faults
 from contract import shipped
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import Future
 
-from cloud_bridge.waiting import before_waiting
+from cloud_bridge.threads.waiting import before_waiting
 
 _LOG2_N, _R, _P = 14, 8, 1
 _SALT_BYTES, _KEY_BYTES = 16, 32

@@ -16,9 +16,9 @@ from cloud_bridge.api.listing import collection_of, page_of
 from cloud_bridge.api.parameters import ALARM_TYPE
 from cloud_bridge.api.positions import Feature, feature
 from cloud_bridge.api.records import of_vehicle, one_of_vehicle
-from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
+from cloud_bridge.shapes.times import rfc3339
 
 
 class AlarmTrigger(Document, kw_only=True):

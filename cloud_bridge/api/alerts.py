@@ -24,10 +24,10 @@ from cloud_bridge.api.records import (
     one_of_vehicle,
     trips_at,
 )
-from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
 from cloud_bridge.records.severity import severity
+from cloud_bridge.shapes.times import rfc3339
 from contract.catalog import ALERT_TYPES
 
 

@@ -28,13 +28,13 @@ from cloud_bridge.api.paging import Tokens
 from cloud_bridge.api.routes import OPERATIONS
 from cloud_bridge.api.routing import Methods, Resources
 from cloud_bridge.api.writing import WriteEndpoint
-from cloud_bridge.faults import Faults
 from cloud_bridge.remote.control import RemoteService
 from cloud_bridge.services import Services
 from cloud_bridge.settings import Monitors as Monitoring
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.monitors import Monitors
 from cloud_bridge.store.port.reading import Reader
+from cloud_bridge.threads.faults import Faults
 from contract.catalog import DATA
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from cloud_bridge.api.call import Call
 from cloud_bridge.api.documents import DateTime, Document, Link, known
 from cloud_bridge.api.listing import collection_of, page_of, page_with
 from cloud_bridge.api.records import Found, of_fleet, of_trip, of_vehicle, one_of_fleet, one_of_vehicle, trips_at
-from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
+from cloud_bridge.shapes.times import rfc3339
 
 
 class CollisionLinks(Document):

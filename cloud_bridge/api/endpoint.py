@@ -24,7 +24,7 @@ from cloud_bridge.api.representation import asked, represent
 from cloud_bridge.api.timestamps import follow_the_clock, unix_ms
 from cloud_bridge.api.workers import Workers
 from cloud_bridge.records.model import Json
-from cloud_bridge.waiting import WaitError, at_once
+from cloud_bridge.threads.waiting import WaitError, at_once
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

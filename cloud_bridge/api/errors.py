@@ -16,7 +16,7 @@ import msgspec
 from starlette.responses import Response
 
 from cloud_bridge.api.documents import DateTime, Document
-from cloud_bridge.api.times import rfc3339
+from cloud_bridge.shapes.times import rfc3339
 from cloud_bridge.store.port.errors import StoreError
 
 RETRY_AFTER_S = 5

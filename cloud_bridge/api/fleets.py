@@ -9,8 +9,8 @@ from cloud_bridge.api.documents import DateTime, Document, Link
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.links import Links
 from cloud_bridge.api.listing import collection_of, listed
-from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records.model import Json
+from cloud_bridge.shapes.times import rfc3339
 from cloud_bridge.store.port import registry
 
 

@@ -12,8 +12,8 @@ from cloud_bridge.api.errors import no_data
 from cloud_bridge.api.listing import collection_of, page_of
 from cloud_bridge.api.records import all_statuses
 from cloud_bridge.api.rendering import TOGETHER_MS
-from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records.model import Json, Status
+from cloud_bridge.shapes.times import rfc3339
 from cloud_bridge.store.port.registry import Vehicle
 
 _DAYS = "maintenance.daysBeforeMaintenance"

@@ -11,11 +11,11 @@ from cloud_bridge.api.call import Call, Command
 from cloud_bridge.api.documents import DateTime, Document, Link
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.listing import collection_of, listed
-from cloud_bridge.api.times import rfc3339
-from cloud_bridge.bodies import Part, read_body
 from cloud_bridge.monitors.parameter import MonitorParameter, read
 from cloud_bridge.monitors.watch import accepted
 from cloud_bridge.records.model import Json
+from cloud_bridge.shapes.bodies import Part, read_body
+from cloud_bridge.shapes.times import rfc3339
 from cloud_bridge.store.port import monitors
 from cloud_bridge.store.port.monitors import MonitorStatus
 

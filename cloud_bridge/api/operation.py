@@ -16,8 +16,8 @@ from starlette.routing import compile_path
 from cloud_bridge.api.documents import Document
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.parameters import INDEX_RANGE, PAGE_TOKEN, Parameter
-from cloud_bridge.ids import EXPECTED, ID_PATTERN, is_id
 from cloud_bridge.records.model import Json
+from cloud_bridge.shapes.ids import EXPECTED, ID_PATTERN, is_id
 from contract.topics import VIN_PATTERN, is_vin
 
 if TYPE_CHECKING:

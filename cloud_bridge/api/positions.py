@@ -8,8 +8,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from cloud_bridge.api.blocks import of
 from cloud_bridge.api.documents import DateTime, Document
-from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records.model import Position
+from cloud_bridge.shapes.times import rfc3339
 
 
 class Point(Document):

@@ -10,10 +10,10 @@ from cloud_bridge.api.callbacks import named
 from cloud_bridge.api.documents import Document, Link
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.listing import collection_of, listed
-from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.records.model import Json
 from cloud_bridge.remote.asked import Remote, read
 from cloud_bridge.remote.life import FailureCause, RemoteType, Status
+from cloud_bridge.shapes.bodies import RefusedBodyError
 from cloud_bridge.store.port.remote import RemoteAction as Kept
 
 

@@ -24,8 +24,8 @@ import msgspec
 
 from cloud_bridge.api.documents import Document
 from cloud_bridge.api.programs import TOGETHER, charging_places, conditioning_places
-from cloud_bridge.api.times import iso_duration, rfc3339
 from cloud_bridge.records.model import Json, Known, Value
+from cloud_bridge.shapes.times import iso_duration, rfc3339
 from contract.catalog import DATA, ENERGIES, ENGINES, LOCKED_STATES, OPENINGS, Kind
 
 _ENERGY = {

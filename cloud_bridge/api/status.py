@@ -35,11 +35,11 @@ from cloud_bridge.api.positions import Feature, feature
 from cloud_bridge.api.records import all_statuses, is_limited
 from cloud_bridge.api.rendering import PLACES, Renderer
 from cloud_bridge.api.stolen import StolenStatus, stolen_status
-from cloud_bridge.api.times import rfc3339
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
-from cloud_bridge.remembered import Remembered
+from cloud_bridge.shapes.times import rfc3339
 from cloud_bridge.store.port.registry import Vehicle
+from cloud_bridge.threads.remembered import Remembered
 
 
 class StatusLinks(Document):

@@ -11,10 +11,10 @@ from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.listing import collection_of, page_of
 from cloud_bridge.api.positions import Feature, feature
 from cloud_bridge.api.records import overlaps
-from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.timestamps import EVER
 from cloud_bridge.api.way_points import page_of_positions
 from cloud_bridge.records.model import Json
+from cloud_bridge.shapes.times import rfc3339
 from cloud_bridge.store.port.registry import Theft, Vehicle
 from contract.published import STOLEN
 

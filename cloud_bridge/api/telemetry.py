@@ -38,10 +38,10 @@ from cloud_bridge.api.parameters import TELEMETRY_EXTENSION, TYPE
 from cloud_bridge.api.positions import Location, location
 from cloud_bridge.api.records import trip_at, trip_of_path, trips_of
 from cloud_bridge.api.rendering import PLACES, TOGETHER_MS, Renderer, below_vehicle
-from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.timestamps import EVER, union
 from cloud_bridge.records.messages import NO_BREAK_IN
 from cloud_bridge.records.model import Alarm, Json, Known, Message, Position, Trip
+from cloud_bridge.shapes.times import rfc3339
 from cloud_bridge.store.port.times import Interval
 from contract.catalog import DATA
 

@@ -16,10 +16,10 @@ from cloud_bridge.api.listing import collection_of, page_of, page_with
 from cloud_bridge.api.parameters import DISTANCE, DURATION, STATES
 from cloud_bridge.api.positions import Feature, feature
 from cloud_bridge.api.records import Found, extent, of_fleet, of_vehicle, one_of_vehicle
-from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.timestamps import EVER
 from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
+from cloud_bridge.shapes.times import rfc3339
 from cloud_bridge.store.port.registry import Vehicle
 from cloud_bridge.store.port.times import Interval
 

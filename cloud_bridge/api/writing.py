@@ -14,16 +14,16 @@ from starlette.responses import Response
 from cloud_bridge.access.limits import Limits
 from cloud_bridge.api.admission import LIMITS, Admission
 from cloud_bridge.api.authentication import Verify
-from cloud_bridge.api.bodies import take
 from cloud_bridge.api.call import Call, Command, Service
 from cloud_bridge.api.errors import NOT_KEPT, Code, RefusedError, respond
 from cloud_bridge.api.operation import HAL, Write
 from cloud_bridge.api.paging import NO_PAGE
 from cloud_bridge.api.parameters import Query, pairs_of
 from cloud_bridge.api.representation import asked
+from cloud_bridge.api.request_body import take
 from cloud_bridge.api.timestamps import unix_ms
 from cloud_bridge.api.workers import Workers
-from cloud_bridge.bodies import RefusedBodyError
+from cloud_bridge.shapes.bodies import RefusedBodyError
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

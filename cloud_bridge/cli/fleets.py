@@ -11,7 +11,7 @@ from cloud_bridge.cli import lists
 from cloud_bridge.cli.grammar import Actions, Parents, action, group
 from cloud_bridge.cli.usage import UsageError
 from cloud_bridge.clock import clock_ms
-from cloud_bridge.ids import EXPECTED, is_id
+from cloud_bridge.shapes.ids import EXPECTED, is_id
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.registry import Fleet
 

@@ -30,12 +30,12 @@ from itertools import islice
 from cloud_bridge.deriving.difference import Difference, Told, compare, tell
 from cloud_bridge.deriving.folding import Folding, cut, laid_out
 from cloud_bridge.deriving.looking import Looking
-from cloud_bridge.faults import Aside, Faults
 from cloud_bridge.profiles import Known, Profiles
 from cloud_bridge.records.rules import rules
 from cloud_bridge.store.port.derived import Derived, Extent, Fold
 from cloud_bridge.store.port.errors import DerivingError, StaleError, StoreError
 from cloud_bridge.store.port.times import BEGINNING_MS
+from cloud_bridge.threads.faults import Aside, Faults
 from contract.configuration import ConfigurationError
 
 PART = "deriving"

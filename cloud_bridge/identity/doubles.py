@@ -14,7 +14,7 @@ from itertools import combinations
 import msgspec
 
 from cloud_bridge.store.port.boots import Boots, Lived
-from cloud_bridge.working import Working
+from cloud_bridge.threads.working import Working
 
 SLACK_MS = 60_000
 LOOK_S = 60.0

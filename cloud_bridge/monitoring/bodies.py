@@ -23,7 +23,6 @@ from cloud_bridge.api.scope import Scope
 from cloud_bridge.api.status import bare_status
 from cloud_bridge.api.stolen import BareStolen, BareStolenStatus, bare_stolen_status
 from cloud_bridge.api.telemetry import bare_telemetry, kinds_of
-from cloud_bridge.api.times import rfc3339
 from cloud_bridge.api.trips import BareTrip, bare_trip
 from cloud_bridge.monitoring.walk import Passage
 from cloud_bridge.monitoring.watches import Compiled
@@ -32,6 +31,7 @@ from cloud_bridge.monitors.data import ALERT, COLLISION_SEVERITY, COLLISION_SIDE
 from cloud_bridge.monitors.episodes import Event
 from cloud_bridge.monitors.triggers import OfData
 from cloud_bridge.records.model import Alarm, Alert, Collision, Json, Known, Position, Status, Trip, Value
+from cloud_bridge.shapes.times import rfc3339
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.monitoring import Monitoring
 from cloud_bridge.store.port.reading import One

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from cloud_bridge.faults import Aside, Faults
 from cloud_bridge.monitoring.evaluation import LEG, Evaluation, Seen
 from cloud_bridge.monitoring.watches import Library
 from cloud_bridge.monitors.broken import BrokenError
@@ -28,6 +27,7 @@ from cloud_bridge.store.port.derived import Derived
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.monitoring import Evaluated, Monitoring, Progress
 from cloud_bridge.store.port.monitors import Monitor
+from cloud_bridge.threads.faults import Aside, Faults
 
 PART = "monitors"
 TOGETHER_S = 0.05

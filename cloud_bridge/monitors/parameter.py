@@ -12,10 +12,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from cloud_bridge.bodies import Part, read_body
 from cloud_bridge.monitors.data import WATCHED, Operator
 from cloud_bridge.monitors.geodesic import FARTHEST_KM
-from cloud_bridge.webhooks import BatchNotify, Callback, RetryDelay, RetryNumber, Text
+from cloud_bridge.shapes.bodies import Part, read_body
+from cloud_bridge.shapes.webhooks import BatchNotify, Callback, RetryDelay, RetryNumber, Text
 from contract.catalog import TELEMETRY_KINDS
 
 MOST_TRIGGERS = 5

@@ -20,9 +20,9 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 from msgspec import UnsetType
 
-from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors import parameter
 from cloud_bridge.monitors.parameter import DAY_S, TIME_ZONE
+from cloud_bridge.shapes.bodies import RefusedBodyError
 from contract.catalog import DAYS
 
 _DURATION = re.compile(

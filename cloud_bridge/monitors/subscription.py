@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import UnsetType
 
-from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors.parameter import EXTENSIONS, VARIABLES, MonitorParameter
-from cloud_bridge.webhooks import check_webhook
+from cloud_bridge.shapes.bodies import RefusedBodyError
+from cloud_bridge.shapes.webhooks import check_webhook
 
 
 def check(asked: MonitorParameter, *, insecure: bool = False) -> None:

@@ -15,7 +15,6 @@ from math import isfinite
 import msgspec
 from msgspec import UnsetType
 
-from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors import parameter
 from cloud_bridge.monitors.data import WATCHED, Operator, Watched
 from cloud_bridge.monitors.expression import Truth
@@ -23,6 +22,7 @@ from cloud_bridge.monitors.geodesic import compare, leeway_km
 from cloud_bridge.monitors.moments import Moment
 from cloud_bridge.monitors.schedule import Schedule, schedule
 from cloud_bridge.records.model import Position, Value
+from cloud_bridge.shapes.bodies import RefusedBodyError
 from contract.catalog import Kind
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?", re.ASCII)

@@ -7,12 +7,12 @@ from functools import cached_property
 import msgspec
 from msgspec import UnsetType
 
-from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors.expression import Expression, ExpressionError, parse, verdict
 from cloud_bridge.monitors.parameter import MonitorParameter
 from cloud_bridge.monitors.subscription import check
 from cloud_bridge.monitors.triggers import OfData, Test, compiled
 from cloud_bridge.monitors.worlds import worlds
+from cloud_bridge.shapes.bodies import RefusedBodyError
 
 
 class Watch(msgspec.Struct, frozen=True, dict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cloud_bridge.faults import Faults
 from cloud_bridge.notify.addresses import Permitted
 from cloud_bridge.notify.delivery import Delivery
 from cloud_bridge.notify.plan import Planner
@@ -13,6 +12,7 @@ from cloud_bridge.notify.registered import first_of, senders_of_callbacks, sende
 from cloud_bridge.notify.resolving import SystemResolver
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
+from cloud_bridge.threads.faults import Faults
 
 
 def make_delivery(

@@ -20,7 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
-from cloud_bridge.faults import Faults
 from cloud_bridge.notify import pacing
 from cloud_bridge.notify.agenda import Agenda
 from cloud_bridge.notify.plan import Call, Gone, Later, Plan, Planner
@@ -30,6 +29,7 @@ from cloud_bridge.notify.settling import Settler
 from cloud_bridge.notify.slots import Slots
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.outbox import Attempted, Outbox
+from cloud_bridge.threads.faults import Faults
 
 PART = "notifications"
 LOOK_S = 2.0

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 import msgspec
 from msgspec import UnsetType
 
-from cloud_bridge.webhooks import RETRY_DELAY_S, RETRY_NUMBER, TIME_WINDOW_S, Attribute, BatchNotify, Webhook
+from cloud_bridge.shapes.webhooks import RETRY_DELAY_S, RETRY_NUMBER, TIME_WINDOW_S, Attribute, BatchNotify, Webhook
 
 Policy = Literal["None", "Bounded", "Always"]
 

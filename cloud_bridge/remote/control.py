@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.records.model import Status
 from cloud_bridge.remote import asked, life
 from cloud_bridge.remote.knowledge import seen
 from cloud_bridge.remote.life import Answer, FailureCause, Known, Life, Phase, Rules, Step
 from cloud_bridge.remote.telling import notifications
+from cloud_bridge.shapes.bodies import RefusedBodyError
 from cloud_bridge.store.port.registry import Vehicle
 from cloud_bridge.store.port.remote import Actions, Callbacks, Move, RemoteAction, RemoteCallback
 from contract.actions import Stolen

@@ -7,7 +7,8 @@ comes back with a new session gets it when it is published again (`remote.driver
 
 Results come to one bridge of the group. They are taken in a thread of their own and acknowledged to the broker when
 that is done: what a bridge that is killed had not taken, it or another one gets again. Those of a vehicle that may say
-nothing are not taken (`cloud_bridge.strangers`), nor is one that shows a defect: it would come again and again.
+nothing are not taken (`cloud_bridge.identity.strangers`), nor is one that shows a defect: it would come again and
+again.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from cloud_bridge.faults import Faults
 from cloud_bridge.mqtt.listening import Heard, Listening
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.threads.faults import Faults
 from contract.command import Result, decode_result
 from contract.topics import COMMAND, RESULT, topic
 from contract.wire import WireError

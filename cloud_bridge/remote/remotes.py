@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cloud_bridge.faults import Faults
+from cloud_bridge.identity.strangers import Strangers
 from cloud_bridge.remote.abilities import Abilities
 from cloud_bridge.remote.control import Control, RemoteService
 from cloud_bridge.remote.driver import Driver
@@ -14,7 +14,7 @@ from cloud_bridge.remote.line import Line
 from cloud_bridge.remote.waking import Waker
 from cloud_bridge.settings import Remote, Settings
 from cloud_bridge.storage import Storage
-from cloud_bridge.strangers import Strangers
+from cloud_bridge.threads.faults import Faults
 from contract.command import Result
 
 

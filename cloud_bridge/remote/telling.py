@@ -7,8 +7,8 @@ from hashlib import sha256
 
 import msgspec
 
-from cloud_bridge.api.times import rfc3339
 from cloud_bridge.remote.life import Event
+from cloud_bridge.shapes.times import rfc3339
 from cloud_bridge.store.port.outbox import Notification
 from cloud_bridge.store.port.remote import RemoteAction
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from cloud_bridge.bodies import RefusedBodyError
+from cloud_bridge.shapes.bodies import RefusedBodyError
 from contract.actions import NextCharge
 from contract.anchor import MAXIMUM_UTC_MS
 

@@ -5,8 +5,8 @@ settle it at once, and write the same. A list is published until the broker has 
 another one than its own gets its own again, with a greater number if it has one that we do not know (our database is of
 before). Of one that may say nothing, since it was erased or revoked, all that the broker keeps is taken back.
 
-A defect costs the vehicle or the monitor that it shows with, and is noted (`cloud_bridge.faults`): vehicles that it is
-about keep the lists that they have.
+A defect costs the vehicle or the monitor that it shows with, and is noted (`cloud_bridge.threads.faults`): vehicles
+that it is about keep the lists that they have.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Protocol
 
-from cloud_bridge.faults import Faults
+from cloud_bridge.identity.strangers import Strangers
 from cloud_bridge.monitors.parameter import read
 from cloud_bridge.monitors.watch import Watch, watch
 from cloud_bridge.profiles import Profiles
 from cloud_bridge.store.port.monitors import Monitor, Monitors
 from cloud_bridge.store.port.watching import Listed, WatchLists
-from cloud_bridge.strangers import Strangers
+from cloud_bridge.threads.faults import Faults
+from cloud_bridge.threads.working import Working
 from cloud_bridge.watching.conditions import conditions, fitting
 from cloud_bridge.watching.line import AT_ONCE, MOST_REPORTS, Report
-from cloud_bridge.working import Working
 from contract.anchor import MAXIMUM_UTC_MS
 from contract.command import ID_BYTES, Command, Watching, encode_command
 from contract.configuration import ConfigurationError

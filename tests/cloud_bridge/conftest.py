@@ -9,7 +9,6 @@ import pytest
 
 from cloud_bridge.deriving.deriver import LOOK_AT, Deriver
 from cloud_bridge.deriving.folding import laid_out
-from cloud_bridge.faults import Faults
 from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
 from cloud_bridge.monitoring.evaluation import LEG
 from cloud_bridge.monitoring.evaluator import Evaluator
@@ -23,6 +22,7 @@ from cloud_bridge.store.sqlite.monitoring import SqliteMonitoring
 from cloud_bridge.store.sqlite.reader import SqliteReader
 from cloud_bridge.store.sqlite.received import SqliteReceiving
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
+from cloud_bridge.threads.faults import Faults
 from contract.topics import MANIFEST, UP, topic
 from tests.cloud_bridge.vehicle import MANIFEST_BODY, MODEL, OTHER_VIN, VIN, write_profile
 

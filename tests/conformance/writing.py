@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from cloud_bridge.bodies import LARGEST
+from cloud_bridge.shapes.bodies import LARGEST
 from tests.conformance.asking import BASIC, UNKNOWN, WRONG, Question
 from tests.conformance.monitors import WHOLE, right, wrong
 from tests.conformance.world import EMPTY_FLEET, FLEET, LIMITED_CLIENT, OTHER_CLIENT, OTHER_FLEET

@@ -16,10 +16,10 @@ import pytest
 import uvicorn
 
 from cloud_bridge.access.secrets import hash_secret
-from cloud_bridge.bodies import LARGEST
 from cloud_bridge.bridge import Bridge
 from cloud_bridge.serve import configuration, listen
 from cloud_bridge.settings import Api, Database, Settings
+from cloud_bridge.shapes.bodies import LARGEST
 from cloud_bridge.store.port.registry import Client, Fleet
 from tests.conftest import ROOT, needed
 

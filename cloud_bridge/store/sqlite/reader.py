@@ -15,7 +15,6 @@ import msgspec
 from msgspec.structs import astuple
 
 from cloud_bridge.records.model import Message, Position, Status
-from cloud_bridge.remembered import Remembered
 from cloud_bridge.store.port.derived import Extent
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.reading import One
@@ -24,7 +23,8 @@ from cloud_bridge.store.port.times import Interval
 from cloud_bridge.store.sqlite import fleet, records, registry, telemetry, thefts
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.extent import extent_of, is_fleet_folded, is_folded
-from cloud_bridge.waiting import before_waiting
+from cloud_bridge.threads.remembered import Remembered
+from cloud_bridge.threads.waiting import before_waiting
 
 _STATUS = "SELECT body FROM status WHERE vin = ?"
 # The columns of an `Extent`, then the body.

@@ -13,7 +13,7 @@ from cloud_bridge.store.port.derived import Extent
 from cloud_bridge.store.port.registry import DAY
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.reader import SqliteReader
-from cloud_bridge.waiting import WaitError, at_once, before_waiting
+from cloud_bridge.threads.waiting import WaitError, at_once, before_waiting
 from tests.cloud_bridge.api.memory import MemoryUses
 from tests.cloud_bridge.api.test_on_sqlite import store
 from tests.cloud_bridge.api.world import SECRET, VEHICLE_PATH, Api, reader

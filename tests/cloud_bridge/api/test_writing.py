@@ -14,13 +14,13 @@ import pytest
 
 from cloud_bridge.access.limits import Limits
 from cloud_bridge.api.app import create_app
-from cloud_bridge.api.bodies import take
 from cloud_bridge.api.call import Call, Command
 from cloud_bridge.api.documents import Document
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.links import BASE
 from cloud_bridge.api.operation import Read, Write
-from cloud_bridge.bodies import LARGEST, read_body
+from cloud_bridge.api.request_body import take
+from cloud_bridge.shapes.bodies import LARGEST, read_body
 from cloud_bridge.store.port.errors import StoreError
 from tests.cloud_bridge.api.memory import MemoryMonitors, MemoryUses
 from tests.cloud_bridge.api.world import EMPTY_FLEET, FLEET, NOW, OTHER_FLEET, PUBLIC_URL, basic, reader, remote

@@ -22,7 +22,6 @@ from cloud_bridge.api.authentication import Verify
 from cloud_bridge.api.links import BASE
 from cloud_bridge.api.operation import Read
 from cloud_bridge.api.routes import OPERATIONS
-from cloud_bridge.faults import Faults
 from cloud_bridge.records.model import (
     Alarm,
     Alert,
@@ -47,6 +46,7 @@ from cloud_bridge.store.port.monitors import Monitor, Monitors
 from cloud_bridge.store.port.reading import Reader
 from cloud_bridge.store.port.registry import Client, Fleet, Theft, Vehicle
 from cloud_bridge.store.port.remote import RemoteAction, RemoteCallback
+from cloud_bridge.threads.faults import Faults
 from contract.published import TRIP
 from contract.steps import ARGUMENTS
 from tests.cloud_bridge.api.memory import MemoryMonitors, MemoryReader

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors import parameter
 from cloud_bridge.monitors.schedule import Schedule, schedule
+from cloud_bridge.shapes.bodies import RefusedBodyError
 
 
 def of(*times: Mapping[str, object], zone: str = "Europe/Paris") -> Schedule:

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from cloud_bridge.bodies import LARGEST, RefusedBodyError
 from cloud_bridge.monitors.data import WATCHED
 from cloud_bridge.monitors.parameter import read
 from cloud_bridge.monitors.triggers import InTime, InZone, OfData
 from cloud_bridge.monitors.watch import accepted, watch
+from cloud_bridge.shapes.bodies import LARGEST, RefusedBodyError
 from tests.cloud_bridge.monitors.bodies import WEBHOOK, Body, body, checked, data, time, zone
 from tests.published import Published
 

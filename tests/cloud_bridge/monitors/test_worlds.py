@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud_bridge.bodies import RefusedBodyError
 from cloud_bridge.monitors.data import Operator
 from cloud_bridge.monitors.meetings import meetings
 from cloud_bridge.monitors.schedule import Daily, Once, Schedule
 from cloud_bridge.monitors.triggers import OfData
 from cloud_bridge.monitors.worlds import worlds
+from cloud_bridge.shapes.bodies import RefusedBodyError
 from tests.cloud_bridge.monitors.bodies import Body, body, checked, data, time, zone
 
 SPEED, LEVEL, AUTONOMY = "vehicle.kinetic.speed", "vehicle.energy.electric.level", "vehicle.energy.electric.autonomy"

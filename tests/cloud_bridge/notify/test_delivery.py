@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from cloud_bridge.notify.pacing import KEPT_MS
 from cloud_bridge.notify.sender import Batch, Retry, Sender
 from cloud_bridge.notify.signing import shown
+from cloud_bridge.shapes.webhooks import Attribute
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.outbox import Attempted, Head, NotificationState
 from cloud_bridge.store.sqlite.outbox import SqliteOutbox
-from cloud_bridge.webhooks import Attribute
 from tests.cloud_bridge.notify.test_signing import verified
 from tests.cloud_bridge.notify.waiting import FLEET, NAME, Cloud, notification, told, until
 from tests.cloud_bridge.vehicle import OTHER_VIN

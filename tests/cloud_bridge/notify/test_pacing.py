@@ -18,8 +18,8 @@ from cloud_bridge.notify.pacing import (
     together,
 )
 from cloud_bridge.notify.sender import Batch, Policy, Retry, Sender
+from cloud_bridge.shapes.webhooks import Attribute
 from cloud_bridge.store.port.outbox import Attempted, Head, Kept, NotificationState, Trouble
-from cloud_bridge.webhooks import Attribute
 from tests.cloud_bridge.notify.waiting import notification
 from tests.cloud_bridge.vehicle import OTHER_VIN, VIN
 

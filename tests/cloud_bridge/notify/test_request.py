@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from cloud_bridge.notify.request import Request, request
 from cloud_bridge.notify.sender import Sender
+from cloud_bridge.shapes.webhooks import Attribute
 from cloud_bridge.store.port.outbox import Notification
-from cloud_bridge.webhooks import Attribute
 from tests.cloud_bridge.notify.waiting import FLEET, notification
 from tests.cloud_bridge.vehicle import OTHER_VIN, VIN
 from tests.published import Published

@@ -10,7 +10,6 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from cloud_bridge.clock import clock_ms
-from cloud_bridge.faults import Faults
 from cloud_bridge.notify.addresses import Address, Permitted
 from cloud_bridge.notify.delivery import Delivery
 from cloud_bridge.notify.plan import Planner
@@ -22,6 +21,7 @@ from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.outbox import SqliteOutbox, put
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
 from cloud_bridge.store.sqlite.webhook_secrets import SqliteWebhookSecrets
+from cloud_bridge.threads.faults import Faults
 from tests.certificates import Authority
 from tests.cloud_bridge.vehicle import VIN
 

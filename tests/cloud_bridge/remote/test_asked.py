@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from cloud_bridge.bodies import LARGEST, RefusedBodyError
 from cloud_bridge.remote.asked import read
 from cloud_bridge.remote.life import RemoteType, Request
+from cloud_bridge.shapes.bodies import LARGEST, RefusedBodyError
 from contract import actions
 from contract.command import Command, decode_command, encode_command
 from tests.cloud_bridge.remote.bodies import CHARGING, CONDITIONING, EVERY_DAY, LOCK, PARIS, Body, conditioning

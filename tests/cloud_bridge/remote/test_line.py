@@ -11,11 +11,11 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from cloud_bridge.faults import Faults
 from cloud_bridge.mqtt.connection import leave
 from cloud_bridge.remote.line import Line
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.threads.faults import Faults
 from contract.command import Outcome, Result, encode_result
 from contract.topics import COMMAND, RESULT, topic
 from tests.cloud_bridge.remote.world import VIN

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-from cloud_bridge.faults import Faults
 from cloud_bridge.records.model import Known as Value
 from cloud_bridge.records.model import Status
 from cloud_bridge.remote import asked
@@ -23,6 +22,7 @@ from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.outbox import SqliteOutbox
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
 from cloud_bridge.store.sqlite.remote_actions import SqliteActions
+from cloud_bridge.threads.faults import Faults
 from contract.command import Cause, Command, Outcome, Result, decode_command
 from contract.signing import key_id, public_key
 from contract.steps import ARGUMENTS

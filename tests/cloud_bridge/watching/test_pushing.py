@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cloud_bridge.faults import Faults
+from cloud_bridge.identity.strangers import Strangers
 from cloud_bridge.settings import Database as DatabaseSettings
 from cloud_bridge.settings import Settings, Vehicles
 from cloud_bridge.storage import Storage
@@ -21,7 +21,7 @@ from cloud_bridge.store.port.registry import Fleet, Vehicle
 from cloud_bridge.store.port.watching import WatchLists
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.watching import SqliteWatchLists
-from cloud_bridge.strangers import Strangers
+from cloud_bridge.threads.faults import Faults
 from cloud_bridge.watching import pushing
 from cloud_bridge.watching.line import Report
 from cloud_bridge.watching.pushing import Pushing

@@ -6,9 +6,9 @@ import zlib
 
 import pytest
 
-from cloud_bridge import faults
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.sqlite.derived import SqliteDerived
+from cloud_bridge.threads import faults
 from tests.cloud_bridge.conftest import FLEET, Cloud
 from tests.cloud_bridge.monitoring.world import FAST, Watched
 from tests.cloud_bridge.monitors.bodies import body

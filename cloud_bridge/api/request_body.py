@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from cloud_bridge.api.errors import Code, RefusedError
-from cloud_bridge.bodies import LARGEST
+from cloud_bridge.shapes.bodies import LARGEST
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope

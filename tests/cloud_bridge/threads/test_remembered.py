@@ -3,7 +3,7 @@ from __future__ import annotations
 import operator
 from concurrent.futures import ThreadPoolExecutor
 
-from cloud_bridge.remembered import Remembered
+from cloud_bridge.threads.remembered import Remembered
 
 
 def test_what_is_the_same_again_is_made_once() -> None:

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec import UNSET, Meta, UnsetType
 
-from cloud_bridge.bodies import Part, RefusedBodyError
+from cloud_bridge.shapes.bodies import Part, RefusedBodyError
 
 DAY_S = 86_400
 LONGEST_RETRY_S = 3 * DAY_S

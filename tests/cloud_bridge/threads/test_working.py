@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from cloud_bridge.store.port.errors import StoreError
-from cloud_bridge.working import Working
+from cloud_bridge.threads.working import Working
 
 PATIENCE_S = 30
 LONG_S = 3600.0

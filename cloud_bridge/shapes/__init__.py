@@ -1,0 +1,1 @@
+"""What clients write and read, in the published shape: bodies of requests, webhooks, ids and times."""

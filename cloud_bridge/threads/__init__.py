@@ -1,0 +1,1 @@
+"""How the threads of a bridge get on: they outlive a defect, wait only where they may, and share what was computed."""
