@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.beds import xstate
+
 # Debian package → the program that shows it is there.
 NEEDED = {
     "mosquitto": "mosquitto",
@@ -38,6 +40,8 @@ NEEDED = {
     "systemd-container": "systemd-nspawn",
     "e2fsprogs": "mkfs.ext4",
 }
+if xstate.is_larger():
+    NEEDED |= {"gcc": "gcc", "libc6-dev": "gcc"}
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

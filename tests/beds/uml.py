@@ -23,6 +23,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.beds import xstate
+from tests.conftest import needed
+
 ROOT = Path(__file__).resolve().parents[2]
 KERNEL = "linux.uml"
 PACKAGE = "user-mode-linux"
@@ -45,20 +48,24 @@ def pytest_words(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--basetemp=/dev/shm/pytest", *arguments]
 
 
+def kernel_words() -> list[str]:
+    """What starts the kernel. Where it is absent the test is skipped, but in CI it fails."""
+    return [*xstate.prefix(), needed(KERNEL, PACKAGE)]
+
+
 def run(words: Sequence[str], limit_s: float) -> Finished:
     """Runs a command in the bed, in the project's folder. After `limit_s` seconds the bed is switched off."""
     with tempfile.TemporaryDirectory(prefix="bed.") as name:
         bed = Path(name)
         environment = f"export {INSIDE}=1 PYTHONDONTWRITEBYTECODE=1 CI={shlex.quote(os.environ.get('CI', ''))}"
         (bed / "command").write_text(f"cd {shlex.quote(str(ROOT))}\n{environment}\n{shlex.join(words)}\n")
-        kernel = shutil.which(KERNEL)
-        if kernel is None:
+        if shutil.which(KERNEL) is None:
             return Finished(None, f"{KERNEL} is not there: as root, apt-get install {PACKAGE}")
-        boot = [kernel, f"mem={_MEMORY}", "rootfstype=hostfs", "root=/dev/root", "rw", f"init={_INIT}", f"BED={bed}"]
+        boot = [*kernel_words(), f"mem={_MEMORY}", "rootfstype=hostfs", "root=/dev/root", "rw"]
         log = bed / "output"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*boot, "con=null", "con0=null,fd:1", "quiet"],
+                [*boot, f"init={_INIT}", f"BED={bed}", "con=null", "con0=null,fd:1", "quiet"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.DEVNULL,

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.beds.uml import KERNEL, PACKAGE
+from tests.beds.uml import kernel_words
 from tests.conftest import needed
 
 READY_S = 240
@@ -120,7 +120,7 @@ class Box(Guest):
         """Switches it on. The first disk is its root's."""
 
         def words(channel: int) -> list[str]:
-            boot = [needed("ip", "iproute2"), "netns", "exec", line.namespace, needed(KERNEL, PACKAGE)]
+            boot = [needed("ip", "iproute2"), "netns", "exec", line.namespace, *kernel_words()]
             boot += ["mem=512M", "quiet", *(f"ubd{place}={disk}" for place, disk in enumerate(disks))]
             boot += ["root=/dev/ubda", "rw"]
             boot += ["con=null", "con0=null,fd:1", f"con1=fd:{channel},fd:{channel}", "console=tty0"]
