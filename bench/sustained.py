@@ -20,9 +20,9 @@ from statistics import median, quantiles
 from typing import NamedTuple
 
 from bench.monitored import MANIFEST, SECONDS, payload
+from cloud_bridge.evaluating.watcher import Watcher
 from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.ingest.subscription import BATCH, IN_FLIGHT
-from cloud_bridge.monitoring.watcher import Watcher
 from cloud_bridge.storage import Storage
 from cloud_bridge.threads.working import Working
 from contract import topics

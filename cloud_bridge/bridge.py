@@ -21,12 +21,12 @@ from cloud_bridge.access.secrets import Verifier
 from cloud_bridge.api.app import create_app
 from cloud_bridge.api.capabilities import served_by
 from cloud_bridge.clock import clock_ms, steady_clock, told_ms
+from cloud_bridge.evaluating.watcher import Watcher
 from cloud_bridge.identity.doubles import DoublesWatch
 from cloud_bridge.identity.ending import EndingCertificates, of_services
 from cloud_bridge.identity.strangers import Strangers
 from cloud_bridge.ingest.ingest import Ingest, Receipts
 from cloud_bridge.ingest.subscription import Subscription
-from cloud_bridge.monitoring.watcher import Watcher
 from cloud_bridge.notify.assembly import make_delivery
 from cloud_bridge.pruning import describe
 from cloud_bridge.remote.key import command_key
@@ -34,8 +34,8 @@ from cloud_bridge.remote.remotes import Remotes
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.threads.working import Working
-from cloud_bridge.watching.line import Line
-from cloud_bridge.watching.pushing import Pushing
+from cloud_bridge.watch_lists.line import Line
+from cloud_bridge.watch_lists.pushing import Pushing
 from contract.configuration import ConfigurationError
 
 SWEEP_S = 1.0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.deriving.deriver import Deriver
-from cloud_bridge.monitoring.evaluator import Evaluator
+from cloud_bridge.evaluating.evaluator import Evaluator
 from cloud_bridge.profiles import Profiles
 from cloud_bridge.pruning import Pruner
 from cloud_bridge.services import Services
@@ -26,7 +26,7 @@ from cloud_bridge.store.sqlite.received import SqliteReceiving
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
 from cloud_bridge.store.sqlite.remote_actions import SqliteActions
 from cloud_bridge.store.sqlite.uses import SqliteUses
-from cloud_bridge.store.sqlite.watching import SqliteWatchLists
+from cloud_bridge.store.sqlite.watch_lists import SqliteWatchLists
 from cloud_bridge.store.sqlite.webhook_secrets import SqliteWebhookSecrets
 from cloud_bridge.threads.faults import Faults
 from contract import shipped

@@ -1,0 +1,1 @@
+"""The secrets of API clients, and how often each may ask."""

@@ -1,0 +1,1 @@
+"""Uploads come in from the broker, are committed, and are receipted."""

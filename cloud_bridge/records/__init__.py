@@ -1,0 +1,1 @@
+"""Published data become status, positions, trips, alerts, collisions and alarms: functions of data."""

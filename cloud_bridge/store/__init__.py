@@ -1,0 +1,1 @@
+"""The database: the port that all others know, and SQLite behind it."""

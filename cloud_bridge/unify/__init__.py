@@ -1,0 +1,1 @@
+"""Raw columns of an upload become published data, by the vehicle's profile: functions of data."""

@@ -9,9 +9,9 @@ import pytest
 
 from cloud_bridge.deriving.deriver import LOOK_AT, Deriver
 from cloud_bridge.deriving.folding import laid_out
+from cloud_bridge.evaluating.evaluation import LEG
+from cloud_bridge.evaluating.evaluator import Evaluator
 from cloud_bridge.ingest.ingest import Delivery, Ingest, Receipts
-from cloud_bridge.monitoring.evaluation import LEG
-from cloud_bridge.monitoring.evaluator import Evaluator
 from cloud_bridge.profiles import Profiles
 from cloud_bridge.records.fold import Stretch
 from cloud_bridge.services import Service, Services

@@ -28,7 +28,7 @@ from tests.cloud_bridge.vehicle import (
     encode,
     write_profile,
 )
-from tests.cloud_bridge.watching.test_line import found, says
+from tests.cloud_bridge.watch_lists.test_line import found, says
 from tests.conftest import Mosquitto, free_port
 
 

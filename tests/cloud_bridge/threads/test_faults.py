@@ -10,7 +10,7 @@ from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.threads import faults
 from tests.cloud_bridge.conftest import FLEET, Cloud
-from tests.cloud_bridge.monitoring.world import FAST, Watched
+from tests.cloud_bridge.evaluating.world import FAST, Watched
 from tests.cloud_bridge.monitors.bodies import body
 from tests.cloud_bridge.vehicle import EPOCH_MS, OTHER_VIN, VIN, Boot
 

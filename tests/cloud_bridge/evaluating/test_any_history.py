@@ -26,8 +26,8 @@ from cloud_bridge.profiles import Profiles
 from cloud_bridge.store.port.registry import Theft
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from tests.cloud_bridge.deriving.test_any_history import POOL, PROFILES, opened
-from tests.cloud_bridge.monitoring.truth import Row, is_told, rows, truth
-from tests.cloud_bridge.monitoring.world import DOOR, ENDED, FAST, OIL, STARTED, STOLEN, Watched
+from tests.cloud_bridge.evaluating.truth import Row, is_told, rows, truth
+from tests.cloud_bridge.evaluating.world import DOOR, ENDED, FAST, OIL, STARTED, STOLEN, Watched
 from tests.cloud_bridge.monitors.bodies import body, data, time, zone
 from tests.cloud_bridge.vehicle import EPOCH_MS, MODEL, PROFILE, VIN
 

@@ -15,7 +15,7 @@ from cloud_bridge.store.port.monitors import Monitor
 from cloud_bridge.store.sqlite.monitoring import SqliteMonitoring
 from cloud_bridge.store.sqlite.monitors import SqliteMonitors
 from tests.cloud_bridge.conftest import Cloud
-from tests.cloud_bridge.monitoring.world import FAST, OIL, Watched
+from tests.cloud_bridge.evaluating.world import FAST, OIL, Watched
 from tests.cloud_bridge.monitors.bodies import body
 from tests.cloud_bridge.vehicle import EPOCH_MS, VIN, Boot
 

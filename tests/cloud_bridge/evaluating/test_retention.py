@@ -7,7 +7,7 @@ import pytest
 from cloud_bridge.deriving.folding import DAY_MS
 from cloud_bridge.store.port.registry import Theft
 from tests.cloud_bridge.conftest import Cloud
-from tests.cloud_bridge.monitoring.world import ENDED, OIL, STOLEN, Watched
+from tests.cloud_bridge.evaluating.world import ENDED, OIL, STOLEN, Watched
 from tests.cloud_bridge.monitors.bodies import body, data
 from tests.cloud_bridge.test_retention import NOON_MS, drive, prune, received
 from tests.cloud_bridge.vehicle import EPOCH_MS, VIN

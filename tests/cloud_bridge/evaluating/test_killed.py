@@ -10,9 +10,9 @@ import pytest
 
 from cloud_bridge.settings import Mqtt, Settings
 from tests.cloud_bridge.conftest import Cloud
+from tests.cloud_bridge.evaluating.truth import is_told, rows, truth
+from tests.cloud_bridge.evaluating.world import FAST, OIL, Watched
 from tests.cloud_bridge.fleet_of_one import Sender
-from tests.cloud_bridge.monitoring.truth import is_told, rows, truth
-from tests.cloud_bridge.monitoring.world import FAST, OIL, Watched
 from tests.cloud_bridge.monitors.bodies import body
 from tests.cloud_bridge.test_bridge import BOOT, Process, register, settings_for
 from tests.cloud_bridge.vehicle import EPOCH_MS, VIN

@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from cloud_bridge.monitoring.evaluation import LEG, Evaluation, Seen
-from cloud_bridge.monitoring.watches import Library
+from cloud_bridge.evaluating.evaluation import LEG, Evaluation, Seen
+from cloud_bridge.evaluating.watches import Library
 from cloud_bridge.monitors.broken import BrokenError
 from cloud_bridge.profiles import Known
 from cloud_bridge.services import Services

@@ -18,13 +18,13 @@ from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.identities import Issued
 from cloud_bridge.store.port.monitors import Monitor
 from cloud_bridge.store.port.registry import Fleet, Vehicle
-from cloud_bridge.store.port.watching import WatchLists
+from cloud_bridge.store.port.watch_lists import WatchLists
 from cloud_bridge.store.sqlite.database import Database
-from cloud_bridge.store.sqlite.watching import SqliteWatchLists
+from cloud_bridge.store.sqlite.watch_lists import SqliteWatchLists
 from cloud_bridge.threads.faults import Faults
-from cloud_bridge.watching import pushing
-from cloud_bridge.watching.line import Report
-from cloud_bridge.watching.pushing import Pushing
+from cloud_bridge.watch_lists import pushing
+from cloud_bridge.watch_lists.line import Report
+from cloud_bridge.watch_lists.pushing import Pushing
 from contract.anchor import MAXIMUM_UTC_MS
 from contract.command import Watching, decode_command
 from contract.signing import key_id, public_key

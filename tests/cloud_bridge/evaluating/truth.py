@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cloud_bridge.monitoring.watches import Library
+from cloud_bridge.evaluating.watches import Library
 from cloud_bridge.monitors.announcing import REDATED_MS
 from cloud_bridge.monitors.episodes import Episode, Outcome, State, Subject, advance
 from cloud_bridge.monitors.moments import Told, moments

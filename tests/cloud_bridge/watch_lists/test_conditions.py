@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from cloud_bridge.monitors.data import WATCHED
 from cloud_bridge.monitors.expression import parse
 from cloud_bridge.monitors.watch import Watch
-from cloud_bridge.watching.conditions import conditions, edges, fitting
+from cloud_bridge.watch_lists.conditions import conditions, edges, fitting
 from contract.catalog import Kind
 from contract.profile.profile import Profile, load_profile
 from contract.watching import MAXIMUM_CONDITIONS, Condition, Operator, WatchList, encode_list

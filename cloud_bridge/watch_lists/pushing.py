@@ -23,11 +23,11 @@ from cloud_bridge.monitors.parameter import read
 from cloud_bridge.monitors.watch import Watch, watch
 from cloud_bridge.profiles import Profiles
 from cloud_bridge.store.port.monitors import Monitor, Monitors
-from cloud_bridge.store.port.watching import Listed, WatchLists
+from cloud_bridge.store.port.watch_lists import Listed, WatchLists
 from cloud_bridge.threads.faults import Faults
 from cloud_bridge.threads.working import Working
-from cloud_bridge.watching.conditions import conditions, fitting
-from cloud_bridge.watching.line import AT_ONCE, MOST_REPORTS, Report
+from cloud_bridge.watch_lists.conditions import conditions, fitting
+from cloud_bridge.watch_lists.line import AT_ONCE, MOST_REPORTS, Report
 from contract.anchor import MAXIMUM_UTC_MS
 from contract.command import ID_BYTES, Command, Watching, encode_command
 from contract.configuration import ConfigurationError
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 class Broker(Protocol):
-    """What of `cloud_bridge.watching.line.Line` is used here."""
+    """What of `cloud_bridge.watch_lists.line.Line` is used here."""
 
     def publish(self, lists: Mapping[str, bytes]) -> set[str]: ...
     def take_back(self, vin: str) -> None: ...

@@ -14,7 +14,7 @@ from cloud_bridge.store.sqlite.erasing import SqliteErasing
 from contract.upload import Event, Reason
 from tests.cloud_bridge.conftest import Cloud
 from tests.cloud_bridge.deriving.test_implausible import odometer
-from tests.cloud_bridge.monitoring.world import DOOR, ENDED, FAST, OIL, STARTED, STOLEN, Watched
+from tests.cloud_bridge.evaluating.world import DOOR, ENDED, FAST, OIL, STARTED, STOLEN, Watched
 from tests.cloud_bridge.monitors.bodies import body, data, time, zone
 from tests.cloud_bridge.monitors.kept import Kept
 from tests.cloud_bridge.vehicle import EPOCH_MS, MODEL, OTHER_VIN, PROFILE, VIN, Boot, anchor, encode

@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from cloud_bridge.mqtt.connection import leave
 from cloud_bridge.settings import Mqtt
-from cloud_bridge.watching.line import Line, Report
+from cloud_bridge.watch_lists.line import Line, Report
 from contract.topics import COMMAND, WATCH, WATCH_REPORT, topic
 from contract.watching import WatchReport, encode_report
 from tests.agent.bridge import eventually

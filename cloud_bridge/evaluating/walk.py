@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from cloud_bridge.deriving.folding import cut, known_at, laid_out
-from cloud_bridge.monitoring.sight import Sight
+from cloud_bridge.evaluating.sight import Sight
 from cloud_bridge.records.fold import History
 from cloud_bridge.records.model import Known, Message, Position
 from cloud_bridge.store.port.derived import Checkpoint, Derived

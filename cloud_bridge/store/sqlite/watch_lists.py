@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from cloud_bridge.store.port.watching import Covered, Due, Listed
+from cloud_bridge.store.port.watch_lists import Covered, Due, Listed
 from cloud_bridge.store.sqlite.database import Database
 from contract.watching import Condition, WatchList, condition_item, decode_list, encode_list
 from contract.wire import digest, write
@@ -50,7 +50,7 @@ _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class SqliteWatchLists:
-    """`cloud_bridge.store.port.watching.WatchLists` on SQLite."""
+    """`cloud_bridge.store.port.watch_lists.WatchLists` on SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

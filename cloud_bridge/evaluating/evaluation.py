@@ -22,10 +22,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloud_bridge.monitoring.bodies import Bodies
-from cloud_bridge.monitoring.sight import Sight
-from cloud_bridge.monitoring.walk import Passage, Walk
-from cloud_bridge.monitoring.watches import Compiled, Watches, first_ms
+from cloud_bridge.evaluating.events import Bodies
+from cloud_bridge.evaluating.sight import Sight
+from cloud_bridge.evaluating.walk import Passage, Walk
+from cloud_bridge.evaluating.watches import Compiled, Watches, first_ms
 from cloud_bridge.monitors import kept
 from cloud_bridge.monitors.announcing import Announced, unannounced
 from cloud_bridge.monitors.data import BREAK_IN, COLLISION_SEVERITY, COLLISION_SIDE

@@ -24,8 +24,8 @@ from cloud_bridge.api.status import bare_status
 from cloud_bridge.api.stolen import BareStolen, BareStolenStatus, bare_stolen_status
 from cloud_bridge.api.telemetry import bare_telemetry, kinds_of
 from cloud_bridge.api.trips import BareTrip, bare_trip
-from cloud_bridge.monitoring.walk import Passage
-from cloud_bridge.monitoring.watches import Compiled
+from cloud_bridge.evaluating.walk import Passage
+from cloud_bridge.evaluating.watches import Compiled
 from cloud_bridge.monitors.broken import broken
 from cloud_bridge.monitors.data import ALERT, COLLISION_SEVERITY, COLLISION_SIDE, WATCHED
 from cloud_bridge.monitors.episodes import Event

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from cloud_bridge.store.port.registry import Theft
 from contract.upload import Event, Privacy, Reason
 from tests.cloud_bridge.conftest import Cloud
-from tests.cloud_bridge.monitoring.world import DOOR, ENDED, FAST, OIL, STARTED, Watched, electric
+from tests.cloud_bridge.evaluating.world import DOOR, ENDED, FAST, OIL, STARTED, Watched, electric
 from tests.cloud_bridge.monitors.bodies import Body, body, data, time, zone
 from tests.cloud_bridge.vehicle import EPOCH_MS, MODEL, PROFILE, VIN, Boot, encode
 from tests.published import Published

@@ -11,13 +11,13 @@ from statistics import median
 
 import pytest
 
+from cloud_bridge.evaluating.watcher import Watcher
 from cloud_bridge.ingest.ingest import Delivery, Ingest
-from cloud_bridge.monitoring.watcher import Watcher
 from cloud_bridge.settings import Database, Settings, Vehicles
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.registry import Fleet, Theft, Vehicle
 from contract.topics import MANIFEST, UP, topic
-from tests.cloud_bridge.monitoring.world import FAST, OIL, STOLEN
+from tests.cloud_bridge.evaluating.world import FAST, OIL, STOLEN
 from tests.cloud_bridge.monitors.bodies import Body, body
 from tests.cloud_bridge.monitors.kept import Kept
 from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MODEL, OTHER_VIN, VIN, Boot, write_profile
