@@ -16,7 +16,7 @@ from decimal import Decimal
 from math import ceil, floor, isfinite, log10
 
 from contract.catalog import Datum, Kind
-from contract.expressions import Value
+from contract.evaluation import Value
 from contract.limits import limits
 from contract.manifest import Signal
 from contract.profile.data import Lamp, Mapping

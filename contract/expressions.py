@@ -8,10 +8,8 @@ Numbers, texts in quotes, true and false (also `True`, `False`), signals as `Mes
 (also chained), `in` with a list of constants, `and`, `or`, `not`, `a if b else c`, parentheses. A signal with value
 names reads as the name of its value, any other as its physical value in the database's unit.
 
-**Absent stays absent**: a signal that has no valid value, a division by zero, or a comparison of a text with a number
-makes the result absent (None) and never a guess; only `and` and `or` may be decided by one side alone.
-
-Conditions of events may also look back, by the functions of `contract.windows`.
+What is absent stays absent and is never guessed (`contract.evaluation`). Conditions of events may also look back, by
+the functions of `contract.windows`.
 
 A text is parsed by Python's own parser and translated once into closures; nothing but the forms above is accepted and
 nothing is ever evaluated as Python. At most 1,000 characters and 40 levels.
@@ -20,16 +18,12 @@ nothing is ever evaluated as Python. At most 1,000 characters and 40 levels.
 from __future__ import annotations
 
 import ast
-import math
 import operator
 from collections.abc import Callable
 
+from contract import evaluation
+from contract.evaluation import Evaluate, Lookup, Value
 from contract.windows import LONGEST_S, Look, Window
-
-Value = bool | int | float | str
-Lookup = Callable[[str], Value | None]
-"""The newest value of a signal by its name; None when it is absent. `dict.get` is one."""
-Evaluate = Callable[[Lookup], Value | None]
 
 LONGEST = 1000
 DEEPEST = 40
@@ -37,11 +31,6 @@ _ALLOWED = (
     "numbers, 'texts', true, false, Message.Signal, + - * /, == != < <= > >=, in (…), and, or, not, … if … else …"
 )
 _LOOKING_BACK = "rate(Message.Signal, seconds), minimum(…), maximum(…), changed(Message.Signal)"
-
-
-def holds(value: Value | None) -> bool:
-    """Whether a condition that has this value holds: what is absent does not, and a text never does."""
-    return bool(value) and not isinstance(value, str)
 
 
 class ExpressionError(ValueError):
@@ -153,21 +142,27 @@ class _Compiler:
         below = depth + 1
         match node:
             case ast.Constant():
-                return _constant(self._constant(node))
+                return evaluation.constant(self._constant(node))
             case ast.Name(id=name) if name in _NAMED:
-                return _constant(_NAMED[name])
+                return evaluation.constant(_NAMED[name])
             case ast.Attribute():
                 return self._signal(node)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return _not(self.compile(operand, below))
+                return evaluation.negation(self.compile(operand, below))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return _negative(self.compile(operand, below))
+                return evaluation.minus(self.compile(operand, below))
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
-                return _arithmetic(_ARITHMETIC[type(op)], self.compile(left, below), self.compile(right, below))
+                return evaluation.arithmetic(
+                    _ARITHMETIC[type(op)], self.compile(left, below), self.compile(right, below)
+                )
             case ast.BoolOp(op=op, values=values):
-                return _junction([self.compile(value, below) for value in values], decisive=isinstance(op, ast.Or))
+                return evaluation.junction(
+                    [self.compile(value, below) for value in values], decisive=isinstance(op, ast.Or)
+                )
             case ast.IfExp(test=test, body=body, orelse=orelse):
-                return _choice(self.compile(test, below), self.compile(body, below), self.compile(orelse, below))
+                return evaluation.choice(
+                    self.compile(test, below), self.compile(body, below), self.compile(orelse, below)
+                )
             case ast.Compare():
                 return self._comparison(node, below)
             case ast.Call():
@@ -180,19 +175,19 @@ class _Compiler:
         for op, right in zip(node.ops, node.comparators, strict=True):
             first = self.compile(left, depth)
             if isinstance(op, ast.In | ast.NotIn):
-                links.append(_membership(first, self._choices(right, left), wanted=isinstance(op, ast.In)))
+                links.append(evaluation.membership(first, self._choices(right, left), wanted=isinstance(op, ast.In)))
             else:
                 second = self.compile(right, depth)
                 self._note(left, right)
                 self._note(right, left)
                 if isinstance(op, ast.Eq | ast.NotEq):
-                    links.append(_equality(first, second, wanted=isinstance(op, ast.Eq)))
+                    links.append(evaluation.equality(first, second, wanted=isinstance(op, ast.Eq)))
                 elif type(op) in _ORDER:
-                    links.append(_order(_ORDER[type(op)], first, second))
+                    links.append(evaluation.order(_ORDER[type(op)], first, second))
                 else:
                     raise self._refused(right)
             left = right
-        return links[0] if len(links) == 1 else _junction(links, decisive=False)
+        return links[0] if len(links) == 1 else evaluation.junction(links, decisive=False)
 
     def _choices(self, node: ast.expr, signal: ast.expr) -> frozenset[Value]:
         if not isinstance(node, ast.Tuple | ast.List) or not node.elts:
@@ -262,99 +257,3 @@ def _results(node: ast.expr) -> tuple[Value, ...] | None:
             first, second = _results(body), _results(orelse)
             return None if first is None or second is None else (*first, *second)
     return None
-
-
-def _constant(value: Value) -> Evaluate:
-    return lambda _: value
-
-
-def _truth(value: Value | None) -> bool | None:
-    """A condition is a truth value or a number (0 is false); a text is neither, hence absent."""
-    return None if value is None or isinstance(value, str) else bool(value)
-
-
-def _not(operand: Evaluate) -> Evaluate:
-    def evaluate(lookup: Lookup) -> Value | None:
-        truth = _truth(operand(lookup))
-        return None if truth is None else not truth
-
-    return evaluate
-
-
-def _negative(operand: Evaluate) -> Evaluate:
-    def evaluate(lookup: Lookup) -> Value | None:
-        value = operand(lookup)
-        return None if value is None or isinstance(value, str) else -value
-
-    return evaluate
-
-
-def _arithmetic(combine: Callable[[float, float], float], left: Evaluate, right: Evaluate) -> Evaluate:
-    def evaluate(lookup: Lookup) -> Value | None:
-        a, b = left(lookup), right(lookup)
-        if a is None or b is None or isinstance(a, str) or isinstance(b, str):
-            return None
-        try:
-            result = combine(a, b)
-        except (ZeroDivisionError, OverflowError):
-            return None
-        return result if math.isfinite(result) else None
-
-    return evaluate
-
-
-def _junction(operands: list[Evaluate], *, decisive: bool) -> Evaluate:
-    """`or` (decisive: true) and `and` (decisive: false): one decisive side decides, else any absent side is absent."""
-
-    def evaluate(lookup: Lookup) -> Value | None:
-        absent = False
-        for operand in operands:
-            truth = _truth(operand(lookup))
-            if truth is decisive:
-                return decisive
-            absent = absent or truth is None
-        return None if absent else not decisive
-
-    return evaluate
-
-
-def _choice(test: Evaluate, body: Evaluate, orelse: Evaluate) -> Evaluate:
-    def evaluate(lookup: Lookup) -> Value | None:
-        truth = _truth(test(lookup))
-        if truth is None:
-            return None
-        return body(lookup) if truth else orelse(lookup)
-
-    return evaluate
-
-
-def _equality(left: Evaluate, right: Evaluate, *, wanted: bool) -> Evaluate:
-    def evaluate(lookup: Lookup) -> Value | None:
-        a, b = left(lookup), right(lookup)
-        if a is None or b is None or isinstance(a, str) is not isinstance(b, str):
-            return None
-        return (a == b) is wanted
-
-    return evaluate
-
-
-def _order(compare: Callable[[float, float], bool], left: Evaluate, right: Evaluate) -> Evaluate:
-    def evaluate(lookup: Lookup) -> Value | None:
-        a, b = left(lookup), right(lookup)
-        if a is None or b is None or isinstance(a, str) or isinstance(b, str):
-            return None
-        return compare(a, b)
-
-    return evaluate
-
-
-def _membership(operand: Evaluate, choices: frozenset[Value], *, wanted: bool) -> Evaluate:
-    texts = {isinstance(choice, str) for choice in choices}
-
-    def evaluate(lookup: Lookup) -> Value | None:
-        value = operand(lookup)
-        if value is None or isinstance(value, str) not in texts:
-            return None
-        return (value in choices) is wanted
-
-    return evaluate

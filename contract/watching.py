@@ -34,7 +34,7 @@ import msgspec
 
 from contract import wire
 from contract.anchor import MAXIMUM_UTC_MS
-from contract.expressions import Value
+from contract.evaluation import Value
 from contract.wire import DIGEST_BYTES, Item, Refusal, WireError
 
 VERSIONS = (1,)

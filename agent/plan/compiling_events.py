@@ -16,7 +16,8 @@ from agent.plan.events import Evaluate, PlannedCrash, PlannedEvent, Recording
 from agent.plan.plan import Plan
 from contract.catalog import LOCKED_STATES, OPENINGS
 from contract.configuration import Keys
-from contract.expressions import Expression, Lookup, Value
+from contract.evaluation import Lookup, Value
+from contract.expressions import Expression
 from contract.manifest import Signal
 from contract.profile.data import Lamp
 from contract.profile.data import Mapping as DatumMapping

@@ -18,7 +18,8 @@ from agent.plan.plan import Plan
 from agent.plan.watches import PlannedWatch, Read
 from contract import conversion
 from contract.catalog import DATA
-from contract.expressions import Expression, Value
+from contract.evaluation import Value
+from contract.expressions import Expression
 from contract.profile.data import Lamp, Mapping
 from contract.watching import Condition
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.plan.events import Evaluate
-from contract.expressions import Lookup, Value
+from contract.evaluation import Lookup, Value
 from contract.profile.data import Mapping
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from contract.expressions import Lookup, Value
+from contract.evaluation import Lookup, Value
 from contract.windows import Window
 
 Evaluate = Callable[[Lookup], Value | None]

@@ -30,7 +30,8 @@ from agent.decode.checksums import Checker
 from agent.decode.pages import Pages
 from agent.plan.events import PlannedCrash, PlannedEvent
 from agent.plan.privacy import PlannedPrivacy
-from contract.expressions import Expression, Lookup, Value
+from contract.evaluation import Lookup, Value
+from contract.expressions import Expression
 from contract.manifest import Manifest
 from contract.profile.cadence import VehicleState
 from contract.profile.profile import Profile

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 
 from contract.catalog import DATA, Datum, Kind
 from contract.configuration import Keys, nearest
-from contract.expressions import Expression, Value
+from contract.evaluation import Value
+from contract.expressions import Expression
 from contract.manifest import Signal
 from contract.profile.data import Lamp, Mapping
 from contract.profile.profile import Profile

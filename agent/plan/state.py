@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from agent.plan.data import datum
 from agent.plan.events import Evaluate
-from contract.expressions import Lookup, holds
+from contract.evaluation import Lookup, holds
 from contract.profile.cadence import VehicleState
 from contract.profile.profile import Profile
 

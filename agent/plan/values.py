@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from agent.databases.layouts import SignalLayout
 from agent.decode.decoders import FLOAT_CODES
-from contract.expressions import Value
+from contract.evaluation import Value
 from contract.manifest import Signal
 from contract.wire import INTEGER_MAXIMUM, INTEGER_MINIMUM
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from contract.expressions import Value
+from contract.evaluation import Value
 from contract.watching import Condition
 
 Read = Callable[[int], int | None]

@@ -20,7 +20,7 @@ import msgspec
 from agent.plan.actions import Arguments, PlannedAction
 from agent.remote.now import Now
 from contract.command import Cause, Outcome
-from contract.expressions import holds
+from contract.evaluation import holds
 from contract.steps import Step
 
 WAKING_MS = 10_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from agent.plan.actions import PlannedRemote
-from contract.expressions import Lookup
+from contract.evaluation import Lookup
 
 SILENT_MS = 5_000
 """After so long without a word a vehicle goes to sleep, or does already."""

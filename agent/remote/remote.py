@@ -22,7 +22,7 @@ from agent.remote.saying import Saying
 from agent.remote.tracking import KeptTracking
 from contract.actions import Action, Charging, Immobilization, Preconditioning, Stolen, Tracking, WakeUp
 from contract.command import Cause, Command, Outcome, Result
-from contract.expressions import Value
+from contract.evaluation import Value
 from contract.profile.events import REMOTE
 from contract.steps import CHARGE, NEEDS, PRECONDITION, STOP_CHARGING, WAKE_UP, Step, is_served, steps_of
 from contract.upload import Privacy

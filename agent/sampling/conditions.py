@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from agent.plan.plan import Plan
 from agent.sampling.newest_message import NewestMessage
 from agent.sampling.times import NEVER_MS
-from contract.expressions import Value, holds
+from contract.evaluation import Value, holds
 
 _MOST_VERSIONS = 4096
 

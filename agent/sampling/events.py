@@ -18,7 +18,7 @@ from agent.sampling.newest_message import NewestMessage
 from agent.sampling.times import NEVER_MS
 from agent.sampling.triggers import Limit, Trigger
 from agent.sampling.windows import Windows
-from contract.expressions import Value, holds
+from contract.evaluation import Value, holds
 from contract.profile.events import CRASH, WATCH
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from agent.plan.plan import FrameKey, Plan, PlannedSignal
 from agent.sampling.aliases import Aliases
 from agent.sampling.conditions import Conditions
 from agent.sampling.newest_message import NewestMessage
-from contract.expressions import Value
+from contract.evaluation import Value
 
 NOTHING_NEW: frozenset[int] = frozenset()
 """What there is to look at in a frame that says the same as the one before it. Told by its identity: there may also be

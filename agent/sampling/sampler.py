@@ -41,7 +41,7 @@ from agent.sampling.recorder import Recorder
 from agent.sampling.samples import Samples
 from agent.sampling.times import first_multiple
 from agent.sampling.told import ToldPrivacy, ToldTime
-from contract.expressions import Value
+from contract.evaluation import Value
 from contract.profile.cadence import VehicleState
 from contract.profile.devices import DEVICES
 from contract.upload import Anchor, Event, Privacy, Reason

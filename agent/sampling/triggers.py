@@ -13,7 +13,7 @@ from collections import deque
 
 from agent.plan.events import PlannedEvent
 from agent.sampling.times import NEVER_MS
-from contract.expressions import Value
+from contract.evaluation import Value
 from contract.windows import Look
 
 _HOUR_MS = 3_600_000

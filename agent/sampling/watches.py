@@ -17,7 +17,7 @@ import msgspec
 
 from agent.plan.watches import PlannedWatch
 from agent.sampling.newest import Newest
-from contract.expressions import Value
+from contract.evaluation import Value
 from contract.watching import Condition, Operator
 
 _HOUR_MS = 3_600_000

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Protocol
 
-from contract.expressions import Value
+from contract.evaluation import Value
 from contract.windows import Look, Window
 
 MOST_VALUES = 8192

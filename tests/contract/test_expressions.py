@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.expressions import DEEPEST, LONGEST, ExpressionError, Value, compile_condition, compile_expression, holds
+from contract.evaluation import Value, holds
+from contract.expressions import DEEPEST, LONGEST, ExpressionError, compile_condition, compile_expression
 from contract.windows import Look
 
 VALUES: dict[str, Value] = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.expressions import Value
+from contract.evaluation import Value
 from contract.watching import (
     MAXIMUM_LIST_BYTES,
     Condition,

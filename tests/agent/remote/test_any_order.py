@@ -21,7 +21,8 @@ from agent.remote.saying import Saying
 from agent.remote.tracking import KeptTracking
 from contract.actions import Action, Doors, Horn, Lights
 from contract.command import Command, Outcome, Result
-from contract.expressions import Value, compile_expression
+from contract.evaluation import Value
+from contract.expressions import compile_expression
 from contract.upload import Privacy
 from tests.agent.remote.model import VIN
 
