@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from agent.privacy.guard import Outcome as Said
 from agent.uplink.orders import Orders
-from contract.command import Command, Outcome, Result, Watching
+from contract.command import Command, Watching
+from contract.result import Outcome, Result
 from contract.upload import Privacy
 
 if TYPE_CHECKING:

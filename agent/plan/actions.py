@@ -10,9 +10,9 @@ from agent.asking.address import Address
 from agent.databases.layouts import SignalLayout
 from agent.decode.encoding import raw_of, with_raw
 from agent.plan.events import Evaluate
-from contract.command import Cause
 from contract.expressions import Expression
 from contract.profile.action_rules import Token
+from contract.result import Cause
 
 Arguments = Mapping[str, float]
 

@@ -11,13 +11,13 @@ from agent.decode.encoding import raw_of
 from agent.plan.actions import PlannedAction, PlannedFrame, PlannedRemote, PlannedRequests
 from agent.plan.compiling_events import SPEED, speed_of
 from agent.plan.places import Places
-from contract.command import Cause
 from contract.configuration import Keys
 from contract.expressions import Expression
 from contract.profile.action_rules import LONGEST_TRANSMISSION_MS, frame_bytes, tokens
 from contract.profile.actions import ActionFrame, ActionRequests, ArgumentValue, VehicleAction
 from contract.profile.asking import LARGEST_SHORT_ID
 from contract.profile.profile import Profile
+from contract.result import Cause
 
 _CLASSIC_BYTES = 8
 

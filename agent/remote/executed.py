@@ -21,7 +21,8 @@ from pathlib import Path
 import msgspec
 
 from agent.disk.checked import DamagedError, load_checked, save_checked
-from contract.command import Cause, Command, Outcome, Result
+from contract.command import Command
+from contract.result import Cause, Outcome, Result
 
 log = logging.getLogger(__name__)
 

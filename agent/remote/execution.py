@@ -19,8 +19,8 @@ import msgspec
 
 from agent.plan.actions import Arguments, PlannedAction
 from agent.remote.now import Now
-from contract.command import Cause, Outcome
 from contract.evaluation import holds
+from contract.result import Cause, Outcome
 from contract.steps import Step
 
 WAKING_MS = 10_000

@@ -21,9 +21,10 @@ from agent.remote.programs import KeptPrograms
 from agent.remote.saying import Saying
 from agent.remote.tracking import KeptTracking
 from contract.actions import Action, Charging, Immobilization, Preconditioning, Stolen, Tracking, WakeUp
-from contract.command import Cause, Command, Outcome, Result
+from contract.command import Command
 from contract.evaluation import Value
 from contract.profile.events import REMOTE
+from contract.result import Cause, Outcome, Result
 from contract.steps import CHARGE, NEEDS, PRECONDITION, STOP_CHARGING, WAKE_UP, Step, is_served, steps_of
 from contract.upload import Privacy
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.uplink.orders import MOST, Orders
-from contract.command import Result
+from contract.result import Result
 
 
 class Answers:

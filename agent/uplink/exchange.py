@@ -34,8 +34,8 @@ from agent.uplink.happened import ConnectionLostError, Happened
 from agent.uplink.orders import Orders
 from agent.uplink.window import Window
 from contract import topics
-from contract.command import encode_result
 from contract.receipt import Receipt, decode_receipt
+from contract.result import encode_result
 from contract.wire import WireError, digest
 
 if TYPE_CHECKING:

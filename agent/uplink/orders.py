@@ -20,7 +20,8 @@ from collections import deque
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from contract.command import Body, Cause, Command, Outcome, Received, Result, Watching, decode_command
+from contract.command import Body, Command, Received, Watching, decode_command
+from contract.result import Cause, Outcome, Result
 from contract.upload import Privacy
 from contract.wire import WireError
 

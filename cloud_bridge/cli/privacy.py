@@ -9,8 +9,9 @@ from rich.console import Console
 
 from cloud_bridge.remote.sending import send
 from cloud_bridge.settings import Mqtt
-from contract.command import ID_BYTES, Command, Outcome, Result
+from contract.command import ID_BYTES, Command
 from contract.configuration import Duration
+from contract.result import Outcome, Result
 from contract.upload import Privacy
 
 _NOT_DONE = {

@@ -17,7 +17,7 @@ from cloud_bridge.shapes.bodies import RefusedBodyError
 from cloud_bridge.store.port.registry import Vehicle
 from cloud_bridge.store.port.remote import Actions, Callbacks, Move, RemoteAction, RemoteCallback
 from contract.actions import Stolen
-from contract.command import Outcome, Result
+from contract.result import Outcome, Result
 from contract.steps import steps_of
 
 AGAIN_MS = 10_000

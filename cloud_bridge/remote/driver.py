@@ -17,7 +17,7 @@ from cloud_bridge.remote.waking import Waker
 from cloud_bridge.store.port.remote import RemoteAction
 from cloud_bridge.threads.faults import Faults
 from cloud_bridge.threads.working import Working
-from contract.command import Outcome, Result
+from contract.result import Outcome, Result
 from contract.wire import WireError
 
 PART = "remote actions"

@@ -26,7 +26,7 @@ from cloud_bridge.mqtt.listening import Heard, Listening
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.threads.faults import Faults
-from contract.command import Result, decode_result
+from contract.result import Result, decode_result
 from contract.topics import COMMAND, RESULT, topic
 from contract.wire import WireError
 

@@ -15,7 +15,7 @@ from cloud_bridge.remote.waking import Waker
 from cloud_bridge.settings import Remote, Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.threads.faults import Faults
-from contract.command import Result
+from contract.result import Result
 
 
 class Remotes:

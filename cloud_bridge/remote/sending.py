@@ -26,7 +26,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud_bridge.mqtt.connection import leave, named, new_client
 from cloud_bridge.settings import Mqtt
-from contract.command import Command, Outcome, Result, decode_result, encode_command
+from contract.command import Command, encode_command
+from contract.result import Outcome, Result, decode_result
 from contract.topics import COMMAND, RESULT, topic
 from contract.wire import WireError
 

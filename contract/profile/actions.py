@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from contract.command import Cause
 from contract.configuration import Duration, Keys
 from contract.expressions import Expression
 from contract.profile.signals import Checksum
+from contract.result import Cause
 
 
 class ArgumentValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

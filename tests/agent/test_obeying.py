@@ -17,7 +17,8 @@ from agent.settings.uplink import UplinkSettings
 from agent.uplink.orders import Orders
 from agent.uplink.uplink import Uplink
 from cloud_bridge.mqtt.connection import leave
-from contract.command import Command, Outcome, Result, decode_result, encode_command
+from contract.command import Command, encode_command
+from contract.result import Outcome, Result, decode_result
 from contract.topics import COMMAND, RESULT, topic
 from contract.upload import Privacy
 from tests.agent.bridge import eventually

@@ -8,16 +8,11 @@ from contract.command import (
     DOMAIN,
     MAXIMUM_WATCH_BYTES,
     Body,
-    Cause,
     Command,
-    Outcome,
     Received,
-    Result,
     Watching,
     decode_command,
-    decode_result,
     encode_command,
-    encode_result,
 )
 from contract.signing import key_id, public_key, sign
 from contract.upload import Privacy
@@ -74,27 +69,6 @@ def test_no_bit_of_a_signed_command_can_be_changed() -> None:
 def test_only_privacy_goes_without_a_signature() -> None:
     with pytest.raises(WireError):
         encode_command(LOCK)
-
-
-@pytest.mark.parametrize("outcome", Outcome)
-@pytest.mark.parametrize("why", ["", "[commands] privacy is off"])
-@pytest.mark.parametrize("cause", [None, *Cause])
-def test_a_result_that_was_encoded_is_decoded(outcome: Outcome, why: str, cause: Cause | None) -> None:
-    if outcome is Outcome.FAILED and cause is None:
-        return
-    payload = encode_result(Result(ID, outcome, why, cause))
-    assert decode_result(payload) == Result(ID, outcome, why, cause)
-    schema("result").validate_cbor(payload)
-
-
-def test_a_failure_says_its_cause() -> None:
-    with pytest.raises(WireError, match="a failure without its cause"):
-        encode_result(Result(ID, Outcome.FAILED))
-
-
-def test_what_version_1_can_say_is_said_in_it() -> None:
-    assert cbor2.loads(encode_result(Result(ID, Outcome.REFUSED, "no")))[1] == 1
-    assert cbor2.loads(encode_result(Result(ID, Outcome.UNTRUSTED)))[1] == 2
 
 
 def test_the_bytes_of_a_command_never_change() -> None:

@@ -20,7 +20,8 @@ from paho.mqtt.properties import Properties
 
 from cloud_bridge.mqtt.connection import leave
 from cloud_bridge.remote.life import REMOTE_TYPES
-from contract.command import Cause, Command, Outcome, Result, decode_command, encode_result
+from contract.command import Command, decode_command
+from contract.result import Cause, Outcome, Result, encode_result
 from contract.signing import key_id
 from contract.steps import ARGUMENTS, NEEDS
 from contract.topics import COMMAND, RESULT, topic

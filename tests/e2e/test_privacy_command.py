@@ -24,7 +24,8 @@ from agent.uplink.uplink import Uplink
 from cloud_bridge.cli import main
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.mqtt.connection import leave
-from contract.command import Command, Outcome, Result, decode_result, encode_command
+from contract.command import Command, encode_command
+from contract.result import Outcome, Result, decode_result
 from contract.topics import COMMAND, RESULT, topic
 from contract.upload import Privacy
 from tests.agent.bridge import eventually

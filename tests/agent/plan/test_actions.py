@@ -9,8 +9,8 @@ import pytest
 from agent.decode.checksums import crc8_j1850
 from agent.plan.actions import PlannedAction
 from agent.plan.compiling_events import without_remote
-from contract.command import Cause
 from contract.configuration import ConfigurationError
+from contract.result import Cause
 from tests.agent.remote.model import PROFILE, plan
 
 

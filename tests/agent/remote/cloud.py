@@ -13,8 +13,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from agent.journal.segments import Key
 from cloud_bridge.mqtt.connection import leave
 from contract.actions import Action
-from contract.command import Command, Outcome, Result, decode_result, encode_command
+from contract.command import Command, encode_command
 from contract.receipt import Receipt
+from contract.result import Outcome, Result, decode_result
 from contract.signing import public_key
 from contract.topics import COMMAND, RESULT, topic
 from contract.upload import read_header

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.actions import Doors, Horn, Lights, Navigation, Place, Preconditioning, WakeUp
-from contract.command import Cause, Outcome
+from contract.result import Cause, Outcome
 from contract.upload import Privacy, Reason
 from tests.agent.remote import model
 from tests.agent.remote.body import HORN, LOCK

@@ -20,9 +20,10 @@ from agent.remote.remote import Remote
 from agent.remote.saying import Saying
 from agent.remote.tracking import KeptTracking
 from contract.actions import Action, Doors, Horn, Lights
-from contract.command import Command, Outcome, Result
+from contract.command import Command
 from contract.evaluation import Value
 from contract.expressions import compile_expression
+from contract.result import Outcome, Result
 from contract.upload import Privacy
 from tests.agent.remote.model import VIN
 

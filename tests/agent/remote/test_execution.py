@@ -11,9 +11,9 @@ from agent.plan.actions import Arguments, PlannedAction, PlannedRemote
 from agent.remote.execution import EXPIRED, Execution, Stage
 from agent.remote.now import SILENT_MS, Now, Standing
 from agent.sampling.sampler import Sampler
-from contract.command import Cause, Outcome, Result, encode_result
 from contract.evaluation import Value
 from contract.expressions import compile_expression
+from contract.result import Cause, Outcome, Result, encode_result
 from contract.steps import Step
 from tests.agent.remote import model
 

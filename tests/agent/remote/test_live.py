@@ -18,8 +18,9 @@ from agent.settings.commands import CommandsSettings
 from agent.settings.remote import RemoteSettings
 from agent.settings.uplink import UplinkSettings
 from contract.actions import Doors, Horn, WakeUp
-from contract.command import Cause, Command, Outcome
+from contract.command import Command
 from contract.configuration import Duration
+from contract.result import Cause, Outcome
 from tests.agent.bridge import eventually
 from tests.agent.remote import model
 from tests.agent.remote.body import LOCK, Body

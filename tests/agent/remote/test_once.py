@@ -11,7 +11,8 @@ import pytest
 from agent.remote.executed import AHEAD_MS, MOST, Executed
 from agent.remote.execution import EXPIRED
 from contract.actions import Doors, Horn, Navigation, Place
-from contract.command import Cause, Command, Outcome, Result
+from contract.command import Command
+from contract.result import Cause, Outcome, Result
 from tests.agent.remote import model
 from tests.agent.remote.body import HORN, LOCK
 from tests.agent.remote.model import VIN

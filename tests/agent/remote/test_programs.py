@@ -23,8 +23,8 @@ from contract.actions import (
     Preconditioning,
 )
 from contract.catalog import DATA, DAYS
-from contract.command import Cause, Outcome
 from contract.manifest import manifest_id
+from contract.result import Cause, Outcome
 from contract.upload import Ledger, Upload
 from tests.agent.remote import model
 from tests.agent.remote.world import World, monotonic_ms, outcomes

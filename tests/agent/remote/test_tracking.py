@@ -14,8 +14,8 @@ from agent.plan.plan import Plan
 from agent.remote.tracking import KeptTracking
 from agent.sampling.sampler import Sampler
 from contract.actions import Stolen, Tracking
-from contract.command import Outcome
 from contract.profile.cadence import VehicleState
+from contract.result import Outcome
 from contract.upload import Reason
 from tests.agent.remote import model
 from tests.agent.remote.world import World, outcomes

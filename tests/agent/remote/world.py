@@ -19,7 +19,8 @@ from agent.settings.agent import Settings
 from agent.settings.bus import BusSettings
 from agent.settings.remote import RemoteSettings
 from contract.actions import Action
-from contract.command import Command, Outcome, Result
+from contract.command import Command
+from contract.result import Outcome, Result
 from contract.steps import ARGUMENTS
 from contract.upload import Privacy
 from tests.agent.remote import model

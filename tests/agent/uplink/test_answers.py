@@ -5,7 +5,8 @@ from __future__ import annotations
 from agent.uplink.answers import Answers
 from agent.uplink.orders import MOST, Orders
 from contract.actions import Horn
-from contract.command import Command, Outcome, Result, encode_command
+from contract.command import Command, encode_command
+from contract.result import Outcome, Result
 
 FIRST, SECOND, THIRD = (Result(bytes([number] * 16), Outcome.DONE) for number in range(3))
 

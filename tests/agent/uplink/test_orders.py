@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from agent.uplink.orders import MOST, Orders
 from contract.actions import Horn
-from contract.command import Body, Cause, Command, Outcome, Result, Watching, encode_command
+from contract.command import Body, Command, Watching, encode_command
+from contract.result import Cause, Outcome, Result
 from contract.signing import key_id, public_key
 from contract.upload import Privacy
 

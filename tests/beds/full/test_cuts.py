@@ -25,8 +25,8 @@ from agent.journal.segments import Key, read_segment
 from agent.remote.executed import Executed
 from agent.remote.making import EXECUTED
 from contract.actions import Doors
-from contract.command import Outcome
 from contract.receipt import Receipt
+from contract.result import Outcome
 from tests.agent.remote import model
 from tests.agent.remote.cloud import OUR_KEY, Cloud
 from tests.beds.far import PLAIN_PORT

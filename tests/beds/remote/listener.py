@@ -10,7 +10,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from cloud_bridge.mqtt.connection import leave
-from contract.command import Outcome, Result, decode_command, decode_result
+from contract.command import decode_command
+from contract.result import Outcome, Result, decode_result
 from contract.topics import COMMAND, RESULT, topic
 from tests.agent.bridge import eventually
 from tests.agent.remote.cloud import PATIENCE_S

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from contract.command import Outcome
+from contract.result import Outcome
 from tests.agent.bridge import eventually
 from tests.agent.remote import model
 from tests.agent.remote.body import Body

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.actions import Doors
-from contract.command import Outcome
+from contract.result import Outcome
 from tests.agent.bridge import eventually
 from tests.agent.remote import model
 from tests.agent.remote.body import LOCK, Body

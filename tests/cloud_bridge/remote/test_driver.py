@@ -13,7 +13,7 @@ from cloud_bridge.remote.life import AWAKE_MS, SETTLE_MS, Phase
 from cloud_bridge.store.port.errors import RegistryError
 from cloud_bridge.store.port.remote import RemoteAction
 from contract.actions import Doors, Immobilization, Stolen, Tracking, WakeUp
-from contract.command import Cause, Outcome
+from contract.result import Cause, Outcome
 from contract.wire import Refusal, WireError
 from tests.cloud_bridge.remote.world import OTHER_VIN, VIN, World
 

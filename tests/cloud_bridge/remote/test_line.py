@@ -16,7 +16,7 @@ from cloud_bridge.remote.line import Line
 from cloud_bridge.settings import Mqtt
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.threads.faults import Faults
-from contract.command import Outcome, Result, encode_result
+from contract.result import Outcome, Result, encode_result
 from contract.topics import COMMAND, RESULT, topic
 from tests.cloud_bridge.remote.world import VIN
 from tests.conftest import Mosquitto

@@ -23,7 +23,8 @@ from cloud_bridge.store.sqlite.outbox import SqliteOutbox
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
 from cloud_bridge.store.sqlite.remote_actions import SqliteActions
 from cloud_bridge.threads.faults import Faults
-from contract.command import Cause, Command, Outcome, Result, decode_command
+from contract.command import Command, decode_command
+from contract.result import Cause, Outcome, Result
 from contract.signing import key_id, public_key
 from contract.steps import ARGUMENTS
 
