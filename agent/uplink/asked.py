@@ -12,7 +12,8 @@ _NEVER = float("-inf")
 
 
 class Asked:
-    """Times are seconds on one monotonic clock."""
+    """Times are seconds on one monotonic clock. Other threads may ask for its length: at no moment is a manifest missing
+    that is on its way from one state to the other."""
 
     def __init__(self, timeout_s: float, patience_s: float) -> None:
         """`timeout_s`: how long the bridge has to answer; `patience_s`: how long the broker has to take one over."""
@@ -44,8 +45,8 @@ class Asked:
 
     def taken_over(self, manifest: bytes, now_s: float) -> None:
         """The broker has it."""
-        self._owed.pop(manifest, None)
         self._told[manifest] = now_s
+        self._owed.pop(manifest, None)
 
     def unknown(self, manifest: bytes) -> None:
         """It is not kept here, and cannot be sent."""
@@ -62,6 +63,6 @@ class Asked:
         """What is to be sent now."""
         for manifest, told_at_s in list(self._told.items()):
             if now_s - told_at_s >= self._timeout_s:
-                del self._told[manifest]
                 self._owed.setdefault(manifest, _NEVER)
+                del self._told[manifest]
         return [manifest for manifest, sent_at_s in self._owed.items() if now_s - sent_at_s >= self._patience_s]

@@ -15,6 +15,7 @@ Which connection that is may change: nothing of what is on its way is lost by it
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,8 @@ class Exchange:
         """By packet number, what the broker has not taken over on this connection, with its size; as they were sent."""
         self._last: tuple[What, int] | None = None
         """What was sent last on this connection."""
+        self._taking = threading.Lock()
+        """Held while what a receipt says is taken in, so that others see either nothing or all of it."""
 
     @property
     def bridge_silent(self) -> bool:
@@ -104,7 +107,8 @@ class Exchange:
     @property
     def settled(self) -> bool:
         """Whether everything is receipted and the bridge asks for no manifest any more."""
-        return self._journal.depth == 0 and not self._asked
+        with self._taking:
+            return self._journal.depth == 0 and not self._asked
 
     # The connection
 
@@ -316,7 +320,8 @@ class Exchange:
                 self._counters.unreadable_receipts += 1
                 log.warning("a receipt of %d bytes cannot be read: %s", len(payload), wrong)
                 continue
-            self._take(receipt, now_s)
+            with self._taking:
+                self._take(receipt, now_s)
 
     def _settled(self, mid: int) -> None:
         self._answers.settled(mid)
