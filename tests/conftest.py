@@ -57,11 +57,29 @@ def shown(request: pytest.FixtureRequest) -> Iterator[Shown]:
     assert shown.left == [] or request.session.testsfailed > failed, f"these were not typed: {shown.left}"
 
 
+_reserved: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of loopback that nobody listens on, and that nobody is given by chance until the test has ended, which may
+    kill who listens there and start it again. Bound and not listened on, it refuses connections; whoever is to have it
+    binds it with SO_REUSEADDR, as servers do."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    _reserved.append(holder)
+    port: int = holder.getsockname()[1]
+    return port
+
+
+@pytest.fixture(autouse=True)
+def _ports_for_one_test() -> Iterator[None]:
+    """What fixtures of more than one test have reserved before stays so."""
+    earlier = len(_reserved)
+    yield
+    for holder in _reserved[earlier:]:
+        holder.close()
+    del _reserved[earlier:]
 
 
 @dataclass
@@ -74,17 +92,8 @@ class Mosquitto:
     process: subprocess.Popen[bytes] | None = None
     extra: str = ""
     """More lines for its configuration."""
-    _known: bool = False
 
     def start(self) -> None:
-        for _ in range(3):
-            if self._started():
-                return
-            # Somebody took the port since it was chosen; a client that knows it already waits for it to be free again.
-            self.port = self.port if self._known else free_port()
-        raise RuntimeError(f"mosquitto does not start on port {self.port}")
-
-    def _started(self) -> bool:
         config = self.folder / "mosquitto.conf"
         config.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\n"
@@ -93,15 +102,14 @@ class Mosquitto:
         self.process = subprocess.Popen(
             [self.binary, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.process.poll() is None and time.monotonic() < deadline:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0 and self.process.poll() is None:
-                    self._known = True
-                    return True
+                    return
             time.sleep(0.02)
         self.kill()
-        return False
+        raise RuntimeError(f"mosquitto does not start on port {self.port}")
 
     def kill(self) -> None:
         if self.process is not None:
