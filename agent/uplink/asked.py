@@ -12,8 +12,8 @@ _NEVER = float("-inf")
 
 
 class Asked:
-    """Times are seconds on one monotonic clock. Other threads may ask for its length: at no moment is a manifest missing
-    that is on its way from one state to the other."""
+    """Times are seconds on one monotonic clock. Other threads may ask for its length: what goes from one state to the
+    other is in both for a moment, and never in none."""
 
     def __init__(self, timeout_s: float, patience_s: float) -> None:
         """`timeout_s`: how long the bridge has to answer; `patience_s`: how long the broker has to take one over."""

@@ -150,7 +150,7 @@ class Mute:
                 return
             self.connections += 1
             self._open.append(connection)
-            if self._answer:
+            with suppress(OSError):  # Who came has lost patience already.
                 connection.sendall(self._answer)
 
 

@@ -12,6 +12,8 @@ from tests.agent.bridge import plain_payload
 
 VIN = "VR3UPHNKSKT000001"
 BOOT = bytes(range(16))
+PATIENT = Duration(600_000)
+"""For a receipt: nothing is sent twice because the machine is slow, while other time-outs stay quick."""
 
 
 def settings(*ports: int, **changes: object) -> UplinkSettings:

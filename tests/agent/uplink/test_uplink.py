@@ -22,7 +22,7 @@ from contract.configuration import Duration
 from contract.receipt import Receipt
 from contract.wire import digest
 from tests.agent.bridge import Bridge, Crowded, Mute, Wire, eventually, plain_payload
-from tests.agent.uplink.quick import BOOT, VIN, fill, settings
+from tests.agent.uplink.quick import BOOT, PATIENT, VIN, fill, settings
 from tests.conftest import Mosquitto, free_port, needed
 
 
@@ -30,12 +30,23 @@ def lift(journal: Journal, manifests: Manifests, chosen: UplinkSettings) -> Upli
     return Uplink(VIN, chosen, journal, manifests, time.monotonic)
 
 
+def taken_over(uplink: Uplink, published: int, receipted: int = 0) -> bool:
+    """Whether in the end so many have been published and the broker has all of them, and so many are receipted."""
+    counters, exchange = uplink.counters, uplink._exchange
+    counted = (published, receipted)
+    return eventually(lambda: (counters.published, counters.receipted) == counted and not exchange._unacknowledged)
+
+
+def connected(uplink: Uplink, times: int) -> bool:
+    return eventually(lambda: uplink.counters.connections >= times)
+
+
 @pytest.mark.parametrize("protocol", [4, 5])
 def test_everything_pending_arrives_and_leaves_the_journal(
     mosquitto: Mosquitto, journal: Journal, manifests: Manifests, protocol: int
 ) -> None:
     keys = fill(journal, range(50))
-    chosen = settings(mosquitto.port, protocol=protocol, receipt_timeout=Duration(20_000))
+    chosen = settings(mosquitto.port, protocol=protocol, receipt_timeout=PATIENT)
     with Bridge(mosquitto.port) as bridge, lift(journal, manifests, chosen) as uplink:
         assert eventually(lambda: uplink.settled)
         assert set(bridge.held) == keys
@@ -57,9 +68,8 @@ def test_nothing_leaves_the_journal_before_its_receipt(
         time.sleep(0.2)
         assert journal.depth == 5
         bridge.say(VIN, Receipt(BOOT, (range(1, 3), range(4, 5))))
-        assert eventually(lambda: journal.depth == 2)
+        assert eventually(lambda: uplink.counters.receipted == 3)
         assert [stored.key.sequence for stored in journal.pending(9)] == [0, 3]
-        assert uplink.counters.receipted == 3
 
 
 class Overtaken(Journal):
@@ -88,7 +98,7 @@ def test_what_privacy_takes_out_of_what_was_read_already_does_not_leave(
 
 def test_what_is_in_flight_is_bounded(mosquitto: Mosquitto, journal: Journal, manifests: Manifests) -> None:
     fill(journal, range(30))
-    slow = settings(mosquitto.port, in_flight=4, receipt_timeout=Duration(60_000))
+    slow = settings(mosquitto.port, in_flight=4, receipt_timeout=PATIENT)
     with Bridge(mosquitto.port) as bridge, lift(journal, manifests, slow):
         bridge.receipts = False
         assert eventually(lambda: len(bridge.arrivals) == 4)
@@ -112,31 +122,33 @@ def test_a_large_upload_goes_alone_rather_than_never(
 def test_an_upload_that_was_lost_behind_the_broker_is_sent_again(
     mosquitto: Mosquitto, journal: Journal, manifests: Manifests
 ) -> None:
-    keys = fill(journal, range(6))
+    keys, lost = fill(journal, range(6)), Key(BOOT, 2)
+    now_s = 0.0
     with Bridge(mosquitto.port) as bridge:
-        bridge.deaf = lambda key: key.sequence == 2 and bridge.arrivals[key] < 3
-        with lift(journal, manifests, settings(mosquitto.port)) as uplink:
-            assert eventually(lambda: len(bridge.held) == 5)
-            for sequence in range(6, 40):  # The bridge goes on speaking: of others.
-                fill(journal, range(sequence, sequence + 1))
+        bridge.deaf = lambda key: key == lost and bridge.arrivals[key] < 3
+        # The clock stands until it is put forward: no receipt is late because the machine is slow.
+        with Uplink(VIN, settings(mosquitto.port), journal, manifests, lambda: now_s) as uplink:
+            for times, sequence in ((1, 6), (2, 7)):
+                assert taken_over(uplink, sequence - 1 + times, receipted=sequence - 1)
+                now_s += 2
+                keys |= fill(journal, range(sequence, sequence + 1))  # The bridge goes on speaking: of others.
                 uplink.wake()
-                time.sleep(0.05)
             assert eventually(lambda: uplink.settled)
-        assert keys <= set(bridge.held)
-        assert bridge.arrivals[Key(BOOT, 2)] >= 3
-        # The others are not sent again, unless a machine under load makes a receipt late.
-        assert sum(times > 1 for times in bridge.arrivals.values()) < 10
+        assert set(bridge.held) == keys
+        assert bridge.arrivals == dict.fromkeys(keys, 1) | {lost: 3}
 
 
 def test_a_bridge_that_is_absent_gets_probes_instead_of_everything_again_and_again(
     mosquitto: Mosquitto, journal: Journal, manifests: Manifests
 ) -> None:
     keys = fill(journal, range(40))
-    with lift(journal, manifests, settings(mosquitto.port, receipt_timeout=Duration(200))) as uplink:
-        assert eventually(lambda: uplink.bridge_silent)
-        time.sleep(2)
-        # The window of 8, then a probe after 0.2, 0.4, 0.8, 0.8 s; not the window every 0.2 s.
-        assert 8 < uplink.counters.published <= 8 + 8
+    before_s = time.monotonic()
+    chosen = settings(mosquitto.port, receipt_timeout=Duration(200), connect_timeout=PATIENT)
+    with lift(journal, manifests, chosen) as uplink:
+        assert eventually(lambda: uplink.counters.published >= 8 + 3)
+        # The window of 8, then a probe after 0.2, 0.4 and 0.8 s; not the window every 0.2 s.
+        assert time.monotonic() - before_s >= 0.2 + 0.4 + 0.8
+        assert uplink.bridge_silent
         assert journal.depth == 40
         with Bridge(mosquitto.port) as bridge:
             assert eventually(lambda: uplink.settled)
@@ -159,13 +171,15 @@ def test_a_killed_broker_costs_nothing(mosquitto: Mosquitto, journal: Journal, m
 
         driver = threading.Thread(target=drive)
         driver.start()
-        for _ in range(3):
+        for kill in range(3):
+            # Only who is connected can be hung up on.
+            assert connected(uplink, kill + 1)
             time.sleep(rng.uniform(0.2, 0.8))
             mosquitto.kill()
             time.sleep(rng.uniform(0, 0.5))
             mosquitto.start()
         driver.join()
-        assert eventually(lambda: uplink.settled, 30)
+        assert eventually(lambda: uplink.settled)
         assert set(bridge.held) == keys == {Key(BOOT, sequence) for sequence in range(300)}
         assert uplink.counters.connections >= 4
         assert uplink.counters.receipted == 300
@@ -178,7 +192,7 @@ def test_a_manifest_is_published_when_it_is_asked_for(
     fill(journal, range(3))
     with Bridge(mosquitto.port) as bridge:
         bridge.wanted = (wanted,)
-        with lift(journal, manifests, settings(mosquitto.port, receipt_timeout=Duration(5000))) as uplink:
+        with lift(journal, manifests, settings(mosquitto.port, receipt_timeout=PATIENT)) as uplink:
             assert eventually(lambda: bridge.manifests == [b"a manifest"])
             assert eventually(lambda: uplink.settled)
             time.sleep(0.2)
@@ -234,7 +248,8 @@ def test_a_refused_upload_leaves_the_journal_and_blocks_nothing(
 def test_a_receipt_that_cannot_be_read_is_counted_and_ends_nothing(
     mosquitto: Mosquitto, journal: Journal, manifests: Manifests
 ) -> None:
-    with Bridge(mosquitto.port) as bridge, lift(journal, manifests, settings(mosquitto.port)) as uplink:
+    chosen = settings(mosquitto.port, receipt_timeout=PATIENT)
+    with Bridge(mosquitto.port) as bridge, lift(journal, manifests, chosen) as uplink:
         assert eventually(lambda: uplink.connected)
         bridge._client.publish(f"canlift/v1/{VIN}/receipt", b"\xff\x00", qos=1)
         assert eventually(lambda: uplink.counters.unreadable_receipts == 1)
@@ -280,10 +295,11 @@ def test_receipts_that_came_while_we_were_away_are_waiting(
     fill(journal, range(5))
     with Bridge(mosquitto.port) as bridge, Wire(mosquitto.port) as wire:
         bridge.receipts = False
-        with lift(journal, manifests, settings(wire.port, receipt_timeout=Duration(60_000))) as uplink:
+        with lift(journal, manifests, settings(wire.port, receipt_timeout=PATIENT)) as uplink:
             assert eventually(lambda: len(bridge.arrivals) == 5)
-            time.sleep(0.5)  # for the broker's last acknowledgement
+            assert taken_over(uplink, 5)
             wire.cut()
+            assert eventually(lambda: not uplink.connected)
             bridge.say(VIN, Receipt(BOOT, (range(5),)))
             time.sleep(0.2)
             assert journal.depth == 5
@@ -298,7 +314,7 @@ def test_what_a_lost_connection_left_unsaid_is_sent_again_at_once(
     fill(journal, range(5))
     with Bridge(mosquitto.port) as bridge, Wire(mosquitto.port) as wire:
         bridge.receipts = False
-        with lift(journal, manifests, settings(wire.port, receipt_timeout=Duration(60_000))) as uplink:
+        with lift(journal, manifests, settings(wire.port, receipt_timeout=PATIENT)) as uplink:
             assert eventually(lambda: len(bridge.arrivals) == 5)
             wire.cut()
             bridge.subscribed.clear()
@@ -325,7 +341,7 @@ def test_a_broker_with_tls_is_believed_only_with_a_certificate_of_ours(
     fill(journal, range(5))
     with Bridge(mosquitto.port) as bridge:
         with lift(journal, manifests, settings(port, tls=Tls())) as stranger:
-            time.sleep(0.5)
+            assert eventually(lambda: stranger.counters.failures > 0)
             assert stranger.counters.connections == 0
         with lift(journal, manifests, settings(port, tls=Tls(ca=certificate))) as uplink:
             assert eventually(lambda: uplink.settled)
@@ -346,58 +362,60 @@ def test_a_broker_that_wants_a_password_gets_the_one_of_the_settings(
     with lift(journal, manifests, settings(mosquitto.port)):
         assert eventually(lambda: "the broker refuses us: Not authorized" in caplog.text)
     with lift(journal, manifests, settings(mosquitto.port, user="vehicle", password_file=password)) as uplink:
-        assert eventually(lambda: uplink.counters.published == 2)
+        assert eventually(lambda: uplink.counters.published >= 2)
     assert "s3cret" not in caplog.text
+
+
+def rests(uplink: Uplink) -> bool:
+    """Whether its thread takes next to nothing of a processor for a while, whatever else the process does."""
+    clock = time.pthread_getcpuclockid(uplink._thread.ident or 0)
+    before_s, took_s = time.monotonic(), time.clock_gettime(clock)
+    time.sleep(1.5)
+    return time.clock_gettime(clock) - took_s < 0.06 * (time.monotonic() - before_s)
 
 
 def test_without_any_broker_nothing_is_lost_and_the_processor_rests(journal: Journal, manifests: Manifests) -> None:
     fill(journal, range(100))
     with lift(journal, manifests, settings(free_port(), first_backoff=Duration(200))) as uplink:
-        time.sleep(0.3)
-        before_s = time.process_time()
-        time.sleep(1.5)
-        assert time.process_time() - before_s < 0.15
+        assert eventually(lambda: uplink.counters.failures > 0)  # What it needs is loaded.
+        assert rests(uplink)
         assert journal.depth == 100
         assert uplink.alive
     assert uplink.counters.connections == 0
 
 
 def test_an_idle_connection_rests(mosquitto: Mosquitto, journal: Journal, manifests: Manifests) -> None:
-    with lift(journal, manifests, settings(mosquitto.port, receipt_timeout=Duration(30_000))) as uplink:
+    with lift(journal, manifests, settings(mosquitto.port, receipt_timeout=PATIENT)) as uplink:
         assert eventually(lambda: uplink.connected)
-        before_s = time.process_time()
-        time.sleep(1.5)
-        assert time.process_time() - before_s < 0.1
+        assert rests(uplink)
 
 
 def test_stopping_does_not_wait_for_a_broker_that_is_not_there(journal: Journal, manifests: Manifests) -> None:
-    uplink = lift(journal, manifests, settings(free_port(), first_backoff=Duration(60_000)))
+    day = Duration(86_400_000)
+    uplink = lift(journal, manifests, settings(free_port(), first_backoff=day, longest_backoff=day))
     uplink.start()
-    time.sleep(0.2)
-    before_s = time.monotonic()
+    assert eventually(lambda: uplink.counters.failures > 0)
     uplink.stop()
-    assert time.monotonic() - before_s < 1
+    assert eventually(lambda: not uplink.alive)
 
 
 def test_stopping_does_not_wait_for_a_broker_that_does_not_answer(journal: Journal, manifests: Manifests) -> None:
     with Mute() as mute:
-        uplink = lift(journal, manifests, settings(mute.port, connect_timeout=Duration(60_000)))
+        uplink = lift(journal, manifests, settings(mute.port, connect_timeout=Duration(600_000)))
         uplink.start()
         assert eventually(lambda: mute.connections == 1)
-        before_s = time.monotonic()
         uplink.stop()
-        assert time.monotonic() - before_s < 20
-        assert not uplink.alive
+        assert eventually(lambda: not uplink.alive)
 
 
 def test_stopping_leaves_a_connection_that_is_being_made_to_itself(journal: Journal, manifests: Manifests) -> None:
     with Crowded() as crowded:
-        uplink = lift(journal, manifests, settings(crowded.port, connect_timeout=Duration(60_000)))
+        uplink = lift(journal, manifests, settings(crowded.port, connect_timeout=Duration(600_000)))
         uplink.start()
         time.sleep(0.2)
         before_s = time.monotonic()
         uplink.stop()
-        assert time.monotonic() - before_s < 20
+        assert time.monotonic() - before_s < 60
     assert eventually(lambda: not uplink.alive)
 
 
@@ -413,7 +431,8 @@ def test_the_bytes_on_the_wire_are_those_of_the_packets(
 ) -> None:
     key = Key(BOOT, 0)
     journal.append(key, plain_payload(key, size=300))
-    with Bridge(mosquitto.port), lift(journal, manifests, settings(mosquitto.port)) as uplink:
+    chosen = settings(mosquitto.port, receipt_timeout=PATIENT)
+    with Bridge(mosquitto.port), lift(journal, manifests, chosen) as uplink:
         assert eventually(lambda: uplink.settled)
         topic = len(f"canlift/v1/{VIN}/up")
         # Fixed header 1 + 2, topic 2 + n, packet id 2, properties 1 and the topic's number 3, payload.
@@ -478,7 +497,7 @@ def test_what_was_too_large_goes_when_the_broker_takes_it(
         with limited(mosquitto, "") as bridge:
             assert eventually(lambda: uplink.settled)
             assert set(bridge.held) == {key}
-        assert uplink.put_aside == 0
+        assert eventually(lambda: uplink.put_aside == 0)
 
 
 @pytest.mark.parametrize("protocol", [4, 5])
