@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -23,6 +24,11 @@ IN_CI = os.environ.get("CI") == "true"
 # The machines that run this are shared and slow at times: hypothesis may take its time.
 settings.register_profile("canlift", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=IN_CI)
 settings.load_profile("canlift")
+
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and thereby all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 LONGEST = ("beds", "systemd", "conformance", "e2e")
