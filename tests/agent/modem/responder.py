@@ -83,7 +83,7 @@ class Modem:
             self.says(line)
             time.sleep(0.005)
 
-    def wait_for(self, command: str, seconds: float = 20) -> bool:
+    def wait_for(self, command: str, seconds: float = 60) -> bool:
         with self._changed:
             return self._changed.wait_for(lambda: command in self.heard, seconds)
 
@@ -91,14 +91,12 @@ class Modem:
         rest = b""
         while True:
             ours = self._ours
-            ready, _, _ = select.select([self._stop, *([ours] if ours >= 0 else [])], [], [], 0.1)
-            if self._stop in ready:
-                return
-            if not ready:
-                continue
             try:
-                rest += os.read(ours, 1000)
-            except OSError:
+                ready, _, _ = select.select([self._stop, *([ours] if ours >= 0 else [])], [], [], 0.1)
+                if self._stop in ready:
+                    return
+                rest += os.read(ours, 1000) if ready else b""
+            except OSError:  # It was unplugged meanwhile.
                 rest = b""
                 continue
             while b"\r" in rest:

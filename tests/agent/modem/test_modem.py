@@ -33,7 +33,7 @@ def there(tmp_path: Path) -> Iterator[responder.Modem]:
         yield made
 
 
-def until(modem: Modem, reached: Callable[[], bool], seconds: float = 30) -> None:
+def until(modem: Modem, reached: Callable[[], bool], seconds: float = 60) -> None:
     """Reads until then."""
     deadline = time.monotonic() + seconds
     while not reached() and time.monotonic() < deadline:
@@ -44,7 +44,7 @@ def until(modem: Modem, reached: Callable[[], bool], seconds: float = 30) -> Non
 def said(modem: Modem) -> dict[str, int | None]:
     """The values of the next message, by their names."""
     frames: list[Frame] = []
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not frames and time.monotonic() < deadline:
         frames = modem.read(0.05)
     return dict(zip(NAMES, decoder("Modem", NAMES)(frames[0].data), strict=True))
@@ -54,7 +54,7 @@ def said(modem: Modem) -> dict[str, int | None]:
 
 
 def test_the_responder_answers_as_a_modem_does(there: responder.Modem) -> None:
-    with serial.Serial(str(there.link), timeout=5) as port:
+    with serial.Serial(str(there.link), timeout=60) as port:
 
         def exchange(command: str) -> str:
             port.write(f"{command}\r".encode())
@@ -204,7 +204,7 @@ def test_a_result_that_comes_while_the_port_is_opened_again_is_none_of_the_next_
     there.silent = True
     modem = Modem(str(there.link), 115_200, now_ms, timeout_s=0.1)
     until(modem, lambda: modem.unanswered > 0)
-    there.silent = False
+    there.silent, modem._timeout_s = False, 60  # It has answered nothing; from now on the machine may be slow.
     late = threading.Thread(target=there.says_for, args=(0.7, "ERROR"))  # Over the half second until the next try.
     late.start()
     try:

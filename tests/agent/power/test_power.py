@@ -32,14 +32,14 @@ class Day:
             self.second += 1
 
     def until(self, file: Path) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not file.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         assert file.exists()
 
     def command_ended(self) -> None:
         """The box's command takes real time, the scripted seconds none."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             self.passes(1, asleep=True)
             if not self.power.running:
