@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from tests.conftest import ROOT, Mosquitto, free_port
 VIN = "VR3CANL1FT0000001"
 LOG = ROOT / "demo" / "drive.log.gz"
 BOOT = bytes(range(16))
+PATIENCE_S = 300
 
 
 def number(payload: bytes) -> Key:
@@ -35,9 +37,12 @@ def number(payload: bytes) -> Key:
 def agent(*words: object) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "agent.cli", *map(str, words)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    limit = threading.Timer(PATIENCE_S, process.kill)
+    limit.start()
     try:
         yield process
     finally:
+        limit.cancel()
         process.kill()
         process.communicate()
 
@@ -54,7 +59,7 @@ def replaying(state: Path, port: int, *words: object) -> list[object]:
 
 def test_a_replay_ends_with_0_and_says_what_was_lifted(mosquitto: Mosquitto, tmp_path: Path) -> None:
     with Bridge(mosquitto.port, number) as bridge, agent(*replaying(tmp_path / "state", mosquitto.port)) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == OK
         assert "every upload is receipted" in said
         assert "\x1b" not in said
@@ -64,7 +69,7 @@ def test_a_replay_ends_with_0_and_says_what_was_lifted(mosquitto: Mosquitto, tmp
 def test_a_replay_without_a_broker_fails_names_it_and_says_what_is_kept(tmp_path: Path) -> None:
     port = free_port()
     with agent(*replaying(tmp_path / "state", port, "--timeout", 1)) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == FAILED
     assert f"no connection to 127.0.0.1:{port}" in said
     assert f"uploads are kept in {tmp_path / 'state' / VIN}" in said
@@ -87,8 +92,8 @@ def test_a_replay_ends_with_the_reason_when_the_broker_takes_no_upload_of_that_s
     mosquitto.kill()
     mosquitto.extra = "max_packet_size 300\n"
     mosquitto.start()
-    with Bridge(mosquitto.port, number), agent(*replaying(tmp_path, mosquitto.port, "--timeout", 2)) as process:
-        _, said = process.communicate(timeout=60)
+    with Bridge(mosquitto.port, number), agent(*replaying(tmp_path, mosquitto.port, "--timeout", 4)) as process:
+        _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == FAILED
     assert "uploads or manifests do not get through" in said
     assert "raise the broker's limit (mosquitto: max_packet_size" in " ".join(said.split())
@@ -96,8 +101,8 @@ def test_a_replay_ends_with_the_reason_when_the_broker_takes_no_upload_of_that_s
 
 @pytest.mark.slow
 def test_a_replay_that_nobody_receipts_fails_and_says_where_to_look(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    with agent(*replaying(tmp_path / "state", mosquitto.port, "--timeout", 1)) as process:
-        _, said = process.communicate(timeout=60)
+    with agent(*replaying(tmp_path / "state", mosquitto.port, "--timeout", 4)) as process:
+        _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == FAILED
     assert "nobody receipts them: is the bridge running" in said
 
@@ -107,7 +112,7 @@ def test_an_interrupted_replay_keeps_what_is_pending(mosquitto: Mosquitto, tmp_p
     with agent(*replaying(tmp_path / "state", mosquitto.port, "--speed", 300)) as process:
         assert eventually(lambda: bool(segment_files(tmp_path / "state" / VIN / "journal")))
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert "interrupted; " in said
     assert "Traceback" not in said
@@ -128,7 +133,7 @@ def test_a_replay_killed_with_9_goes_on_and_every_upload_arrives_under_one_numbe
         before = dict(bridge.held)
         bridge.held.clear()
         with agent(*words) as process:
-            process.communicate(timeout=60)
+            process.communicate(timeout=PATIENCE_S)
         assert process.returncode == OK
         # One whose receipt the broker kept for the agent is not sent again; all others are, as the same bytes.
         assert all(bridge.held.get(key, payload) == payload for key, payload in before.items())
@@ -155,14 +160,14 @@ def test_a_live_run_ends_with_0_at_sigterm(mosquitto: Mosquitto, tmp_path: Path)
     profile = ROOT / "config" / "vehicles" / "demo-car.toml"
     settings.write_text(LIVE.format(vin=VIN, profile=profile, state=tmp_path / "state", port=mosquitto.port))
     with agent("run", "--config", settings) as process:
-        assert eventually(lambda: (tmp_path / "state" / VIN / "journal" / "lock").exists())
-        time.sleep(1)
-        assert process.poll() is None
+        wanted = {f"running: vehicle {VIN}", f"connected to 127.0.0.1:{mosquitto.port}"}
+        assert process.stderr is not None
+        while wanted:
+            line = process.stderr.readline()
+            assert line, f"it ended and did not say {wanted}"
+            wanted = {words for words in wanted if words not in line}
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=20)
-    assert process.returncode == OK
-    assert "running: vehicle " + VIN in said
-    assert "connected to 127.0.0.1" in said
+        assert process.wait(PATIENCE_S) == OK
 
 
 @pytest.mark.parametrize(
@@ -317,7 +322,7 @@ def test_a_user_without_settings_keeps_state_at_home(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "agent.cli", "replay", str(LOG), "--vin", VIN, "--model", "demo-car"]
     words = [*command, "--broker", f"127.0.0.1:{free_port()}", "--timeout", "0.5"]
-    subprocess.run(words, cwd=ROOT, env=environment, check=False, capture_output=True, timeout=60)
+    subprocess.run(words, cwd=ROOT, env=environment, check=False, capture_output=True, timeout=PATIENCE_S)
     assert segment_files(tmp_path / "canlift" / VIN / "journal")
 
 

@@ -35,8 +35,9 @@ class Car:
         """`kind` and `channel` are python-can's; without a channel it is one of its own."""
         self.kind = kind
         self.channel = channel or f"canlift-car-{next(_CHANNELS)}"
-        self.frames: list[can.Message] = []
-        """All that anybody has sent, in order."""
+        self._frames: list[can.Message] = []
+        self._emptied = 0
+        """How often the witness found that there was nothing more to read."""
         self._stack = ExitStack()
         self._stop = threading.Event()
         self._awake = threading.Event()
@@ -79,6 +80,14 @@ class Car:
     def sleep(self) -> None:
         self._awake.clear()
 
+    @property
+    def frames(self) -> list[can.Message]:
+        """All that anybody has sent before this is asked, in order."""
+        # Twice: the first may have been found empty before what was sent last.
+        enough = self._emptied + 2
+        assert until(lambda: self._emptied >= enough, lambda: time.sleep(0.001))
+        return list(self._frames)
+
     def sent_on(self, ids: Iterable[int]) -> list[bytes]:
         wanted = frozenset(ids)
         return [bytes(frame.data) for frame in self.frames if frame.arbitration_id in wanted]
@@ -98,8 +107,11 @@ class Car:
         with can.Bus(self.channel, self.kind) as bus:
             while not self._stop.is_set():
                 message = bus.recv(0.05)
-                if message is not None and message.arbitration_id != CHATTER:
-                    self.frames.append(message)
+                while message is not None:
+                    if message.arbitration_id != CHATTER:
+                        self._frames.append(message)
+                    message = bus.recv(0)
+                self._emptied += 1
 
 
 class Bench:
@@ -131,7 +143,7 @@ class Bench:
             self.step()
 
 
-def until(reached: Callable[[], bool], step: Callable[[], object], within_s: float = 20) -> bool:
+def until(reached: Callable[[], bool], step: Callable[[], object], within_s: float = 60) -> bool:
     """Takes steps until something is reached; whether it was."""
     deadline_s = time.monotonic() + within_s
     while not reached():

@@ -137,7 +137,7 @@ class Ecu:
 
     def _go_on_with(self, answer: bytes) -> None:
         # N_Bs: a second for the flow control, and longer here, since the machine may be busy.
-        if not self._go_on.wait(5):
+        if not self._go_on.wait(60):
             return
         for number, start in enumerate(range(6, len(answer), 7), 1):
             if self._closed.is_set() or (self.never_ends and number > 1):

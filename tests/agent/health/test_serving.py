@@ -154,9 +154,10 @@ def test_whatever_comes_is_answered(tmp_path: Path, request_: bytes, status: int
                 asking.sendall(request_)
                 asking.shutdown(socket.SHUT_WR)
                 said = asking.recv(64)
-            except OSError as reset:  # It did not read all of a request that was too long.
-                assert len(request_) > 4096, reset
-                return
+            except OSError:
+                if len(request_) < 10_000:
+                    raise
+                return  # It did not read all of a request that was too long.
             assert said.startswith(b"HTTP/1.1 %d " % status)
 
 

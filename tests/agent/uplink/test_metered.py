@@ -15,7 +15,7 @@ from agent.journal.segments import Key, Priority
 from agent.settings.uplink import Budget, UplinkSettings
 from agent.uplink.uplink import Uplink
 from tests.agent.bridge import Bridge, eventually, plain_payload
-from tests.agent.uplink.quick import BOOT, VIN, settings
+from tests.agent.uplink.quick import BOOT, PATIENT, VIN, settings
 from tests.conftest import Mosquitto
 
 DAY_BYTES = 100_000
@@ -70,7 +70,7 @@ def line(mosquitto: Mosquitto, live: Journal, manifests: Manifests, tmp_path: Pa
 
 def test_from_four_fifths_on_history_waits_while_state_and_events_go(mosquitto: Mosquitto, line: Line) -> None:
     history = line.append(range(100), Priority.HISTORY, LARGE)
-    with Bridge(mosquitto.port) as bridge, line.uplink(in_flight=2) as uplink:
+    with Bridge(mosquitto.port) as bridge, line.uplink(in_flight=2, receipt_timeout=PATIENT) as uplink:
         assert eventually(lambda: uplink.budget.day_used >= 0.8 * DAY_BYTES)
         state = line.append(range(100, 101), Priority.STATE)
         uplink.wake()
@@ -94,7 +94,7 @@ def test_in_the_last_twentieth_only_events_go_and_those_as_often_as_it_takes(mos
     line.append(range(5, 6), Priority.HISTORY)
     with Bridge(mosquitto.port) as bridge:
         bridge.deaf = lambda key: bridge.arrivals[key] < 2
-        with line.uplink() as uplink:
+        with line.uplink(connect_timeout=PATIENT) as uplink:
             assert eventually(lambda: set(bridge.held) == events)
             more = line.append(range(6, 7), Priority.EVENT)
             uplink.wake()
