@@ -11,8 +11,7 @@ import select
 import socket
 import ssl
 import struct
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
@@ -23,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.settings.uplink import UplinkSettings
 from agent.uplink import line
+from agent.uplink.addressing import Addressing
 from agent.uplink.credentials import SOMEBODY_ELSE, dates_problem, explained, judges_dates
 from agent.uplink.happened import ConnectionLostError, Happened
 from contract import topics
@@ -40,8 +40,6 @@ _NO_MQTT = "Protocol error"
 _NO_REASON = "Unspecified error"
 """What the MQTT client calls it when what comes is no MQTT, and when the other side closed the connection."""
 _MOST_UNACKNOWLEDGED = 65_535
-_ALIASES = {topics.UP: 1, topics.MANIFEST: 2}
-"""By what number MQTT 5 calls a topic once it has been named."""
 _HANDSHAKE = line.Traffic(up=1_400, down=2_900)
 """About what a connection costs that TLS does not let come about."""
 _LARGEST_INCOMING = 2 * MAXIMUM_BYTES
@@ -56,6 +54,23 @@ def _session() -> Properties:
     return properties
 
 
+def _client(vin: str, settings: UplinkSettings, tls: ssl.SSLContext | None, password: str | None) -> mqtt.Client:
+    client = mqtt.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=vin,
+        clean_session=True if settings.protocol == 4 else None,
+        protocol=MQTTProtocolVersion(settings.protocol),
+        reconnect_on_failure=False,
+    )
+    client.connect_timeout = settings.connect_timeout / 1000
+    client.max_inflight_messages_set(_MOST_UNACKNOWLEDGED)
+    if tls is not None:
+        client.tls_set_context(tls)
+    if settings.user is not None:
+        client.username_pw_set(settings.user, password)
+    return client
+
+
 class Connection:
     """To one broker, in the name of one vehicle."""
 
@@ -64,13 +79,13 @@ class Connection:
         vin: str,
         address: tuple[str, int],
         settings: UplinkSettings,
-        tls: ssl.SSLContext | None = None,
-        password: str | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        utc_ms: Callable[[], int | None] = lambda: None,
+        tls: ssl.SSLContext | None,
+        password: str | None,
+        clock: Callable[[], float],
+        utc_ms: Callable[[], int | None],
         *,
-        wanted: Collection[str] = (),
-        stopping: Callable[[], bool] = lambda: False,
+        wanted: tuple[str, ...],
+        stopping: Callable[[], bool],
     ) -> None:
         """Opens nothing yet. `clock` gives monotonic seconds, `utc_ms` the best time known; `wanted` are
         topics that are listened to besides the receipts; when `stopping`, answers are not waited for."""
@@ -84,14 +99,10 @@ class Connection:
         """What went over the line so far, as of the last `wait`."""
         self._tls = tls
         self._utc_ms = utc_ms
-        self._wanted = tuple(wanted)
+        self._wanted = wanted
         self._stopping = stopping
         self._watch = line.Watch(clock)
         self._failure: str | None = None
-        self._aliases = 0
-        """How many topics the broker lets us call by a number."""
-        self._named: set[str] = set()
-        """Topics that it knows by theirs."""
         self._vin = vin
         self._host, self._port = address
         self._settings = settings
@@ -102,19 +113,8 @@ class Connection:
         self._refusal: str | None = None
         self._ending = "the connection was closed"
         self._is_5 = settings.protocol == 5
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=vin,
-            clean_session=None if self._is_5 else True,
-            protocol=MQTTProtocolVersion(settings.protocol),
-            reconnect_on_failure=False,
-        )
-        self._client.connect_timeout = settings.connect_timeout / 1000
-        self._client.max_inflight_messages_set(_MOST_UNACKNOWLEDGED)
-        if tls is not None:
-            self._client.tls_set_context(tls)
-        if settings.user is not None:
-            self._client.username_pw_set(settings.user, password)
+        self._addressing = Addressing(vin, is_5=self._is_5)
+        self._client = _client(vin, settings, tls, password)
         self._client.on_log = self._on_log
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
@@ -159,15 +159,7 @@ class Connection:
 
     def publish(self, leaf: str, payload: bytes) -> int:
         """Publishes with QoS 1. The number that `Happened` will name it by. Raises ConnectionLostError."""
-        topic, properties = topics.topic(self._vin, leaf), None
-        alias = _ALIASES.get(leaf, self._aliases + 1)
-        if alias <= self._aliases:
-            new: Callable[[int], Properties] = Properties
-            properties = new(PacketTypes.PUBLISH)
-            properties.TopicAlias = alias
-            if leaf in self._named:
-                topic = ""
-            self._named.add(leaf)
+        topic, properties = self._addressing.of(leaf)
         try:
             info = self._client.publish(topic, payload, qos=1, properties=properties)
         except _BROKEN_PACKET as error:
@@ -177,11 +169,8 @@ class Connection:
         return info.mid
 
     def packet_bytes(self, leaf: str, payload: bytes) -> int:
-        """The size of a PUBLISH on the wire, of MQTT alone, at most: a topic that the broker knows takes less."""
-        rest = (
-            2 + len(topics.topic(self._vin, leaf)) + 2 + (4 if self._aliases else 1 if self._is_5 else 0) + len(payload)
-        )
-        return 1 + max(1, (rest.bit_length() + 6) // 7) + rest
+        """The size of a PUBLISH on the wire, of MQTT alone, at most."""
+        return self._addressing.packet_bytes(leaf, len(payload))
 
     def wait(self, timeout_s: float, wake: socket.socket) -> Happened:
         """Serves the connection until something comes, `wake` becomes readable or the time is over.
@@ -261,7 +250,7 @@ class Connection:
         self.remembered = flags.session_present
         self.most_unacknowledged = getattr(properties, "ReceiveMaximum", _MOST_UNACKNOWLEDGED)
         self.largest_packet = getattr(properties, "MaximumPacketSize", None)
-        self._aliases = getattr(properties, "TopicAliasMaximum", 0)
+        self._addressing.aliases = getattr(properties, "TopicAliasMaximum", 0)
 
     def _on_subscribe(
         self,
