@@ -1,5 +1,5 @@
-"""What goes out on a connection, and what comes of it: uploads, manifests, results of commands; receipts, commands,
-watch lists.
+"""What goes out on a connection, and what comes of it: uploads and manifests out, receipts in, and what else is said
+(`agent.uplink.dialogue`).
 
 Which connection that is may change: nothing of what is on its way is lost by it, because it is in the journal too.
 
@@ -25,24 +25,20 @@ from agent.journal.journal import Journal, Stored
 from agent.journal.manifests import Manifests
 from agent.journal.segments import Key, Priority
 from agent.settings.uplink import UplinkSettings
-from agent.uplink.answers import Answers
 from agent.uplink.aside import Aside, What, named
 from agent.uplink.asked import Asked
 from agent.uplink.bridge_time import BridgeTime
 from agent.uplink.counters import Counters
+from agent.uplink.dialogue import Dialogue
 from agent.uplink.flight import Flight
 from agent.uplink.happened import ConnectionLostError, Happened
-from agent.uplink.orders import Orders
 from agent.uplink.window import Window
 from contract import topics
 from contract.receipt import Receipt, decode_receipt
-from contract.result import encode_result
 from contract.wire import WireError, digest
 
 if TYPE_CHECKING:
-    from agent.identity.renewal import Renewal
     from agent.uplink.connection import Connection
-    from agent.watching.desired import Desired
 
 log = logging.getLogger(__name__)
 
@@ -60,22 +56,16 @@ class Exchange:
         settings: UplinkSettings,
         journal: Journal,
         manifests: Manifests,
-        orders: Orders,
+        dialogue: Dialogue,
         counters: Counters,
         clock: Callable[[], float],
-        bridge_time: BridgeTime | None = None,
-        desired: Desired | None = None,
-        renewal: Renewal | None = None,
+        bridge_time: BridgeTime | None,
     ) -> None:
         receipt_timeout_s = settings.receipt_timeout / 1000
         self._vin = vin
         self._journal = journal
         self._manifests = manifests
-        self._orders = orders
-        self._desired = desired
-        self._renewal = renewal
-        self._asking: int | None = None
-        """The packet that asks for a certificate, until the broker has taken it over."""
+        self._dialogue = dialogue
         self._counters = counters
         self._clock = clock
         self._bridge_time = bridge_time
@@ -86,7 +76,6 @@ class Exchange:
         self._flight = Flight(receipt_timeout_s, settings.in_flight, settings.in_flight_bytes)
         self._aside = Aside(settings.longest_backoff / 1000)
         self._asked = Asked(receipt_timeout_s, self._patience_s)
-        self._answers = Answers(orders)
         self._unacknowledged: dict[int, tuple[What, int]] = {}
         """By packet number, what the broker has not taken over on this connection, with its size; as they were sent."""
         self._last: tuple[What, int] | None = None
@@ -116,10 +105,7 @@ class Exchange:
         """There is a new connection: what was on its way goes again, unless the broker `remembered` our session."""
         self._window = Window(self._most_bytes)
         self._aside.largest_packet = largest_packet
-        self._answers.reconnected()
-        self._asking = None
-        if self._desired is not None:
-            self._desired.reconnected(remembered=remembered)
+        self._dialogue.reconnected(remembered=remembered)
         self._flight.reconnected(remembered=remembered)
         self._asked.reconnected(remembered=remembered)
 
@@ -152,7 +138,7 @@ class Exchange:
         self._flight.observe(now_s)
         if self._flight.silent and not was_silent:
             log.warning("no receipt for %g s: the bridge seems absent; sending probes", self._receipt_timeout_s)
-        self._answer(connection)
+        self._dialogue.speak(lambda leaf, payload: self._put(connection, leaf, payload, now_s)[0])
         if allowed is not Priority.EVENT:
             self._send_manifests(connection, now_s)
         # What is new goes first, also as a probe: when nobody listens, that repeats less.
@@ -221,11 +207,9 @@ class Exchange:
         return what in self._journal if isinstance(what, Key) else self._asked.owes(what)
 
     def _others_under_way(self) -> int:
-        """Manifests, results, reports and requests that the broker has not taken over."""
-        reports = 0 if self._desired is None else self._desired.under_way()
-        asking = int(self._asking is not None)
+        """Packets that are no uploads, and that the broker has not taken over."""
         manifests = sum(not isinstance(what, Key) for what, _ in self._unacknowledged.values())
-        return len(self._answers) + reports + asking + manifests
+        return len(self._dialogue) + manifests
 
     def _publish(self, connection: Connection, key: Key, payload: bytes, now_s: float, priority: Priority) -> bool:
         """False when it is no longer what the journal has: privacy may have taken something out of it meanwhile."""
@@ -247,18 +231,6 @@ class Exchange:
         self._window.sent(packet, size, now_s)
         self._counters.wire_bytes += size
         return packet, size
-
-    def _answer(self, connection: Connection) -> None:
-        """What came of commands, and of what is to be watched; and a certificate, asked for."""
-        for result in self._answers.due():
-            packet, _ = self._put(connection, topics.RESULT, encode_result(result), self._clock())
-            self._answers.sent(packet, result)
-        report = None if self._desired is None else self._desired.report()
-        if report is not None and self._desired is not None:
-            self._desired.sent(self._put(connection, topics.WATCH_REPORT, report, self._clock())[0])
-        request = None if self._renewal is None else self._renewal.request()
-        if request is not None:
-            self._asking, _ = self._put(connection, topics.CERTIFICATE_REQUEST, request, self._clock())
 
     def _send_manifests(self, connection: Connection, now_s: float) -> None:
         for manifest in self._asked.due(now_s):
@@ -289,30 +261,12 @@ class Exchange:
         """What came from the broker."""
         now_s = self._clock()
         for mid in happened.taken_over:
-            self._window.acknowledged(mid, now_s)
-            self._settled(mid)
-            what, _ = self._unacknowledged.pop(mid, (None, 0))
-            if isinstance(what, Key):
-                self._flight.acknowledged(what, now_s)
-            elif what is not None:
-                self._aside.through(what)
-                self._asked.taken_over(what, now_s)
+            self._settled(mid, now_s, taken=True)
         for mid, reason in happened.not_taken:
             # Sent again like any upload that gets no receipt: a broker's refusal is a matter of its settings.
             log.error("the broker refuses what we publish: %s; is %s allowed to?", reason, self._vin)
-            self._window.acknowledged(mid, now_s)
-            self._settled(mid)
-            what, _ = self._unacknowledged.pop(mid, (None, 0))
-            if isinstance(what, Key):
-                self._flight.acknowledged(what, now_s)
-        for payload in happened.commands:
-            self._orders.receive(payload)
-        for payload in happened.watched:
-            if self._desired is not None:
-                self._desired.receive(payload)
-        for payload in happened.certificates:
-            if self._renewal is not None:
-                self._renewal.answer(payload)
+            self._settled(mid, now_s, taken=False)
+        self._dialogue.listen(happened)
         for payload in happened.receipts:
             try:
                 receipt = decode_receipt(payload)
@@ -323,12 +277,15 @@ class Exchange:
             with self._taking:
                 self._take(receipt, now_s)
 
-    def _settled(self, mid: int) -> None:
-        self._answers.settled(mid)
-        if mid == self._asking:
-            self._asking = None
-        if self._desired is not None:
-            self._desired.settled(mid)
+    def _settled(self, mid: int, now_s: float, *, taken: bool) -> None:
+        self._window.acknowledged(mid, now_s)
+        self._dialogue.settled(mid)
+        what, _ = self._unacknowledged.pop(mid, (None, 0))
+        if isinstance(what, Key):
+            self._flight.acknowledged(what, now_s)
+        elif what is not None and taken:
+            self._aside.through(what)
+            self._asked.taken_over(what, now_s)
 
     def _take(self, receipt: Receipt, now_s: float) -> None:
         if self._bridge_time is not None:

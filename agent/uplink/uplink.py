@@ -33,10 +33,10 @@ from agent.uplink.budget import Budget
 from agent.uplink.certificate import CertificateWatch
 from agent.uplink.counters import Counters
 from agent.uplink.credentials import CredentialsError
+from agent.uplink.dialogue import Dialogue
 from agent.uplink.exchange import Exchange
 from agent.uplink.happened import ConnectionLostError
 from agent.uplink.orders import Orders
-from contract import topics
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -50,8 +50,6 @@ _LONGEST_WAIT_S = 1.0
 """The MQTT client wants to look at its keep-alive this often."""
 _BUDGET_LOOK_S = 30.0
 """So often it is looked whether a used-up budget has begun anew."""
-
-
 _STOPPING_S = 2.0
 """So long the end waits for a connection that is being made."""
 
@@ -91,13 +89,12 @@ class Uplink:
         self._utc_ms = utc_ms
         self._certificate = CertificateWatch(settings, clock, utc_ms)
         self._certificate.read()
-        self._renewal: Renewal | None = None
+        renewal = None
         if settings.tls is not None and settings.tls.certificate is not None and settings.tls.key is not None:
-            self._renewal = Renewal(vin, settings.tls.certificate, settings.tls.key, self._certificate, clock, utc_ms)
+            renewal = Renewal(vin, settings.tls.certificate, settings.tls.key, self._certificate, clock, utc_ms)
+        self._dialogue = Dialogue(self.orders, desired, renewal)
         self._accounting = Accounting(self.counters, self.budget)
-        self._exchange = Exchange(
-            vin, settings, journal, manifests, self.orders, self.counters, clock, bridge_time, desired, self._renewal
-        )
+        self._exchange = Exchange(vin, settings, journal, manifests, self._dialogue, self.counters, clock, bridge_time)
         self._brokers = cycle(settings.addresses())
         self._connected = False
         self._budget_spent = self.budget.allows() is None
@@ -256,16 +253,9 @@ class Uplink:
             password,
             self._clock,
             self._utc_ms,
-            wanted=self._wanted(),
+            wanted=tuple(self._dialogue.topics()),
             stopping=self._stopping.is_set,
         )
-
-    def _wanted(self) -> list[str]:
-        """The topics that something else than receipts is expected on."""
-        commands = [topics.COMMAND] if self.orders.wanted else []
-        watched = [] if self.desired is None else [topics.WATCH]
-        certificates = [] if self._renewal is None or not self._renewal.possible else [topics.CERTIFICATE]
-        return [*commands, *watched, *certificates]
 
     def _serve(self, connection: Connection) -> None:
         """Until we are stopped or the budget is used up. Raises ConnectionLostError."""
