@@ -108,7 +108,7 @@ def lifting(
     """`live` when there is a now, which goes first after an outage; `bridge_time` is told what leaves and which
     receipts come; `utc_ms` is the best time that is known.
 
-    Raises JournalError and CredentialsError. A state folder that cannot be written is logged, and memory used instead.
+    Raises HeldError and CredentialsError. A state folder that cannot be written is logged, and memory used instead.
     """
     folder = state_of(vin, settings)
     manifests = Manifests(folder / MANIFESTS)

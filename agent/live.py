@@ -129,7 +129,7 @@ class Live(msgspec.Struct, frozen=True):
 def opened(vin: str, settings: Settings, plan: Plan) -> Iterator[Live]:
     """Makes the parts of a live run, opens them, and connects them.
 
-    Raises JournalError, CredentialsError, and OSError when the state folder cannot be written. An interface that does
+    Raises HeldError, CredentialsError, and OSError when the state folder cannot be written. An interface that does
     not exist shows when it is read.
     """
     losses = Losses(_say)

@@ -166,7 +166,7 @@ class _Player:
 def replay(wanted: Replay, plan: Plan, report: Callable[[Progress], None], stop: threading.Event) -> Outcome:
     """Plays until every upload is receipted, `stop` is set, or no receipt comes.
 
-    `report` is called some times a second, from this thread. Raises RecordingError, JournalError, CredentialsError,
+    `report` is called some times a second, from this thread. Raises RecordingError, HeldError, CredentialsError,
     OSError when the state folder cannot be written, UplinkEndedError.
     """
     damage: list[Damage] = []

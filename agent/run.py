@@ -36,7 +36,7 @@ def run(
 ) -> Progress:
     """Runs until `stop` is set. `report` is called some times a second.
 
-    Raises InterfaceError (the settings name an interface that does not exist), JournalError, CredentialsError,
+    Raises InterfaceError (the settings name an interface that does not exist), HeldError, CredentialsError,
     UplinkEndedError, WrongVehicleError, OSError when the state folder cannot be written.
     """
     with opened(vin, settings, plan) as live:

@@ -17,7 +17,7 @@ from agent.bus.failures import InterfaceError
 from agent.bus.recording import RecordingError
 from agent.cli.ending import FAILED, INTERRUPTED, OK, UsageError, stop_on_signals
 from agent.cli.planning import as_wanted
-from agent.journal.journal import JournalError
+from agent.journal.folder import HeldError
 from agent.lifting import UplinkEndedError, state_of
 from agent.plan.compiling import compile_plan
 from agent.profiles import find_profile, known_models
@@ -27,7 +27,7 @@ from agent.show import ProgressDisplay
 from agent.uplink.credentials import CredentialsError
 from contract.configuration import Duration
 
-FAILURES = (RecordingError, JournalError, CredentialsError, InterfaceError, UplinkEndedError)
+FAILURES = (RecordingError, HeldError, CredentialsError, InterfaceError, UplinkEndedError)
 
 
 def main(words: Sequence[str]) -> int:

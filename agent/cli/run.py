@@ -11,7 +11,7 @@ from agent.asking.failures import WrongVehicleError
 from agent.bus.failures import InterfaceError
 from agent.cli.ending import OK, OTHER_VEHICLE, SETTINGS, UsageError, complain, stop_on_signals
 from agent.cli.planning import as_wanted
-from agent.journal.journal import JournalError
+from agent.journal.folder import HeldError
 from agent.lifting import UplinkEndedError
 from agent.logs import log_to_stderr
 from agent.plan.prepared import FOLDER as PLANS
@@ -20,7 +20,7 @@ from agent.run import run
 from agent.settings.agent import load_settings
 from agent.uplink.credentials import CredentialsError
 
-FAILURES = (JournalError, CredentialsError, InterfaceError, UplinkEndedError)
+FAILURES = (HeldError, CredentialsError, InterfaceError, UplinkEndedError)
 
 
 def main(words: Sequence[str]) -> int:

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class HeldError(Exception):
-    """Another process holds the folder."""
+    """Another process holds the folder; the text says what to do."""
 
 
 class Damage(NamedTuple):
@@ -293,5 +293,6 @@ def _lock(folder: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(descriptor)
-        raise HeldError(str(folder)) from error
+        text = f"{folder}: another agent uses this journal; stop it or choose another state folder"
+        raise HeldError(text) from error
     return descriptor

@@ -22,10 +22,10 @@ DAMAGED = "the journal was damaged"
 
 
 class Holdings:
-    def __init__(self, folder: Folder, clock: Callable[[], float]) -> None:
+    def __init__(self, folder: Folder, pending: Pending, clock: Callable[[], float]) -> None:
         self.path = folder.path
         self.folder = folder
-        self.pending = Pending()
+        self.pending = pending
         self.evictions = Evictions()
         self.memory: dict[Key, Entry] = {}
         self.memory_bytes = 0

@@ -29,10 +29,10 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from agent.journal.evictions import Eviction
-from agent.journal.folder import Damage, Folder, HeldError
+from agent.journal.folder import Damage, Folder
 from agent.journal.holdings import DAMAGED, Holdings
-from agent.journal.pending import Entry
-from agent.journal.rewriting import Transform, rewrite, rewrite_disk
+from agent.journal.pending import Entry, Pending
+from agent.journal.rewriting import Rewriting, Transform
 from agent.journal.room import Room, Thinner
 from agent.journal.segments import HEAD_BYTES, Key, Priority
 from agent.journal.wear import Wear
@@ -44,10 +44,6 @@ MAX_BYTES = 64 << 20
 SEGMENT_BYTES = 256 << 10
 MEMORY_BYTES = 2 << 20
 FLUSH_EVERY_S = 10.0
-
-
-class JournalError(Exception):
-    """The journal cannot be used; the text says what to do."""
 
 
 class Stored(NamedTuple):
@@ -78,13 +74,11 @@ class Journal:
     ) -> None:
         """`newest_first` after an outage, as a live vehicle should: `agent.journal.pending` has the order.
 
-        `hold_s` holds only where it is more than `flush_every_s`. Raises JournalError when another process holds the
-        folder.
+        `hold_s` holds only where it is more than `flush_every_s`. Raises HeldError when another process has the folder.
         """
         self.path = path
         self.wear = Wear(clock, wear_bytes_per_day)
         self._clock = clock
-        self._newest_first = newest_first
         self._max_bytes = max_bytes
         # Four segments at least, so that evicting one leaves most of what there is.
         self._segment_bytes = min(segment_bytes, max_bytes // 4)
@@ -93,22 +87,13 @@ class Journal:
         self._in_time = False
         """Whether receipts come before their uploads are written."""
         folder = Folder(path, self._segment_bytes, reserve_bytes, disk_share, self.wear)
-        self._holdings = Holdings(folder, clock)
+        self._holdings = Holdings(folder, Pending(newest_first=newest_first), clock)
         self._changed = self._holdings.changed
         memory_limit = min(max_bytes, max(memory_bytes, self._segment_bytes))
         self._room = Room(self._holdings, max_bytes, memory_limit, thinner)
         self._closed = False
-        self._rewriting = False
-        """Whether what is pending may be of before a rewrite that is under way."""
-        self._rewritten: tuple[Transform, str] | None = None
-        """How it was rewritten last."""
-        self._holdings.came = self._rewrite_what_came
-        try:
-            self._holdings.open_folder()
-        except HeldError as held:
-            raise JournalError(
-                f"{held}: another agent uses this journal; stop it or choose another state folder"
-            ) from held
+        self._rewriting = Rewriting(self._holdings)
+        self._holdings.open_folder()
         if not folder.held:
             log.error("%s: cannot be used: %s; uploads are kept in memory only", path, folder.trouble)
 
@@ -186,17 +171,12 @@ class Journal:
         found: list[Stored] = []
         unreadable: list[Key] = []
         with self._changed:
-            if self._rewriting:
+            if self._rewriting.under_way:
                 return []
-            for key, entry in self._holdings.pending.in_order(newest_first=self._newest_first):
+            for key, entry, priority in self._holdings.pending.in_order(least):
                 if len(found) >= count:
                     break
                 if key in skip:
-                    continue
-                priority = self._holdings.pending.goes_as(key, entry, newest_first=self._newest_first)
-                if priority > least:
-                    if self._newest_first or least is Priority.EVENT:
-                        break
                     continue
                 if max_bytes is not None:
                     max_bytes -= entry.payload_bytes
@@ -213,7 +193,7 @@ class Journal:
     def get(self, key: Key) -> bytes | None:
         """A pending upload; None when it is not pending (any more), or while the journal is rewritten."""
         with self._changed:
-            entry = None if self._rewriting else self._holdings.pending.get(key)
+            entry = None if self._rewriting.under_way else self._holdings.pending.get(key)
             payload = self._holdings.payload(key, entry) if entry is not None else None
             if entry is not None and payload is None:
                 self._holdings.evict([key], DAMAGED)
@@ -310,12 +290,7 @@ class Journal:
         returns, nothing is to go. A disk that is there only later is rewritten when it comes. What the disk does not
         let us rewrite is not sent any more, and named; then the answer is that of `let_go`.
         """
-        self._rewriting = True
-        self._rewritten = transform, reason
-        try:
-            rewrite(self._holdings, transform, reason)
-        finally:
-            self._rewriting = False
+        self._rewriting.rewrite(transform, reason)
         return self.let_go()
 
     def let_go(self) -> bool:
@@ -345,8 +320,3 @@ class Journal:
             if not self.thin():
                 with self._changed:
                     self._changed.wait_for(lambda: self._closed, 60)
-
-    def _rewrite_what_came(self) -> None:
-        """From a disk that was not there when the journal was rewritten: that is older than what is in memory."""
-        if self._rewritten is not None:
-            rewrite_disk(self._holdings, *self._rewritten)

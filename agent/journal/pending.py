@@ -45,6 +45,8 @@ class Entry(msgspec.Struct, eq=False):
 class Pending(msgspec.Struct):
     """What is pending: boots in the order they were met, within one the uploads as they were appended."""
 
+    newest_first: bool = False
+    """After an outage, as a live vehicle should."""
     boots: dict[bytes, dict[int, Entry]] = msgspec.field(default_factory=dict)
     count: int = 0
     newest: Key | None = None
@@ -60,32 +62,32 @@ class Pending(msgspec.Struct):
             for sequence, entry in entries.items():
                 yield Key(boot, sequence), entry
 
-    def in_order(self, *, newest_first: bool) -> Iterator[tuple[Key, Entry]]:
-        """As they are to go."""
-        yield from self._first[Priority.EVENT].items()
-        if not newest_first:
-            yield from ((key, entry) for key, entry in self if entry.priority is not Priority.EVENT)
+    def in_order(self, least: Priority = Priority.HISTORY) -> Iterator[tuple[Key, Entry, Priority]]:
+        """As they are to go, each with the priority of its place in the order: those of `least` or a higher one."""
+        for key, entry in self._first[Priority.EVENT].items():
+            yield key, entry, Priority.EVENT
+        if least is Priority.EVENT:
+            return
+        if not self.newest_first:
+            for key, entry in self:
+                if Priority.EVENT < entry.priority <= least:
+                    yield key, entry, entry.priority
             return
         newest = self.get(self.newest) if self.newest is not None else None
         if self.newest is not None and newest is not None and newest.priority is not Priority.EVENT:
-            yield self.newest, newest
+            yield self.newest, newest, Priority.STATE
         for key, entry in reversed(self._first[Priority.STATE].items()):
             if entry is not newest:
-                yield key, entry
-        for key, entry in self:
-            if entry.priority is Priority.HISTORY and entry is not newest:
-                yield key, entry
+                yield key, entry, Priority.STATE
+        if least is Priority.HISTORY:
+            for key, entry in self:
+                if entry.priority is Priority.HISTORY and entry is not newest:
+                    yield key, entry, Priority.HISTORY
 
     def by_priority(self) -> dict[Priority, int]:
         """How many uploads."""
         first = {priority: len(entries) for priority, entries in self._first.items()}
         return {**first, Priority.HISTORY: self.count - sum(first.values())}
-
-    def goes_as(self, key: Key, entry: Entry, *, newest_first: bool) -> Priority:
-        """The priority of one that is pending, by its place in the order."""
-        if newest_first and entry.priority is Priority.HISTORY and key == self.newest:
-            return Priority.STATE
-        return entry.priority
 
     def __contains__(self, key: Key) -> bool:
         return key.sequence in self.boots.get(key.boot, ())

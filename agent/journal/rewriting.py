@@ -18,18 +18,37 @@ Transform = Callable[[Key, bytes], bytes | None]
 """Another payload for an upload; None for none at all."""
 
 
-def rewrite(holdings: Holdings, transform: Transform, reason: str) -> None:
-    """What is left nothing, and what the disk does not let us rewrite, is named as evicted for `reason`.
+class Rewriting:
+    """Of what a journal holds: all of it on demand, and again what comes from a disk that was not there then."""
 
-    Takes the lock anew for each segment, so that others get their turn.
-    """
-    with holdings.changed:
-        _rewrite_memory(holdings, transform, reason)
-    rewrite_disk(holdings, transform, reason)
+    def __init__(self, holdings: Holdings) -> None:
+        self.under_way = False
+        """Whether what is pending may be of before a rewrite."""
+        self._holdings = holdings
+        self._last: tuple[Transform, str] | None = None
+        holdings.came = self._rewrite_what_came
+
+    def rewrite(self, transform: Transform, reason: str) -> None:
+        """What is left nothing, and what the disk does not let us rewrite, is named as evicted for `reason`.
+
+        Takes the lock anew for each segment, so that others get their turn.
+        """
+        self.under_way = True
+        self._last = transform, reason
+        try:
+            with self._holdings.changed:
+                _rewrite_memory(self._holdings, transform, reason)
+            _rewrite_disk(self._holdings, transform, reason)
+        finally:
+            self.under_way = False
+
+    def _rewrite_what_came(self) -> None:
+        """It is older than what is in memory."""
+        if self._last is not None:
+            _rewrite_disk(self._holdings, *self._last)
 
 
-def rewrite_disk(holdings: Holdings, transform: Transform, reason: str) -> None:
-    """What is in memory stays as it is."""
+def _rewrite_disk(holdings: Holdings, transform: Transform, reason: str) -> None:
     with holdings.changed:
         last = holdings.folder.segments[-1] if holdings.folder.segments else None
     done: set[Path] = set()

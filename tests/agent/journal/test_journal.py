@@ -19,7 +19,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.journal.evictions import Eviction
-from agent.journal.journal import MAX_BYTES, MEMORY_BYTES, SEGMENT_BYTES, Journal, JournalError, Stored
+from agent.journal.folder import HeldError
+from agent.journal.journal import MAX_BYTES, MEMORY_BYTES, SEGMENT_BYTES, Journal, Stored
 from agent.journal.pending import Entry, Pending
 from agent.journal.room import FULL
 from agent.journal.segments import HEAD_BYTES, MARKER, Key, Priority, encode_record, read_segment, segment_files
@@ -229,7 +230,7 @@ def test_an_upload_appended_twice_is_pending_once(tmp_path: Path) -> None:
 
 
 def test_two_agents_cannot_hold_one_journal(tmp_path: Path) -> None:
-    with opened(tmp_path), pytest.raises(JournalError, match="another agent uses this journal"):
+    with opened(tmp_path), pytest.raises(HeldError, match="another agent uses this journal"):
         opened(tmp_path)
     opened(tmp_path).close()
 

@@ -79,14 +79,31 @@ def test_a_recording_goes_in_its_order_behind_its_events(tmp_path: Path) -> None
         assert order(journal) == [2, 0, 1, 3]
 
 
-@given(st.lists(st.tuples(st.sampled_from(Priority), st.booleans()), max_size=40), st.booleans())
+UPLOADS = st.lists(st.tuples(st.sampled_from(Priority), st.booleans()), max_size=40)
+"""Each with whether it has gone already."""
+
+
+@given(UPLOADS, st.booleans())
 def test_whatever_is_pending_goes_exactly_once(uploads: list[tuple[Priority, bool]], newest_first: bool) -> None:
-    index = Pending()
+    index = indexed(uploads, newest_first=newest_first)
+    found = [key.sequence for key, _, _ in index.in_order()]
+    assert sorted(found) == [sequence for sequence, (_, gone) in enumerate(uploads) if not gone]
+    assert len(found) == index.count
+
+
+@given(UPLOADS, st.booleans(), st.sampled_from(Priority))
+def test_down_to_a_priority_goes_what_has_it_or_a_higher_one(
+    uploads: list[tuple[Priority, bool]], newest_first: bool, least: Priority
+) -> None:
+    index = indexed(uploads, newest_first=newest_first)
+    assert list(index.in_order(least)) == [each for each in index.in_order() if each[2] <= least]
+
+
+def indexed(uploads: list[tuple[Priority, bool]], *, newest_first: bool) -> Pending:
+    index = Pending(newest_first=newest_first)
     for sequence, (priority, _) in enumerate(uploads):
         index.add(Key(BOOT, sequence), Entry(priority, 1, 1))
     for sequence, (_, gone) in enumerate(uploads):
         if gone:
             index.pop(Key(BOOT, sequence))
-    found = [key.sequence for key, _ in index.in_order(newest_first=newest_first)]
-    assert sorted(found) == [sequence for sequence, (_, gone) in enumerate(uploads) if not gone]
-    assert len(found) == index.count
+    return index

@@ -10,6 +10,7 @@ from pathlib import Path
 from agent.journal.journal import Journal
 from agent.journal.manifests import Manifests
 from agent.uplink.counters import Counters
+from agent.uplink.dialogue import Dialogue
 from agent.uplink.exchange import Exchange
 from agent.uplink.happened import Happened
 from agent.uplink.orders import Orders
@@ -37,7 +38,9 @@ def test_nothing_is_settled_while_the_receipt_of_the_last_upload_is_taken_in(
     seen: list[tuple[bool, int]] = []
     counters = Counters()
     with Watched(tmp_path / "watched", time.monotonic) as journal:
-        exchange = Exchange(VIN, settings(1), journal, manifests, Orders(VIN), counters, time.monotonic)
+        exchange = Exchange(
+            VIN, settings(1), journal, manifests, Dialogue(Orders(VIN), None, None), counters, time.monotonic, None
+        )
         journal.look = lambda: seen.append((exchange.settled, counters.receipted))
         fill(journal, range(1))
         wanted = manifests.put(b"a manifest")
