@@ -32,7 +32,7 @@ from cloud_bridge.api.app import create_app
 from cloud_bridge.api.links import BASE
 from cloud_bridge.records.fold import Stretch
 from cloud_bridge.records.model import Known, Message, Position, Status, Trip
-from cloud_bridge.remote.remotes import remote_service
+from cloud_bridge.remote_control import remote_service
 from cloud_bridge.settings import Database, Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.derived import Chunk, Fold, Step

@@ -25,7 +25,7 @@ from cloud_bridge.access.limits import SAVE_S, Limits
 from cloud_bridge.access.secrets import Verifier
 from cloud_bridge.api.app import create_app
 from cloud_bridge.clock import steady_clock
-from cloud_bridge.remote.remotes import remote_service
+from cloud_bridge.remote_control import remote_service
 from cloud_bridge.serve import configuration, listen
 from cloud_bridge.settings import Api, Database, Settings
 from cloud_bridge.storage import Storage

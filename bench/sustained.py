@@ -69,7 +69,7 @@ class Run:
         self._began_ms = began_ms - (FILLING + self._rounds) * SECONDS * 1000
         self._ingest = Ingest(storage.receiving, lambda: time.time_ns() // 1_000_000)
         self._queue: queue.Queue[Delivery | None] = queue.Queue(2 * IN_FLIGHT)
-        self._watcher = Watcher(storage, lambda: None, self._failed)
+        self._watcher = Watcher(storage.deriver, storage.monitoring, storage.evaluator, lambda: None, self._failed)
         self._sweeper = Working(
             "derive-sweeper", self._sweep, 30.0, self._failed, first_s=30.0, complaint="not derived"
         )

@@ -1,7 +1,7 @@
 """The bridge, put together: store, ingest, derivation and API in one process.
 
 `Bridge` runs without HTTP of its own: `Bridge.app` is the API for any ASGI server. What it starts: the broker's network
-thread, the writer (both in `ingest.subscription`), what goes on with remote actions (`remote.remotes`), a thread that
+thread, the writer (both in `ingest.subscription`), what goes on with remote actions (`remote_control`), a thread that
 derives what nobody reads, soon after it came, one that evaluates monitors as soon as what they watch came
 (`monitoring.watcher`), one that posts what these tell (`notify.delivery`), one that saves how often clients asked, and
 one that deletes what is older than it is kept.
@@ -30,7 +30,7 @@ from cloud_bridge.ingest.subscription import Subscription
 from cloud_bridge.notify.assembly import make_delivery
 from cloud_bridge.pruning import describe
 from cloud_bridge.remote.key import command_key
-from cloud_bridge.remote.remotes import Remotes
+from cloud_bridge.remote_control import Remotes
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.threads.working import Working
@@ -95,7 +95,7 @@ class Bridge:
         except BaseException:
             self.storage.close()
             raise
-        self._watcher = Watcher(self.storage, self.delivery.wake, on_failure)
+        self._watcher = self._make_watcher(on_failure)
         self._ending = EndingCertificates(of_services(settings), lambda: datetime.now(UTC))
         self._doubles = DoublesWatch(self.storage.boots, clock_ms, on_failure)
         self._sweeper = Working(
@@ -171,6 +171,10 @@ class Bridge:
         from cloud_bridge.identity.renewing import Renewing
 
         return Renewing(settings.mqtt, issuer, self.storage.identities, clock_ms)
+
+    def _make_watcher(self, on_failure: Callable[[], None]) -> Watcher:
+        there = self.storage
+        return Watcher(there.deriver, there.monitoring, there.evaluator, self.delivery.wake, on_failure)
 
     def _make_app(self, settings: Settings) -> Starlette:
         return create_app(

@@ -7,13 +7,13 @@ import secrets
 import msgspec
 from msgspec.structs import replace as changed
 
+from cloud_bridge.actions.callback import CallbackParameter, read, read_status
 from cloud_bridge.api.call import Call, Command
 from cloud_bridge.api.documents import Document, Link
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.listing import collection_of, listed
 from cloud_bridge.api.parameters import REMOTE_TYPES
 from cloud_bridge.records.model import Json
-from cloud_bridge.remote.callback import CallbackParameter, read, read_status
 from cloud_bridge.store.port.remote import CallbackStatus, PendingError, TooManyError
 from cloud_bridge.store.port.remote import RemoteCallback as Kept
 

@@ -14,10 +14,10 @@ from functools import lru_cache
 from typing import Generic, Literal, NamedTuple, TypeVar, cast
 from urllib.parse import parse_qsl
 
+from cloud_bridge.actions import life
 from cloud_bridge.api.errors import Code, InvalidError, RefusedError
 from cloud_bridge.api.timestamps import GRAMMAR, MAXIMUM_RANGES, TimeRange
 from cloud_bridge.api.timestamps import parse as parse_range
-from cloud_bridge.remote import life
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from cloud_bridge.actions.asked import Remote, read
+from cloud_bridge.actions.life import FailureCause, RemoteType, Status
 from cloud_bridge.api.call import Call, Command
 from cloud_bridge.api.callbacks import named
 from cloud_bridge.api.documents import Document, Link
 from cloud_bridge.api.errors import Code, RefusedError
 from cloud_bridge.api.listing import collection_of, listed
 from cloud_bridge.records.model import Json
-from cloud_bridge.remote.asked import Remote, read
-from cloud_bridge.remote.life import FailureCause, RemoteType, Status
 from cloud_bridge.shapes.bodies import RefusedBodyError
 from cloud_bridge.store.port.remote import RemoteAction as Kept
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cloud_bridge.actions.asked import Remote
+from cloud_bridge.actions.callback import CallbackParameter, StatusParameter
 from cloud_bridge.api import (
     alarms,
     alerts,
@@ -40,8 +42,6 @@ from cloud_bridge.api.parameters import (
 )
 from cloud_bridge.api.positions import Feature
 from cloud_bridge.monitors.parameter import MonitorParameter
-from cloud_bridge.remote.asked import Remote
-from cloud_bridge.remote.callback import CallbackParameter, StatusParameter
 
 _FLEET = "/fleets/{fid}"
 _VEHICLE = f"{_FLEET}/vehicles/{{vid}}"

@@ -9,11 +9,11 @@ from pathlib import Path
 from rich.console import Console
 
 from cloud_bridge.access.secrets import hash_secret, new_secret
+from cloud_bridge.actions.life import REMOTE_TYPES
 from cloud_bridge.cli import lists
 from cloud_bridge.cli.grammar import Actions, Parents, action, group
 from cloud_bridge.cli.usage import UsageError
 from cloud_bridge.clock import clock_ms
-from cloud_bridge.remote.life import REMOTE_TYPES
 from cloud_bridge.server.https import fingerprint, fingerprint_of
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.registry import BURST, DAY, Client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import base64
 
 from rich.console import Console
 
@@ -11,11 +12,12 @@ from cloud_bridge.cli.grammar import Actions, Parents, action, duration, group, 
 from cloud_bridge.cli.privacy import ask_for_privacy
 from cloud_bridge.cli.usage import UsageError
 from cloud_bridge.clock import clock_ms
-from cloud_bridge.remote.key import command_key, show_key
+from cloud_bridge.remote.key import command_key
 from cloud_bridge.settings import Settings
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError
 from contract.configuration import Duration
+from contract.signing import public_key
 from contract.upload import Privacy
 
 _LONGEST_VALID = Duration.parse("90d")
@@ -35,9 +37,15 @@ def add_commands(commands: Actions[argparse.ArgumentParser], parents: Parents) -
 
     remote = group(commands, "remote", "what vehicles are asked to do")
     text = "print what vehicles know our commands by: [commands] keys of agent.toml"
-    action(remote, "key", show_key, parents.common, text)
+    action(remote, "key", _show_key, parents.common, text)
     text = "what vehicles are being asked now: how far it is, and how often they were woken up this month"
     action(remote, "list", lists.remotes, parents.listing, text)
+
+
+def _show_key(_: argparse.Namespace, storage: Storage, console: Console) -> int:
+    """Prints the public one as `[commands] keys` of agent.toml has it."""
+    console.print(base64.b64encode(public_key(command_key(storage.registry))).decode(), markup=False)
+    return 0
 
 
 def _privacy_word(text: str) -> Privacy:

@@ -11,8 +11,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 
-from cloud_bridge.storage import Storage
+from cloud_bridge.deriving.deriver import Deriver
+from cloud_bridge.evaluating.evaluator import Evaluator
 from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.store.port.monitoring import Monitoring
 
 LOOK_S = 2.0
 BACKLOG = 20
@@ -27,9 +29,18 @@ log = logging.getLogger(__name__)
 class Watcher:
     """`start`, then `stop`; not to be started twice."""
 
-    def __init__(self, storage: Storage, on_told: Callable[[], None], on_failure: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        deriver: Deriver,
+        store: Monitoring,
+        evaluator: Evaluator,
+        on_told: Callable[[], None],
+        on_failure: Callable[[], None],
+    ) -> None:
         """`on_told`: there is something in the outbox. `on_failure`: the thread ended by itself."""
-        self._storage = storage
+        self._deriver = deriver
+        self._store = store
+        self._evaluator = evaluator
         self._on_told = on_told
         self._on_failure = on_failure
         self._changed = threading.Condition()
@@ -45,7 +56,7 @@ class Watcher:
 
     def stop(self) -> None:
         """What is not evaluated yet is by whoever comes next."""
-        self._storage.evaluator.stop()
+        self._evaluator.stop()
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -90,9 +101,9 @@ class Watcher:
         self._left_over |= came
         try:
             # What is left somebody else is at, and marks it.
-            self._storage.deriver.derive_all(self._storage.monitoring.covered(self._left_over, BACKLOG), PATIENCE_S)
+            self._deriver.derive_all(self._store.covered(self._left_over, BACKLOG), PATIENCE_S)
             self._left_over.clear()
-            swept = self._storage.evaluator.sweep()
+            swept = self._evaluator.sweep()
         except StoreError as error:
             log.error("monitors cannot be evaluated now, trying again: %s", error)
             return LOOK_S

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from cloud_bridge.actions import callback
 from cloud_bridge.monitors import parameter
 from cloud_bridge.notify.sender import Sender, SenderOf, sender_of
-from cloud_bridge.remote import callback
 from cloud_bridge.store.port.monitors import Monitor
 from cloud_bridge.store.port.remote import RemoteCallback
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-Value = bool | int | float | str
+from cloud_bridge.unify.sample import Value as Value  # Of records too.
 
 
 class Position(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):

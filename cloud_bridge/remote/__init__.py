@@ -1,1 +1,1 @@
-"""What the cloud asks of vehicles."""
+"""Remote actions are moved along: commands go to vehicles, callbacks are told, and what came of it is written."""

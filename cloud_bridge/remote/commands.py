@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from cloud_bridge.actions.life import Phase
 from cloud_bridge.remote.control import wanted_by
-from cloud_bridge.remote.life import Phase
 from cloud_bridge.store.port.remote import RemoteAction
 from contract.actions import WakeUp
 from contract.command import ID_BYTES, Command, encode_command

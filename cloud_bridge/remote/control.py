@@ -1,4 +1,4 @@
-"""Remote actions, moved along: asked for, looked at again, answered. What is decided is decided by `remote.life`."""
+"""Remote actions, moved along: asked for, looked at again, answered. What is decided is decided by `actions.life`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from cloud_bridge.actions import asked, life
+from cloud_bridge.actions.knowledge import seen
+from cloud_bridge.actions.life import Answer, FailureCause, Known, Life, Phase, Rules, Step
 from cloud_bridge.records.model import Status
-from cloud_bridge.remote import asked, life
-from cloud_bridge.remote.knowledge import seen
-from cloud_bridge.remote.life import Answer, FailureCause, Known, Life, Phase, Rules, Step
 from cloud_bridge.remote.telling import notifications
 from cloud_bridge.shapes.bodies import RefusedBodyError
 from cloud_bridge.store.port.registry import Vehicle

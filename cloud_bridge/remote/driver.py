@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from cloud_bridge.actions.life import Phase
 from cloud_bridge.remote.commands import command_for
 from cloud_bridge.remote.control import Control
-from cloud_bridge.remote.life import Phase
 from cloud_bridge.remote.waking import Waker
 from cloud_bridge.store.port.remote import RemoteAction
 from cloud_bridge.threads.faults import Faults

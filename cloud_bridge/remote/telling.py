@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import msgspec
 
-from cloud_bridge.remote.life import Event
+from cloud_bridge.actions.life import Event
 from cloud_bridge.shapes.times import rfc3339
 from cloud_bridge.store.port.outbox import Notification
 from cloud_bridge.store.port.remote import RemoteAction

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from cloud_bridge.records.model import Value
 from cloud_bridge.unify.columns import Columns
+from cloud_bridge.unify.sample import Value
 from contract.conversion import Finish, reading
 from contract.expressions import Expression
 from contract.upload import Upload

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cloud_bridge.records.model import Value
+Value = bool | int | float | str
+"""In the published unit or enum."""
 
 
 class Sample(NamedTuple):
@@ -13,4 +14,3 @@ class Sample(NamedTuple):
     datum: str
     """Key in `contract.catalog`."""
     value: Value
-    """In the published unit or enum."""

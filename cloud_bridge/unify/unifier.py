@@ -25,10 +25,9 @@ from collections import Counter
 from operator import itemgetter
 from typing import NamedTuple
 
-from cloud_bridge.records.model import Value
 from cloud_bridge.unify.columns import Columns, instants
 from cloud_bridge.unify.formulas import Formula, Formulas
-from cloud_bridge.unify.sample import Sample
+from cloud_bridge.unify.sample import Sample, Value
 from contract import conversion
 from contract.catalog import DATA, Datum, Kind
 from contract.conversion import Convert

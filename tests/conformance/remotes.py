@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cloud_bridge.remote.callback import VARIABLES
-from cloud_bridge.remote.life import REMOTE_TYPES
+from cloud_bridge.actions.callback import VARIABLES
+from cloud_bridge.actions.life import REMOTE_TYPES
+from tests.cloud_bridge.actions.bodies import (
+    CALLBACK,
+    CHARGING,
+    CONDITIONING,
+    LOCK,
+    PARIS,
+    Body,
+    callback,
+    conditioning,
+)
 from tests.cloud_bridge.api.test_callbacks import WRONG as WRONG_CALLBACKS
-from tests.cloud_bridge.remote.bodies import CALLBACK, CHARGING, CONDITIONING, LOCK, PARIS, Body, callback, conditioning
 
 WHOLE = callback(
     label="remote-cb",

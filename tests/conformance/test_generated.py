@@ -24,13 +24,13 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from cloud_bridge.actions.life import REMOTE_TYPES
 from cloud_bridge.api.links import BASE
 from cloud_bridge.api.operation import Write
 from cloud_bridge.api.routes import OPERATIONS
 from cloud_bridge.api.timestamps import EVER
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.records.model import Alarm, Alert, Collision, Trip
-from cloud_bridge.remote.life import REMOTE_TYPES
 from cloud_bridge.store.port.monitors import Monitor
 from cloud_bridge.store.port.remote import RemoteCallback
 from tests.conformance import remotes

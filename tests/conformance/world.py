@@ -10,10 +10,10 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from cloud_bridge.access.secrets import hash_secret
+from cloud_bridge.actions.life import REMOTE_TYPES, Event, Known, Life, Phase
 from cloud_bridge.bridge import Bridge
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.ingest.ingest import Delivery, Ingest
-from cloud_bridge.remote.life import REMOTE_TYPES, Event, Known, Life, Phase
 from cloud_bridge.services import Service
 from cloud_bridge.settings import Api, Database, Settings, Vehicles
 from cloud_bridge.store.port.monitors import Monitor

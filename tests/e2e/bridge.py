@@ -12,7 +12,7 @@ import httpx
 
 from cloud_bridge.api.app import create_app
 from cloud_bridge.ingest.ingest import Delivery, Ingest
-from cloud_bridge.remote.remotes import remote_service
+from cloud_bridge.remote_control import remote_service
 from cloud_bridge.settings import Database, Settings, Vehicles
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.registry import Client, Fleet, Vehicle

@@ -14,8 +14,8 @@ from pathlib import Path
 from agent.remote.now import SILENT_MS
 from tests.agent.remote import model
 from tests.agent.remote.body import Body
-from tests.cloud_bridge.remote.bodies import CHARGING, CONDITIONING, LOCK, PARIS, conditioning
-from tests.cloud_bridge.remote.bodies import Body as Document
+from tests.cloud_bridge.actions.bodies import CHARGING, CONDITIONING, LOCK, PARIS, conditioning
+from tests.cloud_bridge.actions.bodies import Body as Document
 from tests.e2e.remote import RemoteWorld
 from tests.e2e.world import FLEET
 

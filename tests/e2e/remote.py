@@ -18,8 +18,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from cloud_bridge.actions.life import REMOTE_TYPES
 from cloud_bridge.mqtt.connection import leave
-from cloud_bridge.remote.life import REMOTE_TYPES
 from contract.command import Command, decode_command
 from contract.result import Cause, Outcome, Result, encode_result
 from contract.signing import key_id

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from cloud_bridge.remote.asked import read
-from cloud_bridge.remote.life import REMOTE_TYPES
+from cloud_bridge.actions.asked import read
+from cloud_bridge.actions.life import REMOTE_TYPES
 from contract.actions import Charging, Lights, WakeUp
 from contract.command import Command
 from contract.result import Cause, Outcome
-from tests.cloud_bridge.remote.bodies import CHARGING, CONDITIONING, LOCK, PARIS, Body, conditioning
+from tests.cloud_bridge.actions.bodies import CHARGING, CONDITIONING, LOCK, PARIS, Body, conditioning
 from tests.cloud_bridge.vehicle import VIN
 from tests.conftest import ROOT, Mosquitto, free_port, needed
 from tests.e2e.remote import PATIENCE_S, MadeUpVehicle, RemoteWorld, does_it, remote_world

@@ -23,12 +23,12 @@ from agent.settings.bus import BusSettings
 from agent.settings.commands import CommandsSettings
 from agent.settings.remote import RemoteSettings
 from agent.settings.uplink import UplinkSettings
-from cloud_bridge.remote.asked import read
-from cloud_bridge.remote.life import REMOTE_TYPES
+from cloud_bridge.actions.asked import read
+from cloud_bridge.actions.life import REMOTE_TYPES
 from contract.steps import ARGUMENTS
 from tests.agent.remote import model
 from tests.agent.remote.body import LOCK, Body
-from tests.cloud_bridge.remote.bodies import LOCK as ASK_TO_LOCK
+from tests.cloud_bridge.actions.bodies import LOCK as ASK_TO_LOCK
 from tests.conftest import Mosquitto
 from tests.e2e.nine import ASLEEP, AWAKE, DRAINED, MODEL, play_all, write_model
 from tests.e2e.remote import RemoteWorld, remote_world

@@ -67,7 +67,7 @@ class Client(msgspec.Struct, frozen=True):
     """Fingerprints (`cloud_bridge.server.https`) of those of which its connections must show one; without any, none is
     asked for."""
     remotes: tuple[str, ...] = ()
-    """Types of the remote actions that it may ask for (`cloud_bridge.remote.life`)."""
+    """Types of the remote actions that it may ask for (`cloud_bridge.actions.life`)."""
 
 
 class Registry(Protocol):

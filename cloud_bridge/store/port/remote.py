@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
-from cloud_bridge.remote.life import Event, Known, Life, RemoteType
+from cloud_bridge.actions.life import Event, Known, Life, RemoteType
 from cloud_bridge.store.port.outbox import Notification
 
 CallbackStatus = Literal["Running", "Paused", "Failed"]

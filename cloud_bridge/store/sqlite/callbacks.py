@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from cloud_bridge.remote.life import RemoteType
+from cloud_bridge.actions.life import RemoteType
 from cloud_bridge.store.port.remote import CallbackStatus, PendingError, RemoteCallback, TooManyError
 from cloud_bridge.store.sqlite import outbox
 from cloud_bridge.store.sqlite.database import Database

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple, replace
 
-from cloud_bridge.remote.life import Event, Known, Life, Phase
+from cloud_bridge.actions.life import Event, Known, Life, Phase
 from cloud_bridge.store.port.registry import Theft
 from cloud_bridge.store.port.remote import Move, RemoteAction
 from cloud_bridge.store.sqlite import monitoring, thefts

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cloud_bridge.remote.life import REMOTE_TYPES
+from cloud_bridge.actions.life import REMOTE_TYPES
+from tests.cloud_bridge.actions.bodies import CALLBACK, LOCK, Body, callback, with_webhook
 from tests.cloud_bridge.api.world import (
     EMPTY_FLEET,
     FLEET,
@@ -19,7 +20,6 @@ from tests.cloud_bridge.api.world import (
     Api,
     basic,
 )
-from tests.cloud_bridge.remote.bodies import CALLBACK, LOCK, Body, callback, with_webhook
 
 CALLBACKS = "/fleets/{fid}/remote/callbacks"
 ONE = f"{CALLBACKS}/{{cbid}}"

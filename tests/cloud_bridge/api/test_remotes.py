@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from cloud_bridge.remote.life import Answer, Known, Phase, Rules, answered
+from cloud_bridge.actions.life import Answer, Known, Phase, Rules, answered
 from cloud_bridge.remote.telling import notifications
 from cloud_bridge.store.port.remote import Move
+from tests.cloud_bridge.actions.bodies import LOCK, Body, callback
 from tests.cloud_bridge.api.world import CAR, EMPTY_FLEET, FLEET, NOW, ROOT, STRANGER, VAN, VEHICLE_PATH, Api
-from tests.cloud_bridge.remote.bodies import LOCK, Body, callback
 from tests.published import Published
 
 REMOTES = f"{VEHICLE_PATH}/callbacks/{{cbid}}/remotes"

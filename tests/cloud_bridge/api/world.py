@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from starlette.applications import Starlette
 
 from cloud_bridge.access.limits import Limits
+from cloud_bridge.actions.life import REMOTE_TYPES, Event, Life, Phase, Rules
 from cloud_bridge.api.app import create_app
 from cloud_bridge.api.authentication import Verify
 from cloud_bridge.api.links import BASE
@@ -39,7 +40,6 @@ from cloud_bridge.records.model import (
     Trip,
 )
 from cloud_bridge.remote.control import Control, RemoteService
-from cloud_bridge.remote.life import REMOTE_TYPES, Event, Life, Phase, Rules
 from cloud_bridge.services import Service, Services
 from cloud_bridge.settings import Monitors as Monitoring
 from cloud_bridge.store.port.monitors import Monitor, Monitors
@@ -49,9 +49,9 @@ from cloud_bridge.store.port.remote import RemoteAction, RemoteCallback
 from cloud_bridge.threads.faults import Faults
 from contract.published import TRIP
 from contract.steps import ARGUMENTS
+from tests.cloud_bridge.actions.bodies import CALLBACK, LOCK
 from tests.cloud_bridge.api.memory import MemoryMonitors, MemoryReader
 from tests.cloud_bridge.monitors.bodies import body, data
-from tests.cloud_bridge.remote.bodies import CALLBACK, LOCK
 from tests.cloud_bridge.remote.memory import MemoryActions, MemoryCallbacks
 from tests.published import Published
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from cloud_bridge.access.secrets import Verifier
+from cloud_bridge.actions.life import REMOTE_TYPES
 from cloud_bridge.cli import main
 from cloud_bridge.ingest.ingest import Delivery, Ingest
 from cloud_bridge.records.model import Trip
-from cloud_bridge.remote.life import REMOTE_TYPES
 from cloud_bridge.settings import read_settings
 from cloud_bridge.storage import Storage
 from contract.topics import COMMAND, MANIFEST, UP, WATCH, topic

@@ -42,7 +42,8 @@ class Running:
             self.ingest.commit([Delivery(topic(vin, MANIFEST), MANIFEST_BODY)])
         self.told = threading.Event()
         self.failed = threading.Event()
-        self.watcher = Watcher(self.storage, self.told.set, self.failed.set)
+        at = self.storage
+        self.watcher = Watcher(at.deriver, at.monitoring, at.evaluator, self.told.set, self.failed.set)
         self.watcher.start()
 
     def watch(self, *triggers: Body) -> str:

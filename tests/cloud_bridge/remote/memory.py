@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from cloud_bridge.remote.life import Known, Phase
+from cloud_bridge.actions.life import Known, Phase
 from cloud_bridge.store.port.outbox import Notification
 from cloud_bridge.store.port.remote import (
     CallbackStatus,

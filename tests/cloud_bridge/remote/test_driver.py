@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cloud_bridge.actions.life import AWAKE_MS, SETTLE_MS, Phase
 from cloud_bridge.remote import control, driver
 from cloud_bridge.remote.driver import LEASE_MS
-from cloud_bridge.remote.life import AWAKE_MS, SETTLE_MS, Phase
 from cloud_bridge.store.port.errors import RegistryError
 from cloud_bridge.store.port.remote import RemoteAction
 from contract.actions import Doors, Immobilization, Stolen, Tracking, WakeUp

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 
+from cloud_bridge.actions import asked
+from cloud_bridge.actions.life import REMOTE_TYPES, RemoteType, Rules
 from cloud_bridge.records.model import Known as Value
 from cloud_bridge.records.model import Status
-from cloud_bridge.remote import asked
 from cloud_bridge.remote.control import Control
 from cloud_bridge.remote.driver import Driver
-from cloud_bridge.remote.life import REMOTE_TYPES, RemoteType, Rules
 from cloud_bridge.remote.waking import Waker
 from cloud_bridge.store.port.registry import Fleet, Vehicle
 from cloud_bridge.store.port.remote import RemoteAction, RemoteCallback

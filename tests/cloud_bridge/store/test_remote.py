@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cloud_bridge.remote.life import REMOTE_TYPES, Event, Known, Life, Phase, RemoteType
+from cloud_bridge.actions.life import REMOTE_TYPES, Event, Known, Life, Phase, RemoteType
 from cloud_bridge.store.port.outbox import Attempted, Notification, Trouble
 from cloud_bridge.store.port.registry import Fleet, Vehicle
 from cloud_bridge.store.port.remote import (

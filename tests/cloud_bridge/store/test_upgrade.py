@@ -10,8 +10,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from cloud_bridge.actions.life import REMOTE_TYPES
 from cloud_bridge.records.model import RECORDS
-from cloud_bridge.remote.life import REMOTE_TYPES
 from cloud_bridge.store.port.receiving import Intake
 from cloud_bridge.store.port.registry import Client
 from cloud_bridge.store.sqlite.database import schema_changes

@@ -19,7 +19,7 @@ CREATE TABLE remote_action (
     vin             TEXT NOT NULL,
     type            TEXT NOT NULL,
     body            BLOB NOT NULL,        -- JSON, as it was given
-    phase           INTEGER NOT NULL,     -- cloud_bridge.remote.life.Phase; 4: done
+    phase           INTEGER NOT NULL,     -- cloud_bridge.actions.life.Phase; 4: done
     since_ms        INTEGER NOT NULL,     -- of the phase
     excuse          TEXT NOT NULL,        -- the cause, if time runs out
     issued_ms       INTEGER NOT NULL,     -- of the command

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloud_bridge.remote.life import REMOTE_TYPES
+from cloud_bridge.actions.life import REMOTE_TYPES
 
 Body = dict[str, Any]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from cloud_bridge.remote.life import REMOTE_TYPES, RemoteType
+from cloud_bridge.actions.life import REMOTE_TYPES, RemoteType
 from cloud_bridge.shapes.bodies import Part, RefusedBodyError, read_body
 from cloud_bridge.shapes.webhooks import BatchNotify, Callback, RetryDelay, RetryNumber, check_webhook
 

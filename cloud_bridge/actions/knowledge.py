@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cloud_bridge.actions.life import Known
 from cloud_bridge.records.model import Status
-from cloud_bridge.remote.life import Known
 
 
 def seen(status: Status | None, *, is_able: bool) -> Known:

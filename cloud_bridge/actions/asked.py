@@ -12,8 +12,8 @@ from typing import Annotated, Literal, NamedTuple, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from cloud_bridge.remote.life import RemoteType, Request
-from cloud_bridge.remote.times import moment, time_of_day
+from cloud_bridge.actions.life import RemoteType, Request
+from cloud_bridge.actions.times import moment, time_of_day
 from cloud_bridge.shapes.bodies import Part, RefusedBodyError, read_body
 from contract import actions
 from contract.action_codec import LONGEST_TRACKING_S, MOST_POSITIONS, SHORTEST_RUNNING_S, SHORTEST_SHUTDOWN_S

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cloud_bridge.actions.life import Rules
 from cloud_bridge.identity.strangers import Strangers
 from cloud_bridge.remote.abilities import Abilities
 from cloud_bridge.remote.control import Control, RemoteService
 from cloud_bridge.remote.driver import Driver
 from cloud_bridge.remote.key import command_key
-from cloud_bridge.remote.life import Rules
 from cloud_bridge.remote.line import Line
 from cloud_bridge.remote.waking import Waker
 from cloud_bridge.settings import Remote, Settings

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
-from cloud_bridge.remote.life import (
+from cloud_bridge.actions.life import (
     AWAKE_MS,
     REMOTE_TYPES,
     SETTLE_MS,

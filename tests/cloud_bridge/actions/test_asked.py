@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from cloud_bridge.remote.asked import read
-from cloud_bridge.remote.life import RemoteType, Request
+from cloud_bridge.actions.asked import read
+from cloud_bridge.actions.life import RemoteType, Request
 from cloud_bridge.shapes.bodies import LARGEST, RefusedBodyError
 from contract import actions
 from contract.command import Command, decode_command, encode_command
-from tests.cloud_bridge.remote.bodies import CHARGING, CONDITIONING, EVERY_DAY, LOCK, PARIS, Body, conditioning
+from tests.cloud_bridge.actions.bodies import CHARGING, CONDITIONING, EVERY_DAY, LOCK, PARIS, Body, conditioning
 
 WEEKEND = ("Sat", "Sun")
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", *WEEKEND)

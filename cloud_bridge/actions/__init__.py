@@ -1,0 +1,1 @@
+"""Remote actions, as functions of data: how they are asked for, and their life from the request to what came of it."""
