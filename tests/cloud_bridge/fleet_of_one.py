@@ -19,6 +19,7 @@ from contract.wire import digest
 from tests.cloud_bridge.vehicle import MANIFEST_BODY, MANIFEST_ID, VIN
 
 RESEND_S = 2.0
+PATIENCE_S = 60.0
 
 
 class Sender:
@@ -31,12 +32,14 @@ class Sender:
         self._waiting = dict(payloads)
         self.refused: set[bytes] = set()
         self.manifests_sent = 0
+        self.subscribed = threading.Event()
         self._ended = threading.Event()
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2, f"vehicle-{vin}-{boot.hex()[-8:]}", protocol=MQTTProtocolVersion.MQTTv5
         )
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = self._connected
+        self._client.on_subscribe = lambda *_: self.subscribed.set()
         self._client.on_message = self._receipt
         self._client.connect_async("127.0.0.1", port)
         self._thread = threading.Thread(target=self._send, daemon=True)
@@ -57,8 +60,8 @@ class Sender:
         with self._lock:
             return set(self._waiting)
 
-    def wait_receipted(self, timeout_s: float) -> None:
-        until_s = time.monotonic() + timeout_s
+    def wait_receipted(self) -> None:
+        until_s = time.monotonic() + PATIENCE_S
         while self.waiting:
             assert time.monotonic() < until_s, f"{len(self.waiting)} uploads are not receipted"
             time.sleep(0.02)

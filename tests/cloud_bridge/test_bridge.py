@@ -33,7 +33,8 @@ from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.registry import Client, Fleet, Vehicle
 from contract.topics import UP, topic
 from contract.wire import digest
-from tests.cloud_bridge.fleet_of_one import Sender
+from tests.agent.bridge import eventually
+from tests.cloud_bridge.fleet_of_one import PATIENCE_S, Sender
 from tests.cloud_bridge.vehicle import EPOCH_MS, MODEL, OTHER_VIN, VIN, Boot, write_profile
 from tests.conftest import ROOT, Mosquitto
 
@@ -97,12 +98,10 @@ def test_what_a_vehicle_sends_is_receipted_and_read_over_the_api(
     bridge.start()
     try:
         with Sender(mosquitto.port, BOOT.id, uploads(20)) as sender:
-            sender.wait_receipted(20)
-            until_s = time.monotonic() + 10
-            while bridge.storage.reader.status(VIN) is None and time.monotonic() < until_s:
-                time.sleep(0.05)
+            sender.wait_receipted()
+            assert eventually(lambda: bridge.storage.reader.status(VIN) is not None)
         assert sender.manifests_sent >= 1
-        assert bridge.settle(10)
+        assert bridge.settle(PATIENCE_S)
         answer = asyncio.run(ask(bridge, f"/fleets/f1/vehicles/{0:040x}/status"))
         assert answer.status_code == 200
         assert answer.json()["odometer"]["mileage"] == pytest.approx(100_001.9)
@@ -128,19 +127,16 @@ def test_a_restart_gives_no_client_a_new_day(settings: Settings) -> None:
 def test_what_was_refused_does_not_come_back(bridge: Bridge, mosquitto: Mosquitto) -> None:
     payloads = uploads(3) | {3: b"no upload at all", 4: Boot(vin=OTHER_VIN).payload(4)}
     with Sender(mosquitto.port, BOOT.id, payloads) as sender:
-        sender.wait_receipted(20)
+        sender.wait_receipted()
     assert sender.refused == {digest(payloads[3]), digest(payloads[4])}
     assert bridge.storage.receiving.intake(VIN).refusals == {"malformed": 1, "vin_mismatch": 1}
 
 
 def test_what_nobody_reads_is_derived_soon(bridge: Bridge, settings: Settings, mosquitto: Mosquitto) -> None:
     with Sender(mosquitto.port, BOOT.id, uploads(3)) as sender:
-        sender.wait_receipted(20)
+        sender.wait_receipted()
         connection = sqlite3.connect(settings.database.path)
-        until_s = time.monotonic() + 15
-        while not connection.execute("SELECT count(*) FROM status").fetchone()[0]:
-            assert time.monotonic() < until_s
-            time.sleep(0.05)
+        assert eventually(lambda: connection.execute("SELECT count(*) FROM status").fetchone() == (1,))
         connection.close()
     assert bridge.subscription.connected.is_set()
 
@@ -152,7 +148,7 @@ def test_the_broker_may_die_and_come_back(bridge: Bridge, settings: Settings, mo
             time.sleep(0.3)
             mosquitto.kill()
             mosquitto.start()
-        sender.wait_receipted(60)
+        sender.wait_receipted()
     assert stored(settings) == set(range(1500))
 
 
@@ -160,43 +156,44 @@ def test_a_bridge_that_starts_asks_for_the_manifests_it_lacks(settings: Settings
     storage = Storage(settings)
     Ingest(storage.receiving, lambda: EPOCH_MS).commit([Delivery(topic(VIN, UP), BOOT.payload(0))])
     storage.close()
-    with Sender(mosquitto.port, BOOT.id, {}):
-        time.sleep(0.5)
+    with Sender(mosquitto.port, BOOT.id, {}) as sender:
+        assert sender.subscribed.wait(PATIENCE_S)
         bridge = Bridge(settings)
         bridge.start()
-        until_s = time.monotonic() + 15
-        while bridge.storage.reader.status(VIN) is None and time.monotonic() < until_s:
-            time.sleep(0.05)
-        assert bridge.storage.reader.status(VIN) is not None
-        bridge.stop()
+        try:
+            assert eventually(lambda: bridge.storage.reader.status(VIN) is not None)
+        finally:
+            bridge.stop()
 
 
 def test_while_the_disk_is_full_nothing_is_receipted_and_afterwards_everything_is(
-    bridge: Bridge, settings: Settings, mosquitto: Mosquitto
+    bridge: Bridge, settings: Settings, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
-    writer = bridge.storage.database._writer
-    pages = writer.execute("PRAGMA page_count").fetchone()[0]
-    writer.execute(f"PRAGMA max_page_count = {pages}")
+    with bridge.storage.database.write() as writer:
+        pages = writer.execute("PRAGMA page_count").fetchone()[0]
+        writer.execute(f"PRAGMA max_page_count = {pages}")
     with Sender(mosquitto.port, BOOT.id, uploads(300)) as sender:
-        assert bridge.subscription.connected.wait(60)
-        time.sleep(1)
-        assert stored(settings) == set(range(300)) - sender.waiting
-        assert sender.waiting
-        writer.execute("PRAGMA max_page_count = 1000000")
-        sender.wait_receipted(40)
+        assert eventually(lambda: "disk is full" in caplog.text)
+        receipted = set(range(300)) - sender.waiting
+        assert receipted < set(range(300))
+        assert receipted <= stored(settings)
+        assert eventually(lambda: stored(settings) == set(range(300)) - sender.waiting)
+        with bridge.storage.database.write() as writer:
+            writer.execute("PRAGMA max_page_count = 1000000")
+        sender.wait_receipted()
     assert stored(settings) == set(range(300))
 
 
 def test_uploads_wait_while_another_program_writes(bridge: Bridge, settings: Settings, mosquitto: Mosquitto) -> None:
     assert bridge.subscription.connected.wait(60)
-    elsewhere = sqlite3.connect(settings.database.path)
+    elsewhere = sqlite3.connect(settings.database.path, timeout=PATIENCE_S)
     elsewhere.execute("BEGIN IMMEDIATE")
     with Sender(mosquitto.port, BOOT.id, uploads(20)) as sender:
-        time.sleep(1)
+        assert eventually(lambda: not bridge.subscription.wait_idle(0))
         assert sender.waiting == set(range(20))
         elsewhere.execute("ROLLBACK")
         elsewhere.close()
-        sender.wait_receipted(20)
+        sender.wait_receipted()
 
 
 @contextmanager
@@ -205,7 +202,7 @@ def vehicle(broker: Mosquitto) -> Iterator[Callable[[bytes], None]]:
     client = mqtt.Client(CallbackAPIVersion.VERSION2, VIN)
     client.connect("127.0.0.1", broker.port)
     client.loop_start()
-    yield lambda payload: client.publish(topic(VIN, UP), payload, qos=1).wait_for_publish(5)
+    yield lambda payload: client.publish(topic(VIN, UP), payload, qos=1).wait_for_publish(PATIENCE_S)
     leave(client)
 
 
@@ -257,7 +254,7 @@ def test_killing_the_bridge_at_any_moment_loses_nothing_receipted(
                 receipted = set(range(2000)) - sender.waiting
                 assert receipted <= stored(settings)
                 process.start()
-            sender.wait_receipted(60)
+            sender.wait_receipted()
     finally:
         process.kill()
     assert stored(settings) == set(range(2000))
@@ -267,15 +264,16 @@ def test_what_was_not_committed_when_the_bridge_died_comes_again_from_the_broker
     tmp_path: Path, settings: Settings, mosquitto: Mosquitto
 ) -> None:
     process = Process(tmp_path, settings)
-    elsewhere = sqlite3.connect(settings.database.path)
+    elsewhere = sqlite3.connect(settings.database.path, timeout=PATIENCE_S)
     try:
         process.address()
         with vehicle(mosquitto) as publish:
-            until_s = time.monotonic() + 20
-            while not stored(settings):  # Until it listens.
-                assert time.monotonic() < until_s
+
+            def is_heard() -> bool:
                 publish(BOOT.payload(0))
-                time.sleep(0.3)
+                return bool(stored(settings))
+
+            assert eventually(is_heard)
             elsewhere.execute("BEGIN IMMEDIATE")
             publish(BOOT.payload(1))
             time.sleep(0.5)
@@ -283,10 +281,7 @@ def test_what_was_not_committed_when_the_bridge_died_comes_again_from_the_broker
         elsewhere.execute("ROLLBACK")
         assert stored(settings) == {0}
         process.start()
-        until_s = time.monotonic() + 20
-        while stored(settings) != {0, 1}:
-            assert time.monotonic() < until_s
-            time.sleep(0.05)
+        assert eventually(lambda: stored(settings) == {0, 1})
     finally:
         elsewhere.close()
         process.kill()
@@ -298,7 +293,7 @@ def test_sigterm_ends_it_in_order_within_ten_seconds(tmp_path: Path, settings: S
     try:
         address = process.address()
         with Sender(mosquitto.port, BOOT.id, uploads(2000)) as sender:
-            sender.wait_receipted(60)
+            sender.wait_receipted()
             credentials = base64.b64encode(f"me:{SECRET}".encode()).decode()
             answer = httpx.get(
                 f"{address}/connectedcar/v3/fleets",
@@ -324,11 +319,8 @@ def test_a_bridge_deletes_by_itself_what_is_older_than_it_is_kept(settings: Sett
     bridge = Bridge(settings, first_prune_s=0)
     bridge.start()
     try:
-        until_s = time.monotonic() + 60
         with sqlite3.connect(settings.database.path) as connection:
-            while connection.execute("SELECT count(*) FROM upload").fetchone() != (1,):
-                assert time.monotonic() < until_s
-                time.sleep(0.05)
+            assert eventually(lambda: connection.execute("SELECT count(*) FROM upload").fetchone() == (1,))
             assert connection.execute("SELECT payload FROM upload").fetchone() == (new,)
         connection.close()
     finally:

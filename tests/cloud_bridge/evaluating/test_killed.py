@@ -52,7 +52,7 @@ def test_killing_the_bridge_at_any_moment_loses_no_event_and_repeats_none(
                 told_at_kills.append({row.id for monitor in monitors for row in rows(cloud, monitor, VIN)})
                 cloud.database.close()
                 process.start()
-            sender.wait_receipted(60)
+            sender.wait_receipted()
     finally:
         process.kill()
     after = Watched(Cloud(tmp_path))
