@@ -82,9 +82,9 @@ def test_a_tag_of_any_number_is_refused() -> None:
     ],
 )
 def test_no_tag_makes_the_reader_build_anything(payload: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert refusal(bytes.fromhex(payload)) in {Refusal.WRONG_TYPE, Refusal.MALFORMED}
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("payload", ["9f01ff", "bf0102ff", "5f4101ff", "7f6161ff", "ff", "82019f01ff"])

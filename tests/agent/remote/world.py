@@ -46,12 +46,20 @@ class World:
         self._channel = uuid.uuid4().hex
         self.body = Body(lambda: can.Bus(self._channel, "virtual"))
         self._commands = 0
+        self.passed_ms = 0
+        """What is added to the time."""
+        self.haste_ms = 0
+        """What each turn of the loop adds to it."""
         self.start()
+
+    def now_ms(self) -> int:
+        """On the boot's clock."""
+        return monotonic_ms() + self.passed_ms
 
     def start(self) -> None:
         """A start of the agent."""
-        self.sampler = Sampler(self.plan, monotonic_ms())
-        self.interface = Interface("can0", "virtual", self._channel)
+        self.sampler = Sampler(self.plan, self.now_ms())
+        self.interface = Interface("can0", "virtual", self._channel, monotonic_ms=self.now_ms)
         settings = Settings(
             buses={"can0": BusSettings(self._channel, "virtual")},
             remote=RemoteSettings(enabled=True, allow=self.allow),
@@ -63,7 +71,7 @@ class World:
             [self.interface],
             self.sampler,
             lambda: self.privacy,
-            monotonic_ms,
+            self.now_ms,
             lambda: self.utc_ms,
         )
         self.remote.attach(self._tell, self.results.append)
@@ -95,7 +103,14 @@ class World:
 
     def awake(self) -> None:
         """Waits until the vehicle was heard."""
-        assert self.until(lambda: self.sampler.value("Body.Locks", monotonic_ms()) is not None)
+        assert self.until(lambda: self.sampler.value("Body.Locks", self.now_ms()) is not None)
+
+    def silent(self) -> None:
+        """The vehicle falls asleep, and has been silent for so long that it is known to sleep."""
+        self.body.speaks = False
+        self.haste_ms = 100
+        assert self.until(lambda: self.sampler.silent_ms(self.now_ms()) > 6000)
+        self.haste_ms = 0
 
     def until(self, condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> bool:
         """Turns the live loop until it holds."""
@@ -111,8 +126,9 @@ class World:
         for source in self.remote.sources:
             frames += source.read(0)
         self.batches += self.sampler.feed(frames)
-        self.batches += self.sampler.advance(monotonic_ms())
+        self.batches += self.sampler.advance(self.now_ms())
         self.remote.tick()
+        self.passed_ms += self.haste_ms
 
     def _tell(self, name: str, now_ms: int) -> None:
         self.batches += self.sampler.tell(name, now_ms)
