@@ -19,7 +19,7 @@ COMMANDS = {
     "status": ("agent.cli.status", "show how the agent that runs is"),
     "enroll": ("agent.cli.enroll", "ask for the vehicle's certificate, and take it"),
     "compile": ("agent.cli.compile", "read the databases of a profile for the next start"),
-    "check": ("agent.check", "say what a profile collects and which data it serves"),
+    "check": ("agent.cli.check", "say what a profile collects and which data it serves"),
     "replay": ("agent.cli.replay", "play recorded logs as if they were the vehicle"),
     "journal": ("agent.cli.journal", "show what is in a journal"),
 }

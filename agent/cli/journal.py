@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from agent import show
+from agent.cli import show
 from agent.cli.ending import OK, SETTINGS, UsageError
 from agent.journal.inventory import journals_in, take_inventory
 from agent.settings.agent import load_settings

@@ -12,18 +12,18 @@ import msgspec
 from rich.console import Console
 from rich.logging import RichHandler
 
-from agent import show
 from agent.bus.failures import InterfaceError
 from agent.bus.recording import RecordingError
+from agent.cli import show
 from agent.cli.ending import FAILED, INTERRUPTED, OK, UsageError, stop_on_signals
 from agent.cli.planning import as_wanted
+from agent.cli.show import ProgressDisplay
 from agent.journal.folder import HeldError
 from agent.lifting import UplinkEndedError, state_of
 from agent.plan.compiling import compile_plan
 from agent.profiles import find_profile, known_models
 from agent.replay import TIMEOUT_S, Ended, Outcome, Replay, replay
 from agent.settings.agent import Settings, load_settings, vin_problem
-from agent.show import ProgressDisplay
 from agent.uplink.credentials import CredentialsError
 from contract.configuration import Duration
 

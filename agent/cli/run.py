@@ -10,10 +10,10 @@ from pathlib import Path
 from agent.asking.failures import WrongVehicleError
 from agent.bus.failures import InterfaceError
 from agent.cli.ending import OK, OTHER_VEHICLE, SETTINGS, UsageError, complain, stop_on_signals
+from agent.cli.logs import log_to_stderr
 from agent.cli.planning import as_wanted
 from agent.journal.folder import HeldError
 from agent.lifting import UplinkEndedError
-from agent.logs import log_to_stderr
 from agent.plan.prepared import FOLDER as PLANS
 from agent.plan.prepared import prepared_plan
 from agent.run import run

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.live import Live
 
 from agent.cli.ending import OK, SETTINGS
+from agent.cli.overview import overview
 from agent.health.asking import NoAnswerError, ask
-from agent.health.display import overview
 from agent.settings.agent import load_settings
 from agent.settings.health import STATUS_SOCKET
 

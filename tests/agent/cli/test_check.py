@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from agent import check
+from agent.cli import check
 from contract.catalog import ALERT_TYPES
 from contract.published import PUBLISHED
 from tests.agent import model

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.logs import BURST, INTERVAL_S, MOST_KINDS, Limit, Lines
+from agent.cli.logs import BURST, INTERVAL_S, MOST_KINDS, Limit, Lines
 from tests.agent.bridge import eventually
 from tests.conftest import ROOT, free_port
 
@@ -90,7 +90,7 @@ def test_the_journal_is_known_by_the_socket_that_systemd_names(is_journal: bool)
     with ours, theirs:
         found = os.fstat(theirs.fileno())
         stream = f"{found.st_dev}:{found.st_ino + (not is_journal)}"
-        program = "import logging; from agent.logs import log_to_stderr; log_to_stderr(20); logging.warning('said')"
+        program = "import logging; from agent.cli.logs import log_to_stderr; log_to_stderr(20); logging.warning('said')"
         environment = {**os.environ, "JOURNAL_STREAM": stream}
         subprocess.run([sys.executable, "-c", program], cwd=ROOT, stderr=theirs.fileno(), env=environment, check=True)
         assert ours.recv(4096) == (b"<4>" if is_journal else b"WARNING ") + b"said from=root\n"

@@ -327,7 +327,7 @@ def test_a_user_without_settings_keeps_state_at_home(tmp_path: Path) -> None:
 
 
 def test_the_service_loads_nothing_that_it_seldom_needs() -> None:
-    seldom = {"asammdf", "can", "cantools", "isotp", "pynmeagps", "rich", "serial", "http.client", "agent.check"}
+    seldom = {"asammdf", "can", "cantools", "isotp", "pynmeagps", "rich", "serial", "http.client", "agent.cli.check"}
     seldom |= {"agent.sampling.watches", "agent.watching", "contract.watching", "cryptography"}
     seldom |= {"agent.remote.remote", "agent.remote.transmitting", "agent.plan.actions", "agent.plan.compiling_actions"}
     seldom |= {"contract.steps", "contract.actions", "contract.profile.action_rules", "contract.profile.programs"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.estimate import DAYS_A_MONTH, HOURS_A_DAY, estimate
+from agent.cli.estimate import DAYS_A_MONTH, HOURS_A_DAY, estimate
 from tests.agent import model
 
 

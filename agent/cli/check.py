@@ -17,16 +17,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.actions_shown import print_actions
 from agent.asking.share import share_of
-from agent.estimate import estimate
+from agent.cli.actions_shown import print_actions
+from agent.cli.estimate import estimate
+from agent.cli.served import print_served
 from agent.plan.compiling import compile_plan
 from agent.plan.compiling_events import event_names
 from agent.plan.events import Recording
 from agent.plan.plan import Plan, PlannedGroup, PlannedMessage, PlannedSignal
 from agent.plan.values import UNLIMITED
 from agent.profiles import UnknownModelError, find_profile
-from agent.served import print_served
 from agent.settings.agent import load_settings
 from contract.configuration import ConfigurationError, Duration, Span, nearest
 from contract.manifest import Signal

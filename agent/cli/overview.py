@@ -8,8 +8,8 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from agent.cli.show import clock_time, size
 from agent.health.snapshot import BusHealth, Health, UplinkHealth
-from agent.show import clock_time, size
 from contract.version import VERSION
 
 _BAD = "red"
