@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from agent.cli import main as agent
 from cloud_bridge.cli import main as bridge
 from tests.agent.bridge import eventually
+from tests.beds.mortal import mortal
 from tests.conftest import ROOT
 from tests.e2e.partner import Partner
 from tests.e2e.world import FLEET, PROFILES
@@ -83,7 +84,7 @@ class Box:
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """Starts an agent."""
-        command = [sys.executable, "-m", "agent.cli", *words, "--config", str(self.config)]
+        command = mortal(sys.executable, "-m", "agent.cli", *words, "--config", str(self.config))
         with (self.folder / "agent.log").open("wb") as said:
             environment = {**os.environ, "TERM": "dumb"}
             return subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said, env=environment)
@@ -185,7 +186,8 @@ class Cloud(Partner):
 
     def _start(self, name: str, *words: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
-            self._running[name] = subprocess.Popen(self.place.there(*words), cwd=ROOT, stdout=log, stderr=log)
+            command = mortal(*self.place.there(*words))
+            self._running[name] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
 
     def _program(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "cloud_bridge.cli", *words, "--config", str(self._config)]

@@ -11,21 +11,18 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
 from tests.agent.bridge import eventually
 from tests.beds.link import Carried, enter
+from tests.beds.mortal import mortal
 from tests.conftest import ROOT, absent, needed
 
 T = TypeVar("T")
 
 PLAIN_PORT = 1883
 """Where the broker listens without TLS, on loopback there too."""
-
-_NETWORKS = count()
-"""Of this process: one may live while another is made."""
 
 
 @dataclass
@@ -35,6 +32,7 @@ class Far:
     near: str
     """Our own address, as seen from there, at first."""
     namespace: str
+    """The file that stands for it. It has no name, and is gone with those who are in it."""
     _link: subprocess.Popen[str]
 
     def be(self, **changes: object) -> Carried:
@@ -47,7 +45,7 @@ class Far:
 
     def there(self, *words: str) -> list[str]:
         """The command that runs these words there."""
-        return [needed("ip", "iproute2"), "netns", "exec", self.namespace, *words]
+        return [needed("nsenter", "util-linux"), f"--net={self.namespace}", "--", *words]
 
     @contextmanager
     def beside(self, make: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
@@ -77,36 +75,33 @@ def far_network() -> Iterator[Far]:
     """A network behind a link that is good at first."""
     if os.geteuid() != 0 or not Path("/dev/net/tun").exists():
         absent("needs root and /dev/net/tun for a network of its own")
-    turn = next(_NETWORKS)
-    ip, name = needed("ip", "iproute2"), f"cl{os.getpid()}x{turn}"
-    subprocess.run([ip, "netns", "add", name], check=True)
-    try:
-        with _linked(name, 64 + 2 * (turn % 31)) as far:
-            yield far
-    finally:
-        subprocess.run([ip, "netns", "delete", name], check=True)
+    # Somebody has to be in it.
+    words = mortal(needed("unshare", "util-linux"), "--net", "--", "sleep", "infinity")
+    with subprocess.Popen(words) as holder:
+        try:
+            namespace = Path(f"/proc/{holder.pid}/ns/net")
+            assert eventually(lambda: not namespace.samefile("/proc/self/ns/net"))
+            with _linked(str(namespace)) as far:
+                yield far
+        finally:
+            holder.kill()
 
 
 @contextmanager
 def another_link(far: Far) -> Iterator[Far]:
     """A second link to the same network, which there has another address by it."""
-    with _linked(far.namespace, int(far.address.split(".")[1]) + 1) as twin:
+    with _linked(far.namespace) as twin:
         yield twin
 
 
 @contextmanager
-def _linked(namespace: str, second: int) -> Iterator[Far]:
-    """`second` octet of the addresses, of the range that carriers hand out (RFC 6598)."""
-    number = os.getpid() % 250
-    here, there = f"100.{second}.{number}.1", f"100.{second}.{number}.2"
-    words = ["-m", "tests.beds.link", namespace, f"{second}{namespace[-8:]}", here, there]
-    with subprocess.Popen(
-        [sys.executable, *words], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as link:
+def _linked(namespace: str) -> Iterator[Far]:
+    words = mortal(sys.executable, "-m", "tests.beds.link", namespace)
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as link:
         try:
             assert link.stdout is not None
-            assert link.stdout.readline() == "up\n"
-            yield Far(there, here, namespace, link)
+            near, far = link.stdout.readline().split()
+            yield Far(far, near, namespace, link)
         finally:
             link.kill()
 
@@ -119,9 +114,11 @@ def far_broker(folder: Path, mosquitto_binary: str, more: Callable[[str], str] =
         plain = "".join(
             f"listener {PLAIN_PORT} {address}\nallow_anonymous true\n" for address in (far.address, "127.0.0.1")
         )
-        config.write_text(f"per_listener_settings true\nmax_queued_messages 0\n{plain}{more(far.address)}")
+        # It stays the user that it is started by: the kernel would not end it with us otherwise.
+        general = "user root\nper_listener_settings true\nmax_queued_messages 0\n"
+        config.write_text(f"{general}{plain}{more(far.address)}")
         broker = stack.enter_context(
-            subprocess.Popen(far.there(mosquitto_binary, "-c", str(config)), stderr=subprocess.DEVNULL)
+            subprocess.Popen(mortal(*far.there(mosquitto_binary, "-c", str(config))), stderr=subprocess.DEVNULL)
         )
         stack.callback(broker.kill)
         assert eventually(lambda: _listens(far.address))

@@ -1,9 +1,10 @@
 """A bad link between this machine's network and a namespace: packets are delayed, lost and squeezed one by one.
 
-    python -m tests.beds.link NAMESPACE NAME NEAR FAR    e.g. canlift-7 7 100.64.7.1 100.64.7.2
+    python -m tests.beds.link NAMESPACE     a file, e.g. /proc/4711/ns/net; says both ends' addresses
 
-Two TUN devices, nNAME here and fNAME in the namespace, and this program between them: TCP is the kernel's own, with its
-repeats and its back-off. Each line on standard input is a JSON object of what changes:
+Two TUN devices, one here and one in the namespace, and this program between them: TCP is the kernel's own, with its
+repeats and its back-off. The addresses are made of the number that the kernel gives the device here, which no other
+link of this machine has. Each line on standard input is a JSON object of what changes:
 
 * `delay_s` one way, `loss` (0 to 1), `rate` in bits per second, `queue_bytes`.
 * `near`: the near end's address is taken away, and this is its new one. What is still sent to the old one is lost.
@@ -35,6 +36,8 @@ _TUNSETIFF = 0x400454CA
 _TUN_WITHOUT_HEADER = 0x1001
 _NEW_NETWORK = 0x40000000
 _PACKET_BYTES = 2048
+_NAME = "link"
+"""Of a device, to which the kernel adds a number."""
 
 
 @dataclass
@@ -109,15 +112,11 @@ class Link:
         return max(self._on_the_way[0][0] - now_s, 0) if self._on_the_way else 1.0
 
 
-def _tun(name: str, own: str, namespace: str | None = None) -> int:
-    here = os.open("/proc/self/ns/net", os.O_RDONLY)
-    if namespace is not None:
-        enter(namespace)
+def _tun() -> tuple[int, str]:
+    """A device of this thread's network, and its name."""
     device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-    fcntl.ioctl(device, _TUNSETIFF, struct.pack("16sH", name.encode(), _TUN_WITHOUT_HEADER))
-    _ip(f"addr add {own} dev {name}", f"link set {name} up mtu 1400", "link set lo up")
-    _enter(here)
-    return device
+    named = fcntl.ioctl(device, _TUNSETIFF, struct.pack("16sH", f"{_NAME}%d".encode(), _TUN_WITHOUT_HEADER))
+    return device, named[:16].rstrip(b"\0").decode()
 
 
 def _ip(*commands: str) -> None:
@@ -127,21 +126,25 @@ def _ip(*commands: str) -> None:
 
 def enter(namespace: str) -> None:
     """This thread's sockets are of the namespace from now on, and those of the threads that it starts."""
-    _enter(os.open(f"/run/netns/{namespace}", os.O_RDONLY))
-
-
-def _enter(namespace: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).setns(namespace, _NEW_NETWORK):
+    opened = os.open(namespace, os.O_RDONLY)
+    if ctypes.CDLL(None, use_errno=True).setns(opened, _NEW_NETWORK):
         raise OSError(ctypes.get_errno(), "setns")
-    os.close(namespace)
+    os.close(opened)
 
 
-def main(namespace: str, name: str, near: str, far: str) -> None:
-    device = f"n{name}"
+def main(namespace: str) -> None:
+    ours = os.open("/proc/self/ns/net", os.O_RDONLY)
+    near_tun, device = _tun()
+    number = int(device.removeprefix(_NAME))
+    near, far = (f"100.{64 + number // 250 % 64}.{number % 250}.{end}" for end in (1, 2))
     # The far end knows no addresses of the near one but a way to all: what is sent to one that is gone is lost on it.
-    tuns = (_tun(device, f"{near} peer {far}"), _tun(f"f{name}", f"{far}/24", namespace))
-    link, buffer = Link(near), b""
-    print("up", flush=True)
+    _ip(f"addr add {near} peer {far} dev {device}", f"link set {device} up mtu 1400")
+    enter(namespace)
+    far_tun, far_device = _tun()
+    _ip(f"addr add {far}/24 dev {far_device}", f"link set {far_device} up mtu 1400", "link set lo up")
+    enter(f"/proc/self/fd/{ours}")
+    tuns, link, buffer = (near_tun, far_tun), Link(near), b""
+    print(near, far, flush=True)
     while True:
         readable, _, _ = select.select([*tuns, 0], [], [], link.wait_s(time.monotonic()))
         now_s = time.monotonic()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.beds.mortal import mortal
 from tests.conftest import needed
 
 PATIENCE_S = 300
@@ -71,7 +72,7 @@ def started(tree: Path, binds: Sequence[str] = ()) -> Iterator[Machine]:
     environment = {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
     with tree.with_name(f"{tree.name}.console").open("wb") as console:
         nspawn = subprocess.Popen(
-            [*words, "-D", str(tree), "-b"],
+            mortal(*words, "-D", str(tree), "-b"),
             stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, env=environment,
         )  # fmt: skip
         try:

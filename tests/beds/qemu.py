@@ -17,10 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.beds.kernel import initrd, kernel
+from tests.beds.mortal import mortal
 from tests.beds.uml import INSIDE, ROOT, Finished
 
 QEMU = "qemu-system-x86_64"
 PACKAGE = "qemu-system-x86"
+_MACHINE = "-accel tcg,thread=multi -cpu max -smp 2 -m 768 -nographic -no-reboot -nic none"
 _MODULES = ("virtio_pci", "9pnet_virtio", "9p", "can-raw", "can-isotp", "vcan")
 _STATUS = "bed status"
 _INIT = f"""$b mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=512000 tree /root
@@ -43,27 +45,13 @@ def run(words: Sequence[str], limit_s: float) -> Finished:
     with tempfile.TemporaryDirectory(prefix="bed.") as name:
         bed = Path(name)
         archive = initrd(bed, _MODULES, _INIT, {"command": _command(words)})
-        boot = [
-            QEMU,
-            "-accel",
-            "tcg,thread=multi",
-            "-cpu",
-            "max",
-            "-smp",
-            "2",
-            "-m",
-            "768",
-            "-nographic",
-            "-no-reboot",
-            "-nic",
-            "none",
-        ]
+        boot = [QEMU, *_MACHINE.split()]
         boot += ["-kernel", str(vmlinux), "-initrd", str(archive)]
         boot += ["-append", "console=ttyS0 quiet panic=-1 random.trust_cpu=on"]
         boot += ["-virtfs", "local,path=/,mount_tag=tree,security_model=none,readonly=on,multidevs=remap"]
         log = bed / "output"
         with log.open("wb") as output:
-            process = subprocess.Popen(boot, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(mortal(*boot), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
             late = False
             try:
                 process.wait(limit_s)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.beds import xstate
+from tests.beds.mortal import mortal_with_all
 from tests.conftest import needed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +62,7 @@ def run(words: Sequence[str], limit_s: float) -> Finished:
         (bed / "command").write_text(f"cd {shlex.quote(str(ROOT))}\n{environment}\n{shlex.join(words)}\n")
         if shutil.which(KERNEL) is None:
             return Finished(None, f"{KERNEL} is not there: as root, apt-get install {PACKAGE}")
-        boot = [*kernel_words(), f"mem={_MEMORY}", "rootfstype=hostfs", "root=/dev/root", "rw"]
+        boot = [*mortal_with_all(*kernel_words()), f"mem={_MEMORY}", "rootfstype=hostfs", "root=/dev/root", "rw"]
         log = bed / "output"
         with log.open("wb") as output:
             process = subprocess.Popen(

@@ -17,12 +17,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.beds.far import Far
+from tests.beds.mortal import mortal_with_all
 from tests.beds.uml import kernel_words
-from tests.conftest import needed
 
 READY_S = 240
 """A boot takes some five seconds on a machine that does nothing else."""
 COMMAND_S = 120
+_ADDRESS = "192.168.77.1/24"
+"""Of this side of the line; the box's is in guest/80-vec0.network."""
 
 
 class Answer(NamedTuple):
@@ -31,10 +34,19 @@ class Answer(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A TAP device in a namespace of its own: what the box has for a network, as `vec0`."""
+    """A TAP device in a network of its own: what the box has for a network, as `vec0`."""
 
-    namespace: str
+    far: Far
     device: str
+
+
+def line(far: Far) -> Line:
+    """One that leads to a box from there."""
+    made = Line(far, "tap0")
+    for words in (f"tuntap add {made.device} mode tap", f"addr add {_ADDRESS} dev {made.device}",
+                  f"link set {made.device} up"):  # fmt: skip
+        subprocess.run(far.there("ip", *words.split()), check=True)
+    return made
 
 
 class BoxError(Exception):
@@ -52,7 +64,7 @@ class Guest:
         self._channel, theirs = socket.socketpair()
         with theirs, console.open("ab") as said:
             self._process = subprocess.Popen(
-                words(theirs.fileno()),
+                mortal_with_all(*words(theirs.fileno())),
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -120,7 +132,7 @@ class Box(Guest):
         """Switches it on. The first disk is its root's."""
 
         def words(channel: int) -> list[str]:
-            boot = [needed("ip", "iproute2"), "netns", "exec", line.namespace, *kernel_words()]
+            boot = line.far.there(*kernel_words())
             boot += ["mem=512M", "quiet", *(f"ubd{place}={disk}" for place, disk in enumerate(disks))]
             boot += ["root=/dev/ubda", "rw"]
             boot += ["con=null", "con0=null,fd:1", f"con1=fd:{channel},fd:{channel}", "console=tty0"]

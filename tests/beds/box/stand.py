@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import NamedTuple
 from agent.journal.segments import Key
 from contract.upload import read_header
 from tests.agent.bridge import Bridge, eventually
-from tests.beds.box.machine import Box, Line
+from tests.beds.box.machine import Box, Line, line
 from tests.beds.box.tree import disk, done
 from tests.beds.far import PLAIN_PORT, far_broker
 
@@ -24,8 +23,6 @@ UNIT = "canlift-agent"
 SETTINGS = "/etc/canlift/agent.toml"
 SHARED = "/mnt"
 PATIENCE_S = 240
-_ADDRESS = "192.168.77.1/24"
-"""Of this side of the line; the box's is in guest/80-vec0.network."""
 
 
 def number(payload: bytes) -> Key:
@@ -154,13 +151,10 @@ def stand(folder: Path, mosquitto_binary: str) -> Iterator[Stand]:
     done(["truncate", "-s", "64M", str(data)])
     done(["mkfs.ext4", "-q", "-b", "1024", "-L", "canlift", str(data)])
     with far_broker(folder, mosquitto_binary) as far, far.beside(lambda: Bridge(PLAIN_PORT, number)) as bridge:
-        line = Line(far.namespace, "tap0")
-        for words in (f"tuntap add {line.device} mode tap", f"addr add {_ADDRESS} dev {line.device}",
-                      f"link set {line.device} up"):  # fmt: skip
-            subprocess.run(["ip", "-n", far.namespace, *words.split()], check=True)
+        to_the_box = line(far)
         shared = folder / "shared"
         shared.mkdir()
-        bench = Stand(bridge, Box((image, data), console, line), shared, (image, data), console, line)
+        bench = Stand(bridge, Box((image, data), console, to_the_box), shared, (image, data), console, to_the_box)
         try:
             bench.box.ready()
             bench.box.does(f"sed -i 's/127.0.0.1:1883/{far.address}:{PLAIN_PORT}/' /etc/canlift/agent.toml; sync")

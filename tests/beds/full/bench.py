@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import re
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Generic, TypeVar
 
 from tests.agent.bridge import eventually
 from tests.agent.remote.cloud import Cloud
-from tests.beds.box.machine import Line
+from tests.beds.box.machine import line
 from tests.beds.box.tree import done
 from tests.beds.far import PLAIN_PORT, far_broker
 from tests.beds.full.image import box_for_qemu
@@ -25,8 +24,6 @@ from tests.beds.full.machine import FullBox
 UNIT = "canlift-agent"
 SETTINGS = "/etc/canlift/agent.toml"
 PATIENCE_S = 300
-_ADDRESS = "192.168.77.1/24"
-"""Of this side of the line; the box's is in tests/beds/box/guest/80-vec0.network."""
 LOG = "writes.log"
 
 
@@ -94,11 +91,7 @@ def bench(
         done(["cp", "--sparse=always", str(state), str(folder / "before.img")])
         log.write_bytes(bytes(512))
     with far_broker(folder, mosquitto_binary) as far, far.beside(make) as bridge:
-        line = Line(far.namespace, "tap0")
-        for words in (f"tuntap add {line.device} mode tap", f"addr add {_ADDRESS} dev {line.device}",
-                      f"link set {line.device} up"):  # fmt: skip
-            subprocess.run(["ip", "-n", far.namespace, *words.split()], check=True)
-        box = FullBox(root, state, folder / "console", line, serial=serial, log=log if recorded else None)
+        box = FullBox(root, state, folder / "console", line(far), serial=serial, log=log if recorded else None)
         try:
             box.ready()
             yield Bench(bridge, box, folder, f"{far.address}:{PLAIN_PORT}")

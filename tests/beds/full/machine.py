@@ -36,7 +36,7 @@ class FullBox(Guest):
         folder = console.parent
 
         def words(channel: int) -> list[str]:
-            boot = [needed("ip", "iproute2"), "netns", "exec", line.namespace, needed(QEMU, PACKAGE)]
+            boot = line.far.there(needed(QEMU, PACKAGE))
             for more in (_MACHINE, _DEAD_BATTERY):
                 boot += more.split()
             boot += ["-kernel", str(kernel() / "vmlinux"), "-initrd", str(box_for_qemu() / "initrd")]
