@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from tests.beds import xstate
+from tests.persisting import persisting
 
 # Debian package → the program that shows it is there.
 NEEDED = {
@@ -55,9 +56,21 @@ def install(packages: list[str]) -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return
     print(f"installing {' '.join(packages)} …", flush=True)
+    try:
+        persisting(lambda: _apt_get(packages))
+    except RuntimeError as failed:
+        print(failed, file=sys.stderr)
+
+
+def _apt_get(packages: list[str]) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *packages]):
-        subprocess.run(["apt-get", *words], env=environment, stdout=subprocess.DEVNULL, check=False)
+    # A source of the machine's that is of no use here may be out of reach.
+    subprocess.run(["apt-get", "update", "-q"], env=environment, stdout=subprocess.DEVNULL, check=False)
+    # Where somebody else installs something, it waits.
+    words = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", *packages]
+    installed = subprocess.run(words, env=environment, stdout=subprocess.DEVNULL, check=False)
+    if installed.returncode:
+        raise RuntimeError(f"{' '.join(words)}: status {installed.returncode}")
 
 
 def main() -> int:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import IN_CI, ROOT
+from tests.conftest import ROOT, absent
 from tests.documents import Shown, words
+from tests.persisting import persisting
 
 VIN = "VF30A5FWTEST00001"
 
@@ -25,10 +26,16 @@ class Installed:
         self._elsewhere.mkdir()
         venv.create(folder / "venv", with_pip=True)
         program, *typed = words(command)
-        pip = self.run(program, *typed, "-q", "--no-input", "--retries", "1", folder=ROOT)
-        if pip.returncode and not IN_CI:
-            pytest.skip(f"needs a package index: {pip.stderr.strip().splitlines()[-1]}")
-        assert pip.returncode == 0, pip.stderr
+
+        def install() -> None:
+            pip = self.run(program, *typed, "-q", "--no-input", "--retries", "1", folder=ROOT)
+            if pip.returncode:
+                raise RuntimeError(pip.stderr)
+
+        try:
+            persisting(install)
+        except RuntimeError as failed:
+            absent(f"needs a package index: {failed}")
 
     def run(self, program: str, *typed: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}

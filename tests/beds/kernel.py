@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tests.beds.box.cache import kept
 from tests.conftest import absent, needed
+from tests.persisting import persisting
 
 _KINDS = (
     "net/can/*", "drivers/net/can/*", "fs/9p/*", "net/9p/*", "fs/netfs/*", "fs/fscache/*", "drivers/virtio/*",
@@ -36,18 +37,14 @@ def kernel() -> Path:
         needed(program, package)
     try:
         return kept("kernel", _UNPACKED, _unpack)
-    except (OSError, subprocess.CalledProcessError) as wrong:
+    except (OSError, RuntimeError, subprocess.CalledProcessError) as wrong:
         absent(f"Debian's kernel cannot be had: {wrong}")
 
 
 def _unpack(folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="bed.", dir=folder) as name:
         work = Path(name)
-        found = re.search(r"Depends: (linux-image-\S+)", _output(["apt-cache", "depends", "linux-image-amd64"]))
-        if found is None:
-            raise OSError("apt-cache knows no linux-image-amd64: as root, apt-get update")
-        subprocess.run(["apt-get", "download", "-q", found[1]], cwd=work, check=True, capture_output=True)
-        (package,) = work.glob("*.deb")
+        package = persisting(lambda: _downloaded(work))
         archive = work / "archive.tar"
         with archive.open("wb") as tar:
             subprocess.run(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=tar, check=True)
@@ -59,6 +56,24 @@ def _unpack(folder: Path) -> None:
         (image,) = (work / "boot").glob("vmlinuz*")
         packed = image.read_bytes()
         (folder / "vmlinux").write_bytes(lzma.LZMADecompressor().decompress(packed[packed.find(_XZ) :]))
+
+
+def _downloaded(work: Path) -> Path:
+    """The kernel's package. apt's lists are made for this once: those of the machine may be old, absent, or locked by
+    somebody else who makes them."""
+    for name in ("lists", "cache"):
+        (work / name).mkdir(exist_ok=True)
+    apart = ["-q", "-o", f"Dir::State::Lists={work / 'lists'}", "-o", f"Dir::Cache={work / 'cache'}"]
+    try:
+        _output(["apt-get", *apart, "update"])
+        found = re.search(r"Depends: (linux-image-\S+)", _output(["apt-cache", *apart, "depends", "linux-image-amd64"]))
+        if found is None:
+            raise RuntimeError("apt-cache knows no linux-image-amd64")
+        subprocess.run(["apt-get", *apart, "download", found[1]], cwd=work, check=True, capture_output=True, text=True)
+    except subprocess.CalledProcessError as failed:
+        raise RuntimeError(f"{failed}: {failed.stderr}") from failed
+    (package,) = work.glob("*.deb")
+    return package
 
 
 def initrd(folder: Path, modules: Sequence[str], script: str, files: dict[str, str] | None = None) -> Path:

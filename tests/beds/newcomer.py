@@ -19,6 +19,7 @@ from tests.beds.box.cache import kept
 from tests.beds.box.tree import SUITE, check_out, debian_with, done, package
 from tests.beds.nspawn import PATIENCE_S, Machine, started
 from tests.conftest import ROOT
+from tests.persisting import persisting
 
 USER = "newcomer"
 CHECKOUT = f"/home/{USER}/canlift"
@@ -45,7 +46,7 @@ def wheels() -> Path:
 
     def make(folder: Path) -> None:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", "download"]
-        done([*pip, *words, "-d", str(folder), *wanted])
+        persisting(lambda: done([*pip, *words, "-d", str(folder), *wanted]))
 
     return kept("index", [*words, *wanted], make)
 

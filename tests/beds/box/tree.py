@@ -20,7 +20,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.beds.box.cache import kept
+from tests.beds.mortal import mortal
 from tests.conftest import ROOT, needed
+from tests.persisting import persisting
 
 HERE = Path(__file__).resolve().parent
 DRIVE = ROOT / "demo" / "drive.log.gz"
@@ -45,26 +47,22 @@ def debian_with(kind: str, packages: Sequence[str]) -> Path:
     included = ",".join(packages)
 
     def make(folder: Path) -> None:
-        words = ["-q", "--variant=minbase", f"--include={included}", SUITE, str(folder / "debian.tar"), _mirror()]
-        done([needed("mmdebstrap", "mmdebstrap"), *words])
+        bootstrapped(folder, SUITE, "debian.tar", "--variant=minbase", f"--include={included}")
 
     return kept(kind, [SUITE, included], make) / "debian.tar"
+
+
+def bootstrapped(folder: Path, suite: str, archive: str, *options: str) -> None:
+    """Makes a tar file in a folder, of packages of Debian's that mmdebstrap downloads."""
+    words = [needed("mmdebstrap", "mmdebstrap"), "-q", *options, suite, str(folder / archive), _mirror()]
+    persisting(lambda: done(words, TMPDIR=str(folder)))
 
 
 def debian_of_arm64(folder: Path) -> Path:
     """As much of an arm64 Debian as Python needs, in a folder; nothing in it is set up."""
 
     def make(kept_in: Path) -> None:
-        words = [
-            "-q",
-            "--arch=arm64",
-            "--variant=extract",
-            "--include=python3",
-            SUITE,
-            str(kept_in / "arm64.tar"),
-            _mirror(),
-        ]
-        done([needed("mmdebstrap", "mmdebstrap"), *words])
+        bootstrapped(kept_in, SUITE, "arm64.tar", "--arch=arm64", "--variant=extract", "--include=python3")
 
     folder.mkdir()
     done(["tar", "-x", "-C", str(folder), "-f", str(kept("arm64", [SUITE], make) / "arm64.tar"), "--exclude=./dev/*"])
@@ -75,7 +73,8 @@ def package(architecture: str = "amd64") -> Path:
     def make(folder: Path) -> None:
         checkout = folder / "checkout"
         check_out(checkout)
-        done([*PACKAGED_BY[architecture].split(), "-C", str(checkout), f"VENV={sys.prefix}"])
+        words = [*PACKAGED_BY[architecture].split(), "-C", str(checkout), f"VENV={sys.prefix}"]
+        persisting(lambda: done(words, TMPDIR=str(folder)))
         (deb,) = checkout.glob("dist/*.deb")
         deb.rename(folder / deb.name)
         shutil.rmtree(checkout)
@@ -101,7 +100,7 @@ def wheels() -> Path:
 
     def make(folder: Path) -> None:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-        done([*pip, "wheel", "-w", str(folder), f"{ROOT}[agent]"])
+        persisting(lambda: done([*pip, "wheel", "-w", str(folder), f"{ROOT}[agent]"]))
 
     return kept("wheels", [sys.version, *(ROOT / name for name in _SOURCES)], make)
 
@@ -187,7 +186,9 @@ def of_the_demo_car(settings: str) -> str:
 def done(words: list[str], **environment: str) -> None:
     """Raises RuntimeError with what the command said when it fails."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    ended = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "PATH": path, **environment})
+    ended = subprocess.run(
+        mortal(*words), capture_output=True, text=True, env={**os.environ, "PATH": path, **environment}
+    )
     if ended.returncode:
         raise RuntimeError(f"{words[0]} failed: {ended.stdout[-2000:]}{ended.stderr[-2000:]}")
 
