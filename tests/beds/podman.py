@@ -1,4 +1,9 @@
-"""Containers, built and run by podman without a daemon, its store in `build/beds/podman`.
+"""Containers, built and run by podman without a daemon.
+
+The images are in a store of the checkout's, in `build/beds/podman`. Containers are run in a `World`: namespaces of
+their own, and a store of their own that reads the images from the former. It ends with the process that made it,
+however that one ends, and with it end all containers, mounts and networks; of two that run at once neither sees the
+other. (podman's name server is one for a machine: that of a killed run would answer nobody in the next.)
 
 The images that a Dockerfile begins with are not pulled: stand-ins of the same names are made of Debian's packages, once
 for each recipe below. So what is proved is the Dockerfile: its steps, users, paths, entry point and size above its
@@ -8,16 +13,20 @@ base, not what is in the published images.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.beds.uml import ROOT
+from tests.beds.box.cache import digest, kept
+from tests.beds.box.tree import bootstrapped
+from tests.beds.mortal import mortal
+from tests.conftest import ROOT, needed
+from tests.persisting import persisting
 
 PROGRAMS = ("podman", "runc", "mmdebstrap", "/usr/lib/podman/netavark")
 KEPT = ROOT / "build" / "beds" / "podman"
@@ -37,104 +46,118 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 [network]
 network_backend = "netavark"
+network_config_dir = "{folder}/networks"
 """
 _STORAGE = """[storage]
 driver = "overlay"
-graphroot = "{kept}/graph"
-runroot = "{kept}/run"
+graphroot = "{folder}/graph"
+runroot = "{folder}/run"
+[storage.options]
+additionalimagestores = [{others}]
 """
+_WORLD = "mount -t tmpfs run /run; mount -t tmpfs shm /dev/shm; ip link set lo up; echo there; exec sleep infinity"
+_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 _PACKAGES = {
-    PYTHON: "ca-certificates,python3,python3-pip,python3-venv",
-    MOSQUITTO: "ca-certificates,mosquitto",
+    PYTHON: ("image-python", "ca-certificates,python3,python3-pip,python3-venv"),
+    MOSQUITTO: ("image-mosquitto", "ca-certificates,mosquitto"),
 }
-_PYTHON = "rm -f {tree}/usr/lib/python3*/EXTERNALLY-MANAGED; ln -sf python3 {tree}/usr/bin/python"
-
-
-def environment() -> dict[str, str]:
-    """In which podman, and what calls it, uses the bed's store."""
-    KEPT.mkdir(parents=True, exist_ok=True)
-    containers, storage = KEPT / "containers.conf", KEPT / "storage.conf"
-    containers.write_text(_CONTAINERS)
-    storage.write_text(_STORAGE.format(kept=KEPT))
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    return {
-        **os.environ,
-        "PATH": path,
-        "CONTAINERS_CONF": str(containers),
-        "CONTAINERS_STORAGE_CONF": str(storage),
-    }
+"""Images, what they are kept as, and what is in them."""
+_PYTHON = 'rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED; ln -sf python3 "$1"/usr/bin/python'
 
 
 def absent() -> list[str]:
     """Debian packages that are not there, by the names of the programs."""
-    path = environment()["PATH"]
-    return [Path(program).name for program in PROGRAMS if shutil.which(program, path=path) is None]
+    return [Path(program).name for program in PROGRAMS if shutil.which(program, path=_PATH) is None]
 
 
-def podman(*words: str, limit_s: float = 300, said: bool = False) -> str:
-    """What it prints; `said`: on standard error too. Raises RuntimeError that says what it said."""
-    done = subprocess.run(
-        ["podman", *words], env=environment(), capture_output=True, text=True, timeout=limit_s, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(
-            f"podman {' '.join(words)}: status {done.returncode}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
-        )
-    return done.stdout + (done.stderr if said else "")
+class Store:
+    """podman with its images, containers and networks in a folder; of `images`, other folders, it reads those too."""
+
+    def __init__(self, folder: Path, images: Sequence[Path] = ()) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        containers, storage = folder / "containers.conf", folder / "storage.conf"
+        containers.write_text(_CONTAINERS.format(folder=folder))
+        others = ", ".join(f'"{other}/graph"' for other in images)
+        storage.write_text(_STORAGE.format(folder=folder, others=others))
+        files = {"CONTAINERS_CONF": str(containers), "CONTAINERS_STORAGE_CONF": str(storage)}
+        self.environment = {**os.environ, "PATH": _PATH, **files}
+
+    def command(self, *words: str) -> list[str]:
+        """Runs these words where its containers are."""
+        return mortal(*words)
+
+    def podman(self, *words: str, limit_s: float = 300, said: bool = False) -> str:
+        """What it prints; `said`: on standard error too. Raises RuntimeError that says what it said."""
+        done = subprocess.run(
+            self.command("podman", *words),
+            env=self.environment, capture_output=True, text=True, timeout=limit_s, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            what = f"podman {' '.join(words)}: status {done.returncode}"
+            raise RuntimeError(f"{what}\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+        return done.stdout + (done.stderr if said else "")
+
+    def size_bytes(self, image: str) -> int:
+        size: int = json.loads(self.podman("image", "inspect", image))[0]["Size"]
+        return size
 
 
-def make_stand_ins() -> None:
-    for name, packages in _PACKAGES.items():
-        recipe = hashlib.sha256(f"{_SUITE} {packages} {_PYTHON}".encode()).hexdigest()[:16]
-        if _label(name) != recipe:
-            _make_stand_in(name, packages, recipe)
+class World(Store):
+    """One whose containers, and all that is run by `command`, are in the namespaces of a process."""
+
+    def __init__(self, folder: Path, leader: int, *, network: bool) -> None:
+        super().__init__(folder, [KEPT])
+        self._entering = ["nsenter", f"--target={leader}", "--mount", "--pid", *(["--net"] if network else []), "--"]
+
+    def command(self, *words: str) -> list[str]:
+        return super().command(*self._entering, *words)
+
+
+@contextmanager
+def world(folder: Path, *, network: bool) -> Iterator[World]:
+    """With the images of `build_bridge`; with a `network` of its own, or this machine's."""
+    spaces = ["--mount", "--mount-proc", "--pid", "--fork", "--kill-child", *(["--net"] if network else [])]
+    words = mortal(needed("unshare", "util-linux"), *spaces, "--", "sh", "-ec", _WORLD)
+    with subprocess.Popen(words, env={**os.environ, "PATH": _PATH}, stdout=subprocess.PIPE, text=True) as unshare:
+        try:
+            assert unshare.stdout is not None
+            assert unshare.stdout.readline() == "there\n"
+            (leader,) = Path(f"/proc/{unshare.pid}/task/{unshare.pid}/children").read_text().split()
+            yield World(folder, int(leader), network=network)
+        finally:
+            unshare.kill()
 
 
 def build_bridge() -> None:
     """The image of the Dockerfile, from what the project is now; its steps are podman's to remember."""
-    KEPT.mkdir(parents=True, exist_ok=True)
+    store = Store(KEPT)
     with (KEPT / "lock").open("w") as lock, tempfile.TemporaryDirectory(prefix="bed.") as name:
         fcntl.flock(lock, fcntl.LOCK_EX)  # Whoever builds it at the same time waits, and finds it done.
-        make_stand_ins()
+        for image, (kind, packages) in _PACKAGES.items():
+            _make_stand_in(store, image, kind, packages)
         pip = Path(name) / "pip.conf"
         pip.write_text(f"[global]\ncert = {_CERTIFICATES}\ndisable-pip-version-check = true\n")
         mounts = [f"{_CERTIFICATES}:{_CERTIFICATES}:ro", f"{pip}:/etc/pip.conf:ro"]
         volumes = [word for mount in mounts for word in ("-v", mount)]
         _, *words, _ = BUILT_BY.split()
-        podman(*words, "-q", "--network=host", *volumes, "-t", BRIDGE, str(ROOT), limit_s=900)
+        built = [*words, "-q", "--network=host", *volumes, "-t", BRIDGE, str(ROOT)]
+        persisting(lambda: store.podman(*built, limit_s=900))
 
 
-def size_bytes(image: str) -> int:
-    size: int = json.loads(podman("image", "inspect", image))[0]["Size"]
-    return size
+def _make_stand_in(store: Store, image: str, kind: str, packages: str) -> None:
+    options = ["--variant=minbase", f"--include={packages}", "--skip=output/dev"]
+    if image == PYTHON:
+        options.append(f"--customize-hook={_PYTHON}")
+    recipe = digest([_SUITE, *options])
+    if _label(store, image) != recipe:
+        kept_in = kept(kind, [_SUITE, *options], lambda folder: bootstrapped(folder, _SUITE, "tree.tar", *options))
+        store.podman("import", "-q", "--change", f"LABEL {_LABEL}={recipe}", str(kept_in / "tree.tar"), image)
 
 
-def _label(image: str) -> str | None:
+def _label(store: Store, image: str) -> str | None:
     try:
-        (found,) = json.loads(podman("image", "inspect", image))
+        (found,) = json.loads(store.podman("image", "inspect", image))
     except RuntimeError:
         return None
     label: str | None = (found.get("Labels") or {}).get(_LABEL)
     return label
-
-
-def _make_stand_in(name: str, packages: str, recipe: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="bed.") as folder:
-        tree, archive = Path(folder) / "tree", Path(folder) / "tree.tar"
-        _run(["mmdebstrap", "-q", "--variant=minbase", f"--include={packages}", _SUITE, str(tree), _mirror()])
-        if name == PYTHON:
-            _run(["sh", "-c", _PYTHON.format(tree=tree)])
-        _run(["tar", "-C", str(tree), "-cf", str(archive), "--exclude=./dev/*", "--exclude=./var/cache/apt/*.bin", "."])
-        podman("import", "-q", "--change", f"LABEL {_LABEL}={recipe}", str(archive), name)
-
-
-def _mirror() -> str:
-    sources = Path("/etc/apt/sources.list.d/debian.sources")
-    lines = sources.read_text().splitlines() if sources.exists() else []
-    return next((line.split()[1] for line in lines if line.startswith("URIs:")), "http://deb.debian.org/debian")
-
-
-def _run(words: Sequence[str]) -> None:
-    done = subprocess.run(words, capture_output=True, text=True, timeout=900, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(words)}: status {done.returncode}\n{done.stderr[-4000:]}")

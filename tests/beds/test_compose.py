@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,36 +18,38 @@ from tests.conftest import ROOT, absent
 from tests.documents import Shown
 
 VIN = "VF30A5FWTEST00001"
-LIMIT_S = 300
-NAME = f"canlift-{os.getpid()}"
+LIMIT_S = 900
+NAME = "canlift"
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(INSIDE in os.environ, reason="another bed, without a network")]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def image() -> None:
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[bed.World]:
     if packages := bed.absent():
         absent(f"needs {', '.join(packages)}: apt-get install {' '.join(packages)}")
     bed.build_bridge()
+    with bed.world(tmp_path / "world", network=True) as made:
+        yield made
 
 
-def typed(folder: Path, lines: list[str], before: str, end: str) -> str:
-    """What is said by a script that types them. The network is the script's own; what it started is gone with it."""
-    script = folder / "script"
-    first = ["set -eux", f"trap {shlex.quote(end)} EXIT", "ip link set lo up", before]
-    script.write_text("\n".join([*first, *lines, ""]))
-    done = subprocess.run(
-        ["unshare", "-n", "bash", str(script)], env=bed.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, timeout=LIMIT_S, check=False,
-    )  # fmt: skip
-    print(done.stdout)
+def typed(world: bed.World, folder: Path, lines: list[str], before: str, end: str) -> str:
+    """What is said by a script that types them there."""
+    script, said = folder / "script", folder / "said"
+    script.write_text("\n".join(["set -eux", f"trap {shlex.quote(end)} EXIT", before, *lines, ""]))
+    with said.open("wb") as output:
+        done = subprocess.run(
+            world.command("bash", str(script)),
+            env=world.environment, stdout=output, stderr=output, timeout=LIMIT_S, check=False,
+        )  # fmt: skip
+    print(said.read_text())
     assert done.returncode == 0
-    return done.stdout
+    return said.read_text()
 
 
 @pytest.mark.types("docs/deploying.md", "As a container", only="^docker")
 def test_a_vehicle_is_heard_through_the_composed_cloud_until_it_is_revoked(
-    tmp_path: Path, shared: Path, shown: Shown
+    world: bed.World, tmp_path: Path, shared: Path, shown: Shown
 ) -> None:
     box = Box(tmp_path / "box", VIN)
     broker = '[uplink]\nbrokers = ["127.0.0.1:8883"]\nlongest_backoff = "1s"\n'
@@ -69,13 +72,13 @@ def test_a_vehicle_is_heard_through_the_composed_cloud_until_it_is_revoked(
             lines.append(f"{replay} --state {tmp_path}/before --timeout 60")
         if "vehicle revoke" in line:
             lines.append(f"if {replay} --state {tmp_path}/after --timeout 3; then exit 1; fi")
-    said = typed(tmp_path, lines, f"cd {ROOT}", f"{compose} down -v -t 1 >/dev/null 2>&1")
+    said = typed(world, tmp_path, lines, f"cd {ROOT}", f"{compose} down -v -t 1 >/dev/null 2>&1")
     assert "the broker refuses it too, has ended its connection, and keeps nothing for it" in said
     assert "no connection to 127.0.0.1:8883" in said
 
 
 @pytest.mark.types("docs/deploying.md", "As a container", only="^podman")
-def test_the_bridge_alone_is_run_as_it_is_written(tmp_path: Path, shown: Shown) -> None:
+def test_the_bridge_alone_is_run_as_it_is_written(world: bed.World, tmp_path: Path, shown: Shown) -> None:
     (tmp_path / "bridge.toml").write_text('[database]\npath = "/var/lib/canlift/canlift.db"\n[api]\nhost = "0.0.0.0"\n')
     lines = []
     for line in shown:
@@ -88,4 +91,4 @@ def test_the_bridge_alone_is_run_as_it_is_written(tmp_path: Path, shown: Shown) 
             lines.append("for i in $(seq 100); do curl -sf http://127.0.0.1:8080/health && break; sleep 0.2; done")
     lines.append(f"test $(podman inspect --format '{{{{.State.ExitCode}}}}' {NAME}) = 0")
     end = f"podman rm -f -v -t 0 {NAME} >/dev/null 2>&1; podman volume rm -f {NAME} >/dev/null 2>&1"
-    assert "\nok\n" in typed(tmp_path, lines, f"cd {tmp_path}", end)
+    assert "\nok\n" in typed(world, tmp_path, lines, f"cd {tmp_path}", end)
