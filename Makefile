@@ -74,7 +74,9 @@ served: $(VENV)/.test
 	@$(BIN)/python -m contract.served_page
 
 # A stamp for each set of extras: installed again only when pyproject.toml has changed.
-install = echo "installing canlift and $(1) into $(VENV) …" && $(BIN)/python -m pip install -q --disable-pip-version-check -e ".[$(2)]"
+pip = $(BIN)/python -m pip install -q --disable-pip-version-check -e ".[$(2)]"
+# A network that fails for a moment ends nothing.
+install = echo "installing canlift and $(1) into $(VENV) …" && { $(pip) || { sleep 5; $(pip); } || { sleep 20; $(pip); }; }
 
 $(VENV)/.python:
 	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is not there: canlift needs Python 3.11 or newer (on Debian, as root: apt-get install python3 python3-venv)" >&2; exit 1; }

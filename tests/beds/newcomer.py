@@ -69,6 +69,7 @@ def arrived(folder: Path, packages: Sequence[str]) -> Iterator[Machine]:
     done(["chroot", str(tree), "chown", "-R", f"{USER}:{USER}", CHECKOUT])
     with started(tree, [f"{wheels()}:{_WHEELS}"]) as machine:
         yield machine
+    shutil.rmtree(tree)
 
 
 class Terminal:

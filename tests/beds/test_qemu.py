@@ -11,7 +11,7 @@ from tests.beds.qemu import PACKAGE, QEMU, pytest_words, run
 from tests.beds.uml import INSIDE
 from tests.conftest import needed
 
-LIMIT_S = 420
+LIMIT_S = 900
 
 pytestmark = pytest.mark.skipif(INSIDE in os.environ, reason="this is the bed")
 
