@@ -192,6 +192,7 @@ class Bridge:
             limits=self.limits,
             changed=self.delivery.resume,
             faults=self.faults,
+            troubles=self.storage.troubles,
         )
 
     def _name_missing_profiles(self) -> None:

@@ -13,6 +13,7 @@ from cloud_bridge.services import Services
 from cloud_bridge.settings import Settings
 from cloud_bridge.store.sqlite.boots import SqliteBoots
 from cloud_bridge.store.sqlite.callbacks import SqliteCallbacks
+from cloud_bridge.store.sqlite.damage import SqliteDamage
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.erasing import SqliteErasing
@@ -33,6 +34,11 @@ from contract import shipped
 
 if TYPE_CHECKING:
     from cloud_bridge.identity.issuing import Issuer
+
+
+MONITORS_FAILED = "monitors that failed"
+SET_ASIDE = "vehicles set aside for damage"
+NOT_ALL_READ = "vehicles that a rebuild could not read all of"
 
 
 class Storage:
@@ -58,8 +64,9 @@ class Storage:
         self.services = Services(settings.services)
         self.profiles = Profiles(settings.vehicles.profiles, shipped.PROFILES, look_again_s=1.0)
         derived = SqliteDerived(self.database)
+        self.damage = SqliteDamage(self.database)
         self.faults = Faults()
-        self.deriver = Deriver(derived, self.model_of, self.profiles, clock_ms, faults=self.faults)
+        self.deriver = Deriver(derived, self.damage, self.model_of, self.profiles, clock_ms, faults=self.faults)
         self.monitoring = SqliteMonitoring(self.database)
         self.evaluator = Evaluator(
             derived, self.monitoring, self.deriver.known, self.services, clock_ms, faults=self.faults
@@ -77,6 +84,14 @@ class Storage:
 
         of = self.settings.identity
         return Issuer(Folder(of.folder), of.broker_folder, self.identities, of.lasts, clock_ms)
+
+    def troubles(self) -> dict[str, int]:
+        """What lasts until somebody sees to it: how often, by what. Raises StoreError."""
+        return {
+            MONITORS_FAILED: self.monitors.failed(),
+            SET_ASIDE: len(self.damage.all_set_aside()),
+            NOT_ALL_READ: len(self.damage.all_unreadable()),
+        }
 
     def close(self) -> None:
         self.database.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -64,6 +64,7 @@ def create_app(
     limits: Limits | None = None,
     changed: Callable[[str], None] = lambda _: None,
     faults: Faults | None = None,
+    troubles: Callable[[], Mapping[str, int]] = dict,
     in_threads: bool = True,
     operations: Sequence[Read | Write] = OPERATIONS,
 ) -> Starlette:
@@ -74,9 +75,9 @@ def create_app(
     name for people; `services` are those that vehicles can be subscribed to. `page_key` signs page tokens: every worker
     behind one address needs the same. `monitors` keeps monitors, which are as `monitoring` says they may be; `remote`
     is remote control. `changed` is told the id of a monitor or callback that was resumed or replaced. The counts of
-    `faults` are shown with the health. `limits` counts what clients ask; without it they may ask as much as they like.
-    `in_threads` works in threads, for a reader that may be called from several at once; otherwise in the event loop.
-    `operations` are those that are served.
+    `faults` are shown with the health, and so are `troubles`, how often there is what. `limits` counts what clients
+    ask; without it they may ask as much as they like. `in_threads` works in threads, for a reader that may be called
+    from several at once; otherwise in the event loop. `operations` are those that are served.
     """
     kinds = frozenset(datum.telemetry for datum in DATA.values() if datum.telemetry is not None)
     links, tokens = Links(public_url), Tokens(page_key)
@@ -101,9 +102,14 @@ def create_app(
         return Methods(apps, other_methods(tuple(apps), now))
 
     async def health(_: Request) -> Response:
-        """That the process answers, and how often a defect showed; it reads nothing, so it needs no credentials."""
-        counts = {} if faults is None else faults.counts
-        return PlainTextResponse("ok\n" + "".join(f"faults of {part}: {number}\n" for part, number in counts.items()))
+        """That the process answers, how often a defect showed, and what somebody has to see to. It says nothing of any
+        vehicle, so it needs no credentials; and it is there when the database is not."""
+        counts = {} if faults is None else {f"faults of {part}": number for part, number in faults.counts.items()}
+        try:
+            counts.update({what: number for what, number in troubles().items() if number})
+        except StoreError:
+            return PlainTextResponse(_lines(counts) + "the database cannot be read\n")
+        return PlainTextResponse(_lines(counts))
 
     app = Starlette(
         routes=[
@@ -115,6 +121,10 @@ def create_app(
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _lines(counts: Mapping[str, int]) -> str:
+    return "ok\n" + "".join(f"{what}: {number}\n" for what, number in counts.items())
 
 
 def _refusal(error: Exception, now: datetime) -> Response:

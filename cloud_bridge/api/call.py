@@ -68,6 +68,8 @@ class Call:
     here: Token
     """The context of this page."""
     by_token: bool
+    headers: dict[str, str] = field(default_factory=dict, init=False)
+    """What the answer says beside its document."""
     _scopes: dict[str, Scope] = field(default_factory=dict, init=False)
     """By VIN."""
 
@@ -115,6 +117,10 @@ class Call:
             protections = () if self.shows_everything else self.reader.records(Protection, vehicle.vin, [EVER])
             scope = self._scopes[vehicle.vin] = Scope(self.service.services.data(vehicle.services), protections)
         return scope
+
+    def services_of(self, vehicle: Vehicle) -> Scope:
+        """The same as far as its services say it, whatever the vehicle said."""
+        return Scope(self.service.services.data(vehicle.services)) if vehicle.services else EVERYTHING
 
     @property
     def shows_everything(self) -> bool:

@@ -4,6 +4,7 @@ the caller has it already."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from cloud_bridge.api.admission import LIMITS, Admission
 from cloud_bridge.api.authentication import Verify
 from cloud_bridge.api.call import Call, Service
 from cloud_bridge.api.documents import Document
-from cloud_bridge.api.errors import RefusedError, respond
+from cloud_bridge.api.errors import RefusedError, damaged, respond
 from cloud_bridge.api.operation import Read
 from cloud_bridge.api.paging import NO_PAGE, Token
 from cloud_bridge.api.parameters import PAGE_TOKEN, TIMESTAMPS, Pairs, Query, pairs_of
@@ -24,6 +25,7 @@ from cloud_bridge.api.representation import asked, represent
 from cloud_bridge.api.timestamps import follow_the_clock, unix_ms
 from cloud_bridge.api.workers import Workers
 from cloud_bridge.records.model import Json
+from cloud_bridge.store.port.damage import DamagedError
 from cloud_bridge.threads.waiting import WaitError, at_once
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 _WORKERS = Workers("api", 12)
 """For all that is not short, or has to wait: for a secret that is checked, for what is derived."""
+MOST_FOUND_DAMAGED = 100
+"""Vehicles, while one collection is read."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -75,15 +79,24 @@ class Endpoint:
     def answer(self, scope: Scope) -> Response:
         now = self._now()
         try:
-            with self._service.reader.snapshot():
-                response = self._read(scope, now)
-        except RefusedError as refused:
+            response = self._read_without_damaged(scope, now)
+        except (RefusedError, DamagedError) as error:
+            refused = damaged([error.vin]) if isinstance(error, DamagedError) else error
             response = respond(refused.code, refused.message, now, refused.headers)
         response.raw_headers.extend(scope.get(LIMITS, ()))
         if scope["method"] == "HEAD":
             # The same headers, the length of the body that GET would give included.
             response.body = b""
         return response
+
+    def _read_without_damaged(self, scope: Scope, now: datetime) -> Response:
+        """A vehicle that turns out to be damaged is set aside, and its fleet read again, without it. Raises
+        DamagedError where that does not help."""
+        for _ in range(MOST_FOUND_DAMAGED if self._operation.is_of_whole_fleet else 0):
+            with suppress(DamagedError), self._service.reader.snapshot():
+                return self._read(scope, now)
+        with self._service.reader.snapshot():
+            return self._read(scope, now)
 
     def _read(self, scope: Scope, now: datetime) -> Response:
         request = asked(scope["headers"])
@@ -99,7 +112,9 @@ class Endpoint:
             query = Query(self._parameters, here.pairs)
         call = Call(self._service, operation, client, ids, fleet_id, query, here, by_token)
         document = operation.read(call)
-        return represent(_encode(document), operation.media_type, request, now, _modified_ms(call, document))
+        response = represent(_encode(document), operation.media_type, request, now, _modified_ms(call, document))
+        response.headers.update(call.headers)
+        return response
 
     def _first_page(self, ids: dict[str, str], pairs: Pairs, query: Query, now: datetime) -> Token:
         return Token(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
 
@@ -20,6 +20,10 @@ from cloud_bridge.shapes.times import rfc3339
 from cloud_bridge.store.port.errors import StoreError
 
 RETRY_AFTER_S = 5
+REBUILT_AFTER_S = 60
+"""Somebody has to see to it first."""
+MOST_NAMED = 20
+"""Vehicles, in one answer."""
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 _log = logging.getLogger(__name__)
@@ -51,6 +55,7 @@ class Code(IntEnum):
     BURST_LIMIT = 42902
     FAILURE = 50000
     UNAVAILABLE = 50300
+    DAMAGED = 50301
 
 
 class Error(Document):
@@ -83,6 +88,17 @@ class InvalidError(ValueError):
 
 def no_data(what: str) -> RefusedError:
     return RefusedError(Code.NO_DATA, f"There is no data: {what}.")
+
+
+def damaged(vins: Sequence[str]) -> RefusedError:
+    """What cannot be told because of these vehicles."""
+    named = ", ".join(vins[:MOST_NAMED]) + (" and others" if len(vins) > MOST_NAMED else "")
+    return RefusedError(
+        Code.DAMAGED,
+        f"What the server has of {named} is damaged and cannot be read. Other vehicles are served. Who runs the server"
+        f" has it derived anew from what was sent, with `canlift-bridge rebuild {vins[0]}`: ask again after that.",
+        {"Retry-After": str(REBUILT_AFTER_S)},
+    )
 
 
 def respond(code: int, message: str, now: datetime, headers: Mapping[str, str] | None = None) -> Response:

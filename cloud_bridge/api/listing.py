@@ -10,9 +10,15 @@ import msgspec
 
 from cloud_bridge.api.call import Call
 from cloud_bridge.api.documents import Collection, Document
-from cloud_bridge.api.errors import no_data
+from cloud_bridge.api.errors import MOST_NAMED, damaged, no_data
+from cloud_bridge.api.operation import Read
 from cloud_bridge.records.model import Json
+from cloud_bridge.store.port.registry import Vehicle
 
+LEFT_OUT = "X-Left-Out-Vehicles"
+"""Their ids, a few of them."""
+LEFT_OUT_TOTAL = "X-Left-Out-Total"
+"""How many there are."""
 Item = TypeVar("Item")
 Cut = tuple[int, Sequence[Item]]
 """How many there are without the index range, and those of the page."""
@@ -37,6 +43,12 @@ def listed(call: Call, name: str, unrestricted: int, items: Sequence[Document | 
         "currentPage": page.current_page,
         "_embedded": {name: items},
     }
+
+
+def left_out(vehicles: Sequence[Vehicle]) -> dict[str, str]:
+    """What a collection says that these are not in."""
+    ids = ", ".join(vehicle.id for vehicle in vehicles[:MOST_NAMED])
+    return {LEFT_OUT_TOTAL: str(len(vehicles)), LEFT_OUT: ids}
 
 
 def page_of(
@@ -65,8 +77,13 @@ def page_with(
     show: Callable[[Sequence[Item]], Sequence[Document | Json]],
     nothing: str,
 ) -> Json:
-    """The same of what the reader counted and cut already."""
+    """The same of what the reader counted and cut already. Of a fleet, the answer's headers name the vehicles that are
+    left out because what is stored of them is damaged; where it would be empty then, nobody knows whether it is."""
     unrestricted, shown = cut
+    is_whole = isinstance(call.operation, Read) and call.operation.is_of_whole_fleet
+    missing = call.reader.set_aside(call.fleet_id) if is_whole else []
     if not shown:
-        raise no_data(nothing)
+        raise damaged([vehicle.vin for vehicle in missing]) if missing else no_data(nothing)
+    if missing:
+        call.headers.update(left_out(missing))
     return listed(call, name, unrestricted, show(shown))

@@ -7,12 +7,13 @@ write differently (no field may be null).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from cloud_bridge.api.errors import Error
+from cloud_bridge.api.errors import MOST_NAMED, Error
 from cloud_bridge.api.links import BASE
+from cloud_bridge.api.listing import LEFT_OUT, LEFT_OUT_TOTAL
 from cloud_bridge.api.media import JSON
 from cloud_bridge.api.operation import HAL, PATH_IDS, Operation, Read, Write, by_path, path_id_pattern
 
@@ -28,7 +29,8 @@ _REFUSALS = {
     "415": "The body is not JSON, by its `Content-Type` or `Content-Encoding`.",
     "429": "A limit of the client is reached (42901 the day's, 42902 the second's), or too many unknown credentials "
     "are being checked at once (42900): `Retry-After` says when to try again.",
-    "503": "The server cannot read its data now: `Retry-After` says when to try again.",
+    "503": "The server cannot read its data now (`code` 50300), or what it has of a vehicle is damaged (50301): "
+    "`Retry-After` says when to try again.",
     "default": "Any other failure.",
 }
 _OF_BODIES = ("408", "413", "415")
@@ -42,6 +44,14 @@ _WAIT = {
     "Retry-After": "Seconds until it is worth trying again.",
     "X-RateLimit-Reset": "Seconds until the limit that is reached admits another request.",
 }
+_LEFT_OUT = {
+    LEFT_OUT_TOTAL: (
+        "integer",
+        "How many vehicles are left out because what is stored of them is damaged.",
+    ),
+    LEFT_OUT: ("string", f"Ids of vehicles that are left out, at most {MOST_NAMED}, separated by commas."),
+}
+"""Of collections of a whole fleet; absent where nothing is left out."""
 _TAG = "Names this state of the document, in this coding: `If-None-Match` asks whether it is another one."
 _HEADERS: dict[str, tuple[str, ...]] = {
     "200": ("ETag", *_LIMITS),
@@ -102,6 +112,7 @@ def document(operations: Sequence[Read | Write], public_url: str, version: str) 
                     name: {"description": text, "schema": {"type": "integer", "minimum": 0}}
                     for name, text in (_LIMITS | _WAIT).items()
                 },
+                **{name: {"description": text, "schema": {"type": kind}} for name, (kind, text) in _LEFT_OUT.items()},
             },
             "securitySchemes": {
                 "BasicAuth": {"type": "http", "scheme": "basic"},
@@ -111,8 +122,8 @@ def document(operations: Sequence[Read | Write], public_url: str, version: str) 
     }
 
 
-def _headers(status: str) -> dict[str, object]:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS.get(status, ())}
+def _headers(status: str, more: Iterable[str] = ()) -> dict[str, object]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*_HEADERS.get(status, ()), *more)}
 
 
 def _spell_out(node: object) -> None:
@@ -157,7 +168,8 @@ def _operation(operation: Read | Write, referring: Mapping[type, dict[str, objec
 
 def _of_read(operation: Read, referring: Mapping[type, dict[str, object]]) -> dict[str, object]:
     content = {operation.media_type: {"schema": referring[operation.document]}}
-    success = {"description": operation.summary, "headers": _headers("200"), "content": content}
+    headers = _headers("200", _LEFT_OUT if operation.is_of_whole_fleet else ())
+    success = {"description": operation.summary, "headers": headers, "content": content}
     refusals = [status for status in _REFUSALS if status not in _OF_BODIES]
     return {"responses": {"200": success, **_refusals("304", *refusals)}}
 

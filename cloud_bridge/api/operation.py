@@ -90,6 +90,11 @@ class Read(Operation):
         return self.page_size is not None or self.page_length > 0
 
     @property
+    def is_of_whole_fleet(self) -> bool:
+        """What all vehicles of a fleet said: without those of which that cannot be read."""
+        return self.is_collection and self.tag == "Fleet" and self.path_ids == ("fid",)
+
+    @property
     def is_short(self) -> bool:
         """One document of one vehicle: read and made in less time than it takes to hand it to another thread."""
         return not self.is_collection and "vid" in self.path_ids

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from cloud_bridge.api.call import Call
-from cloud_bridge.api.errors import Code, RefusedError
+from cloud_bridge.api.errors import Code, RefusedError, damaged
 from cloud_bridge.api.timestamps import EVER, intersect, union
 from cloud_bridge.records.model import Record, Status, Trip
 from cloud_bridge.store.port.reading import One
@@ -82,6 +82,8 @@ def one_of_fleet(call: Call, kind: type[One], path_id: str) -> Found[One]:
     found = call.reader.fleet_record(kind, call.fleet_id, call.ids[path_id])
     one = None if found is None else call.scope_of(found[0]).see(found[1])
     if found is None or one is None:
+        if missing := call.reader.set_aside(call.fleet_id):
+            raise damaged([vehicle.vin for vehicle in missing])  # It may be of one of these.
         raise _unknown(call, kind, path_id, "fleet")
     return found[0], one
 

@@ -15,7 +15,7 @@ from cloud_bridge.access.limits import Limits
 from cloud_bridge.api.admission import LIMITS, Admission
 from cloud_bridge.api.authentication import Verify
 from cloud_bridge.api.call import Call, Command, Service
-from cloud_bridge.api.errors import NOT_KEPT, Code, RefusedError, respond
+from cloud_bridge.api.errors import NOT_KEPT, Code, RefusedError, damaged, respond
 from cloud_bridge.api.operation import HAL, Write
 from cloud_bridge.api.paging import NO_PAGE
 from cloud_bridge.api.parameters import Query, pairs_of
@@ -24,6 +24,7 @@ from cloud_bridge.api.request_body import take
 from cloud_bridge.api.timestamps import unix_ms
 from cloud_bridge.api.workers import Workers
 from cloud_bridge.shapes.bodies import RefusedBodyError
+from cloud_bridge.store.port.damage import DamagedError
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -64,10 +65,11 @@ class WriteEndpoint:
         now = self._now()
         try:
             response = self._do(scope, body, now)
-        except RefusedError as refused:
+        except (RefusedError, DamagedError) as error:
+            refused = damaged([error.vin]) if isinstance(error, DamagedError) else error
             response = respond(refused.code, refused.message, now, refused.headers)
-        except RefusedBodyError as refused:
-            response = respond(Code.BODY, f"The body: {refused}.", now)
+        except RefusedBodyError as error:
+            response = respond(Code.BODY, f"The body: {error}.", now)
         response.raw_headers.extend(scope.get(LIMITS, ()))
         return response
 

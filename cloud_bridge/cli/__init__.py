@@ -17,6 +17,7 @@ from cloud_bridge.cli import clients, fleets, identity, notifications, remote, s
 from cloud_bridge.cli.grammar import DEFAULT_CONFIG, parents
 from cloud_bridge.cli.health import UnwellError
 from cloud_bridge.cli.privacy import NotDoneError
+from cloud_bridge.cli.rebuilding import NotAllError
 from cloud_bridge.cli.usage import UsageError
 from cloud_bridge.identity.authority import IdentityError
 from cloud_bridge.identity.shutting_out import StillInError
@@ -35,6 +36,7 @@ _FAILURES = (
     RegistryError,
     UnsentError,
     NotDoneError,
+    NotAllError,
     UnwellError,
     IdentityError,
     StillInError,

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.identity.doubles import doubles
-from cloud_bridge.storage import Storage
+from cloud_bridge.storage import MONITORS_FAILED, NOT_ALL_READ, SET_ASIDE, Storage
+from cloud_bridge.store.port.damage import Unreadable
 from cloud_bridge.store.port.receiving import Intake
 from cloud_bridge.store.port.registry import Client
 
@@ -34,6 +35,7 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
     rows = []
     documents = []
     since_ms = clock_ms() - _LOOKED_AT_MS
+    set_aside, unreadable = storage.damage.all_set_aside(), storage.damage.all_unreadable()
     for vehicle in storage.registry.all_vehicles():
         intake = storage.receiving.intake(vehicle.vin)
         member_of = storage.registry.fleets_of_vehicle(vehicle.vin)
@@ -61,6 +63,8 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
                 "contradictingAnchors": intake.contradicting_anchors,
                 "refusals": intake.refusals,
                 "implausible": intake.implausible,
+                "setAsideSince": time_text(set_aside.get(vehicle.vin)),
+                "unreadable": unreadable.get(vehicle.vin, Unreadable())._asdict(),
                 "twoBoxes": [
                     {"boots": one.boots, "from": time_text(one.from_ms), "until": time_text(one.until_ms)}
                     for one in twins
@@ -80,13 +84,14 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
                 _missing(intake),
                 _waiting(intake),
                 str(quarantined or ""),
+                _damage(set_aside.get(vehicle.vin), unreadable.get(vehicle.vin)),
                 "; ".join(" and ".join(one.boots) for one in twins),
             )
         )
     if options.json:
         return print_json(console, documents)
     titles = ["vin", "id", "model", "fleets", "services", "uploads", "last upload", "missing", "waiting", "quarantined"]
-    print_table(console, [*titles, "two boxes"], rows)
+    print_table(console, [*titles, "damage", "two boxes"], rows)
     return 0
 
 
@@ -174,6 +179,7 @@ def summary(options: argparse.Namespace, storage: Storage, console: Console) -> 
         for reason, count in reasons.items():
             refusals[reason] = refusals.get(reason, 0) + count
     waiting, dead = storage.outbox.counts()
+    troubles = storage.troubles()
     last_ms = max((one.last_upload_at_ms for one in intakes if one.last_upload_at_ms is not None), default=None)
     counts = [
         ("fleets", "fleets", len(storage.registry.all_fleets())),
@@ -187,7 +193,9 @@ def summary(options: argparse.Namespace, storage: Storage, console: Console) -> 
         ("waitingForTime", "waiting for a time", sum(one.waiting_for_time for one in intakes)),
         ("notificationsWaiting", "notifications that wait", waiting),
         ("notificationsDead", "notifications given up", dead),
-        ("monitorsFailed", "monitors that failed", storage.monitors.failed()),
+        ("monitorsFailed", MONITORS_FAILED, troubles[MONITORS_FAILED]),
+        ("vehiclesSetAside", SET_ASIDE, troubles[SET_ASIDE]),
+        ("vehiclesNotAllRead", NOT_ALL_READ, troubles[NOT_ALL_READ]),
     ]
     if options.json:
         document = {key: count for key, _, count in counts}
@@ -205,6 +213,11 @@ def _missing(intake: Intake) -> str:
     shown = [f"{boot[:6]}…:{first}-{last}" for boot, first, last in intake.gaps[:_SHOWN_GAPS]]
     more = ["…"] if len(intake.gaps) > _SHOWN_GAPS else []
     return f"{intake.missing} ({', '.join(shown + more)})"
+
+
+def _damage(since_ms: int | None, unreadable: Unreadable | None) -> str:
+    parts = [] if since_ms is None else [f"set aside since {time_text(since_ms)}"]
+    return "; ".join(parts if unreadable is None else [*parts, f"{unreadable.text} not readable"])
 
 
 def _waiting(intake: Intake) -> str:

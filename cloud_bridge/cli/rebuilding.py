@@ -1,4 +1,5 @@
-"""`canlift-bridge rebuild`: derives again what vehicles sent, and says what came out differently."""
+"""`canlift-bridge rebuild`: derives again what vehicles sent, and says what came out differently, and what of it could
+not be read. A vehicle that cannot be derived keeps no other from it."""
 
 from __future__ import annotations
 
@@ -12,7 +13,13 @@ from rich.console import Console
 from cloud_bridge.cli.usage import UsageError
 from cloud_bridge.deriving.difference import Difference, Pair, RecordChange
 from cloud_bridge.storage import Storage
+from cloud_bridge.store.port.damage import DamagedError, Unreadable
 from cloud_bridge.store.port.errors import RegistryError
+from contract.configuration import ConfigurationError
+
+
+class NotAllError(Exception):
+    """All else is rebuilt; the text says what is not, and what could not be read."""
 
 
 def rebuild(options: argparse.Namespace, storage: Storage, console: Console) -> int:
@@ -24,15 +31,28 @@ def rebuild(options: argparse.Namespace, storage: Storage, console: Console) -> 
     if strangers:
         raise RegistryError(f"not registered: {', '.join(strangers)}; see `canlift-bridge vehicle list`")
     documents = []
+    unreadable: dict[str, Unreadable] = {}
+    failed: list[str] = []
     for vin in vins:
-        storage.profiles.of(vehicles[vin])
-        difference = storage.deriver.rebuild(vin)
+        try:
+            storage.profiles.of(vehicles[vin])
+            difference = storage.deriver.rebuild(vin)
+        except (ConfigurationError, DamagedError) as error:
+            failed.append(f"{vin} is not derived: {error}")
+            continue
+        if any(difference.unreadable):
+            unreadable[vin] = difference.unreadable
         if options.json:
             documents.append({"vin": vin, **_document(difference)})
         else:
             _show(vin, difference, console)
     if options.json:
         console.print_json(json.dumps(documents))
+    if unreadable:
+        total = Unreadable(*map(sum, zip(*unreadable.values(), strict=True)))
+        failed.append(f"of {len(unreadable)} of {len(vins)} vehicles could not be read: {total.text}")
+    if failed:
+        raise NotAllError("\n".join(failed))
     return 0
 
 
@@ -40,7 +60,10 @@ def _show(vin: str, difference: Difference, console: Console) -> None:
     def line(text: str) -> None:
         console.print(text, markup=False)
 
-    line(f"{vin} derived again: {'this is what changed' if difference else 'nothing changed'}")
+    outcome = "this is what changed" if difference else "nothing changed"
+    line(f"{vin} derived again: {outcome if difference.was_readable else 'what it was before cannot be read'}")
+    if any(difference.unreadable):
+        line(f"  could not be read: {difference.unreadable.text}")
     for change in difference.records:
         line(f"  {change.kind} {change.id} of {_time(change.started_at_ms)} {change.what}{_fields(change)}")
     for datum, (was, is_now) in difference.status.items():
@@ -65,7 +88,8 @@ def _value(value: object) -> str:
 
 def _document(difference: Difference) -> dict[str, Any]:
     return {
-        "changed": bool(difference),
+        "changed": bool(difference) if difference.was_readable else None,
+        "unreadable": difference.unreadable._asdict(),
         "records": [
             {
                 "what": change.what,

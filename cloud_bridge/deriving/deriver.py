@@ -13,9 +13,9 @@ Of what is deleted for its age the derived telemetry may stay longer; it is fold
 A transaction costs more than what is derived of an upload. So of vehicles that have little to derive several are
 written in one; each is guarded by its own revision, as if it were alone.
 
-A defect with one vehicle costs no other: it stays as it was derived last, is noted and left alone for a minute, and
-only who reads this vehicle, or all of its fleet, hears of it. Where what was derived cannot be read any more,
-rebuilding goes by the uploads alone.
+A defect with one vehicle costs no other: it stays as it was derived last, is noted, set aside in the database and left
+alone for a minute. Who reads this vehicle is told so, and who reads all of its fleet gets the others. Where what was
+derived cannot be read any more, rebuilding goes by the uploads alone, and says what it could not read of these.
 """
 
 from __future__ import annotations
@@ -27,11 +27,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 
+from msgspec.structs import replace
+
 from cloud_bridge.deriving.difference import Difference, Told, compare, tell
-from cloud_bridge.deriving.folding import Folding, cut, laid_out
+from cloud_bridge.deriving.folding import Folding, cut, is_readable, laid_out
 from cloud_bridge.deriving.looking import Looking
 from cloud_bridge.profiles import Known, Profiles
 from cloud_bridge.records.rules import rules
+from cloud_bridge.store.port.damage import Damage, DamagedError
 from cloud_bridge.store.port.derived import Derived, Extent, Fold
 from cloud_bridge.store.port.errors import DerivingError, StaleError, StoreError
 from cloud_bridge.store.port.times import BEGINNING_MS
@@ -56,6 +59,7 @@ class Deriver:
     def __init__(
         self,
         store: Derived,
+        damage: Damage,
         model_of: Callable[[str], str | None],
         profiles: Profiles,
         clock_ms: Callable[[], int],
@@ -66,6 +70,7 @@ class Deriver:
         one transaction."""
         self._aside = Aside(faults or Faults(), PART)
         self._store = store
+        self._damage = damage
         self._model_of = model_of
         self._profiles = profiles
         self._clock_ms = clock_ms
@@ -83,7 +88,9 @@ class Deriver:
 
     def derive(self, vin: str, patience_s: float = PATIENCE_S) -> None:
         """Brings the vehicle's records up to every upload committed before the call. Raises DerivingError when another
-        does that already and does not end within `patience_s`."""
+        does that already and does not end within `patience_s`, and DamagedError where it cannot be done."""
+        if self._is_aside(vin):
+            raise DamagedError(vin)
         lock = self._locks[vin]
         if not lock.acquire(timeout=patience_s):
             raise DerivingError(f"vehicle {vin} is being derived, and that takes long")
@@ -96,14 +103,20 @@ class Deriver:
                 except StaleError:
                     log.info("vehicle %s was derived or erased by another process: looking again", vin)
                     known = self._known_anew(vin)
+        except StoreError:
+            raise
+        except Exception as error:
+            self._aside.note(vin)
+            self._damage.set_aside(vin, self._clock_ms(), reading=False)
+            raise DamagedError(vin) from error
         finally:
             lock.release()
 
     def derive_all(self, vins: Iterable[str], patience_s: float = PATIENCE_S) -> list[str]:
         """As `derive`, of many vehicles; those that another derives and does not end within `patience_s` are left, and
-        returned. One with which a defect shows is left as it is."""
+        returned. One with which a defect shows is left as it is, and set aside."""
         busy = []
-        rest = (vin for vin in vins if vin not in self._aside)
+        rest = (vin for vin in vins if not self._is_aside(vin))
         while not self._stopping.is_set() and (together := list(islice(rest, TOGETHER))):
             try:
                 alone = self._derive_together(together)
@@ -117,11 +130,13 @@ class Deriver:
                         self.derive(vin, patience_s)
                 except DerivingError:
                     busy.append(vin)
-                except StoreError:
-                    raise
-                except Exception:  # noqa: BLE001 (it is noted)
-                    self._aside.note(vin)
+                except DamagedError:
+                    pass  # It is noted.
         return busy
+
+    def _is_aside(self, vin: str) -> bool:
+        """Whether it is not to be tried again yet: who rebuilds it takes that back, in another process too."""
+        return vin in self._aside and self._damage.is_set_aside(vin)
 
     def is_current(self, vin: str, extent: Extent) -> bool:
         """Whether `derive` has nothing to do for a vehicle with this extent; of a profile that changed it may know
@@ -130,17 +145,21 @@ class Deriver:
         return known is None or _is_current(extent, known)
 
     def rebuild(self, vin: str) -> Difference:
-        """Deletes everything derived and derives it again; what came out differently, nothing where what was derived
-        cannot be read."""
+        """Deletes everything derived and derives it again; what came out differently. Raises DamagedError where it
+        cannot be derived."""
         with self._locks[vin]:
             known = self.known(vin)
             if known is None:
                 return Difference()
+            self._damage.empty_unreadable_telemetry(vin)
             before = self._told_by_now(vin, known)
             with suppress(StaleError):  # Another process did it first, or erased it.
                 self._forget(vin, known.digest)
         self.derive(vin, threading.TIMEOUT_MAX)
-        return Difference() if before is None else compare(before, self._told(vin))
+        states = sum(not is_readable(seam) for seam in self._store.seams(vin, BEGINNING_MS))
+        unreadable = self._damage.put_unreadable(vin, states)
+        difference = Difference(was_readable=False) if before is None else compare(before, self._told(vin))
+        return replace(difference, unreadable=unreadable)
 
     def _told_by_now(self, vin: str, known: Known) -> Told | None:
         """With what came since the last time: that is no difference, nor is what was left half done. None where what
@@ -169,13 +188,10 @@ class Deriver:
         return len(vins)
 
     def derive_fleet(self, fleet_id: str) -> None:
-        """As `derive`, every vehicle of a fleet. Raises StoreError where one of them cannot be."""
+        """As `derive`, every vehicle of a fleet; those that cannot be are set aside."""
         vins = self._store.to_derive(self._profiles.digests(), fleet_id)
         if busy := self.derive_all(vins):
             raise DerivingError(f"vehicles {', '.join(busy)} are being derived, and that takes long")
-        if aside := [vin for vin in vins if vin in self._aside]:
-            vehicles = ", ".join(aside)
-            raise StoreError(f"{vehicles} cannot be derived, the log says why: `canlift-bridge rebuild` may help")
 
     def _known_anew(self, vin: str) -> Known | None:
         self._models.pop(vin, None)
@@ -267,6 +283,8 @@ class Deriver:
     def _folded(self, vin: str, known: Known, dirty_from_ms: int) -> Fold | None:
         """None where it was left off."""
         checkpoint = self._store.checkpoint(vin, dirty_from_ms)
+        while checkpoint is not None and not checkpoint.is_seam and not is_readable(checkpoint):
+            checkpoint = self._store.checkpoint(vin, checkpoint.until_ms - 1)
         from_ms = BEGINNING_MS if checkpoint is None else checkpoint.until_ms
         seams = self._store.seams(vin, from_ms)
         folding = Folding(rules(vin, known.profile), checkpoint, seams)

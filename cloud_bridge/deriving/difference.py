@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from cloud_bridge.records.model import Message, Record, Status, Value
+from cloud_bridge.store.port.damage import Unreadable
 
 Pair = tuple[Any, Any]
 """Before and after; None where there was, or is, nothing."""
@@ -55,6 +56,10 @@ class Difference(msgspec.Struct, frozen=True):
     """By datum: the newest value."""
     telemetry: Mapping[str, tuple[int, int]] = {}
     """By datum: messages before and after. Where these are as many, values or times changed."""
+    was_readable: bool = True
+    """Whether what was told before can be read: otherwise there is nothing to compare with."""
+    unreadable: Unreadable = Unreadable()
+    """What it could not be derived from."""
 
     def __bool__(self) -> bool:
         """Whether anything changed."""

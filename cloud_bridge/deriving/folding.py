@@ -131,6 +131,14 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(History).decode
 
 
+def is_readable(checkpoint: Checkpoint) -> bool:
+    try:
+        _decode(checkpoint.history)
+    except msgspec.MsgspecError:
+        return False
+    return True
+
+
 def known_at(checkpoint: Checkpoint) -> History:
     """A seam outlives the program that made it: where it cannot be read any more, nothing is known at it."""
     try:

@@ -2,8 +2,8 @@
 
 It is decoded with its manifest, unified, and dated by the anchors of its kernel boot (`records.timeline`). An upload of
 a boot without an anchor waits; no datum without a date is published. Another anchor makes those uploads pending again
-that it dates differently. What has other columns than its manifest, or covers more than `LONGEST_MS`, is left to
-quarantine.
+that it dates differently. What has other columns than its manifest, or one that cannot be read, or covers more than
+`LONGEST_MS`, is left to quarantine.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Looking:
             if line is None:
                 undated.append(pending)
                 continue
-            manifest, unifier = self._unifier(vin, pending.manifest, known)
             try:
+                manifest, unifier = self._unifier(vin, pending.manifest, known)
                 upload = decode_upload(pending.payload, manifest)
             except WireError as error:
                 undecodable.append(Undecodable(pending, error.reason, error.text))

@@ -16,6 +16,7 @@ from cloud_bridge.profiles import Profiles
 from cloud_bridge.records.fold import Stretch
 from cloud_bridge.services import Service, Services
 from cloud_bridge.store.port.registry import Fleet, Vehicle
+from cloud_bridge.store.sqlite.damage import SqliteDamage
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.store.sqlite.monitoring import SqliteMonitoring
@@ -43,13 +44,18 @@ class Cloud:
         profiles = Profiles(write_profile(folder / "vehicles"))
         derived = SqliteDerived(self.database)
         self.faults = Faults()
-        self.deriver = Deriver(derived, self._model_of, profiles, lambda: self.now_ms, look_at, self.faults)
+        self.damage = SqliteDamage(self.database)
+        now = self._now
+        self.deriver = Deriver(derived, self.damage, self._model_of, profiles, now, look_at, self.faults)
         store, services = SqliteMonitoring(self.database), Services(SERVICES)
         leg = LEG if look_at == LOOK_AT else look_at
         known = self.deriver.known
         self.evaluator = Evaluator(derived, store, known, services, lambda: self.now_ms, leg, self.faults)
         deriver = self.deriver
-        self.reader = SqliteReader(self.database, deriver.derive, deriver.derive_fleet, deriver.is_current)
+        self.reader = SqliteReader(self.database, deriver.derive, deriver.derive_fleet, deriver.is_current, now)
+
+    def _now(self) -> int:
+        return self.now_ms
 
     def _model_of(self, vin: str) -> str | None:
         vehicle = self.registry.vehicle(vin)

@@ -14,7 +14,10 @@ import pytest
 from cloud_bridge.cli import main
 from cloud_bridge.cli.health import UnwellError, expect_healthy, reachable
 from cloud_bridge.serve import listen
-from cloud_bridge.settings import Api
+from cloud_bridge.settings import Api, Database, Settings
+from cloud_bridge.storage import Storage
+from cloud_bridge.store.port.monitors import Monitor
+from cloud_bridge.store.port.registry import Fleet
 from tests.conftest import free_port
 
 
@@ -51,6 +54,15 @@ def test_a_bridge_that_is_told_to_end_before_it_serves_ends_well(tmp_path: Path)
     assert waits_until_it_ends(process) == 0
 
 
+def fail_a_monitor(path: Path) -> None:
+    storage = Storage(Settings(database=Database(path)))
+    storage.registry.add_fleet(Fleet("f1", "One", "", 1, 1))
+    monitor = Monitor("m1", "f1", b"{}", "Running", 1, 1, 1)
+    assert storage.monitors.add(monitor, 1)
+    assert storage.monitoring.fail(monitor, 1)
+    storage.close()
+
+
 def test_a_bridge_that_serves_is_well_and_one_that_ended_is_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,6 +75,9 @@ def test_a_bridge_that_serves_is_well_and_one_that_ended_is_not(
             time.sleep(0.05)
         assert main(words) == 0
         assert capsys.readouterr().out.endswith("ok\n")
+        fail_a_monitor(tmp_path / "canlift.db")
+        assert main(words) == 0
+        assert capsys.readouterr().out.endswith("ok\nmonitors that failed: 1\n")
     finally:
         process.send_signal(signal.SIGTERM)
         assert waits_until_it_ends(process) == 0

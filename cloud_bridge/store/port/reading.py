@@ -15,7 +15,10 @@ One = TypeVar("One", bound=Record)
 
 
 class Reader(Protocol):
-    """What the API reads. Answers reflect every upload receipted before the call."""
+    """What the API reads. Answers reflect every upload receipted before the call.
+
+    Where what is stored of a vehicle cannot be read it is set aside, and DamagedError raised; fleets are answered
+    without it from then on."""
 
     def snapshot(self) -> AbstractContextManager[None]:
         """What this thread reads in the block is of one moment, but for what had to be derived first."""
@@ -84,3 +87,6 @@ class Reader(Protocol):
         ...
 
     def fleet_record(self, kind: type[One], fleet_id: str, record_id: str) -> tuple[Vehicle, One] | None: ...
+    def set_aside(self, fleet_id: str) -> list[Vehicle]:
+        """The vehicles of the fleet that `statuses` and `fleet_records` leave out, by VIN."""
+        ...

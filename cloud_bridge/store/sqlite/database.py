@@ -10,18 +10,23 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 
+import msgspec
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from cloud_bridge.store.port.damage import DamagedError
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.sqlite.secrecy import keep_private
 
 SCHEMA = Path(__file__).parent.parent / "sql" / "sqlite"
 BUSY_TIMEOUT_S = 30.0
+UNREADABLE = (msgspec.MsgspecError, zlib.error)
+"""What reading stored bytes raises that are not as they were written."""
 _READERS_KEPT = 8
 
 _CREATE_HISTORY = """
@@ -215,7 +220,11 @@ class _Reading:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         finally:
-            self._database.put_back(connection)
+            # Who keeps such an error keeps what was being read, and with it this moment: the connection is of no use.
+            if isinstance(error, (*UNREADABLE, DamagedError)):
+                connection.close()
+            else:
+                self._database.put_back(connection)
         if isinstance(error, sqlite3.OperationalError):
             raise StoreError(f"{self._database.path}: {error}") from error
 

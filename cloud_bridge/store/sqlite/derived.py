@@ -15,7 +15,7 @@ from cloud_bridge.records.model import Record, Status
 from cloud_bridge.store.port.derived import Checkpoint, Chunk, Extent, Fold, Pending, Step, Undecodable, kernel_of
 from cloud_bridge.store.port.errors import StaleError
 from cloud_bridge.store.port.receiving import Refused
-from cloud_bridge.store.sqlite import dating, forgetting, implausible, monitoring, records
+from cloud_bridge.store.sqlite import damage, dating, forgetting, implausible, monitoring, records
 from cloud_bridge.store.sqlite.chunks import pack, pack_clock, pack_data, pack_kinds, unpack_dated
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.extent import expect, extent_of, put_extent
@@ -206,6 +206,7 @@ def _put_fold(connection: sqlite3.Connection, vin: str, extent: Extent, fold: Fo
     connection.execute(_DROP_NEWEST, (vin,))
     connection.executemany(_PUT_CHECKPOINT, [(vin, *checkpoint) for checkpoint in fold.checkpoints])
     connection.execute(_THIN_CHECKPOINTS, (vin, fold.keep_from_ms))
+    damage.derived(connection, vin)
     return put_extent(connection, vin, extent, None)
 
 

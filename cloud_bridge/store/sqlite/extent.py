@@ -12,7 +12,8 @@ from cloud_bridge.store.port.derived import Extent
 from cloud_bridge.store.port.errors import StaleError
 
 _UNFOLDED = """
-SELECT 1 FROM fleet_vehicle JOIN derived USING (vin) WHERE fleet_id = ? AND dirty_from_ms IS NOT NULL LIMIT 1
+SELECT 1 FROM fleet_vehicle JOIN derived USING (vin)
+WHERE fleet_id = ? AND dirty_from_ms IS NOT NULL AND vin NOT IN (SELECT vin FROM set_aside) LIMIT 1
 """
 _EXTENT = """
 SELECT revision, dirty_from_ms, profile, EXISTS (SELECT 1 FROM pending WHERE pending.vin = derived.vin AND waits = 0)
@@ -35,7 +36,7 @@ def is_folded(connection: sqlite3.Connection, vin: str) -> bool:
 
 
 def is_fleet_folded(connection: sqlite3.Connection, fleet_id: str) -> bool:
-    """The same of all vehicles of the fleet."""
+    """The same of all vehicles of the fleet that are not set aside."""
     return connection.execute(_UNFOLDED, (fleet_id,)).fetchone() is None
 
 

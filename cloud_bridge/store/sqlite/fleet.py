@@ -4,6 +4,8 @@ Records of a fleet come in the order of their start, and indexes are by vehicle.
 part holds few enough records to be sorted at once. Counting a part reads its index alone: a page far behind costs no
 more than the first, and what is held in memory does not grow with the fleet's history.
 
+Vehicles that are set aside (`store.port.damage`) are not there: not shown, not counted.
+
 Each range of time costs a look at every vehicle. Of many ranges (a repetition has up to 10,000) the whole time from the
 first to the last is read once instead, and what overlaps none of them left out.
 """
@@ -14,7 +16,7 @@ import sqlite3
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -22,6 +24,7 @@ from cloud_bridge.records.model import Status
 from cloud_bridge.store.port.reading import One
 from cloud_bridge.store.port.registry import Vehicle
 from cloud_bridge.store.port.times import Interval
+from cloud_bridge.store.sqlite.database import UNREADABLE
 from cloud_bridge.store.sqlite.records import decoder, name_of
 from cloud_bridge.store.sqlite.vehicles import vehicle_from
 
@@ -40,10 +43,14 @@ SELECT id, vin, model, brand, motorization, created_at_ms, updated_at_ms, servic
 _HAS_SERVICES = """
 SELECT 1 FROM fleet_vehicle JOIN vehicle USING (vin) WHERE fleet_id = ? AND services <> '' LIMIT 1
 """
-_COUNT_STATUSES = "SELECT count(*) FROM fleet_vehicle JOIN status USING (vin) WHERE fleet_id = ?"
+_COUNT_STATUSES = """
+SELECT count(*) FROM fleet_vehicle JOIN status USING (vin)
+WHERE fleet_id = ? AND vin NOT IN (SELECT vin FROM set_aside)
+"""
 _STATUSES = """
 SELECT vehicle.id, vin, model, brand, motorization, vehicle.created_at_ms, vehicle.updated_at_ms, services, body
-FROM fleet_vehicle JOIN vehicle USING (vin) JOIN status USING (vin) WHERE fleet_id = ? ORDER BY vin LIMIT ? OFFSET ?
+FROM fleet_vehicle JOIN vehicle USING (vin) JOIN status USING (vin)
+WHERE fleet_id = ? AND vin NOT IN (SELECT vin FROM set_aside) ORDER BY vin LIMIT ? OFFSET ?
 """
 
 # Those that are over: of each vehicle, from as long before as its longest record lasts.
@@ -51,6 +58,7 @@ _CLOSED = """
 SELECT {columns}
 FROM fleet_vehicle CROSS JOIN record INDEXED BY record_by_start ON record.vin = fleet_vehicle.vin
 WHERE fleet_id = :fleet AND kind = :kind AND from_ms < :to AND until_ms >= :reached
+AND fleet_vehicle.vin NOT IN (SELECT vin FROM set_aside)
 AND from_ms >= max(:from, :reached - (
     SELECT coalesce(max(until_ms - from_ms), 0) FROM record AS other
     WHERE other.vin = fleet_vehicle.vin AND other.kind = :kind
@@ -62,6 +70,7 @@ _OPEN = """
 UNION ALL SELECT {columns}
 FROM fleet_vehicle CROSS JOIN record INDEXED BY record_by_length ON record.vin = fleet_vehicle.vin
 WHERE fleet_id = :fleet AND kind = :kind AND until_ms - from_ms IS NULL AND from_ms >= :from AND from_ms < :to
+AND fleet_vehicle.vin NOT IN (SELECT vin FROM set_aside)
 """
 _COUNT = "SELECT coalesce(sum(n), 0), min(first), max(last) FROM ({records})"
 _COUNTED = "count(*) AS n, min(from_ms) AS first, max(from_ms) AS last"
@@ -69,6 +78,15 @@ _SORT = "{records} ORDER BY from_ms, 2, id LIMIT :limit OFFSET :offset"
 _SORTED = "from_ms, record.vin, id, body"
 
 _status = msgspec.msgpack.Decoder(Status).decode
+Decoded = TypeVar("Decoded")
+
+
+class UnreadableRowError(Exception):
+    """What is stored of the vehicle `vin` is not as it was written; the cause says how."""
+
+    def __init__(self, vin: str) -> None:
+        super().__init__(vin)
+        self.vin = vin
 
 
 def page(
@@ -84,7 +102,7 @@ def page(
     few: int = FEW_RANGES,
 ) -> tuple[int, list[tuple[Vehicle, One]]]:
     """As `Reader.fleet_records`, of ranges in ascending order and apart. `at_once`: records sorted together, most.
-    `few`: ranges looked for one by one, most."""
+    `few`: ranges looked for one by one, most. Raises UnreadableRowError, as the others do."""
     if len(union) > few:
         counts = _in_one_of(union, counts)
         union = [(union[0][0], union[-1][1])]
@@ -100,12 +118,14 @@ def page(
     for whole in _parts(records, union):
         if counts is None:
             for part, first, last in _cut(records, whole, offset - total, offset - total + limit):
-                found += [(vehicle_of(vin), decode(body)) for vin, body in records.sorted(part, first, last)]
+                found += [
+                    (vehicle_of(vin), _decoded(decode, vin, body)) for vin, body in records.sorted(part, first, last)
+                ]
             total += whole.number
             continue
         for part, first, last in _cut(records, whole, 0, whole.number):
             for vin, body in records.sorted(part, first, last):
-                each = vehicle_of(vin), decode(body)
+                each = vehicle_of(vin), _decoded(decode, vin, body)
                 if counts(*each):
                     if offset <= total < offset + limit:
                         found.append(each)
@@ -117,7 +137,10 @@ def one_of_fleet(
     connection: sqlite3.Connection, kind: type[One], fleet_id: str, record_id: str
 ) -> tuple[Vehicle, One] | None:
     row = connection.execute(_ONE_OF_FLEET, (fleet_id, record_id, name_of(kind))).fetchone()
-    return None if row is None else (vehicle_from(row[:-1]), decoder(kind)(row[-1]))
+    if row is None:
+        return None
+    vehicle = vehicle_from(row[:-1])
+    return vehicle, _decoded(decoder(kind), vehicle.vin, row[-1])
 
 
 def has_services(connection: sqlite3.Connection, fleet_id: str) -> bool:
@@ -129,7 +152,15 @@ def statuses(
 ) -> tuple[int, list[tuple[Vehicle, Status]]]:
     (total,) = connection.execute(_COUNT_STATUSES, (fleet_id,)).fetchone()
     rows = connection.execute(_STATUSES, (fleet_id, limit, offset))
-    return total, [(vehicle_from(row[:-1]), _status(row[-1])) for row in rows]
+    found = [(vehicle_from(row[:-1]), row[-1]) for row in rows]
+    return total, [(vehicle, _decoded(_status, vehicle.vin, body)) for vehicle, body in found]
+
+
+def _decoded(decode: Callable[[bytes], Decoded], vin: str, body: bytes) -> Decoded:
+    try:
+        return decode(body)
+    except UNREADABLE as error:
+        raise UnreadableRowError(vin) from error
 
 
 def _in_one_of(

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from cloud_bridge.store.port.derived import Extent
 from cloud_bridge.store.port.times import BEGINNING_MS
+from cloud_bridge.store.sqlite import damage
 from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.extent import expect, extent_of, put_extent
 
@@ -90,6 +91,7 @@ def _step(
         return marked, place
     connection.execute(_DROP_STATUS, (vin,))
     connection.execute(_TAKE_KEPT, (vin,))
+    damage.rebuilt(connection, vin)
     to_do = (connection.execute(query, (vin,)).fetchone() for query in (_IS_READY, _HAS_REST))
     # Who reads now must not take what is not derived yet for nothing.
     dirty_from_ms = BEGINNING_MS if any(to_do) else None

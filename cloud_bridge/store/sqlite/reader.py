@@ -6,6 +6,7 @@ that was receipted before the question.
 
 from __future__ import annotations
 
+import logging
 import operator
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -14,14 +15,17 @@ from contextlib import AbstractContextManager, contextmanager
 import msgspec
 from msgspec.structs import astuple
 
+from cloud_bridge.clock import clock_ms
 from cloud_bridge.records.model import Message, Position, Status
+from cloud_bridge.store.port.damage import DamagedError
 from cloud_bridge.store.port.derived import Extent
 from cloud_bridge.store.port.errors import StoreError
 from cloud_bridge.store.port.reading import One
 from cloud_bridge.store.port.registry import Client, Fleet, Theft, Vehicle
 from cloud_bridge.store.port.times import Interval
-from cloud_bridge.store.sqlite import fleet, records, registry, telemetry, thefts
-from cloud_bridge.store.sqlite.database import Database
+from cloud_bridge.store.sqlite import damage, fleet, records, registry, telemetry, thefts
+from cloud_bridge.store.sqlite.damage import SqliteDamage
+from cloud_bridge.store.sqlite.database import UNREADABLE, Database
 from cloud_bridge.store.sqlite.extent import extent_of, is_fleet_folded, is_folded
 from cloud_bridge.threads.remembered import Remembered
 from cloud_bridge.threads.waiting import before_waiting
@@ -39,6 +43,7 @@ _INTEGERS = (-(2**62), 2**62)
 
 _ATTEMPTS = 100
 
+log = logging.getLogger(__name__)
 _status = msgspec.msgpack.Decoder(Status).decode
 
 
@@ -52,11 +57,14 @@ class SqliteReader:
         derive: Callable[[str], None],
         derive_fleet: Callable[[str], None],
         is_current: Callable[[str, Extent], bool] = lambda _vin, _extent: False,
+        clock_ms: Callable[[], int] = clock_ms,
     ) -> None:
         self._database = database
         self._derive = derive
         self._derive_fleet = derive_fleet
         self._is_current = is_current
+        self._clock_ms = clock_ms
+        self._damage = SqliteDamage(database)
         self._statuses: Remembered[str, bytes, Status] = Remembered(_status, same=operator.eq)
 
     def snapshot(self) -> AbstractContextManager[None]:
@@ -64,23 +72,43 @@ class SqliteReader:
 
     @contextmanager
     def _derived(self, vin: str) -> Iterator[sqlite3.Connection]:
-        """A snapshot in which the vehicle's records are of its chunks, all of them."""
-        with self._database.read() as connection:
-            if self._is_current(vin, extent_of(connection, vin)):
+        """A snapshot in which the vehicle's records are of its chunks, all of them. Raises DamagedError."""
+        with self._readable(vin):
+            with self._database.read() as connection:
+                if self._is_current(vin, extent_of(connection, vin)):
+                    yield connection
+                    return
+            with self._settled(
+                f"vehicle {vin}", lambda: self._derive(vin), lambda connection: is_folded(connection, vin)
+            ) as connection:
                 yield connection
-                return
-        with self._settled(
-            f"vehicle {vin}", lambda: self._derive(vin), lambda connection: is_folded(connection, vin)
-        ) as connection:
-            yield connection
 
-    def _derived_fleet(self, fleet_id: str) -> AbstractContextManager[sqlite3.Connection]:
-        """The same of all vehicles of a fleet."""
-        return self._settled(
-            f"fleet {fleet_id}",
-            lambda: self._derive_fleet(fleet_id),
-            lambda connection: is_fleet_folded(connection, fleet_id),
-        )
+    @contextmanager
+    def _derived_fleet(self, fleet_id: str) -> Iterator[sqlite3.Connection]:
+        """The same of all vehicles of a fleet that are not set aside."""
+        try:
+            with self._settled(
+                f"fleet {fleet_id}",
+                lambda: self._derive_fleet(fleet_id),
+                lambda connection: is_fleet_folded(connection, fleet_id),
+            ) as connection:
+                yield connection
+        except fleet.UnreadableRowError as error:
+            raise self._put_aside(error.vin, error) from error
+
+    @contextmanager
+    def _readable(self, vin: str) -> Iterator[None]:
+        """Sets the vehicle aside where what is stored of it cannot be read in the block. Raises DamagedError."""
+        try:
+            yield
+        except UNREADABLE as error:
+            raise self._put_aside(vin, error) from error
+
+    def _put_aside(self, vin: str, error: Exception) -> DamagedError:
+        before_waiting()
+        log.error("of vehicle %s something stored cannot be read, it has to be rebuilt", vin, exc_info=error)
+        self._damage.set_aside(vin, self._clock_ms(), reading=True)
+        return DamagedError(vin)
 
     @contextmanager
     def _settled(
@@ -124,7 +152,8 @@ class SqliteReader:
         if not self._is_current(vin, Extent(*extent)):
             with self._derived(vin) as connection:
                 (body,) = connection.execute(_STATUS, (vin,)).fetchone() or (None,)
-        return None if body is None else self._statuses.of(vin, body)
+        with self._readable(vin):
+            return None if body is None else self._statuses.of(vin, body)
 
     def messages(
         self,
@@ -188,7 +217,14 @@ class SqliteReader:
 
     def fleet_record(self, kind: type[One], fleet_id: str, record_id: str) -> tuple[Vehicle, One] | None:
         with self._derived_fleet(fleet_id) as connection:
-            return fleet.one_of_fleet(connection, kind, fleet_id, record_id)
+            found = fleet.one_of_fleet(connection, kind, fleet_id, record_id)
+        if found is not None and self._damage.is_set_aside(found[0].vin):
+            raise DamagedError(found[0].vin)
+        return found
+
+    def set_aside(self, fleet_id: str) -> list[Vehicle]:
+        with self._database.read() as connection:
+            return damage.of_fleet(connection, fleet_id)
 
 
 def _union(within: Sequence[Interval]) -> list[Interval]:

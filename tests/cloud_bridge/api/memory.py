@@ -45,6 +45,9 @@ class MemoryReader:
     def client(self, client_id: str) -> Client | None:
         return self.clients.get(client_id)
 
+    def set_aside(self, _fleet_id: str) -> list[Vehicle]:
+        return []
+
     def fleets(self, ids: Sequence[str], offset: int, limit: int) -> tuple[int, list[Fleet]]:
         found = [self.all_fleets[fleet_id] for fleet_id in ids if fleet_id in self.all_fleets]
         found.sort(key=lambda fleet: (fleet.created_at_ms, fleet.id))

@@ -131,3 +131,15 @@ def test_health_shows_how_often_a_defect_showed_by_the_part_that_it_is_in_and_no
         raise StoreError("the disk is full")
     assert steady.send("GET", "/health").text == "ok\nfaults of notifications: 1\nfaults of watch lists: 2\n"
     assert caplog.text.count(f"what is of vehicle {VAN.vin} is left out") == 3
+
+
+def test_health_shows_what_somebody_has_to_see_to_and_is_there_when_the_database_is_not(api: Api) -> None:
+    api.troubles = lambda: {"monitors that failed": 2, "vehicles set aside for damage": 0}
+    assert api.send("GET", "/health").text == "ok\nmonitors that failed: 2\n"
+
+    def fail() -> dict[str, int]:
+        raise StoreError("disk I/O error")
+
+    api.troubles = fail
+    response = api.send("GET", "/health")
+    assert (response.status_code, response.text) == (200, "ok\nthe database cannot be read\n")

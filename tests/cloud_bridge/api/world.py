@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import re
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -270,6 +270,8 @@ class Api:
     changed: list[str] = field(default_factory=list)
     """The ids of monitors and callbacks that delivery was told of."""
     faults: Faults = field(default_factory=Faults)
+    troubles: Callable[[], Mapping[str, int]] = dict
+    """What somebody has to see to."""
 
     def __post_init__(self) -> None:
         self.callbacks = MemoryCallbacks(self.actions)
@@ -292,6 +294,7 @@ class Api:
             limits=self.limits,
             changed=self.changed.append,
             faults=self.faults,
+            troubles=lambda: self.troubles(),
             services=Services(self.services),
             in_threads=self.in_threads,
         )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
-
 import pytest
 
-from cloud_bridge.store.port.errors import StoreError
+from cloud_bridge.store.port.damage import DamagedError
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from cloud_bridge.threads import faults
 from tests.cloud_bridge.conftest import FLEET, Cloud
@@ -50,10 +48,12 @@ def test_it_is_left_for_a_minute_and_the_others_are_derived(
     assert cloud.faults.counts == {"deriving": 1}
     assert f"deriving: a defect; what is of vehicle {VIN}, for a minute, is left out" in caplog.text
     assert cloud.reader.status(OTHER_VIN) is not None
-    with pytest.raises(StoreError, match=f"{VIN} cannot be derived, the log says why"):
-        cloud.reader.statuses(FLEET.id, 0, 10)
-    with pytest.raises(zlib.error):
+    total, statuses = cloud.reader.statuses(FLEET.id, 0, 10)
+    assert (total, [vehicle.vin for vehicle, _ in statuses]) == (1, [OTHER_VIN])
+    assert [vehicle.vin for vehicle in cloud.reader.set_aside(FLEET.id)] == [VIN]
+    with pytest.raises(DamagedError, match=f"canlift-bridge rebuild {VIN}"):
         cloud.reader.status(VIN)
+    assert cloud.faults.counts == {"deriving": 1}
     monkeypatch.setattr(faults, "AGAIN_S", 0.0)
     cloud.deriver._aside._until_s.clear()
     cloud.deriver.sweep()
