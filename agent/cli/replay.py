@@ -22,7 +22,7 @@ from agent.journal.folder import HeldError
 from agent.lifting import UplinkEndedError, state_of
 from agent.plan.compiling import compile_plan
 from agent.profiles import find_profile, known_models
-from agent.replay import TIMEOUT_S, Ended, Outcome, Replay, replay
+from agent.replay.replay import TIMEOUT_S, Ended, Outcome, Replay, replay
 from agent.settings.agent import Settings, load_settings, vin_problem
 from agent.uplink.credentials import CredentialsError
 from contract.configuration import Duration

@@ -16,7 +16,7 @@ from contract import topics
 from contract.result import encode_result
 
 if TYPE_CHECKING:
-    from agent.identity.renewal import Renewal
+    from agent.uplink.renewal import Renewal
     from agent.watching.desired import Desired
 
 Publish = Callable[[str, bytes], int]

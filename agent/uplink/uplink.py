@@ -23,7 +23,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from agent.identity.renewal import Renewal
 from agent.journal.journal import Journal
 from agent.journal.manifests import Manifests
 from agent.settings.uplink import UplinkSettings
@@ -37,6 +36,7 @@ from agent.uplink.dialogue import Dialogue
 from agent.uplink.exchange import Exchange
 from agent.uplink.happened import ConnectionLostError
 from agent.uplink.orders import Orders
+from agent.uplink.renewal import Renewal
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState

@@ -16,11 +16,11 @@ from cryptography.x509.oid import NameOID
 
 from agent.identity.asking import requested, serial_number, signed
 from agent.identity.files import issuer_of, next_of
-from agent.identity.renewal import Renewal
 from agent.journal.journal import Journal
 from agent.journal.manifests import Manifests
 from agent.settings.uplink import UplinkSettings
 from agent.uplink.certificate import CertificateWatch
+from agent.uplink.renewal import Renewal
 from agent.uplink.uplink import Uplink
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.identity.authority import Purpose, issue, new_authority

@@ -18,7 +18,7 @@ from agent.journal.segments import Key
 from agent.lifting import Progress
 from agent.plan.compiling import compile_plan
 from agent.plan.plan import Plan
-from agent.replay import Ended, Outcome, Replay, replay
+from agent.replay.replay import Ended, Outcome, Replay, replay
 from agent.settings.agent import Settings
 from agent.settings.uplink import UplinkSettings
 from contract.configuration import Duration

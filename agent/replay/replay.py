@@ -31,11 +31,11 @@ from agent.disk.durable import make_private
 from agent.gnss import recorded
 from agent.journal.numbering import BOOT_BYTES, Numbering, boot_of_a_recording
 from agent.lifting import Lifting, Progress, lifting, state_of
-from agent.pacing import paced
 from agent.plan.compiling_events import event_names
 from agent.plan.plan import Plan
 from agent.privacy.enforcing import Enforcing
 from agent.privacy.guard import Guard, Source
+from agent.replay.pacing import paced
 from agent.sampling.sampler import Sampler
 from agent.settings.agent import Settings
 from contract.manifest import manifest_id

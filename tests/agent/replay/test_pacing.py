@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.bus.frame import Frame
-from agent.pacing import SLICE_S, paced
+from agent.replay.pacing import SLICE_S, paced
 
 
 class Wall:

@@ -1,0 +1,1 @@
+"""Recorded logs played as if they were the vehicle, at the speed of life or faster."""
