@@ -46,9 +46,9 @@ from agent.bus.socketcan.stamps import Stamps
 from agent.bus.wanted import Listening
 from agent.clocks.system import monotonic_ms
 from agent.collector import Collector
-from agent.gathering import Gathering
 from agent.journal.journal import Journal
 from agent.journal.numbering import Numbering, boot_of_this_start
+from agent.live.gathering import Gathering
 from agent.plan.compiling import compile_plan
 from agent.plan.listening import listening
 from agent.sampling.sampler import Sampler

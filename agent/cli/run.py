@@ -14,9 +14,9 @@ from agent.cli.logs import log_to_stderr
 from agent.cli.planning import as_wanted
 from agent.journal.folder import HeldError
 from agent.lifting import UplinkEndedError
+from agent.live.run import run
 from agent.plan.prepared import FOLDER as PLANS
 from agent.plan.prepared import prepared_plan
-from agent.run import run
 from agent.settings.agent import load_settings
 from agent.uplink.credentials import CredentialsError
 

@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from agent.journal.journal import Journal
 from agent.journal.manifests import Manifests
-from agent.obeying import obey
+from agent.live.obeying import obey
 from agent.privacy.guard import Guard, Source
 from agent.privacy.guard import Outcome as Said
 from agent.settings.commands import CommandsSettings

@@ -16,8 +16,8 @@ from pathlib import Path
 import can
 import pytest
 
+from agent.live.run import run
 from agent.plan.compiling import compile_plan
-from agent.run import run
 from agent.settings.agent import Settings
 from agent.settings.bus import BusSettings
 from agent.settings.commands import CommandsSettings

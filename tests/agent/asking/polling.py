@@ -6,9 +6,9 @@ import threading
 from pathlib import Path
 
 from agent.journal.segments import Key
+from agent.live.run import run
 from agent.plan.compiling import compile_plan
 from agent.plan.plan import Plan
-from agent.run import run
 from agent.settings.agent import Settings
 from agent.settings.asking import AskingSettings
 from agent.settings.bus import BusSettings

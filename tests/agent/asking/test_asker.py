@@ -32,8 +32,8 @@ from agent.cli import main as canlift_agent
 from agent.cli.ending import OTHER_VEHICLE
 from agent.devices.messages import decoder
 from agent.journal.inventory import journals_in, take_inventory
+from agent.live.run import run
 from agent.plan.compiling import compile_plan
-from agent.run import run
 from agent.settings.agent import Settings
 from agent.settings.asking import AskingSettings
 from agent.settings.bus import BusSettings
@@ -111,7 +111,7 @@ def test_without_leave_there_is_no_asker_and_nothing_for_it_is_loaded(car: Car) 
     asks_nothing = msgspec.structs.replace(profile, ask={})
     assert asking_of(VIN, asks_nothing, allowed, [car.interface()], Losses(), lambda: 0) is None
     lines = ("agent.asking.asker", "agent.asking.conversation", "agent.asking.lines.sockets", "isotp")
-    loaded = f"import sys, agent.run; print([name for name in {lines} if name in sys.modules])"
+    loaded = f"import sys, agent.live.run; print([name for name in {lines} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

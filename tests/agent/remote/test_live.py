@@ -11,7 +11,7 @@ from pathlib import Path
 import can
 import pytest
 
-from agent.run import run
+from agent.live.run import run
 from agent.settings.agent import Settings
 from agent.settings.bus import BusSettings
 from agent.settings.commands import CommandsSettings

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from agent.cli import main
 from agent.journal.journal import Journal
 from agent.journal.manifests import Manifests
+from agent.live.run import run
 from agent.plan.compiling import compile_plan
-from agent.run import run
 from agent.settings.agent import Settings
 from agent.settings.bus import BusSettings
 from agent.settings.health import HealthSettings

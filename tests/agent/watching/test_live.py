@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from agent.journal.segments import Key
+from agent.live.run import run
 from agent.plan.compiling import compile_plan
 from agent.plan.compiling_events import event_names, without_events
-from agent.run import run
 from agent.settings.agent import Settings
 from agent.settings.bus import BusSettings
 from agent.settings.commands import CommandsSettings

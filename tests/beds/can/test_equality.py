@@ -26,7 +26,7 @@ from agent.bus.socketcan.bus import socket_bus
 from agent.bus.socketcan.buses import Buses
 from agent.bus.socketcan.stamps import Stamps
 from agent.bus.wanted import Listening
-from agent.gathering import Gathering
+from agent.live.gathering import Gathering
 from agent.plan.compiling import compile_plan
 from agent.plan.listening import listening
 from agent.plan.plan import Plan

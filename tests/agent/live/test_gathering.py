@@ -12,7 +12,7 @@ import pytest
 from agent.bus.frame import Frame
 from agent.bus.interface import Interface, InterfaceError
 from agent.clocks.system import monotonic_ms
-from agent.gathering import Gathering
+from agent.live.gathering import Gathering
 from tests.agent.bridge import eventually
 
 

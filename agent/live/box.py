@@ -18,8 +18,8 @@ from agent.collector import Collector
 from agent.devices.computer import box_frame
 from agent.devices.messages import frame, frame_of
 from agent.devices.periodic import Periodic
-from agent.gathering import Source
 from agent.lifting import Lifting, state_of
+from agent.live.gathering import Source
 from agent.plan.plan import Plan
 from agent.power.power import Doings, Power
 from agent.power.supply import SupplyFile

@@ -8,10 +8,10 @@ from pathlib import Path
 from agent.bus.losses import Losses
 from agent.clocks.calendar import Calendar
 from agent.gnss.source import Fixes
-from agent.health.parts import clock_health, gnss_health, journal_health, modem_health, uplink_health
 from agent.journal.journal import Journal
 from agent.journal.manifests import Manifests
 from agent.journal.segments import Key, Priority
+from agent.live.health import clock_health, gnss_health, journal_health, modem_health, uplink_health
 from agent.modem.modem import Modem
 from agent.settings.gnss import GnssSettings
 from agent.settings.uplink import UplinkSettings

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import can
 
-from agent.buses import LiveBuses
 from agent.clocks.system import monotonic_ms
+from agent.live.buses import LiveBuses
 from agent.settings.bus import BusSettings
 from tests.agent import model
 

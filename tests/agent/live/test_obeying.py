@@ -10,7 +10,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from agent.journal.journal import Journal
 from agent.journal.manifests import Manifests
-from agent.obeying import obey
+from agent.live.obeying import obey
 from agent.privacy.guard import Guard
 from agent.privacy.guard import Outcome as Said
 from agent.settings.uplink import UplinkSettings

@@ -13,15 +13,15 @@ import can
 import pytest
 from msgspec.structs import replace
 
-from agent.box import Box
 from agent.bus.losses import Losses
 from agent.clocks.system import monotonic_ms
-from agent.health.parts import gnss_health, modem_health, power_health
 from agent.journal.segments import Key, Priority, segment_files
 from agent.lifting import BUDGET, lifting
+from agent.live.box import Box
+from agent.live.health import gnss_health, modem_health, power_health
+from agent.live.run import run
 from agent.plan.plan import Plan
 from agent.privacy.guard import Outcome
-from agent.run import run
 from agent.sampling.sampler import Sampler
 from agent.settings.agent import Settings
 from agent.settings.bus import BusSettings

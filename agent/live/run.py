@@ -15,7 +15,7 @@ from collections.abc import Callable
 from agent.health.reporter import Reporter, summary
 from agent.health.snapshot import Identity
 from agent.lifting import Progress
-from agent.live import Live, opened
+from agent.live.live import Live, opened
 from agent.plan.plan import Plan
 from agent.settings.agent import Settings
 

@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent.asking.permission import asking_of
-from agent.box import Box
 from agent.bus.frame import Frame
 from agent.bus.losses import Damage, Losses
-from agent.buses import LiveBuses
 from agent.clocks.calendar import Calendar
 from agent.clocks.system import monotonic_ms, system_anchor
 from agent.collector import Collector
-from agent.gathering import Gathering
-from agent.health.parts import (
+from agent.health.snapshot import Parts
+from agent.journal.numbering import Numbering, boot_of_this_start
+from agent.lifting import Lifting, Progress, lifting, state_of
+from agent.live.box import Box
+from agent.live.buses import LiveBuses
+from agent.live.gathering import Gathering
+from agent.live.health import (
     clock_health,
     gnss_health,
     journal_health,
@@ -32,10 +35,7 @@ from agent.health.parts import (
     sampling_health,
     uplink_health,
 )
-from agent.health.snapshot import Parts
-from agent.journal.numbering import Numbering, boot_of_this_start
-from agent.lifting import Lifting, Progress, lifting, state_of
-from agent.obeying import obey
+from agent.live.obeying import obey
 from agent.plan.plan import Plan
 from agent.remote.permission import remote_of
 from agent.sampling.sampler import Sampler

@@ -15,8 +15,8 @@ from agent.health.asking import NoAnswerError, ask
 from agent.journal.inventory import journals_in, take_inventory
 from agent.journal.segments import Key
 from agent.lifting import Progress
+from agent.live.run import run
 from agent.plan.compiling import compile_plan
-from agent.run import run
 from agent.settings.agent import Settings
 from agent.settings.bus import BusSettings
 from agent.settings.health import HealthSettings

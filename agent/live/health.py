@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from agent.box import Box
 from agent.clocks.calendar import Calendar
 from agent.collector import Collector
 from agent.health.snapshot import (
@@ -19,6 +18,7 @@ from agent.health.snapshot import (
     UplinkHealth,
 )
 from agent.journal.journal import Journal
+from agent.live.box import Box
 from agent.sampling.sampler import Sampler
 from agent.uplink.uplink import Uplink
 from contract.profile.devices import REGISTRATIONS, TECHNOLOGIES
