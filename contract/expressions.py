@@ -68,9 +68,6 @@ class Expression:
     def __hash__(self) -> int:
         return hash(self.text)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.text!r})"
-
 
 class Condition(Expression):
     """An expression that may look back (`contract.windows`): for events."""

@@ -47,9 +47,6 @@ class Evictions:
         self._unnamed: list[Eviction] = []
         self._named: dict[Key, tuple[Eviction, ...]] = {}
 
-    def __len__(self) -> int:
-        return len(self._unnamed) + sum(map(len, self._named.values()))
-
     def note(self, key: Key, reason: str) -> None:
         """An upload is lost. What it named is to be named again."""
         self.count += 1

@@ -59,7 +59,7 @@ class Enforcing:
         self._again_ms = 0
         self._now_ms = 0
         self._early: list[Batch | None] = []
-        sampler.privacy = guard.words.get(Source.BUS)
+        sampler.privacy_was(guard.words.get(Source.BUS))
 
     def feed(self, frames: Iterable[Frame]) -> list[Batch]:
         changed = self._changed()

@@ -7,7 +7,7 @@ decoded when somebody asks; one that is *eager* (`PlannedMessage.eager`) is look
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from agent.plan.plan import FrameKey, Plan, PlannedSignal
 from agent.sampling.aliases import Aliases
@@ -42,6 +42,12 @@ class Newest:
         for message in self.messages:
             message.forget()
         self.conditions.forget()
+
+    def forget_any_of(self, names: Container[str]) -> None:
+        """Nothing is known any more of messages with one of these signals."""
+        for message in self.messages:
+            if any(self._signals[number].name in names for number in message.plan.signals):
+                message.forget()
 
     def take(self, message: NewestMessage, at_ms: int, data: bytes) -> Iterable[int] | None:
         """A frame of an eager message: the on-change signals to look at; None for a frame that is not whole."""

@@ -93,15 +93,6 @@ class Sampler:
         return self._time.anchor
 
     @property
-    def privacy(self) -> Privacy | None:
-        """What the vehicle said last of the privacy; may be set to what it said before the start."""
-        return self._privacy.word
-
-    @privacy.setter
-    def privacy(self, word: Privacy | None) -> None:
-        self._privacy.word = word
-
-    @property
     def happened(self) -> int:
         """How many events there were."""
         return self._events.happened
@@ -134,6 +125,10 @@ class Sampler:
             self._batch.happens(Event(at_ms, name), (), 0)
             self._pass(at_ms + 1)
         return self._given()
+
+    def privacy_was(self, word: Privacy | None) -> None:
+        """What the vehicle said last of the privacy, before the start."""
+        self._privacy.word = word
 
     def watch(self, watches: Sequence[PlannedWatch], allowance: Allowance) -> None:
         """These are watched for the cloud from now on, and no others (`agent.sampling.watches`)."""
@@ -296,10 +291,7 @@ class Sampler:
         """Where the vehicle was before, and what happened then, is nothing that a later batch may say."""
         self._recorder.forget_before()
         self._batch.forget_events()
-        positional = self._plan.privacy.positional
-        for message in self._newest.messages:
-            if any(self._plan.signals[number].name in positional for number in message.plan.signals):
-                message.forget()
+        self._newest.forget_any_of(self._plan.privacy.positional)
 
     def _sleep(self, reason: Reason) -> None:
         """Ends the batch with what was said last."""

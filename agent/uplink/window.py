@@ -33,6 +33,7 @@ class Window:
         self._delivered_bytes = 0
         self._delivered_at_s = float("-inf")
         self._shortest_trip_s: float | None = None
+        """From a publish to its acknowledgement."""
         self._rates: deque[tuple[float, float]] = deque()
         """When and how much, bytes per second; falling, so that the first is the best."""
 
@@ -56,11 +57,6 @@ class Window:
                 break
             count += 1
         return count
-
-    @property
-    def shortest_trip_s(self) -> float | None:
-        """From a publish to its acknowledgement; None before the first."""
-        return self._shortest_trip_s
 
     def sent(self, packet: int, size_bytes: int, now_s: float) -> None:
         if not self._sent:  # An idle time is not one in which nothing got through.
