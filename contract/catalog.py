@@ -30,6 +30,8 @@ from types import MappingProxyType
 import msgspec
 from msgspec.structs import replace
 
+from contract.alert_types import ALERT_TYPES
+
 
 class Kind(StrEnum):
     """What the values of a datum are."""
@@ -76,41 +78,6 @@ TELEMETRY_KINDS: tuple[str, ...] = (
     "vehicle.wipingBlades",
 )  # fmt: skip
 """The published types of the telemetry filter. `vehicle` selects all that are below it too."""
-
-ALERT_TYPES: tuple[str, ...] = (
-    "AbsBrakingSystemFault", "ActiveSpoilerFault", "AdBlueFault", "AdBlueFaultStartingImpossible",
-    "AdBlueFaultStartingImpossibleSoon", "AddWasherFluid", "AirbagOrSeatBeltPretensionerOrActiveHoodFailure",
-    "AssistanceButtonFault", "AutomaticBrakingDeactivated", "AutomaticHeadlightAdjustmentFault",
-    "BatteryChargeOrElectricalCircuitSystemFailure", "BrakingSystemFailure", "ChargingFailure",
-    "CheckTheCenterBrakeLamp", "CollisionDetectionSystemFault", "CollisionMitigationSystemFault", "CoolantLevellow",
-    "DrivingAssistanceSensorBlind", "ElectricTractionSystemFailureLimitSpeed",
-    "ElectricTractionSystemFailureStopVehicle", "ElectricTractionSystemFault", "ElectronicImmobiliserFault",
-    "EmissionSystemOrAdBlueQualityFailueStartingImpossible",
-    "EmissionSystemOrAdBlueQualityFailueStartingImpossibleSoon", "EmissionSystemOrAdBlueQualityFailure",
-    "EngineFailure", "EngineFault", "EngineMisfiringFuel", "EngineOilPressureFailure", "EngineTemperatureFailure",
-    "EspAsrSystemFault", "FrontLeftFlashingIndicatorFault", "FrontLeftFogLampsFault", "FrontLeftParkingLampsFault",
-    "FrontRightFlashingIndicatorFault", "FrontRightFogLampsFault", "FrontRightParkingLampsFault", "FuelLevelLow",
-    "GearboxFault", "HeadlightsFault", "InstalledSpareWheelFault", "InterVehicleTimeMeasurementFault",
-    "LaneChangeAssistanceFault", "LaneDepartureWarningSystemFault", "LeftBrakeLampFault", "LeftFrontDoorOpen",
-    "LeftFrontDoorOpenLowSpeed", "LeftFrontTirePressurSensorFault", "LeftFrontTirePuncture",
-    "LeftFrontTireUnderInflated", "LeftRearDoorOpen", "LeftRearDoorOpenLowSpeed", "LeftRearTirePressurSensorFault",
-    "LeftRearTirePuncture", "LeftRearTireUnderInflated", "LeftReverseLampFault", "OilLevelLow",
-    "ParkAssistSystemFault", "ParkingBrakeOrHillStartSystemFailure", "ParticleFilterAdditiveLevelTooLow",
-    "ParticleFilterFull", "ParticleFilterRegenerating", "PowerSteeringFailure", "PowerSteeringFault",
-    "PreheatingPreventilationDeactivatedBatteryLow", "PreheatingPreventilationDeactivatedClockUnset",
-    "PreheatingPreventilationDeactivatedFuelLevelLow", "RearLeftFlashingIndicatorFault", "RearLeftFogLampsFault",
-    "RearLeftParkingLampsFault", "RearRightFlashingIndicatorFault", "RearRightFogLampsFault",
-    "RearRightParkingLampsFault", "RearWindowOpen", "RearWindowOpenLowSpeed", "ReplaceBrakePads",
-    "ReplaceTheRemoteControlBattery", "RetractableRoofMechanismFault", "RightBrakeLampFault",
-    "RightFrontDoorOpenLowSpeed", "RightFrontDoorOpen", "RightFrontTirePressurSensorFault", "RightFrontTirePuncture",
-    "RightFrontTireUnderInflated", "RightRearDoorOpen", "RightRearDoorOpenLowSpeed", "RightRearTirePressurSensorFault",
-    "RightRearTirePuncture", "RightRearTireUnderInflated", "RightReverseLampFault", "RiskOfIce",
-    "RoofOperationNotPossibleSpeedUnknown", "RoofOperationNotPossibleTooHighTemp", "ShiftToPark", "SteeringLockFault",
-    "SuspensionFault", "SuspensionFaultLimitSpeed", "SuspensionFaultRepaireVehicle",
-    "TireUnderInflationDetectionSystemFault", "TooManyRoofOperation", "TrailerConnectionFault", "TrunkOrHoodOpen",
-    "TrunkOrHoodOpenLowSpeed", "WaterInTheDieselFuelFilter",
-)  # fmt: skip
-"""The published alert types, in the published spelling."""
 
 ENERGIES = ("Fuel", "Electric", "Hydrogen")
 ENGINES = ("Thermic", "Electric")

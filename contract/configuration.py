@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from contract.expressions import Condition, Expression, compile_condition, compile_expression
+from contract.toml_lines import key_lines
 
 T = TypeVar("T")
 Keys = tuple[str | int, ...]
@@ -48,10 +49,8 @@ class Duration(int):
         return cls(value_ms)
 
     def __str__(self) -> str:
-        for unit, factor_ms in reversed(_UNIT_MS.items()):
-            if self % factor_ms == 0:
-                return f"{int(self) // factor_ms} {unit}"
-        return f"{int(self)} ms"
+        unit, factor_ms = next(each for each in reversed(_UNIT_MS.items()) if self % each[1] == 0)
+        return f"{int(self) // factor_ms} {unit}"
 
 
 class Span(Duration):
@@ -150,7 +149,7 @@ class Document:
 
     @cached_property
     def _lines(self) -> dict[Keys, int]:
-        return dict(_key_lines(self._text))
+        return dict(key_lines(self._text))
 
     def problem(self, keys: Keys, text: str) -> Problem:
         """A problem at `keys`, on the line of the deepest of them that has one."""
@@ -264,41 +263,3 @@ def _shown(value: object) -> str:
         return "an array"
     text = f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-_PART = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
-_KEY = rf"{_PART}(?:\s*\.\s*{_PART})*"
-# Compiled where a file has to be searched for what is wrong with it: seldom, and not at a start.
-_TABLE = rf"\s*(\[\[?)\s*({_KEY})\s*\]\]?\s*(?:#.*)?"
-_ASSIGNMENT = rf"\s*({_KEY})\s*="
-
-
-def _key_lines(text: str) -> Iterator[tuple[Keys, int]]:
-    """Each table and each key at the start of a line, with its line number from 1."""
-    table: Keys = ()
-    sizes: dict[Keys, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.fullmatch(_TABLE, line)
-        if header:
-            table = _parts(header[2])
-            if header[1] == "[[":
-                sizes[table] = sizes.get(table, -1) + 1
-                table = (*table, sizes[table])
-            yield table, number
-            continue
-        assignment = re.match(_ASSIGNMENT, line)
-        if assignment:
-            yield (*table, *_parts(assignment[1])), number
-
-
-def _parts(key: str) -> Keys:
-    """A TOML key, taken apart."""
-    try:
-        nested: object = tomllib.loads(f"{key} = 0")
-    except tomllib.TOMLDecodeError:
-        return (key,)
-    parts: list[str] = []
-    while isinstance(nested, dict):
-        ((part, nested),) = nested.items()
-        parts.append(part)
-    return tuple(parts)

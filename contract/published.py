@@ -14,7 +14,8 @@ from typing import Literal
 
 import msgspec
 
-from contract.catalog import ALERT_TYPES, BELTS, DAYS, ENERGIES, ENGINES, LOCKED_STATES, OPENINGS, SLOTS
+from contract.alert_types import ALERT_TYPES
+from contract.catalog import BELTS, DAYS, ENERGIES, ENGINES, LOCKED_STATES, OPENINGS, SLOTS
 
 Needs = tuple[tuple[str, ...], ...]
 """All groups must be met, each by any one of its data."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from contract.catalog import ALERT_TYPES
+from contract.alert_types import ALERT_TYPES
 from contract.profile import absent
 from contract.profile.data import Lamp, Mapping
 from contract.profile.profile import Profile

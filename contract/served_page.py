@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from contract.catalog import ALERT_TYPES
+from contract.alert_types import ALERT_TYPES
 from contract.profile.profile import Profile, load_profile
 from contract.published import PUBLISHED
 from contract.served import Served, alerts_of, grouped, served_by

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cloud_bridge.records.model import Value
-from contract.catalog import ALERT_TYPES, DATA, Datum, Kind
+from contract.alert_types import ALERT_TYPES
+from contract.catalog import DATA, Datum, Kind
 from tests.shipped.drive import drive, recorded
 
 MAPPED = {key: datum for key, datum in DATA.items() if not key.startswith("alert.")}

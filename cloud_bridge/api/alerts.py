@@ -28,7 +28,7 @@ from cloud_bridge.records import model
 from cloud_bridge.records.model import Json
 from cloud_bridge.records.severity import severity
 from cloud_bridge.shapes.times import rfc3339
-from contract.catalog import ALERT_TYPES
+from contract.alert_types import ALERT_TYPES
 
 
 class AlertLinks(Document):

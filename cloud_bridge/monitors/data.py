@@ -25,7 +25,8 @@ from typing import Literal
 import msgspec
 
 from cloud_bridge.records.model import Value
-from contract.catalog import ALERT_TYPES, BELTS, DATA, ENERGIES, Kind
+from contract.alert_types import ALERT_TYPES
+from contract.catalog import BELTS, DATA, ENERGIES, Kind
 
 Operator = Literal["equalsTo", "greaterThan", "lowerThan", "includedIn", "onChange"]
 Made = Literal["only", "first", "sum", "worst", "set", "group", "happening"]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from contract.catalog import ALERT_TYPES, DATA, Datum, Kind
+from contract.alert_types import ALERT_TYPES
+from contract.catalog import DATA, Datum, Kind
 from contract.configuration import Keys, nearest
 from contract.expressions import Expression
 

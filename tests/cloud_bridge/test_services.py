@@ -8,7 +8,8 @@ import pytest
 
 from cloud_bridge.services import Services, keys_of
 from cloud_bridge.settings import read_settings
-from contract.catalog import ALERT_TYPES, DATA
+from contract.alert_types import ALERT_TYPES
+from contract.catalog import DATA
 from contract.configuration import ConfigurationError
 from contract.published import STOLEN, TRIP
 

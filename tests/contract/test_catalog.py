@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from contract.catalog import ALERT_TYPES, DATA, DAYS, LOCKED_STATES, ONLY_IN_RECORDS, SLOTS, TELEMETRY_KINDS, Kind
+from contract.alert_types import ALERT_TYPES
+from contract.catalog import DATA, DAYS, LOCKED_STATES, ONLY_IN_RECORDS, SLOTS, TELEMETRY_KINDS, Kind
 from contract.units import conversion
 
 Schema = dict[str, Any]

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from agent.cli import check
-from contract.catalog import ALERT_TYPES
+from contract.alert_types import ALERT_TYPES
 from contract.published import PUBLISHED
 from tests.agent import model
 from tests.agent.remote import model as asked

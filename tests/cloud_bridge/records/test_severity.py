@@ -4,7 +4,7 @@ import pytest
 
 from cloud_bridge.records import severity as table
 from cloud_bridge.records.severity import severity
-from contract.catalog import ALERT_TYPES
+from contract.alert_types import ALERT_TYPES
 
 
 @pytest.mark.parametrize(
