@@ -57,6 +57,12 @@ def test_an_unknown_key_names_its_file_its_line_and_the_nearest_known_key(file: 
     assert str(problem) == f"{file}:5: journal.flush_intervall: unknown key; did you mean flush_interval?"
 
 
+def test_a_key_is_found_behind_a_text_that_looks_like_one(file: Path) -> None:
+    text = "vin = '''\n\"\\q\" = 1\n[table\n'''\n\"no\\u0074e\" = 1\n"
+    (problem,) = problems(file, text)
+    assert str(problem) == f"{file}:5: note: expected a text, found 1"
+
+
 def test_an_unknown_table_is_refused(file: Path) -> None:
     (problem,) = problems(file, 'vin = "V"\n[journals]\nlimit = 3\n')
     assert (problem.line, problem.text) == (2, "unknown key; did you mean journal?")

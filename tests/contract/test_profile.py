@@ -221,6 +221,12 @@ STATES = "known: Start, StartUp, Stop"
             f"True is not a published value of ignition.type; {STATES}",
         ),
         (
+            '{ expression = "Motion.Speed > 0" }',
+            '{ from = "Motion.Speed", values = { On = "1" } }',
+            'data."kinetic.moving".values.On',
+            "kinetic.moving is true or false, found '1'",
+        ),
+        (
             IGNITION,
             "{ expression = \"'Go' if Key.State == 'On' else 'Stop'\" }",
             'data."ignition.type".expression',

@@ -65,6 +65,14 @@ def test_each_frame_counts_of_what_actions_read_and_only_while_there_are_any(tmp
     assert not [message for message in without.messages if message.watched and message.name == "Motion"]
 
 
+def test_a_profile_of_two_buses_says_on_which_one_is_transmitted(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as wrong:
+        plan(tmp_path, PROFILE.replace("[classes]", '[buses.can1]\ndatabases = ["car.dbc"]\n\n[classes]', 1))
+    said = str(wrong.value)
+    assert "actions.wake-up.frames[0].bus: say which of the buses: can0, can1" in said
+    assert "actions.navigate.requests.bus: say which of the buses: can0, can1" in said
+
+
 def test_a_profile_without_a_speed_says_so(tmp_path: Path) -> None:
     remote = plan(tmp_path, PROFILE.replace('[data]\n"kinetic.speed" = { from = "Motion.Speed" }\n', "")).remote
     assert remote is not None
@@ -102,6 +110,21 @@ def test_a_profile_without_a_speed_says_so(tmp_path: Path) -> None:
         ("latitude*10000000:4", "latitud*10000000:4", r"has no argument latitud; did you mean latitude\?"),
         ("31 01 F0 10 01", "31 01 F0 10 01 02 03 04", r"send\[1\]: has 2 to 7 bytes, one frame, found 8"),
         ('proof = "Body.Heating == 1"', "frames = [{ id = 1, data = '00' }]", r"needs either frames or requests"),
+        ('data = "00 FF"', 'data = "00 01 02 03 04 05 06 07 08"', r"frames\[0\]\.data: .* a frame has up to 8 bytes"),
+        ('data = "00 FF"', 'data = "00", counter = "C"', r"frames\[0\]\.counter: needs a message"),
+        ("set = { Command = 1 }", "set = { Command = 1 }\nid = 1", r"frames\[0\]\.id: is known from the message"),
+        ("id = 0x400", "id = 0x20000000", r"frames\[0\]\.id: expected an id of 11 or 29 bits, found 536870912"),
+        ("id = 0x400", "id = 0x400, bus = 'can1'", r"frames\[0\]\.bus: the profile has no bus can1; did you mean can0"),
+        ("always = true", "always = true\ndone = 'Body.Horn == 1'", r"horn-on\.done: is not looked at"),
+        ('counter = "Counter"', 'counter = "Counter"\ncounter_values = 1', r"counter_values: expected 2 or more"),
+        ('counter = "Counter"', "counter_values = 2", r"counter_values: expected 2 or more, of a counter"),
+        ("{ request = 0x744", "{ request = -1", r"requests\.request: expected an id of 11 or 29 bits, found -1"),
+        ('["10 03", "31 01 F0 10 01"]', "[]", r"requests\.send: expected 1 to \d+ requests, found 0"),
+        (
+            '[{ id = 0x400, data = "00 FF", count',
+            "[" + '{ id = 1, data = "00" },' * 40 + '{ id = 1, data = "0", count',
+            r"wake-up\.frames: expected up to \d+, found 41",
+        ),
         ("answer = 0x764, send", "answer = 0x1764, send", r"both have 11 bits, or both 29"),
         (
             "[actions.wake-up]",

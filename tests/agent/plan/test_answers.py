@@ -161,6 +161,10 @@ def test_a_broken_answer_is_counted_and_nothing_of_it_is_taken(tmp_path: Path) -
         ("dids = {}", 'dids = { D410 = "1min" }', "asks for nothing"),
         ("Battery = { also = [1] }", 'Battery = { transport = "isotp" }', "other ids are for messages with"),
         ("also = [0x694]", "also = [0x7E9]", "have the same id 694"),
+        ("also = [0x20000000]", "also = [0x7E9]", "0x20000000 is no id"),
+        ("answer = 0x7E0", "answer = 0x7E8", "request and answer have the same id 0x7e0"),
+        ('faults_every = "9s"\nanswer', "answer", "faults_every: expected 10 s or more, found 9 s"),
+        ('[buses.can1]\ndatabases = ["car.dbc"]\n[classes]', "[classes]", "bus is missing: one of can0, can1"),
     ],
 )
 def test_what_is_asked_for_in_vain_is_said_with_its_line(tmp_path: Path, instead: str, of: str, said: str) -> None:

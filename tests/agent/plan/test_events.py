@@ -46,8 +46,18 @@ def test_a_wrong_event_is_refused_with_its_line_and_what_was_meant(tmp_path: Pat
     assert "events.mine" in problem
 
 
-def test_a_name_of_a_built_in_event_is_taken(tmp_path: Path) -> None:
-    assert "doors is a built-in event" in refused(tmp_path, '\n[events.doors]\nwhen = "Motion.Speed > 1"\n')
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("doors", "doors is a built-in event"),
+        ("watch", "watch is what the cloud asks for: give another name"),
+        ("remote", "remote is what the cloud asks for: give another name"),
+        ('""', "the name of an event has 1 to 64 bytes"),
+        (f'"{"é" * 33}"', "the name of an event has 1 to 64 bytes"),
+    ],
+)
+def test_a_name_that_no_event_can_have_is_refused(tmp_path: Path, name: str, said: str) -> None:
+    assert said in refused(tmp_path, f'\n[events.{name}]\nwhen = "Motion.Speed > 1"\n')
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ BO_ 2364540158 EEC1: 8 X
  SG_ EngineSpeed : 24|16@1+ (0.125,0) [0|8031.875] "rpm" X
 BO_ 2565865214 Request: 8 X
  SG_ Number : 0|8@1+ (1,0) [0|255] "" X
+BO_ 2348810494 TSC1: 8 X
+ SG_ Torque : 0|8@1+ (1,0) [0|250] "%" X
 """
 EEC1 = 0x0CF00400
 REQUEST = 0x18EF0000
@@ -85,6 +87,14 @@ def test_priority_and_destination_make_no_other_message(tmp_path: Path) -> None:
     asked = plan_of(tmp_path, wanted="Request.Number")
     to_some, to_other = (Frame(at, "can0", REQUEST | number, True, bytes([at])) for at, number in ((0, 0), (1, 0x2500)))
     assert sampled(asked, [to_some, to_other, to_other._replace(at_ms=1000, data=b"\7")])[0] == [0, 7]
+
+
+def test_an_id_of_11_bits_is_of_no_group(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, wanted="TSC1.Torque")  # Of the group 0, as the numbers of all short ids would be.
+    one, other = (Frame(at, "can0", 0x0C000003, True, bytes([at // 1000])) for at in (0, 2000))
+    raws, counts = sampled(plan, [one, Frame(1000, "can0", 0x003, False, b"\x09"), other])
+    assert raws == [0, 0, 2]
+    assert counts[Count.UNKNOWN] == 1
 
 
 def test_the_source_that_is_heard_first_is_kept_while_it_is_fresh(tmp_path: Path) -> None:
