@@ -167,25 +167,21 @@ def _user_state() -> Path:
 
 
 def _speed(text: str) -> float | None:
-    if text == "max":
-        return None
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0
-    if not 0 < speed < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, or max; found {text!r}")
-    return speed
+    return None if text == "max" else _above_zero(text, "a number above 0, or max")
 
 
 def _seconds(text: str) -> float:
+    return _above_zero(text, "seconds, a number above 0")
+
+
+def _above_zero(text: str, expected: str) -> float:
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = 0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected seconds, a number above 0; found {text!r}")
-    return seconds
+        number = 0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected {expected}; found {text!r}")
+    return number
 
 
 def _duration(text: str) -> Duration:

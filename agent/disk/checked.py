@@ -11,10 +11,15 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from agent.disk.durable import make_private, replace_durably
 
 MAXIMUM_BYTES = 64 * 1024
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class DamagedError(Exception):
@@ -34,6 +39,15 @@ def load_checked(file: Path, title: str) -> bytes | None:
     if head != _head(title, content) or len(whole) > MAXIMUM_BYTES:
         raise DamagedError(f"{file}: its checksum is not that of its content")
     return content
+
+
+def load_struct(file: Path, title: str, kind: type[T]) -> T | None:
+    """The content, which is JSON of such a struct; None when there never was one. Raises DamagedError."""
+    content = load_checked(file, title)
+    try:
+        return None if content is None else msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError as wrong:
+        raise DamagedError(f"{file}: {wrong}") from wrong
 
 
 def save_checked(file: Path, title: str, content: bytes) -> None:

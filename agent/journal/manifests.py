@@ -2,8 +2,8 @@
 
 A folder of files `<16 hexadecimal digits>.cbor`: a manifest as encoded, under its id, which is its digest
 (`contract.manifest`). A file that does not have the digest it is named by is damaged and counts as absent: the compile
-step makes the current one again at each start. The `KEPT` newest stay, so that uploads
-from before an update can still be explained.
+step makes the current one again at each start. The `KEPT` newest stay, so that uploads from before an update can still
+be explained.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 
 from agent.disk.durable import make_private, replace_durably
+from agent.disk.newest import keep_newest
 from contract.wire import DIGEST_BYTES, digest
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Manifests:
             replace_durably(path, encoded)
         else:
             os.utime(path)
-        self._forget_the_oldest(path)
+        keep_newest(KEPT, SUFFIX, path)
 
     def get(self, manifest: bytes) -> bytes | None:
         """A manifest as encoded; None when it is absent or damaged."""
@@ -67,9 +68,3 @@ class Manifests:
 
     def _path(self, manifest: bytes) -> Path:
         return self.folder / f"{manifest.hex()}{SUFFIX}"
-
-    def _forget_the_oldest(self, current: Path) -> None:
-        others = [path for path in self.folder.glob(f"*{SUFFIX}") if path != current]
-        others.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
-        for path in others[KEPT - 1 :]:
-            path.unlink(missing_ok=True)

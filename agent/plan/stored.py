@@ -30,6 +30,7 @@ import agent.plan
 import contract.profile
 from agent.databases.loaded import Loaded
 from agent.disk.durable import make_private, replace_durably
+from agent.disk.newest import keep_newest
 from contract.profile.profile import Profile
 
 log = logging.getLogger(__name__)
@@ -107,17 +108,11 @@ class Shelf:
         make_private(self.folder)
         path = self._path(key)
         replace_durably(path, stored)
-        self._forget_the_oldest(path)
+        keep_newest(KEPT, SUFFIX, path)
         return path
 
     def _path(self, key: bytes) -> Path:
         return self.folder / f"{key.hex()[:16]}{SUFFIX}"
-
-    def _forget_the_oldest(self, current: Path) -> None:
-        others = [path for path in self.folder.glob(f"*{SUFFIX}") if path != current]
-        others.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
-        for path in others[KEPT - 1 :]:
-            path.unlink(missing_ok=True)
 
 
 def _code() -> bytes:

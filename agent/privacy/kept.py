@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.disk.checked import DamagedError, load_checked, save_checked
+from agent.disk.checked import load_struct, save_checked
 from contract.upload import Privacy
 
 _TITLE = "canlift privacy 1"
@@ -39,11 +39,7 @@ class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def load(file: Path) -> Kept | None:
     """None when there never was one. Raises DamagedError."""
-    body = load_checked(file, _TITLE)
-    try:
-        return None if body is None else msgspec.json.decode(body, type=Kept)
-    except msgspec.DecodeError as wrong:
-        raise DamagedError(f"{file}: {wrong}") from wrong
+    return load_struct(file, _TITLE, Kept)
 
 
 def save(file: Path, kept: Kept) -> None:

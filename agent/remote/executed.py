@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.disk.checked import DamagedError, load_checked, save_checked
+from agent.disk.checked import DamagedError, load_struct, save_checked
 from contract.command import Command
 from contract.result import Cause, Outcome, Result
 
@@ -69,7 +69,7 @@ class Executed:
         self._file = file
         self._stale = False
         try:
-            kept = _load(file)
+            kept = load_struct(file, _TITLE, _Kept) or _Kept()
         except DamagedError as damaged:
             log.error("remote: %s; nothing is done that was issued before now", damaged)
             kept = _Kept(damaged=True)
@@ -136,13 +136,3 @@ class Executed:
     def _write(self) -> None:
         self._kept = msgspec.structs.replace(self._kept, entries=tuple(self._by_id.values()))
         save_checked(self._file, _TITLE, msgspec.json.encode(self._kept))
-
-
-def _load(file: Path) -> _Kept:
-    content = load_checked(file, _TITLE)
-    if content is None:
-        return _Kept()
-    try:
-        return msgspec.json.decode(content, type=_Kept)
-    except msgspec.DecodeError as wrong:
-        raise DamagedError(f"{file}: {wrong}") from wrong

@@ -21,7 +21,7 @@ import msgspec
 
 from agent.bus.frame import Frame
 from agent.devices.messages import frame_of
-from agent.disk.checked import DamagedError, load_checked, save_checked
+from agent.disk.checked import DamagedError, load_struct, save_checked
 from agent.remote.timetable import due, spent
 from contract.actions import Charging, ChargingProgram, ConditioningProgram, NextCharge, Preconditioning
 from contract.catalog import DAYS
@@ -121,9 +121,8 @@ class KeptPrograms:
 
     def _load(self) -> Programs:
         try:
-            content = load_checked(self._file, _TITLE)
-            return Programs() if content is None else msgspec.json.decode(content, type=Programs)
-        except (DamagedError, msgspec.DecodeError) as damaged:
+            return load_struct(self._file, _TITLE, Programs) or Programs()
+        except DamagedError as damaged:
             log.error("remote: %s: the programs are lost: %s", self._file, damaged)
             return Programs()
 

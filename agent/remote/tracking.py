@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.disk.checked import DamagedError, load_checked, save_checked
+from agent.disk.checked import DamagedError, load_struct, save_checked
 from contract.actions import Tracking
 from contract.profile.cadence import VehicleState
 
@@ -66,8 +66,7 @@ class KeptTracking:
 
     def _load(self) -> Tracking:
         try:
-            content = load_checked(self._file, _TITLE)
-            return Tracking() if content is None else msgspec.json.decode(content, type=Tracking)
-        except (DamagedError, msgspec.DecodeError) as damaged:
+            return load_struct(self._file, _TITLE, Tracking) or Tracking()
+        except DamagedError as damaged:
             log.error("remote: %s: uploads are as often as the profile says: %s", self._file, damaged)
             return Tracking()

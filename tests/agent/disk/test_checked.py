@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from agent.disk.checked import MAXIMUM_BYTES, DamagedError, load_checked, save_checked
+from agent.disk.checked import MAXIMUM_BYTES, DamagedError, load_checked, load_struct, save_checked
 
 TITLE = "canlift thing 1"
 
@@ -44,3 +45,18 @@ def test_another_file_in_its_place_takes_no_memory_and_is_found(tmp_path: Path) 
     folder.mkdir()
     with pytest.raises(DamagedError):
         load_checked(folder, TITLE)
+
+
+class Thing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    size: int = 0
+
+
+def test_a_struct_is_loaded_as_it_was_and_what_is_another_one_is_damaged(tmp_path: Path) -> None:
+    file = tmp_path / "thing"
+    assert load_struct(file, TITLE, Thing) is None
+    save_checked(file, TITLE, msgspec.json.encode(Thing(7)))
+    assert load_struct(file, TITLE, Thing) == Thing(7)
+    for content in (b"", b"{", b"[]", b'{"size": "7"}', b'{"colour": 7}'):
+        save_checked(file, TITLE, content)
+        with pytest.raises(DamagedError, match="thing: "):
+            load_struct(file, TITLE, Thing)

@@ -28,11 +28,6 @@ from tests.agent.privacy.world import fix, place, wish
 NONE, GEOLOCATION, FULL = Privacy.NONE, Privacy.GEOLOCATION, Privacy.FULL
 
 
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    return world.plan(tmp_path_factory.mktemp("world"))
-
-
 @dataclass
 class Vehicle:
     """Second by second: each says a position that was never said before. What is uploaded stays pending."""

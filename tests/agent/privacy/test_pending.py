@@ -33,11 +33,6 @@ STREET = 3_735_928_559
 GEOLOCATION, FULL = Privacy.GEOLOCATION, Privacy.FULL
 
 
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    return world.plan(tmp_path_factory.mktemp("world"))
-
-
 @dataclass
 class Agent:
     plan: Plan

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,14 +15,6 @@ from tests.agent.remote.world import World, outcomes
 
 DONE = [Outcome.RECEIVED, Outcome.SENT, Outcome.DONE]
 FAILED = [Outcome.RECEIVED, Outcome.FAILED]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    made.awake()
-    yield made
-    made.close()
 
 
 def test_the_doors_are_locked_and_the_vehicle_says_so(world: World) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,6 @@ from tests.agent.remote.world import NOW_MS, World, outcomes
 LOCKED, UNLOCKED = Doors(locked=True), Doors(locked=False)
 WAY, HOOTING = Navigation((Place(1, 2),)), Horn(on=True)
 YEAR_MS = 365 * 86_400_000
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    made.awake()
-    yield made
-    made.close()
 
 
 def test_a_command_that_comes_again_is_answered_the_same_and_not_done_again(world: World) -> None:
