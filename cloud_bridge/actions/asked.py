@@ -46,7 +46,7 @@ class Lights(Part, frozen=True):
     on: bool
 
 
-class Occurrence(Part, frozen=True):
+class AskedOccurrence(Part, frozen=True):
     day: Annotated[tuple[Day, ...], Meta(max_length=7)]
 
 
@@ -55,30 +55,30 @@ class ConditioningProgram(Part, frozen=True):
     enabled: bool | UnsetType = UNSET
     recurrence: Literal["None", "Daily"] | UnsetType = UNSET
     start: _Time | UnsetType = UNSET
-    occurence: Occurrence | UnsetType = UNSET
+    occurence: AskedOccurrence | UnsetType = UNSET
     actions_type: Literal["Delete", "Set"] | UnsetType = UNSET
 
 
-class AirConditioning(Part, frozen=True):
+class AskedAirConditioning(Part, frozen=True):
     immediate: bool | UnsetType = UNSET
     programs: Annotated[tuple[ConditioningProgram, ...], Meta(min_length=1, max_length=len(SLOTS))] | UnsetType = UNSET
 
 
-class Preconditioning(Part, frozen=True):
-    air_conditioning: AirConditioning
+class AskedPreconditioning(Part, frozen=True):
+    air_conditioning: AskedAirConditioning
 
 
-class ChargingProgram(Part, frozen=True):
+class AskedChargingProgram(Part, frozen=True):
     slot: _Slot
     enabled: bool
     start: _Time
-    occurence: Occurrence
+    occurence: AskedOccurrence
     end: _Time | UnsetType = UNSET
 
 
 class Schedule(Part, frozen=True):
     next_delayed_time: _Time | UnsetType = UNSET
-    programs: Annotated[tuple[ChargingProgram, ...], Meta(min_length=1, max_length=len(SLOTS))] | UnsetType = UNSET
+    programs: Annotated[tuple[AskedChargingProgram, ...], Meta(min_length=1, max_length=len(SLOTS))] | UnsetType = UNSET
 
 
 class Preferences(Part, frozen=True):
@@ -86,7 +86,7 @@ class Preferences(Part, frozen=True):
     type: Literal["Partial", "Full"] | UnsetType = UNSET
 
 
-class Charging(Part, frozen=True):
+class AskedCharging(Part, frozen=True):
     immediate: bool | UnsetType = UNSET
     schedule: Schedule | UnsetType = UNSET
     preferences: Preferences | UnsetType = UNSET
@@ -94,14 +94,14 @@ class Charging(Part, frozen=True):
     """Deprecated; as the schedule's."""
 
 
-class Point(Part, frozen=True):
+class AskedPoint(Part, frozen=True):
     type: Literal["Point"]
     coordinates: Annotated[tuple[float, ...], Meta(min_length=2, max_length=3)]
     """Longitude, latitude and maybe altitude."""
 
 
 class Navigation(Part, frozen=True):
-    positions: Annotated[tuple[Point, ...], Meta(min_length=1, max_length=MOST_POSITIONS)]
+    positions: Annotated[tuple[AskedPoint, ...], Meta(min_length=1, max_length=MOST_POSITIONS)]
     driver_approval: bool | UnsetType = UNSET
     """Deprecated, and without effect."""
 
@@ -117,7 +117,7 @@ class Immobilization(Part, frozen=True):
     activate: bool
 
 
-class Stolen(Part, frozen=True):
+class AskedStolen(Part, frozen=True):
     stolen: bool | UnsetType = UNSET
     tracking_period: TrackingPeriod | UnsetType = UNSET
     immobilization: Immobilization | UnsetType = UNSET
@@ -127,12 +127,12 @@ class Remote(Part, frozen=True):
     """What a vehicle is asked to do: one of these."""
 
     label: _Label | UnsetType = UNSET
-    preconditioning: Preconditioning | UnsetType = UNSET
+    preconditioning: AskedPreconditioning | UnsetType = UNSET
     immobilization: Immobilization | UnsetType = UNSET
     door: Door | UnsetType = UNSET
     horn: Horn | UnsetType = UNSET
-    charging: Charging | UnsetType = UNSET
-    stolen: Stolen | UnsetType = UNSET
+    charging: AskedCharging | UnsetType = UNSET
+    stolen: AskedStolen | UnsetType = UNSET
     lights: Lights | UnsetType = UNSET
     wake_up: WakeUp | UnsetType = UNSET
     navigation: Navigation | UnsetType = UNSET
@@ -167,9 +167,9 @@ def read(body: bytes) -> Asked:
             return _asks(remote, "Horn", actions.Horn(state == "Activated"))
         case Lights(on=on):
             return _asks(remote, "Lights", actions.Lights(on))
-        case Preconditioning(air_conditioning=asked):
+        case AskedPreconditioning(air_conditioning=asked):
             return _asks(remote, "ThermalPreconditioning", _preconditioning(asked))
-        case Charging() as charging:
+        case AskedCharging() as charging:
             return _asks(remote, "ElectricBatteryChargingRequest", _charging(charging))
         case Navigation(positions=positions):
             places = tuple(_place(point, f"navigation.positions[{n}]") for n, point in enumerate(positions))
@@ -192,7 +192,7 @@ def _asks(remote: Remote, type_: RemoteType, action: Action) -> Asked:
     return Asked(remote, Request(type_), action)
 
 
-def _preconditioning(asked: AirConditioning) -> actions.Preconditioning:
+def _preconditioning(asked: AskedAirConditioning) -> actions.Preconditioning:
     field = "preconditioning.airConditioning"
     immediate, programs = _given(asked.immediate), _given(asked.programs)
     if immediate is None and programs is None:
@@ -217,7 +217,7 @@ def _conditioning(program: ConditioningProgram, field: str) -> actions.Condition
     return actions.ConditioningProgram(program.slot, enabled, start_s, _days(occurrence), recurrence)
 
 
-def _charging(asked: Charging) -> actions.Charging:
+def _charging(asked: AskedCharging) -> actions.Charging:
     immediate, schedule, preferences = _given(asked.immediate), _given(asked.schedule), _given(asked.preferences)
     older = _given(asked.next_delayed_time)
     if preferences is not None:
@@ -247,7 +247,7 @@ def _scheduled(immediate: bool | None, schedule: Schedule) -> actions.Charging:
     return actions.Charging(immediate, made)
 
 
-def _charge(program: ChargingProgram, field: str) -> actions.ChargingProgram:
+def _charge(program: AskedChargingProgram, field: str) -> actions.ChargingProgram:
     start_s, end = time_of_day(program.start, f"{field}.start"), _given(program.end)
     end_s = None if end is None else time_of_day(end, f"{field}.end")
     return actions.ChargingProgram(program.slot, program.enabled, start_s, end_s, _days(program.occurence))
@@ -261,7 +261,7 @@ def _preferences(asked: Preferences) -> actions.ChargingPreferences:
     return actions.ChargingPreferences(None if level is None else int(level.removeprefix("Level")), type_)
 
 
-def _place(point: Point, field: str) -> actions.Place:
+def _place(point: AskedPoint, field: str) -> actions.Place:
     longitude, latitude = point.coordinates[:2]
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
         why = "expected a longitude within -180 and 180, and then a latitude within -90 and 90"
@@ -269,7 +269,7 @@ def _place(point: Point, field: str) -> actions.Place:
     return actions.Place(longitude, latitude)
 
 
-def _stolen(remote: Remote, asked: Stolen) -> Asked:
+def _stolen(remote: Remote, asked: AskedStolen) -> Asked:
     stolen, tracking, immobilization = _given(asked.stolen), _given(asked.tracking_period), _given(asked.immobilization)
     if [stolen, tracking, immobilization].count(None) != 2:
         raise RefusedBodyError("stolen", "expected exactly one of `stolen`, `trackingPeriod` and `immobilization`")
@@ -286,7 +286,7 @@ def _stolen(remote: Remote, asked: Stolen) -> Asked:
     return Asked(remote, Request("Stolen", declares=stolen), None if stolen else actions.Stolen(stolen=False))
 
 
-def _days(occurrence: Occurrence) -> tuple[str, ...]:
+def _days(occurrence: AskedOccurrence) -> tuple[str, ...]:
     return tuple(day for day in DAYS if day in occurrence.day)
 
 

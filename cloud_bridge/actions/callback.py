@@ -14,7 +14,7 @@ from cloud_bridge.shapes.webhooks import BatchNotify, Callback, RetryDelay, Retr
 VARIABLES = ("$vin", "$callbackID", "$remoteType", "$fleetID")
 
 
-class RetryPolicy(Part, frozen=True):
+class CallbackRetryPolicy(Part, frozen=True):
     policy: Literal["None", "Bounded"]
     retry_number: RetryNumber | UnsetType = UNSET
     retry_delay: RetryDelay | UnsetType = UNSET
@@ -25,7 +25,7 @@ class CallbackParameter(Part, frozen=True):
     """What may be asked for with it."""
     callback: Callback
     label: Annotated[str, Meta(max_length=256)] | UnsetType = UNSET
-    retry_policy: RetryPolicy | UnsetType = UNSET
+    retry_policy: CallbackRetryPolicy | UnsetType = UNSET
     batch_notify: BatchNotify | UnsetType = UNSET
 
 

@@ -42,7 +42,7 @@ class ChargingPreferences(Document):
     type: bool
 
 
-class ChargingSchedule(Document):
+class ScheduledCharging(Document):
     programs: ChargingPrograms
     next_delayed_time: bool
     preferences: ChargingPreferences
@@ -51,7 +51,7 @@ class ChargingSchedule(Document):
 
 class ChargingParameters(Document):
     immediate: ChargingNow | UnsetType = UNSET
-    schedule: ChargingSchedule | UnsetType = UNSET
+    schedule: ScheduledCharging | UnsetType = UNSET
     preferences: ChargingPreferences | UnsetType = UNSET
 
 
@@ -138,7 +138,7 @@ def _charging(steps: Collection[str]) -> ChargingRemote:
         kept = ChargingPrograms(supported=True, size=len(SLOTS)) if programs else ChargingPrograms(supported=False)
         parameters = ChargingParameters(
             immediate=now,
-            schedule=ChargingSchedule(programs=kept, next_delayed_time=next_time, preferences=preferences),
+            schedule=ScheduledCharging(programs=kept, next_delayed_time=next_time, preferences=preferences),
             preferences=preferences,
         )
     return ChargingRemote(supported=supported, scope_name="remote:charging:write", parameters=parameters)

@@ -35,7 +35,7 @@ _Extension = Annotated[str, Meta(max_length=256, extra_json_schema={"enum": sort
 _Value = Annotated[str, Meta(max_length=256)]
 
 
-class RetryPolicy(Part, frozen=True):
+class MonitorRetryPolicy(Part, frozen=True):
     policy: Literal["None", "Bounded", "Always"]
     retry_number: RetryNumber | UnsetType = UNSET
     retry_delay: RetryDelay | UnsetType = UNSET
@@ -44,7 +44,7 @@ class RetryPolicy(Part, frozen=True):
 class Subscription(Part, frozen=True):
     callback: Callback
     refresh_event: Annotated[int, Meta(ge=60, le=366 * DAY_S)] | UnsetType = UNSET
-    retry_policy: RetryPolicy | UnsetType = UNSET
+    retry_policy: MonitorRetryPolicy | UnsetType = UNSET
     batch_notify: BatchNotify | UnsetType = UNSET
 
 
@@ -64,7 +64,7 @@ class Zone(Part, frozen=True):
     place: Place
 
 
-class Occurrence(Part, frozen=True):
+class TimeOccurrence(Part, frozen=True):
     day: Annotated[
         tuple[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], ...], Meta(min_length=1, max_length=7)
     ]
@@ -75,7 +75,7 @@ class TimeEntry(Part, frozen=True):
     start: _Value
     recurrence: Annotated[Literal["None", "Daily"], Meta(extra_json_schema={"default": "Daily"})] | UnsetType = UNSET
     duration: _Value | UnsetType = UNSET
-    occurence: Occurrence | UnsetType = UNSET
+    occurence: TimeOccurrence | UnsetType = UNSET
 
 
 class Time(Part, frozen=True):

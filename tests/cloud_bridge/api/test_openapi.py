@@ -64,6 +64,13 @@ def test_every_published_operation_is_served_and_no_other(published: Published, 
     assert operations == {(path, method) for path, item in document["paths"].items() for method in item}
 
 
+def test_each_schema_has_a_name_that_a_client_generated_of_it_can_have_for_a_type(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert [name for name in schemas if not re.fullmatch("[A-Z][A-Za-z0-9]*", name)] == []
+    assert len({name.lower() for name in schemas}) == len(schemas)
+    assert [name for name, schema in schemas.items() if schema.get("title", name) != name] == []
+
+
 def test_no_field_may_be_null(document: dict[str, Any]) -> None:
     text = str(document["components"]["schemas"])
     assert "null" not in text.lower()
