@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
 from cloud_bridge.services import Service, contradictions
-from contract.configuration import ConfigurationError, Document, Duration
+from contract.configuration import ConfigurationError, Document, Duration, Keys
 
+_Name = Annotated[str, Meta(min_length=1)]
 SHORTEST, LONGEST = Duration.parse("1d"), Duration.parse("3650d")
 """How long a vehicle's certificate may last."""
 
 
 class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    host: str = "127.0.0.1"
-    port: int = 1883
+    host: _Name = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
     protocol: Literal[4, 5] = 5
     """5 is MQTT 5; 4 is MQTT 3.1.1, for brokers that know no better."""
     shared: bool = True
     """Subscribe as a group, so that several bridges share the work. Off for brokers without shared subscriptions."""
-    group: str = "bridge"
-    client_id: str = "canlift-bridge"
+    group: _Name = "bridge"
+    client_id: _Name = "canlift-bridge"
     """Stable, so that the broker keeps what comes while the bridge is away. Each bridge of a group has its own."""
     session_expiry: Duration = Duration.parse("1d")
     keepalive: Duration = Duration.parse("30s")
@@ -54,8 +57,9 @@ class ApiTls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    host: str = "127.0.0.1"
-    port: int = 8080
+    host: _Name = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    """0: one that is free."""
     public_url: str | None = None
     """What links begin with: the address as clients see it. `http://host:port`, or with https, when left out."""
     tls: ApiTls | None = None
@@ -170,6 +174,7 @@ def read_settings(path: Path) -> Settings:
     document = Document.read(path)
     settings = document.convert(Settings)
     problems = [document.problem(keys, text) for keys, text in contradictions(settings.services)]
+    problems += [document.problem(keys, text) for keys, text in _unusable(settings.mqtt, settings.api)]
     if settings.retention.derived < settings.retention.raw:
         text = f"{settings.retention.derived} is shorter than retention.raw, {settings.retention.raw}"
         problems.append(document.problem(("retention", "derived"), text))
@@ -205,6 +210,31 @@ def read_settings(path: Path) -> Settings:
         ),
         notifications=replace(settings.notifications, ca_file=_below(folder, settings.notifications.ca_file)),
     )
+
+
+def _unusable(mqtt: Mqtt, api: Api) -> Iterator[tuple[Keys, str]]:
+    """What no broker could be reached with as it is meant, and no link begin with."""
+    if not set(mqtt.group).isdisjoint("/+#"):
+        yield ("mqtt", "group"), f"expected a name without '/', '+' and '#', found {mqtt.group!r}"
+    if (mqtt.cert_file is None) != (mqtt.key_file is None):
+        yield ("mqtt",), "cert_file and key_file go together: give both or none"
+    for key in ("ca_file", "cert_file", "key_file"):
+        if not mqtt.tls and getattr(mqtt, key) is not None:
+            yield ("mqtt", key), "is for TLS alone, and without `tls = true` nothing is encrypted"
+            break
+    if api.public_url is not None and not _is_address(api.public_url):
+        text = f"expected an address as https://api.example.org or https://example.org/cars, found {api.public_url!r}"
+        yield ("api", "public_url"), text
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        in_range = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    in_full = parts.scheme in ("http", "https") and bool(parts.hostname) and in_range
+    return in_full and url.isprintable() and not any(character in url for character in " ?#@")
 
 
 def _tls_below(folder: Path, tls: ApiTls | None) -> ApiTls | None:

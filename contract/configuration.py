@@ -42,7 +42,7 @@ class Duration(int):
         """Raises ValueError for anything but a positive number with a unit, and for fractions of a millisecond."""
         match = _DURATION.fullmatch(text)
         if match is None:
-            raise ValueError(f'a duration such as "500ms", "60s", "10 min" or "2h", found {text!r}')
+            raise ValueError(f'a duration such as "500ms", "60s", "10 min", "2h" or "7d", found {text!r}')
         value_ms = float(match[1]) * _UNIT_MS[match[2]]
         if value_ms != int(value_ms) or value_ms == 0:
             raise ValueError(f"a duration of at least 1 ms, in whole milliseconds, found {text!r}")
@@ -246,11 +246,11 @@ _PLAIN = {"str": "a text", "int": "a whole number", "float": "a number", "bool":
 
 def _reason(message: str, value: object) -> str:
     """msgspec's message in the words of the one who writes TOML."""
-    match = re.match(r"Expected `([^`]+)`(.*?), got `[^`]+`", message)
+    message = re.sub(r" - at `[^`]*`", "", message)
+    match = re.fullmatch(r"Expected `([^`]+)`(.*?)(?:, got `[^`]+`)?", message)
     if match:
         expected = " or ".join(_PLAIN.get(name.strip(), name.strip()) for name in match[1].split("|"))
         return f"expected {expected}{match[2]}, found {_shown(value)}"
-    message = re.sub(r" - at `[^`]*`", "", message)
     return f"expected {message}" if message.startswith(("a ", "an ")) else message
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -19,7 +19,7 @@ _properties: Callable[[int], Properties] = Properties
 def new_client(settings: Mqtt, client_id: str, *, keeps_session: bool = False, manual_ack: bool = False) -> mqtt.Client:
     """With credentials and TLS, not connected. With MQTT 5 whether the session is kept is said when connecting.
 
-    Raises OSError (ssl.SSLError included) when a file that `settings` name cannot be used.
+    Raises OSError, with the file and its setting, when one that `settings` name cannot be used.
     """
     newest = settings.protocol == 5
     client = mqtt.Client(
@@ -30,15 +30,39 @@ def new_client(settings: Mqtt, client_id: str, *, keeps_session: bool = False, m
         manual_ack=manual_ack,
     )
     if settings.user is not None:
-        file = settings.password_file
-        client.username_pw_set(settings.user, file.read_text("utf-8").strip() if file is not None else None)
+        client.username_pw_set(settings.user, _password(settings))
     if settings.tls:
-        context = ssl.create_default_context(cafile=settings.ca_file)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if settings.cert_file is not None:
-            context.load_cert_chain(settings.cert_file, settings.key_file)
-        client.tls_set_context(context)
+        client.tls_set_context(_context(settings))
     return client
+
+
+def _password(settings: Mqtt) -> str | None:
+    file = settings.password_file
+    if file is None:
+        return None
+    with _named(f"{file} ([mqtt] password_file): cannot be read"):
+        return file.read_text("utf-8").strip()
+
+
+def _context(settings: Mqtt) -> ssl.SSLContext:
+    with _named(f"{settings.ca_file} ([mqtt] ca_file): has no certificates that can be used"):
+        context = ssl.create_default_context(cafile=settings.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.cert_file is not None:
+        of = f"{settings.cert_file} with the key {settings.key_file} ([mqtt] cert_file and key_file)"
+        with _named(f"{of}: cannot be used as certificate"):
+            context.load_cert_chain(settings.cert_file, settings.key_file)
+    return context
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """What OpenSSL says of a file names neither the file nor the setting."""
+    try:
+        yield
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise OSError(f"{what}: {why}") from error
 
 
 def leave(client: mqtt.Client) -> None:
