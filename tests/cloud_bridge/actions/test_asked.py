@@ -263,3 +263,20 @@ def test_midnight_is_a_time_of_day() -> None:
     (program,) = asked.action.programs
     assert isinstance(program, actions.ConditioningProgram)
     assert program.start_s == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ({"door": {"state": "locked"}}, "`door.state`: found 'locked', expected one of Locked, Unlocked"),
+        (
+            conditioning(programs=[{**CONDITIONING, "occurence": {"day": ["Sat", "Mo"]}}]),
+            "`preconditioning.airConditioning.programs[0].occurence.day[1]`: found 'Mo', expected one of "
+            "Fri, Mon, Sat, Sun, Thu, Tue, Wed",
+        ),
+    ],
+)
+def test_in_place_of_a_name_that_is_none_those_are_named_that_there_are(body: Body, complaint: str) -> None:
+    with pytest.raises(RefusedBodyError) as refused:
+        read(msgspec.json.encode(body))
+    assert str(refused.value) == complaint
