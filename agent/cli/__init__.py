@@ -60,10 +60,12 @@ def load(name: str) -> ModuleType:
 
 def _explain(words: Sequence[str]) -> int:
     import argparse
+    from importlib.metadata import version
 
     parser = argparse.ArgumentParser(prog="canlift-agent", description="Lifts what a vehicle says on its CAN buses.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar=" | ".join(COMMANDS))
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, (_, what) in COMMANDS.items():
         commands.add_parser(name, help=what)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('canlift')}")
     parser.parse_args(words)
     return USAGE

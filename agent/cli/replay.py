@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def main(words: Sequence[str]) -> int:
     )
     _add_options(parser)
     options = parser.parse_args(words)
-    console = Console(stderr=True)
+    # A pipe or a file has no width to fit into.
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else 240)
     level = logging.DEBUG if options.verbose else logging.WARNING
     handler = RichHandler(console=console, show_path=False, show_time=False, markup=False)
     logging.basicConfig(level=level, format="%(message)s", handlers=[handler])

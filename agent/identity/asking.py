@@ -116,4 +116,4 @@ def _certificates(file: Path, content: bytes) -> list[x509.Certificate]:
             return x509.load_pem_x509_certificates(content)
         return [x509.load_der_x509_certificate(content)]
     except ValueError as wrong:
-        raise IdentityError(f"{file}: cannot be read as a certificate: {wrong}") from wrong
+        raise IdentityError(f"{file}: cannot be read as a certificate, in PEM or DER") from wrong

@@ -6,7 +6,9 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import time
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -49,11 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 not done (the reason on standard error), 2 wrong usage."""
     options = _parser().parse_args(arguments)
     complaints = Console(stderr=True, highlight=False, soft_wrap=True)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(message)s",
-        handlers=[RichHandler(console=complaints, show_path=False, omit_repeated_times=False)],
-    )
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_log(complaints)])
     # A pipe or a file has no width to fit into.
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
     try:
@@ -63,8 +61,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complaints.print(f"canlift-bridge: {error}", markup=False)
         return 2
     except _FAILURES as error:
-        complaints.print(f"canlift-bridge: {error}", markup=False)
+        complaints.print(f"canlift-bridge: {_told(error)}", markup=False)
         return 1
+
+
+def _log(complaints: Console) -> logging.Handler:
+    """Fitted to a terminal; elsewhere a line each with its time (UTC), as files, containers and `grep` have it."""
+    if complaints.is_terminal:
+        return RichHandler(console=complaints, show_path=False, omit_repeated_times=False)
+    handler = logging.StreamHandler(complaints.file)
+    lines = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+    lines.converter = time.gmtime
+    handler.setFormatter(lines)
+    return handler
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _done(options: argparse.Namespace, settings: Settings, console: Console) -> int:
@@ -99,6 +114,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 def _parser() -> argparse.ArgumentParser:
     shared = parents()
     parser = argparse.ArgumentParser(prog="canlift-bridge", description="The cloud side of canlift.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('canlift')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (serving, fleets, vehicles, clients, identity, remote, notifications, upkeep):
         module.add_commands(commands, shared)

@@ -4,8 +4,11 @@ vehicles by them."""
 from __future__ import annotations
 
 import argparse
+import re
+import shlex
 import sys
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 from rich.console import Console
@@ -23,6 +26,10 @@ from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError
 
 _LARGEST_FILE = 1 << 20
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = (
+    r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*"
+)
 
 
 def add_commands(commands: Actions[argparse.ArgumentParser], parents: Parents) -> None:
@@ -66,6 +73,9 @@ def _configure(options: argparse.Namespace, storage: Storage, console: Console) 
     ports = broker_files.Ports(settings.identity.vehicles_port, settings.mqtt.port)
     if ports.vehicles == ports.bridge:
         raise UsageError(f"[mqtt] port and [identity] vehicles_port are both {ports.bridge}: they are two listeners")
+    for host in options.host:
+        if not _is_host(host):
+            raise UsageError(f"--host {host!r}: expected a name such as mqtt.example.org, or an address")
     services, now = folder.authority(SERVICES), datetime.now(UTC)
     storage.issuer.publish()
     target.mkdir(parents=True, exist_ok=True)
@@ -77,10 +87,19 @@ def _configure(options: argparse.Namespace, storage: Storage, console: Console) 
     write(target / broker_files.CONFIGURATION, broker_files.configuration(target, ports).encode())
     write(target / broker_files.ACCESS, broker_files.access().encode())
     write(target / broker_files.RUN, broker_files.run_script(target).encode())
-    console.print(f"written to {target}; run it with: mosquitto -c {target / broker_files.CONFIGURATION}", markup=False)
+    run = shlex.join(("sh", str(target / broker_files.RUN)))
+    console.print(f"written to {target}; run mosquitto with: {run}", markup=False)
     if target != settings.identity.broker_folder.absolute():
         console.print(f'what is revoked gets there with broker_folder = "{target}" in [identity]', markup=False)
     return 0
+
+
+def _is_host(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return len(text) <= 253 and re.fullmatch(rf"{_LABEL}(\.{_LABEL})*", text) is not None
+    return True
 
 
 def _write_broker(target: Path, services: Authority, now: datetime, hosts: list[str]) -> None:

@@ -104,13 +104,13 @@ def _replay(options: argparse.Namespace, storage: Storage, console: Console) -> 
             number += replayed
     else:
         number = storage.outbox.replay(options.ids, clock_ms())
+    if not number and options.sender is not None:
+        raise RegistryError(f"nothing of {options.sender} was given up; see `canlift-bridge notifications list`")
     missed = len(set(options.ids)) - number if options.ids else 0
     if options.json:
         print_json(console, {"replayed": number})
     else:
         console.print(f"{number} wait again, to be delivered within three days", markup=False)
-    if not number and options.sender is not None:
-        raise RegistryError(f"nothing of {options.sender} was given up; see `canlift-bridge notifications list`")
     if missed:
         raise RegistryError(f"{missed} of these had not been given up; see `canlift-bridge notifications list`")
     return 0

@@ -134,7 +134,9 @@ def requested_key(request: bytes, vin: str) -> PublicKey:
         names = [str(one.value) for one in read.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
         key, signed = read.public_key(), read.is_signature_valid
     except (ValueError, TypeError, UnsupportedAlgorithm) as wrong:
-        raise IdentityError(f"the request cannot be read as PKCS #10: {wrong}") from wrong
+        raise IdentityError(
+            "the request cannot be read as PKCS #10, in PEM or DER: expected what `canlift-agent enroll` writes"
+        ) from wrong
     if names != [vin]:
         raise IdentityError(f"the request is in the name of {', '.join(names) or 'nobody'}, and not of {vin}")
     if not signed:

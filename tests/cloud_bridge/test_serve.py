@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,17 @@ def test_a_bridge_that_serves_is_well_and_one_that_ended_is_not(
         assert waits_until_it_ends(process) == 0
     assert main(words) == 1
     assert f"127.0.0.1:{port} does not answer" in capsys.readouterr().err
+
+
+def test_in_a_file_each_line_of_the_log_is_whole_and_has_its_time(tmp_path: Path) -> None:
+    process = serving(tmp_path, free_port())
+    assert process.stdout is not None
+    lines = [process.stdout.readline().rstrip() for _ in range(3)]
+    process.send_signal(signal.SIGTERM)
+    assert waits_until_it_ends(process) == 0
+    (logged,) = [line for line in lines if "WARNING" in line]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z WARNING the broker at .* until it can.*", logged)
+    assert abs(datetime.fromisoformat(logged.split()[0]).timestamp() - time.time()) < 600
 
 
 def test_what_answers_but_is_no_bridge_is_not_well() -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,13 @@ def replaying(state: Path, port: int, *words: object) -> list[object]:
     )
     where = ["--vin", VIN, "--model", "demo-car", "--broker", f"127.0.0.1:{port}", "--config", settings]
     return ["replay", LOG, *where, *words]
+
+
+def test_it_says_which_version_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"canlift-agent {version('canlift')}\n"
 
 
 def test_a_replay_ends_with_0_and_says_what_was_lifted(mosquitto: Mosquitto, tmp_path: Path) -> None:

@@ -271,8 +271,7 @@ def test_midnight_is_a_time_of_day() -> None:
         ({"door": {"state": "locked"}}, "`door.state`: found 'locked', expected one of Locked, Unlocked"),
         (
             conditioning(programs=[{**CONDITIONING, "occurence": {"day": ["Sat", "Mo"]}}]),
-            "`preconditioning.airConditioning.programs[0].occurence.day[1]`: found 'Mo', expected one of "
-            "Fri, Mon, Sat, Sun, Thu, Tue, Wed",
+            f"`{PROGRAM}[0].occurence.day[1]`: found 'Mo', expected one of Fri, Mon, Sat, Sun, Thu, Tue, Wed",
         ),
     ],
 )

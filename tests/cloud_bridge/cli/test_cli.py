@@ -397,6 +397,13 @@ def test_a_wrong_configuration_stops_every_command(run: CommandLine) -> None:
     assert "bridge.toml:1: databse: unknown key; did you mean database?" in run("fleet", "list", fails=1)
 
 
+@pytest.mark.usefixtures("fleet")
+def test_a_file_that_is_not_there_is_named_without_the_systems_number(run: CommandLine) -> None:
+    run("ca", "init")
+    told = run("vehicle", "enroll", VIN, "--request", "absent.csr", fails=1)
+    assert told == "canlift-bridge: absent.csr: No such file or directory"
+
+
 def test_another_database_may_be_named(run: CommandLine, tmp_path: Path) -> None:
     run("fleet", "add", "Elsewhere", "--database", str(tmp_path / "other.db"))
     assert json.loads(run("fleet", "list", "--json")) == []

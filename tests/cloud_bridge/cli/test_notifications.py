@@ -69,7 +69,8 @@ def test_what_was_given_up_is_replayed_by_id(run: CommandLine) -> None:
 
 def test_all_of_a_sender_is_replayed(run: CommandLine) -> None:
     assert json.loads(run("notifications", "replay", "--sender", "m1", "--json")) == {"replayed": 1}
-    assert "nothing of m1 was given up" in run("notifications", "replay", "--sender", "m1", fails=1)
+    told = run("notifications", "replay", "--sender", "m1", fails=1)
+    assert told == "canlift-bridge: nothing of m1 was given up; see `canlift-bridge notifications list`"
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_settings_that_say_nothing_of_certificates_are_named(
         (lambda: request(generate_private_key(SECP256R1())), "in the name of nobody"),
         (lambda: request(generate_rsa_key(65537, 1024), VIN), "none of EC P-256"),
         (lambda: b"-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n", "cannot be read"),
-        (lambda: b"", "cannot be read as PKCS #10"),
+        (lambda: b"", "cannot be read as PKCS #10, in PEM or DER: expected what `canlift-agent enroll` writes$"),
         (lambda: b"\x30" * 20_000, "has 20000 bytes: at most 16384 are read"),
     ],
 )
@@ -191,6 +191,16 @@ def test_an_authority_with_another_ones_key_is_named(yard: Yard, capsys: pytest.
     (folder / "vehicles.key").write_bytes((folder / "services.key").read_bytes())
     assert yard.run("vehicle", "enroll", VIN, "--bundle", str(yard.folder / "box")) == 1
     assert f"is not the key of {folder / 'vehicles.pem'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["a b", "", "https://mqtt.example.org", "mqtt.example.org:8883", "a..b", "-a"])
+def test_what_no_vehicle_could_know_the_broker_by_is_no_host(
+    yard: Yard, host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (yard.folder / "broker" / "broker.pem").read_bytes()
+    assert yard.run("broker", "config", f"--host={host}") == 2
+    assert f"--host {host!r}: expected a name such as mqtt.example.org, or an address" in capsys.readouterr().err
+    assert (yard.folder / "broker" / "broker.pem").read_bytes() == before
 
 
 def test_two_listeners_cannot_have_one_port(yard: Yard, capsys: pytest.CaptureFixture[str]) -> None:
