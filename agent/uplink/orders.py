@@ -9,7 +9,8 @@ without being obeyed, such refusals included, waits apart and in no more room th
 topic can fill it, and then nobody is told.
 
 A vehicle that has keys obeys nothing but what one of them signed. Without any it trusts the broker, and then only with
-its privacy.
+its privacy. What is not obeyed is answered by the digest of its message: it may bear the id of another command, and of
+that one the answer is to say nothing.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from collections import deque
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from contract.command import Body, Command, Received, Watching, decode_command
 from contract.result import Cause, Outcome, Result
 from contract.upload import Privacy
-from contract.wire import WireError
+from contract.wire import WireError, digest
 
 log = logging.getLogger(__name__)
 
@@ -78,21 +81,21 @@ class Orders:
         if command.vin != self._vin:
             self.unreadable += 1
             log.warning("a command is for %s, and came to %s", command.vin, self._vin)
-            self._refuse(Result(command.id, Outcome.FOREIGN))
+            self._refuse(payload, Result(command.id, Outcome.FOREIGN))
             return
         self.received += 1
         if (off := self._off(command.body)) is not None:
-            self._refuse(Result(command.id, Outcome.REFUSED, f"{off} is off"))
+            self._refuse(payload, Result(command.id, Outcome.REFUSED, f"{off} is off"))
             return
         if (doubt := self._doubt(received)) is not None:
             self.untrusted += 1
             log.warning("a command is not obeyed: %s", doubt)
-            self._refuse(Result(command.id, Outcome.UNTRUSTED, doubt))
+            self._refuse(payload, Result(command.id, Outcome.UNTRUSTED, doubt))
             return
         if not self._take_over(command):
             self.dropped += 1
             why = f"{MOST} commands before it are not answered yet"
-            self._refuse(Result(command.id, Outcome.FAILED, why, Cause.TOO_MANY))
+            self._refuse(payload, Result(command.id, Outcome.FAILED, why, Cause.TOO_MANY))
 
     def take(self) -> list[Command]:
         """What is to be carried out, oldest first; each is to be answered."""
@@ -128,12 +131,12 @@ class Orders:
             self._commands.append(command)
             return True
 
-    def _refuse(self, result: Result) -> None:
+    def _refuse(self, payload: bytes, result: Result) -> None:
         """A command that is not obeyed is answered, if there is room for that; but not under the id of one that is, of
-        which it would be taken for the outcome."""
+        which an older bridge would take it for the outcome."""
         with self._lock:
             if len(self._refusals) < MOST and result.id not in self._under_way:
-                self._refusals.append(result)
+                self._refusals.append(replace(result, message=digest(payload)))
             else:
                 self.dropped += 1
 

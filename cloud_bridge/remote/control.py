@@ -17,7 +17,7 @@ from cloud_bridge.shapes.bodies import RefusedBodyError
 from cloud_bridge.store.port.registry import Vehicle
 from cloud_bridge.store.port.remote import Actions, Callbacks, Move, RemoteAction, RemoteCallback
 from contract.actions import Stolen
-from contract.result import Outcome, Result
+from contract.result import Cause, Outcome, Result
 from contract.steps import steps_of
 
 AGAIN_MS = 10_000
@@ -89,13 +89,21 @@ class Control:
             action.id, Known(), lambda current, _: self._move(current, life.given_up(now_ms), now_ms), now_ms
         )
 
-    def answered(self, vin: str, result: Result, now_ms: int) -> RemoteAction | None:
-        """What the vehicle said; None where it is no answer to an action of its."""
+    def answered(
+        self, vin: str, result: Result, now_ms: int, is_about: Callable[[RemoteAction], bool]
+    ) -> RemoteAction | None:
+        """What the vehicle said; None where it is no answer to an action of its. `is_about`: whether it speaks of what
+        was sent for the action that has the id."""
 
         def take(current: RemoteAction) -> Move | None:
+            if not is_about(current):
+                return None
             if result.outcome is Outcome.TIMELESS:
                 # The bridge's receipts tell it the time; it is asked again.
                 return self._move(current, Step(life.postponed(current.life, "VehicleError")), now_ms)
+            if result.cause is Cause.TOO_MANY:
+                # Nor has it done it: told as failed, the next copy of it would be done all the same.
+                return self._move(current, Step(life.postponed(current.life, "TooManyRequestSent")), now_ms)
             if result.outcome is Outcome.EXPIRED and current.life.phase is Phase.SENT:
                 return None  # A copy that came late; the vehicle has the request already.
             step = life.answered(current.life, _answer(result), now_ms)

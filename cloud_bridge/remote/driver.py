@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 
 from cloud_bridge.actions.life import Phase
-from cloud_bridge.remote.commands import command_for
+from cloud_bridge.remote.commands import command_for, is_about
 from cloud_bridge.remote.control import Control
 from cloud_bridge.remote.waking import Waker
 from cloud_bridge.store.port.remote import RemoteAction
@@ -72,12 +72,22 @@ class Driver:
 
     def take(self, vin: str, result: Result) -> None:
         """What a vehicle said of a command. Raises StoreError."""
-        action = self._control.answered(vin, result, self._clock_ms())
-        if result.outcome is Outcome.UNTRUSTED:
+        forged: list[str] = []
+
+        def is_ours(action: RemoteAction) -> bool:
+            ours = is_about(result, action, self._key)
+            if not ours:
+                forged.append(action.id)
+            return ours
+
+        action = self._control.answered(vin, result, self._clock_ms(), is_ours)
+        if forged:
+            log.warning("vehicle %s refuses a command that we do not send, by the id of action %s", vin, forged[0])
+        elif result.outcome is Outcome.UNTRUSTED:
             log.error(
                 "vehicle %s does not accept our key: its agent.toml needs what `canlift-bridge remote key` prints", vin
             )
-        if action is not None:
+        if action is not None and not forged:
             log.info("vehicle %s, action %s: %s", vin, action.id, result.outcome.name.lower())
             self._on_told()
         self.wake()

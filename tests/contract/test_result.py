@@ -21,6 +21,16 @@ def test_a_result_that_was_encoded_is_decoded(outcome: Outcome, why: str, cause:
     schema("result").validate_cbor(payload)
 
 
+def test_a_result_that_names_its_message_is_of_version_3() -> None:
+    result = Result(ID, Outcome.UNTRUSTED, message=bytes(8))
+    assert cbor2.loads(encode_result(result)) == {1: 3, 2: ID, 3: 5, 6: bytes(8)}
+    assert decode_result(encode_result(result)) == result
+    schema("result").validate_cbor(encode_result(result))
+    for version, message in ((2, bytes(8)), (3, bytes(7)), (3, "12345678")):
+        with pytest.raises(WireError):
+            decode_result(cbor2.dumps({1: version, 2: ID, 3: 5, 6: message}))
+
+
 def test_a_failure_says_its_cause() -> None:
     with pytest.raises(WireError, match="a failure without its cause"):
         encode_result(Result(ID, Outcome.FAILED))
@@ -42,7 +52,7 @@ def test_the_bytes_of_a_result_never_change() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({1: 3}, Refusal.UNKNOWN_VERSION),
+        ({1: 4}, Refusal.UNKNOWN_VERSION),
         ({1: 1}, Refusal.WRONG_TYPE),
         ({2: ID[1:]}, Refusal.OUT_OF_RANGE),
         ({3: 11}, Refusal.OUT_OF_RANGE),

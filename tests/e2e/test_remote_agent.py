@@ -14,7 +14,9 @@ from functools import partial
 from pathlib import Path
 
 import can
+import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from agent.live.run import run
 from agent.plan.compiling import compile_plan
@@ -25,7 +27,12 @@ from agent.settings.remote import RemoteSettings
 from agent.settings.uplink import UplinkSettings
 from cloud_bridge.actions.asked import read
 from cloud_bridge.actions.life import REMOTE_TYPES
+from cloud_bridge.mqtt.connection import leave
+from contract.actions import Doors
+from contract.command import Command, encode_command
+from contract.result import Outcome, decode_result
 from contract.steps import ARGUMENTS
+from contract.topics import COMMAND, RESULT, topic
 from tests.agent.remote import model
 from tests.agent.remote.body import LOCK, Body
 from tests.cloud_bridge.actions.bodies import LOCK as ASK_TO_LOCK
@@ -95,6 +102,41 @@ def test_what_neither_profile_nor_settings_have_is_never_transmitted(remote: Rem
         assert remote.told.story(remote.ask({"lights": {"on": True}})) == ["Failed WrongCommand"]
         assert remote.told.story(remote.ask({"charging": {"immediate": True}})) == ["Failed WrongCommand"]
         assert len(body.heard) == heard
+
+
+def test_a_forged_copy_that_comes_before_the_genuine_command_changes_nothing_that_is_told(
+    remote: RemoteWorld, tmp_path: Path
+) -> None:
+    action = remote.ask(ASK_TO_LOCK)  # The vehicle is away, and has to be woken up.
+    forged = Command(bytes.fromhex(action), model.VIN, 1 << 42, Doors(locked=True), 1)
+    with listening(remote.world.broker.port) as (client, outcomes):
+        client.publish(topic(model.VIN, COMMAND), encode_command(forged, bytes(31) + b"\x01"), qos=1, retain=True)
+        with driven(remote, tmp_path) as body:
+            story = remote.told.story(action)
+            assert story == ["Accepted", "WakingUpVehicle", "CheckingVehicle", "SentToVehicle", "Success"]
+            assert len(body.sent(LOCK)) == 1
+    assert outcomes[forged.id] == [Outcome.UNTRUSTED, Outcome.RECEIVED, Outcome.SENT, Outcome.DONE]
+
+
+@contextmanager
+def listening(port: int) -> Iterator[tuple[mqtt.Client, defaultdict[bytes, list[Outcome]]]]:
+    """Somebody else at the broker, and what vehicles say there."""
+    outcomes: defaultdict[bytes, list[Outcome]] = defaultdict(list)
+
+    def hear(_client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        result = decode_result(bytes(message.payload))
+        outcomes[result.id].append(result.outcome)
+
+    subscribed = threading.Event()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, "somebody", protocol=MQTTProtocolVersion.MQTTv5)
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_message = hear
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    client.subscribe(topic("+", RESULT), qos=1)
+    assert subscribed.wait(60)
+    yield client, outcomes
+    leave(client)
 
 
 def test_a_vehicle_that_knows_another_key_does_nothing(remote: RemoteWorld, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from contract.command import Body, Command, Watching, encode_command
 from contract.result import Cause, Outcome, Result
 from contract.signing import key_id, public_key
 from contract.upload import Privacy
+from contract.wire import digest
 
 VIN = "VR3UPHNKSKT000001"
 
@@ -112,6 +113,19 @@ def test_a_forged_copy_of_a_command_that_is_obeyed_is_not_answered_in_its_place(
     assert orders.untrusted == 2
 
 
+def test_what_is_not_obeyed_is_answered_by_its_message_and_what_is_by_its_id() -> None:
+    orders = Orders(VIN, privacy=True, actions=True, keys=KEYS)
+    genuine, stranger = asked(Horn(on=True)), replace(asked(Horn(on=True)), vin="VR3UPHNKSKT000002")
+    messages = [encode_command(stranger, OURS), encode_command(genuine, THEIRS), encode_command(command(1))]
+    for message in messages:
+        orders.receive(message)
+    assert [result.message for result in orders.results()] == [digest(message) for message in messages]
+    orders.receive(encode_command(genuine, OURS))
+    (taken,) = orders.take()
+    orders.answer(Result(taken.id, Outcome.DONE))
+    assert orders.results() == [Result(genuine.id, Outcome.DONE)]
+
+
 def asked(body: Body) -> Command:
     return Command(bytes(16), VIN, 1_700_000_000_000, body)
 
@@ -152,7 +166,8 @@ def test_a_kind_that_is_off_is_refused_with_the_setting_before_any_signature_is_
 ) -> None:
     orders = Orders(VIN, keys=KEYS)
     orders.receive(encode_command(asked(body), OURS))
-    assert orders.results() == [Result(bytes(16), Outcome.REFUSED, f"{setting} is off")]
+    refused = Result(bytes(16), Outcome.REFUSED, f"{setting} is off", message=digest(encode_command(asked(body), OURS)))
+    assert orders.results() == [refused]
     assert not orders.wanted
 
 

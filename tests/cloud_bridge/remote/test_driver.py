@@ -119,7 +119,7 @@ def test_a_wake_up_is_the_same_command_before_and_after_the_vehicle_is_heard(wor
         (Outcome.REFUSED, Cause.WRONG_COMMAND, "Failed WrongCommand"),
         (Outcome.UNTRUSTED, None, "Failed MissingRights"),
         (Outcome.FOREIGN, None, "Failed GeneralError"),
-        *[(Outcome.FAILED, cause, f"Failed {cause.value}") for cause in Cause],
+        *[(Outcome.FAILED, cause, f"Failed {cause.value}") for cause in Cause if cause is not Cause.TOO_MANY],
     ],
 )
 def test_what_the_vehicle_says_is_told_in_published_words(
@@ -148,6 +148,24 @@ def test_a_vehicle_without_the_time_is_asked_again_and_may_know_it_then(world: W
     world.answer(command, Outcome.TIMELESS)
     world.drive(world.rules.reach_ms + world.rules.answer_ms)
     assert world.story(other)[-1] == "Failed VehicleError"
+
+
+def test_a_vehicle_that_has_no_room_for_it_is_asked_again_and_nothing_is_told_as_failed_that_may_be_done(
+    world: World,
+) -> None:
+    world.heard()
+    action = world.lock()
+    (command,) = world.drive()
+    world.answer(command, Outcome.FAILED, cause=Cause.TOO_MANY)
+    assert world.story(action) == ["Accepted"]
+    assert world.drive(10_000) == [command]
+    world.answer(command, Outcome.DONE)
+    assert world.story(action) == ["Accepted", "SentToVehicle", "Success"]
+    other = world.ask({"horn": {"state": "Activated"}})
+    (command,) = world.drive()
+    world.answer(command, Outcome.FAILED, cause=Cause.TOO_MANY)
+    world.drive(world.rules.reach_ms + world.rules.answer_ms)
+    assert world.story(other) == ["Accepted", "Failed TooManyRequestSent"]
 
 
 def test_answers_that_come_late_twice_or_from_another_vehicle_change_nothing(world: World) -> None:
