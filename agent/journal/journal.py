@@ -23,7 +23,7 @@ One process at a time holds a journal (`lock`). All methods may be called from a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -160,10 +160,10 @@ class Journal:
         count: int,
         *,
         max_bytes: int | None = None,
-        skip: Container[Key] = (),
+        skip: Callable[[Key], bool] = lambda _: False,
         least: Priority = Priority.HISTORY,
     ) -> list[Stored]:
-        """What is to go next (`agent.journal.pending` has the order) but for those in `skip`.
+        """What is to go next (`agent.journal.pending` has the order) but for those to `skip`.
 
         At most `count` uploads of the priority `least` or a higher one, and at most `max_bytes` of payload: where the
         next one does not fit, the list ends. While the journal is rewritten nothing is to go.
@@ -176,7 +176,7 @@ class Journal:
             for key, entry, priority in self._holdings.pending.in_order(least):
                 if len(found) >= count:
                     break
-                if key in skip:
+                if skip(key):
                     continue
                 if max_bytes is not None:
                     max_bytes -= entry.payload_bytes

@@ -16,10 +16,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from agent.journal.journal import Journal, Stored
 from agent.journal.manifests import Manifests
@@ -164,8 +162,7 @@ class Exchange:
             count, size = self._flight.room(now_s, limit, events=events)
             if not events and self._window.used_bytes:
                 size = min(self._window.room_bytes, self._window.room_bytes if size is None else size)
-            skip = _Either(self._flight, self._aside)
-            found = self._journal.pending(count, max_bytes=size, skip=skip, least=least) if count else []
+            found = self._journal.pending(count, max_bytes=size, skip=self._is_known, least=least) if count else []
             if not events and not self._window.used_bytes and found:
                 found = found[: self._window.fits(len(stored.payload) for stored in found)]
             fitting = [stored for stored in found if self._fits(connection, topics.UP, stored.key, stored.payload)]
@@ -202,6 +199,10 @@ class Exchange:
             text = "%s has %d bytes, and %s takes %d: it is put aside, the rest goes on; %s"
             log.error(text, named(what), size, connection, self._aside.largest_packet, _REMEDY)
         return False
+
+    def _is_known(self, key: Key) -> bool:
+        """Whether it is on its way, or put aside."""
+        return key in self._flight or key in self._aside
 
     def _is_pending(self, what: What) -> bool:
         return what in self._journal if isinstance(what, Key) else self._asked.owes(what)
@@ -302,13 +303,3 @@ class Exchange:
                 self._counters.refused += self._journal.discard([known])
                 log.warning("the bridge refuses upload %d of boot %s", known.sequence, known.boot.hex())
         self._asked.asked(receipt.wanted, now_s)
-
-
-class _Either(msgspec.Struct, frozen=True):
-    """What is in one or the other."""
-
-    one: Container[Key]
-    other: Container[Key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self.one or key in self.other
