@@ -20,6 +20,7 @@ from agent.journal.segments import Key
 from cloud_bridge.mqtt.connection import leave
 from contract import topics
 from contract.receipt import Receipt, encode_receipt
+from contract.upload import read_header
 from contract.wire import digest
 
 Number = Callable[[bytes], Key | None]
@@ -33,6 +34,12 @@ def plain_payload(key: Key, size: int = 40) -> bytes:
 
 def plain_number(payload: bytes) -> Key | None:
     return Key(payload[:16], int.from_bytes(payload[16:20], "little")) if len(payload) >= 20 else None
+
+
+def number_of(payload: bytes) -> Key:
+    """Of a real upload."""
+    header = read_header(payload)
+    return Key(header.boot, header.sequence)
 
 
 class Bridge:
@@ -107,6 +114,31 @@ class Bridge:
         if self.receipts:
             held = range(key.sequence, key.sequence + 1)
             self.say(vin, Receipt(key.boot, (held,), wanted=self.wanted))
+
+
+class Listening(Bridge):
+    """Takes real uploads of one vehicle, hands on what it says on a topic besides, and says what is to be said."""
+
+    def __init__(self, port: int, vin: str, leaf: str, take: Callable[[bytes], None]) -> None:
+        super().__init__(port, number_of)
+        self._vin = vin
+        self._line = mqtt.Client(CallbackAPIVersion.VERSION2, leaf, protocol=MQTTProtocolVersion.MQTTv5)
+        self._line.on_message = lambda _client, _data, message: take(bytes(message.payload))
+        heard = threading.Event()
+        self._line.on_subscribe = lambda *_: heard.set()
+        self._line.connect("127.0.0.1", port)
+        self._line.loop_start()
+        self._line.subscribe(topics.topic(vin, leaf), qos=1)
+        assert heard.wait(60)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, value, trace)
+        leave(self._line)
+
+    def publish(self, leaf: str, payload: bytes, *, retain: bool = False) -> None:
+        self._line.publish(topics.topic(self._vin, leaf), payload, qos=1, retain=retain).wait_for_publish(20)
 
 
 def eventually(condition: Callable[[], bool], timeout_s: float = 60) -> bool:

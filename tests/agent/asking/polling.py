@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from agent.journal.segments import Key
 from agent.live.run import run
 from agent.plan.compiling import compile_plan
 from agent.plan.plan import Plan
@@ -14,10 +13,10 @@ from agent.settings.asking import AskingSettings
 from agent.settings.bus import BusSettings
 from agent.settings.uplink import UplinkSettings
 from contract.configuration import Duration
-from contract.upload import Count, Upload, decode_upload, read_header
+from contract.upload import Count, Upload, decode_upload
 from tests.agent.asking.car import Car
 from tests.agent.asking.ecu import VIN
-from tests.agent.bridge import Bridge, eventually
+from tests.agent.bridge import Bridge, eventually, number_of
 from tests.agent.plan.test_answers import PROFILE, plan
 
 WANTED = {
@@ -47,7 +46,7 @@ def polled_run(car: Car, folder: Path, port: int) -> None:
         uplink=UplinkSettings(brokers=(f"127.0.0.1:{port}",), receipt_timeout=Duration(500)),
     )
     stop = threading.Event()
-    with Bridge(port, _number) as bridge:
+    with Bridge(port, number_of) as bridge:
         running = threading.Thread(target=run, args=(VIN, settings, polled, stop))
         running.start()
 
@@ -61,11 +60,6 @@ def polled_run(car: Car, folder: Path, port: int) -> None:
     assert arrived, _newest(polled, found)
     assert sum(upload.ledger.counts.get(Count.ASKED, 0) for upload in found) > 5
     assert b"\x19\x02\x0c" in ecu.questions
-
-
-def _number(payload: bytes) -> Key:
-    header = read_header(payload)
-    return Key(header.boot, header.sequence)
 
 
 def _newest(polled: Plan, uploads: list[Upload]) -> dict[str, int]:

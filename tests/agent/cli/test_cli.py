@@ -19,19 +19,13 @@ import pytest
 from agent.cli import FAILED, OK, USAGE, main
 from agent.journal.journal import Journal
 from agent.journal.segments import Key, segment_files
-from contract.upload import read_header
-from tests.agent.bridge import Bridge, eventually
+from tests.agent.bridge import Bridge, eventually, number_of
 from tests.conftest import ROOT, Mosquitto, free_port
 
 VIN = "VR3CANL1FT0000001"
 LOG = ROOT / "demo" / "drive.log.gz"
 BOOT = bytes(range(16))
 PATIENCE_S = 300
-
-
-def number(payload: bytes) -> Key:
-    header = read_header(payload)
-    return Key(header.boot, header.sequence)
 
 
 @contextmanager
@@ -66,7 +60,10 @@ def test_it_says_which_version_it_is(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_a_replay_ends_with_0_and_says_what_was_lifted(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    with Bridge(mosquitto.port, number) as bridge, agent(*replaying(tmp_path / "state", mosquitto.port)) as process:
+    with (
+        Bridge(mosquitto.port, number_of) as bridge,
+        agent(*replaying(tmp_path / "state", mosquitto.port)) as process,
+    ):
         _, said = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == OK
         assert "every upload is receipted" in said
@@ -89,7 +86,7 @@ def test_a_replay_of_another_model_says_that_nothing_of_it_was_found(
     log = tmp_path / "other.log"
     log.write_text("".join(f"({1_600_000_000 + n}.000000) can0 7FF#00\n" for n in range(30)))
     words = ["replay", log, "--vin", VIN, "--model", "demo-car", "--state", tmp_path / "state"]
-    with Bridge(mosquitto.port, number):
+    with Bridge(mosquitto.port, number_of):
         assert main([*map(str, words), "--broker", f"127.0.0.1:{mosquitto.port}"]) == OK
     assert "nothing was found that demo-car collects: is it the right --model" in capsys.readouterr().err
 
@@ -100,7 +97,7 @@ def test_a_replay_ends_with_the_reason_when_the_broker_takes_no_upload_of_that_s
     mosquitto.kill()
     mosquitto.extra = "max_packet_size 300\n"
     mosquitto.start()
-    with Bridge(mosquitto.port, number), agent(*replaying(tmp_path, mosquitto.port, "--timeout", 4)) as process:
+    with Bridge(mosquitto.port, number_of), agent(*replaying(tmp_path, mosquitto.port, "--timeout", 4)) as process:
         _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == FAILED
     assert "uploads or manifests do not get through" in said
@@ -133,7 +130,7 @@ def test_a_replay_killed_with_9_goes_on_and_every_upload_arrives_under_one_numbe
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     words = replaying(tmp_path / "state", mosquitto.port)
-    with Bridge(mosquitto.port, number) as bridge:
+    with Bridge(mosquitto.port, number_of) as bridge:
         with agent(*words, "--speed", 300) as process:
             assert eventually(lambda: len(bridge.held) >= 3)
             process.kill()

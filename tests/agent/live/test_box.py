@@ -32,7 +32,7 @@ from agent.settings.privacy import PrivacySettings
 from agent.settings.uplink import Budget, UplinkSettings
 from contract.configuration import Duration
 from contract.upload import Privacy, Reason, Upload, decode_upload, read_header
-from tests.agent.bridge import Bridge, eventually
+from tests.agent.bridge import Bridge, eventually, number_of
 from tests.agent.gnss.test_nmea import gga, rmc
 from tests.agent.gnss.test_receiver import TODAY, Port
 from tests.agent.journal.disks import made, mounted, needs_disks, remounted
@@ -46,11 +46,6 @@ CHANNEL = "canlift-box"
 PROFILE = world.PROFILE.replace(
     'from = "Wish.Privacy"\nvalues = { Open = "None", NoPlace = "Geolocation", Nothing = "Full" }', ""
 )
-
-
-def number(payload: bytes) -> Key:
-    header = read_header(payload)
-    return Key(header.boot, header.sequence)
 
 
 def quick(plan: Plan, silence_ms: int = 60_000) -> Plan:
@@ -111,7 +106,11 @@ def test_a_switch_thrown_while_driving_takes_the_position_out_of_all_that_follow
     plan = quick(world.plan(tmp_path, PROFILE))
     switch = tmp_path / "switch"
     switch.write_text("None")
-    with Port() as port, Bridge(mosquitto.port, number) as bridge, caplog.at_level(logging.DEBUG, logger="agent"):
+    with (
+        Port() as port,
+        Bridge(mosquitto.port, number_of) as bridge,
+        caplog.at_level(logging.DEBUG, logger="agent"),
+    ):
         settings = Settings(
             state=tmp_path / "state",
             buses={"can0": BusSettings(CHANNEL, "virtual")},
@@ -180,7 +179,7 @@ def test_when_the_vehicle_sleeps_the_box_says_so_and_goes_to_sleep(mosquitto: Mo
     plan = quick(world.plan(tmp_path, PROFILE), silence_ms=1000)
     off = tmp_path / "off"
     command = (sys.executable, "-c", f"import pathlib; pathlib.Path({str(off)!r}).touch()")
-    with Bridge(mosquitto.port, number) as bridge:
+    with Bridge(mosquitto.port, number_of) as bridge:
         settings = Settings(
             state=tmp_path / "state",
             buses={"can0": BusSettings(CHANNEL, "virtual")},

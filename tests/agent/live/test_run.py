@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from agent.bus.interface import InterfaceError
 from agent.health.asking import NoAnswerError, ask
 from agent.journal.inventory import journals_in, take_inventory
-from agent.journal.segments import Key
 from agent.lifting import Progress
 from agent.live.run import run
 from agent.plan.compiling import compile_plan
@@ -22,18 +21,13 @@ from agent.settings.bus import BusSettings
 from agent.settings.health import HealthSettings
 from agent.settings.uplink import UplinkSettings
 from contract.configuration import Duration
-from contract.upload import Count, Reason, decode_upload, read_header
-from tests.agent.bridge import Bridge, eventually
+from contract.upload import Count, Reason, decode_upload
+from tests.agent.bridge import Bridge, eventually, number_of
 from tests.conftest import ROOT, Mosquitto, free_port
 
 VIN = "VR3CANL1FT0000001"
 PROFILE = ROOT / "config" / "vehicles" / "demo-car.toml"
 CHANNEL = "canlift-run"
-
-
-def number(payload: bytes) -> Key:
-    header = read_header(payload)
-    return Key(header.boot, header.sequence)
 
 
 def settings(state: Path, port: int, interface: str = "virtual") -> Settings:
@@ -79,7 +73,7 @@ def test_what_is_on_the_bus_arrives_and_stopping_drains(mosquitto: Mosquitto, tm
     def live() -> None:
         ended.append(run(VIN, settings(tmp_path, mosquitto.port), plan, stop, latest.append, drain_s=60))
 
-    with Bridge(mosquitto.port, number) as bridge:
+    with Bridge(mosquitto.port, number_of) as bridge:
         running = threading.Thread(target=live)
         with Talker() as talker:
             running.start()

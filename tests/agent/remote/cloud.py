@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import base64
-import threading
 import time
 
-import paho.mqtt.client as mqtt
 from msgspec.structs import replace
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from agent.journal.segments import Key
-from cloud_bridge.mqtt.connection import leave
 from contract.actions import Action
 from contract.command import Command, encode_command
 from contract.receipt import Receipt
 from contract.result import Outcome, Result, decode_result
 from contract.signing import public_key
-from contract.topics import COMMAND, RESULT, topic
-from contract.upload import read_header
-from tests.agent.bridge import Bridge, eventually
+from contract.topics import COMMAND, RESULT
+from tests.agent.bridge import Listening, eventually
 from tests.agent.remote.model import VIN
 
 OURS, THEIRS = bytes(range(32)), bytes(32)
@@ -28,25 +22,11 @@ OUR_KEY = base64.b64encode(public_key(OURS)).decode()
 PATIENCE_S = 60
 
 
-class Cloud(Bridge):
+class Cloud(Listening):
     def __init__(self, port: int) -> None:
-        super().__init__(port, _number)
         self.results: list[Result] = []
-        self._line = mqtt.Client(CallbackAPIVersion.VERSION2, "remote", protocol=MQTTProtocolVersion.MQTTv5)
-        self._line.on_message = lambda _client, _data, message: self.results.append(
-            decode_result(bytes(message.payload))
-        )
-        heard = threading.Event()
-        self._line.on_subscribe = lambda *_: heard.set()
-        self._line.connect("127.0.0.1", port)
-        self._line.loop_start()
-        self._line.subscribe(topic(VIN, RESULT), qos=1)
-        assert heard.wait(60)
+        super().__init__(port, VIN, RESULT, lambda payload: self.results.append(decode_result(payload)))
         self._commands = 0
-
-    def __exit__(self, *error: object) -> None:
-        super().__exit__(None, None, None)
-        leave(self._line)
 
     def say(self, vin: str, receipt: Receipt) -> None:
         super().say(vin, replace(receipt, utc_ms=_utc_ms()))
@@ -57,8 +37,7 @@ class Cloud(Bridge):
         return Command(self._commands.to_bytes(16, "big"), vin, now_ms + 600_000, action, now_ms)
 
     def send(self, command: Command, key: bytes = OURS) -> None:
-        payload = encode_command(command, key)
-        self._line.publish(topic(VIN, COMMAND), payload, qos=1).wait_for_publish(20)
+        self.publish(COMMAND, encode_command(command, key))
 
     def outcomes(self, command: Command) -> list[Outcome]:
         return [result.outcome for result in list(self.results) if result.id == command.id]
@@ -81,11 +60,6 @@ class Cloud(Bridge):
             return sum(outcome.final for outcome in self.outcomes(command))
 
         return eventually(lambda: final() >= count, PATIENCE_S)
-
-
-def _number(payload: bytes) -> Key:
-    header = read_header(payload)
-    return Key(header.boot, header.sequence)
 
 
 def _utc_ms() -> int:

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from agent.bus.recording import RecordingError
 from agent.journal.inventory import journals_in, take_inventory
-from agent.journal.segments import Key
 from agent.lifting import Progress
 from agent.plan.compiling import compile_plan
 from agent.plan.plan import Plan
@@ -23,8 +22,8 @@ from agent.settings.agent import Settings
 from agent.settings.uplink import UplinkSettings
 from contract.configuration import Duration
 from contract.manifest import encode_manifest, manifest_id
-from contract.upload import AnchorSource, Count, Reason, Upload, decode_upload, read_header
-from tests.agent.bridge import Bridge
+from contract.upload import AnchorSource, Count, Reason, Upload, decode_upload
+from tests.agent.bridge import Bridge, number_of
 from tests.conftest import ROOT, Mosquitto, free_port
 
 VIN = "VR3CANL1FT0000001"
@@ -47,11 +46,6 @@ def short_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def number(payload: bytes) -> Key:
-    header = read_header(payload)
-    return Key(header.boot, header.sequence)
-
-
 def wanted(log: Path, state: Path, port: int) -> Replay:
     uplink = UplinkSettings(
         brokers=(f"127.0.0.1:{port}",),
@@ -71,7 +65,7 @@ def uploads(bridge: Bridge, plan: Plan) -> list[Upload]:
 
 
 def test_a_replay_lifts_the_whole_recording(mosquitto: Mosquitto, tmp_path: Path, plan: Plan, short_log: Path) -> None:
-    with Bridge(mosquitto.port, number) as bridge:
+    with Bridge(mosquitto.port, number_of) as bridge:
         outcome = played(wanted(short_log, tmp_path, mosquitto.port), plan)
         lifted = uploads(bridge, plan)
     assert outcome.ended is Ended.RECEIPTED
@@ -97,7 +91,7 @@ def test_the_receivers_sentences_become_positions(
         for index, signal in enumerate(signal for group in plan.manifest.groups for signal in group.signals)
         if signal.name == "GNSS.Longitude"
     )
-    with Bridge(mosquitto.port, number) as bridge:
+    with Bridge(mosquitto.port, number_of) as bridge:
         outcome = played(replace(wanted(short_log, tmp_path, mosquitto.port), nmea=NMEA), plan)
         lifted = uploads(bridge, plan)
     assert outcome.ended is Ended.RECEIPTED
@@ -123,7 +117,7 @@ def test_a_manifest_that_the_bridge_asks_for_comes_before_the_replay_ends(
     mosquitto: Mosquitto, tmp_path: Path, plan: Plan, short_log: Path
 ) -> None:
     encoded = encode_manifest(plan.manifest)
-    with Bridge(mosquitto.port, number) as bridge:
+    with Bridge(mosquitto.port, number_of) as bridge:
         bridge.wanted = (manifest_id(plan.manifest),)
         assert played(wanted(short_log, tmp_path, mosquitto.port), plan).ended is Ended.RECEIPTED
         assert bridge.manifests[:1] == [encoded]
@@ -138,7 +132,7 @@ def test_without_a_bridge_the_uploads_are_kept_and_the_same_command_goes_on_with
     (journal,) = journals_in(tmp_path)
     (boot,) = take_inventory(journal).boots
     assert boot.sequences == [(0, alone.progress.uploads - 1)]
-    with Bridge(mosquitto.port, number) as bridge:
+    with Bridge(mosquitto.port, number_of) as bridge:
         again = played(wanted(short_log, tmp_path, mosquitto.port), plan)
         assert again.ended is Ended.RECEIPTED
         assert len({key.boot for key in bridge.held}) == 1
@@ -148,7 +142,7 @@ def test_without_a_bridge_the_uploads_are_kept_and_the_same_command_goes_on_with
 def test_a_continued_replay_says_the_same_under_every_number_whatever_its_speed(
     mosquitto: Mosquitto, tmp_path: Path, plan: Plan, short_log: Path
 ) -> None:
-    with Bridge(mosquitto.port, number) as bridge:
+    with Bridge(mosquitto.port, number_of) as bridge:
         stop = threading.Event()
 
         def stop_when_something_arrived(_progress: Progress) -> None:
@@ -174,7 +168,7 @@ def test_a_continued_replay_says_the_same_under_every_number_whatever_its_speed(
 def test_a_finished_recording_replayed_again_is_another_drive(
     mosquitto: Mosquitto, tmp_path: Path, plan: Plan, short_log: Path
 ) -> None:
-    with Bridge(mosquitto.port, number) as bridge:
+    with Bridge(mosquitto.port, number_of) as bridge:
         for _ in range(2):
             assert played(wanted(short_log, tmp_path, mosquitto.port), plan).ended is Ended.RECEIPTED
         assert len({key.boot for key in bridge.held}) == 2
@@ -192,7 +186,7 @@ def test_full_speed_never_runs_far_ahead_of_the_receipts(mosquitto: Mosquitto, t
     what = wanted(short_log, tmp_path, mosquitto.port)
     narrow = msgspec.structs.replace(what.settings.uplink, in_flight=4)
     what = replace(what, settings=msgspec.structs.replace(what.settings, uplink=narrow))
-    with Bridge(mosquitto.port, number) as bridge:
+    with Bridge(mosquitto.port, number_of) as bridge:
         outcome = replay(what, quick, watch, threading.Event())
         assert outcome.ended is Ended.RECEIPTED
         assert len(bridge.held) > 150
@@ -208,7 +202,7 @@ def test_a_damaged_recording_is_named_counted_and_the_rest_is_played(
     lines[5000] = "\x00\x00\x00\n"
     damaged = tmp_path / "damaged.log"
     damaged.write_text("".join(lines))
-    with Bridge(mosquitto.port, number) as bridge:
+    with Bridge(mosquitto.port, number_of) as bridge:
         outcome = played(wanted(damaged, tmp_path / "state", mosquitto.port), plan)
         lifted = uploads(bridge, plan)
     assert outcome.ended is Ended.RECEIPTED
@@ -223,7 +217,7 @@ def test_a_recording_that_is_none_ends_before_anything_is_sent(tmp_path: Path, p
 
 
 def test_speed_paces_the_replay(mosquitto: Mosquitto, tmp_path: Path, plan: Plan, short_log: Path) -> None:
-    with Bridge(mosquitto.port, number):
+    with Bridge(mosquitto.port, number_of):
         began_s = time.monotonic()
         outcome = played(replace(wanted(short_log, tmp_path, mosquitto.port), speed=100), plan)
         took_s = time.monotonic() - began_s
@@ -234,7 +228,7 @@ def test_speed_paces_the_replay(mosquitto: Mosquitto, tmp_path: Path, plan: Plan
 @pytest.mark.slow
 def test_a_broker_killed_during_a_replay_costs_nothing(mosquitto: Mosquitto, tmp_path: Path) -> None:
     quick = compile_plan(PROFILE, cadence_ms=5000)
-    with Bridge(mosquitto.port, number) as bridge:
+    with Bridge(mosquitto.port, number_of) as bridge:
         outcomes: list[Outcome] = []
         playing = threading.Thread(
             target=lambda: outcomes.append(played(replace(wanted(LOG, tmp_path, mosquitto.port), speed=400), quick))

@@ -9,12 +9,9 @@ from pathlib import Path
 
 import can
 import cantools
-import paho.mqtt.client as mqtt
 import pytest
 from msgspec.structs import replace
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from agent.journal.segments import Key
 from agent.live.run import run
 from agent.plan.compiling import compile_plan
 from agent.plan.compiling_events import event_names, without_events
@@ -22,13 +19,12 @@ from agent.settings.agent import Settings
 from agent.settings.bus import BusSettings
 from agent.settings.commands import CommandsSettings
 from agent.settings.uplink import UplinkSettings
-from cloud_bridge.mqtt.connection import leave
 from contract import topics
 from contract.configuration import Duration
-from contract.upload import Event, Upload, decode_upload, read_header
+from contract.upload import Event, Upload, decode_upload
 from contract.watching import WatchReport, decode_report
 from contract.wire import digest
-from tests.agent.bridge import Bridge, eventually
+from tests.agent.bridge import Listening, eventually
 from tests.agent.watching.lists import FAST, LOCKS, VIN, document, signed
 from tests.conftest import ROOT, Mosquitto
 
@@ -70,39 +66,20 @@ class Car:
                     bus.send(can.Message(arbitration_id=message.frame_id, data=data, is_extended_id=False))
 
 
-class Cloud(Bridge):
-    """The stand-in of the bridge, which says what to watch and hears what is watched."""
+class Cloud(Listening):
+    """Says what to watch and hears what is watched."""
 
     def __init__(self, port: int) -> None:
-        super().__init__(port, _key)
         self.reports: list[WatchReport] = []
-        self._line = mqtt.Client(CallbackAPIVersion.VERSION2, "watching", protocol=MQTTProtocolVersion.MQTTv5)
-        self._line.on_message = lambda _client, _data, message: self.reports.append(
-            decode_report(bytes(message.payload))
-        )
-        heard = threading.Event()
-        self._line.on_subscribe = lambda *_: heard.set()
-        self._line.connect("127.0.0.1", port)
-        self._line.loop_start()
-        self._line.subscribe(topics.topic(VIN, topics.WATCH_REPORT), qos=1)
-        assert heard.wait(60)
-
-    def __exit__(self, *error: object) -> None:
-        super().__exit__(None, None, None)
-        leave(self._line)
+        super().__init__(port, VIN, topics.WATCH_REPORT, lambda payload: self.reports.append(decode_report(payload)))
 
     def ask(self, payload: bytes) -> None:
-        self._line.publish(topics.topic(VIN, topics.WATCH), payload, qos=1, retain=True).wait_for_publish(20)
+        self.publish(topics.WATCH, payload, retain=True)
 
     def watched(self) -> list[Upload]:
         """The uploads that were made for something watched, in order."""
         uploads = [decode_upload(payload, PLAN.manifest) for _, payload in sorted(self.held.items())]
         return [upload for upload in uploads if [event.name for event in upload.events] == ["watch"]]
-
-
-def _key(payload: bytes) -> Key:
-    header = read_header(payload)
-    return Key(header.boot, header.sequence)
 
 
 @contextmanager

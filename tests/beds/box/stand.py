@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent.journal.segments import Key
-from contract.upload import read_header
-from tests.agent.bridge import Bridge, eventually
+from tests.agent.bridge import Bridge, eventually, number_of
 from tests.beds.box.machine import Box, Line, line
 from tests.beds.box.tree import disk, done
 from tests.beds.far import PLAIN_PORT, far_broker
@@ -23,11 +22,6 @@ UNIT = "canlift-agent"
 SETTINGS = "/etc/canlift/agent.toml"
 SHARED = "/mnt"
 PATIENCE_S = 240
-
-
-def number(payload: bytes) -> Key:
-    header = read_header(payload)
-    return Key(header.boot, header.sequence)
 
 
 class Start(NamedTuple):
@@ -150,7 +144,7 @@ def stand(folder: Path, mosquitto_binary: str) -> Iterator[Stand]:
     done(["cp", "--sparse=always", str(disk()), str(image)])
     done(["truncate", "-s", "64M", str(data)])
     done(["mkfs.ext4", "-q", "-b", "1024", "-L", "canlift", str(data)])
-    with far_broker(folder, mosquitto_binary) as far, far.beside(lambda: Bridge(PLAIN_PORT, number)) as bridge:
+    with far_broker(folder, mosquitto_binary) as far, far.beside(lambda: Bridge(PLAIN_PORT, number_of)) as bridge:
         to_the_box = line(far)
         shared = folder / "shared"
         shared.mkdir()
