@@ -11,7 +11,7 @@ from typing import NamedTuple
 from contract.configuration import ConfigurationError, Problem, nearest
 from contract.profile.profile import Profile, load_profile
 
-DERIVATION = 4
+DERIVATION = 5
 """Raised when the same uploads under the same profile give other records than before: all are derived again then."""
 
 log = logging.getLogger(__name__)

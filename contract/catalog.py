@@ -57,6 +57,8 @@ class Datum(msgspec.Struct, frozen=True):
     minimum: float | None = None
     maximum: float | None = None
     """The limits, both included: a value outside is not published. They are the published ones, but for durations."""
+    decimals: int | None = None
+    """The published precision of a number; None: that of its signal."""
 
     def admits(self, value: object) -> bool:
         """Whether `value` may be published for this datum: of the right type, in the enum, within the limits."""
@@ -158,7 +160,7 @@ def _engines_and_energies() -> Iterator[Datum]:
     yield _integer("engines.Thermic.oil.level", "%")
     yield _number("engines.Thermic.air.temp", "°C")
     for energy in ENERGIES:
-        yield _number(f"energies.{energy}.level", "%", 0, 100)
+        yield replace(_number(f"energies.{energy}.level", "%", 0, 100), decimals=1)
         yield _integer(f"energies.{energy}.autonomy", "km", 0)
     yield _number("energies.Fuel.consumption.total", "cL", 0)
     yield _number("energies.Fuel.consumption.instant", "L/100km")

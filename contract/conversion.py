@@ -5,7 +5,8 @@ in the table of values, outside the limits (`contract.limits`), or without a num
 
 Numbers are rounded to the precision of their signal, so that 676602 * 0.1 is 67660.2 and not 67660.200000000001: to
 the decimals in which scale and offset are written, if these are not many more than the scale needs to tell two raw
-values apart; to one decimal more than it needs otherwise (100/255, miles to kilometres).
+values apart; to one decimal more than it needs otherwise (100/255, miles to kilometres); never to more than are
+published.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def number(datum: Datum, signal: Signal) -> Convert:
         raise AbsentError(str(error)) from None
     scale, offset, named = signal.scale * unit.factor, unit(signal.offset), frozenset(signal.choices)
     low, high = limits(datum)
-    places = decimals(scale, offset)
+    places = _at_most(decimals(scale, offset), datum)
     is_whole = datum.kind is not Kind.NUMBER
 
     def convert(raw: int) -> Value | None:
@@ -130,7 +131,7 @@ def computed(datum: Datum, table: Table[str, str | bool]) -> Finish:
     """What an expression results in, which is in the published unit already, or in a key of the table."""
     if datum.kind in (Kind.ENUM, Kind.BOOLEAN):
         return _name(datum, table)
-    places = _DEGREE_DECIMALS if datum.unit == "deg" else _COMPUTED_DECIMALS
+    places = _at_most(_DEGREE_DECIMALS if datum.unit == "deg" else _COMPUTED_DECIMALS, datum)
     low, high = limits(datum)
 
     def finish(value: Value) -> Value | None:
@@ -140,6 +141,10 @@ def computed(datum: Datum, table: Table[str, str | bool]) -> Finish:
         return value if low <= value <= high else None
 
     return finish
+
+
+def _at_most(places: int, datum: Datum) -> int:
+    return places if datum.decimals is None else min(places, datum.decimals)
 
 
 def _name(datum: Datum, table: Table[str, str | bool]) -> Finish:

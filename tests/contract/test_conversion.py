@@ -29,6 +29,7 @@ def signal(unit: str, scale: float = 1, offset: float = 0, choices: dict[int, st
         (SPEED, signal("mph"), 60, 96.6),
         (LEVEL, signal("%", 100 / 255), 140, 54.9),
         (LEVEL, signal("%", 0.5, -10), 23, 1.5),
+        (LEVEL, signal("%", 0.0001), 891_029, 89.1),
         (AIR, signal("degC", 0.5, -40), 113, 16.5),
         (AIR, signal("K", 0.03125), 9285, 17.00625),
         (AUTONOMY, signal("km"), 1020, 1020),
@@ -134,6 +135,10 @@ def test_a_computed_number_is_rounded_and_held_to_the_limits(result: float | str
     value = conversion.computed(MILEAGE, {})(result)
     assert value == published
     assert value is None or isinstance(value, float)
+
+
+def test_a_computed_number_has_no_more_decimals_than_are_published() -> None:
+    assert conversion.computed(LEVEL, {})(49.96) == 50.0
 
 
 def test_a_computed_name_is_a_published_one_or_in_the_table() -> None:
