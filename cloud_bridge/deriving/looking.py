@@ -8,6 +8,7 @@ that it dates differently. What has other columns than its manifest, or one that
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
@@ -29,6 +30,10 @@ LONGEST_MS = 8 * DAY_MS
 """What an upload may cover: a day more than the longest sampling interval. One that says it covers years would overlap,
 and hold up, everything else that its vehicle sends."""
 _UNIFIERS = 256
+_TOLD_APART = 4096
+"""Vehicles."""
+
+log = logging.getLogger(__name__)
 
 
 class Looking:
@@ -37,6 +42,7 @@ class Looking:
     def __init__(self, store: Derived) -> None:
         self._store = store
         self._unifiers: dict[tuple[bytes, bytes], tuple[Manifest, Unifier]] = {}
+        self._told_apart: set[tuple[str, str]] = set()
 
     def look(self, vin: str, known: Known, ready: list[Pending]) -> Step:
         datings, timelines = self._date(vin, ready)
@@ -94,7 +100,24 @@ class Looking:
             if len(self._unifiers) >= _UNIFIERS:
                 self._unifiers.clear()
             self._unifiers[key] = found
+        if found[0].model != known.profile.model:
+            self._tell_apart(vin, found[0].model, known.profile.model)
         return found
+
+    def _tell_apart(self, vin: str, sent: str, registered: str) -> None:
+        """A vehicle of another model gives little or nothing, and nobody would know why; said once."""
+        if (vin, sent) in self._told_apart:
+            return
+        if len(self._told_apart) >= _TOLD_APART:
+            self._told_apart.clear()
+        self._told_apart.add((vin, sent))
+        log.warning(
+            "vehicle %s collects as the model %s and is registered as %s: only what both have is known of it;"
+            " `profile` in its agent.toml says the one; `canlift-bridge vehicle erase`, then `add --model`, the other",
+            vin,
+            sent,
+            registered,
+        )
 
 
 def _redated(before: Timeline | None, after: Timeline | None) -> list[tuple[int, int | None]]:

@@ -9,10 +9,11 @@ from cloud_bridge.deriving.folding import HOUR_MS
 from cloud_bridge.records.model import Trip
 from cloud_bridge.store.port.errors import RegistryError
 from cloud_bridge.store.port.registry import Fleet
-from contract.upload import Anchor, AnchorSource, Upload
+from contract.manifest import encode_manifest, manifest_id
+from contract.upload import Anchor, AnchorSource, Upload, encode_upload
 from tests.cloud_bridge.conftest import FLEET, Cloud
 from tests.cloud_bridge.deriving.test_derive import ALWAYS, all_messages, answers
-from tests.cloud_bridge.vehicle import EPOCH_MS, LATITUDE, SPEED, VIN, Boot, encode
+from tests.cloud_bridge.vehicle import EPOCH_MS, LATITUDE, MANIFEST, MODEL, SPEED, VIN, Boot, encode
 
 MINUTES = Boot(length_s=60, anchor=None)
 
@@ -119,3 +120,14 @@ def test_of_two_boxes_that_send_as_one_vehicle_at_once_the_first_is_believed_and
     before = answers(cloud)
     cloud.deriver.rebuild(VIN)
     assert answers(cloud) == before
+
+
+def test_a_vehicle_that_collects_as_another_model_is_named_once(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
+    other = replace(MANIFEST, model="another-car")
+    cloud.send_manifest(encode_manifest(other))
+    for number in range(3):
+        upload = replace(Boot().upload(number), manifest=manifest_id(other))
+        cloud.send(encode_upload(upload, other))
+        assert all_messages(cloud)
+    (told,) = [record.getMessage() for record in caplog.records if "another-car" in record.getMessage()]
+    assert told.startswith(f"vehicle {VIN} collects as the model another-car and is registered as {MODEL}: ")
