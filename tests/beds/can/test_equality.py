@@ -33,10 +33,14 @@ from agent.plan.plan import Plan
 from agent.sampling.batch import Batch
 from agent.sampling.sampler import Sampler
 from contract.upload import Reason
+from tests.agent.bridge import eventually
+from tests.beds.can.buses import say, talker
 from tests.beds.can.recordings import part, rav4
 from tests.conftest import ROOT
 
-QUIET_S = 2.0
+QUIET_S = 0.5
+END = 0x7FE
+"""Said when all has been; `candump` writes it ` vcan0 7FE#`."""
 FASTER = 60
 """At which the long drive is played: some 3,000 frames a second."""
 
@@ -53,15 +57,25 @@ def real_clocks() -> tuple[int, int]:
 
 @contextmanager
 def logged(to: Path) -> Iterator[None]:
+    listening_before = listeners()
     with to.open("wb") as file:
         process = subprocess.Popen(["candump", "-L", "-r", "4000000", "vcan0"], stdout=file)
         try:
-            # It has no way to say that it listens.
-            time.sleep(1)
+            assert eventually(lambda: listeners() > listening_before)
             yield
+            # What comes last, and is heard by it alone, has been written when all has.
+            with talker("vcan0") as sender:
+                say(sender, END, b"")
+            assert eventually(lambda: "".join(lines_of(to)[-1:]).endswith(f" vcan0 {END:X}#"))
         finally:
             process.terminate()
             process.wait()
+    to.write_text("".join(f"{line}\n" for line in lines_of(to)[:-1]))
+
+
+def listeners() -> int:
+    """How many listen to all that is said on the bus: the kernel has them in a list."""
+    return Path("/proc/net/can/rcvlist_all").read_text().count(" vcan0 ")
 
 
 class Live(NamedTuple):
