@@ -7,6 +7,7 @@ A function of what the bridge knows, what the vehicle answers and what time it i
     battery too low        VehicleBatteryChargeTooLow, Failed
     the vehicle is awake   Accepted, SentToVehicle, then Success, AlreadyDone or Failed
     it sleeps              Accepted, WakingUpVehicle, CheckingVehicle, and on as above
+    it is shut out         Failed, also while something is waited for
     the cloud's alone      Accepted, Success or AlreadyDone: that a vehicle is stolen, or was recovered
 
 `Navigation` wakes nothing and begins with SentToVehicle. CheckingVehicle says that the vehicle was heard again and that
@@ -108,6 +109,8 @@ class Known(msgspec.Struct, frozen=True):
     """Who asks may ask for it."""
     is_able: bool = True
     """Vehicles of its model can do it."""
+    is_shut_out: bool = False
+    """All of its certificates are revoked: it cannot connect, and nothing is taken from it."""
     is_same_in_progress: bool = False
     """Another action of the type is not done yet."""
     lately: int = 0
@@ -175,6 +178,8 @@ def begin(request: Request, known: Known, rules: Rules, now_ms: int) -> Step:
     if request.declares is not None and (request.declares or not known.is_tracked):
         last = Event("AlreadyDone" if declares is None else "Success")
         return Step(Life(Phase.DONE, now_ms), (Event("Accepted"), last), declares=declares)
+    if known.is_shut_out:
+        return replace(_failed("VehicleConnectionTimeout", now_ms), declares=declares)
     is_asleep = request.type != "Navigation" and not is_awake(known, now_ms)
     wakes = request.type == "WakeUp" or (is_asleep and not known.is_waking)
     if wakes and known.wake_ups >= rules.wake_ups and request.declares is None:
@@ -193,6 +198,8 @@ def begin(request: Request, known: Known, rules: Rules, now_ms: int) -> Step:
 
 def look(life: Life, request: Request, known: Known, rules: Rules, now_ms: int) -> Step:
     """What time, and what was heard meanwhile, make of it. The same life: nothing."""
+    if life.phase is not Phase.DONE and known.is_shut_out:
+        return _failed("VehicleConnectionTimeout", now_ms)
     if life.phase is Phase.WAKING and _since(known.heard_at_ms, life):
         checking = Event("CheckingVehicle")
         if not _since(known.said_at_ms, life):

@@ -28,7 +28,8 @@ class Identities(Protocol):
         ...
 
     def revoke(self, vin: str, now_ms: int) -> int:
-        """All of a vehicle: from the next batch on nothing is taken from it. How many were not revoked already."""
+        """All of a vehicle: from the next batch on nothing is taken from it, and what it was asked to do ends. How many
+        were not revoked already."""
         ...
 
     def revoked(self, now_ms: int) -> list[Issued]:

@@ -17,6 +17,8 @@ SELECT serial, vin, der, issued_at_ms, ends_at_ms, revoked_at_ms FROM certificat
 _REVOKE = "UPDATE certificate SET revoked_at_ms = ? WHERE vin = ? AND revoked_at_ms IS NULL"
 # Found by the vehicle again when it has another certificate.
 _UNPUBLISHED = "UPDATE watch_list SET published = 0 WHERE vin = ?"
+# What it was asked to do ends with it.
+_LOOK_NOW = "UPDATE remote_action SET look_at_ms = ? WHERE vin = ? AND phase < 4"
 # What processes remember of who may send has to be asked anew.
 _REMOVED = "UPDATE removal SET number = number + 1"
 _REVOKED = """
@@ -45,6 +47,7 @@ class SqliteIdentities:
         with self._database.write() as connection:
             connection.execute(_REMOVED)
             connection.execute(_UNPUBLISHED, (vin,))
+            connection.execute(_LOOK_NOW, (now_ms, vin))
             return connection.execute(_REVOKE, (now_ms, vin)).rowcount
 
     def revoked(self, now_ms: int) -> list[Issued]:

@@ -63,7 +63,9 @@ SELECT
     (SELECT heard_at_ms FROM remote_contact WHERE vin = ?1),
     (SELECT sent_at_ms FROM remote_contact WHERE vin = ?1),
     EXISTS (SELECT 1 FROM theft WHERE vin = ?1 AND ended_at_ms IS NULL),
-    EXISTS (SELECT 1 FROM remote_contact WHERE vin = ?1 AND tracked)
+    EXISTS (SELECT 1 FROM remote_contact WHERE vin = ?1 AND tracked),
+    EXISTS (SELECT 1 FROM certificate WHERE vin = ?1)
+        AND NOT EXISTS (SELECT 1 FROM certificate WHERE vin = ?1 AND revoked_at_ms IS NULL)
 """
 _WAKE_UPS = "SELECT number FROM remote_wake_up WHERE vin = ? AND month = ?"
 _COUNT_WAKE_UP = """
@@ -164,7 +166,7 @@ class SqliteActions:
 
 def _known(connection: sqlite3.Connection, action: RemoteAction, seen: Known, now_ms: int) -> Known:
     place = (action.vin, action.type, now_ms - MINUTE_MS, _month(now_ms))
-    same, lately, wake_ups, waking, said_ms, heard_ms, sent_ms, stolen, tracked = connection.execute(
+    same, lately, wake_ups, waking, said_ms, heard_ms, sent_ms, stolen, tracked, shut_out = connection.execute(
         _KNOWN, place
     ).fetchone()
     return replace(
@@ -178,6 +180,7 @@ def _known(connection: sqlite3.Connection, action: RemoteAction, seen: Known, no
         sent_at_ms=sent_ms,
         is_stolen=bool(stolen),
         is_tracked=bool(tracked),
+        is_shut_out=bool(shut_out),
     )
 
 

@@ -118,6 +118,11 @@ def test_a_vehicle_that_does_not_wake_up_has_not_been_reached() -> None:
         (Request("Stolen", declares=True), replace(AWAKE, is_permitted=False), ["Failed MissingRights"]),
         (LOCK, replace(AWAKE, is_able=False), ["Failed WrongCommand"]),
         (LOCK, replace(AWAKE, is_same_in_progress=True), ["Failed SameActionInProgress"]),
+        (LOCK, replace(AWAKE, is_shut_out=True), ["Failed VehicleConnectionTimeout"]),
+        (LOCK, replace(ASLEEP, is_shut_out=True, wake_ups=3), ["Failed VehicleConnectionTimeout"]),
+        (Request("Navigation"), replace(ASLEEP, is_shut_out=True), ["Failed VehicleConnectionTimeout"]),
+        (LOCK, replace(AWAKE, is_shut_out=True, is_permitted=False), ["Failed MissingRights"]),
+        (Request("Stolen", declares=True), replace(AWAKE, is_shut_out=True), ["Accepted", "Success"]),
         (LOCK, replace(AWAKE, lately=5), ["Failed TooManyRequestInShortTime"]),
         (LOCK, replace(AWAKE, is_private=True), ["Failed NotPossibleDueToVehiclePrivacyLevel"]),
         (LOCK, replace(AWAKE, is_stolen=True), ["Failed NotPossibleDueToVehicleStolenState"]),
@@ -190,6 +195,7 @@ knowledge = st.builds(
     is_private=st.sampled_from([False, False, True]),
     is_stolen=st.sampled_from([False, False, True]),
     is_tracked=st.booleans(),
+    is_shut_out=st.sampled_from([False, False, True]),
 )
 
 
@@ -232,6 +238,12 @@ class Lives(RuleBasedStateMachine):
         if says:
             self.known = replace(self.known, said_at_ms=self.now_ms, battery_percent=battery)
         self._take(look(self.life, self.request, self.known, RULES, self.now_ms))
+
+    @rule()
+    def shut_out(self) -> None:
+        self.known = replace(self.known, is_shut_out=True)
+        self._take(look(self.life, self.request, self.known, RULES, self.now_ms))
+        assert self.life.phase is Phase.DONE
 
     @rule(answer=answers)
     def answers(self, answer: Answer) -> None:

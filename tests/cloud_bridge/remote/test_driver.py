@@ -9,8 +9,10 @@ import pytest
 
 from cloud_bridge.actions.life import AWAKE_MS, SETTLE_MS, Phase
 from cloud_bridge.remote import control, driver
+from cloud_bridge.remote.control import AGAIN_MS
 from cloud_bridge.remote.driver import LEASE_MS
 from cloud_bridge.store.port.errors import RegistryError
+from cloud_bridge.store.port.identities import Issued
 from cloud_bridge.store.port.remote import RemoteAction
 from contract.actions import Doors, Immobilization, Stolen, Tracking, WakeUp
 from contract.result import Cause, Outcome
@@ -352,6 +354,60 @@ def test_a_vehicle_that_does_not_hear_that_it_was_recovered_is_told_with_the_nex
     world.answer(command, Outcome.ALREADY_DONE)
     assert world.story(action)[-1] == "AlreadyDone"
     assert world.story(world.ask({"stolen": {"stolen": False}})) == ["Accepted", "AlreadyDone"]
+
+
+def enroll(world: World, serial: int = 1) -> None:
+    world.identities.add(Issued(serial, VIN, b"der", world.now_ms, world.now_ms + 10**10))
+
+
+def test_of_a_vehicle_whose_certificate_is_revoked_it_is_said_at_once_that_it_is_not_reached(world: World) -> None:
+    enroll(world)
+    world.heard()
+    world.identities.revoke(VIN, world.now_ms)
+    assert world.story(world.lock()) == ["Failed VehicleConnectionTimeout"]
+    assert world.drive() == []
+    assert world.story(world.lock(OTHER_VIN)) == ["Accepted", "WakingUpVehicle"]
+    enroll(world, 2)
+    again = world.lock()
+    assert world.story(again) == ["Accepted"]
+    assert [command.id.hex() for command in world.drive() if command.vin == VIN] == [again.id]
+
+
+@pytest.mark.parametrize("phase", [Phase.WAKING, Phase.CHECKING, Phase.SENDING, Phase.SENT])
+def test_what_is_under_way_when_the_certificate_is_revoked_ends_and_nothing_more_is_sent(
+    world: World, phase: Phase
+) -> None:
+    enroll(world)
+    if phase in (Phase.SENDING, Phase.SENT):
+        world.heard()
+    action = world.lock()
+    sent = world.drive()
+    if phase is Phase.CHECKING:
+        world.pass_ms(1000)
+        world.answer(sent[0], Outcome.DONE)
+        world.drive()
+    if phase is Phase.SENT:
+        world.answer(sent[0], Outcome.RECEIVED)
+    assert world.now(action).life.phase is phase
+    before = world.story(action)
+    world.pass_ms(10)
+    world.identities.revoke(VIN, world.now_ms)
+    assert world.drive() == []
+    assert world.story(action) == [*before, "Failed VehicleConnectionTimeout"]
+    assert world.drive(AGAIN_MS) == []
+
+
+def test_a_theft_ends_also_where_the_vehicle_cannot_be_told(world: World) -> None:
+    enroll(world)
+    world.heard()
+    world.ask({"stolen": {"stolen": True}})
+    world.ask({"stolen": {"trackingPeriod": {"running": 30}}})
+    (command,) = world.drive()
+    world.answer(command, Outcome.DONE)
+    world.identities.revoke(VIN, world.now_ms)
+    assert world.story(world.ask({"stolen": {"stolen": False}})) == ["Failed VehicleConnectionTimeout"]
+    (theft,) = world.registry.thefts(VIN)
+    assert theft.ended_at_ms is not None
 
 
 def test_two_bridges_never_go_on_with_one_action_at_the_same_time(world: World) -> None:

@@ -19,6 +19,7 @@ from cloud_bridge.store.port.registry import Fleet, Vehicle
 from cloud_bridge.store.port.remote import RemoteAction, RemoteCallback
 from cloud_bridge.store.sqlite.callbacks import SqliteCallbacks
 from cloud_bridge.store.sqlite.database import Database
+from cloud_bridge.store.sqlite.identities import SqliteIdentities
 from cloud_bridge.store.sqlite.outbox import SqliteOutbox
 from cloud_bridge.store.sqlite.registry import SqliteRegistry
 from cloud_bridge.store.sqlite.remote_actions import SqliteActions
@@ -69,6 +70,7 @@ class World:
         self.database = Database(self.folder / "bridge.db")
         self.registry = SqliteRegistry(self.database)
         self.actions = SqliteActions(self.database)
+        self.identities = SqliteIdentities(self.database)
         self.callbacks = SqliteCallbacks(self.database)
         self.outbox = SqliteOutbox(self.database)
         self.control = Control(self.actions, self.statuses.get, lambda _: "model", self._steps, self.rules)
