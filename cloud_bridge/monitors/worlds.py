@@ -8,8 +8,8 @@ exactly as far as this goes, never by trying values at random:
   faults of a trip each set; a change may come with any value.
 * *Zones*: two circles that are farther apart than they reach are not both entered, and what is inside a circle is
   inside each that holds it whole; where they come closer than a fix may be off, either may be.
-* *Times* of one time zone: whether they ever meet is seen in the calendar (`monitors.meetings`). Of different
-  zones they have nothing to do with each other.
+* *Times* of one time zone: whether they ever meet is seen in the calendar (`monitors.meetings`). Those of
+  different zones, however many there are, are taken to have nothing to do with each other.
 * Data of different names, and triggers of different kinds, are taken to have nothing to do with each other: what a
   vehicle does not do (stand at 50 km/h) it might say.
 

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
-from cloud_bridge.monitors.data import WATCHED
+from cloud_bridge.monitors.data import WATCHED, Operator
 from cloud_bridge.monitors.parameter import read
 from cloud_bridge.monitors.triggers import InTime, InZone, OfData
 from cloud_bridge.monitors.watch import accepted, watch
 from cloud_bridge.shapes.bodies import LARGEST, RefusedBodyError
+from contract.catalog import Kind
 from tests.cloud_bridge.monitors.bodies import WEBHOOK, Body, body, checked, data, time, zone
 from tests.published import Published
 
@@ -80,13 +81,52 @@ def test_the_published_sample_is_a_monitor_and_is_told_again_as_published(shared
     assert told == json.loads(sample)
 
 
-def test_every_datum_can_be_watched_by_each_of_its_operators() -> None:
-    for watched in WATCHED.values():
-        for operator in watched.operators:
-            value = watched.values[0] if watched.values else "true" if watched.kind == "boolean" else "7"
-            values = [] if operator == "onChange" else [value]
-            made = checked(body(data("x", watched.name, operator, *values)))
-            assert made.data == (watched.name,)
+NAMED = ("onChange", "equalsTo", "includedIn")
+COMPARED = ("equalsTo", "greaterThan", "lowerThan")
+EITHER = ("onChange", "equalsTo")
+PUBLISHED = {
+    NAMED: (
+        "vehicle.alert", "vehicle.powertrain.status", "vehicle.energy.charging.status", "privacy.state",
+        "vehicle.drivingBehavior.mode", "vehicle.safety.autoECallTriggering", "vehicle.alarm.trigger.type",
+    ),
+    COMPARED: (
+        "vehicle.odometer", "vehicle.engines.thermic.oil.temp", "vehicle.energy.electric.level",
+        "vehicle.energy.electric.autonomy", "vehicle.energy.fuel.level", "vehicle.energy.fuel.autonomy",
+        "vehicle.autonomy", "vehicle.kinetic.speed", "environment.air.temp", "vehicle.trip.duration",
+        "vehicle.trip.distance", "vehicle.maintenance.daysBeforeMaintenance",
+        "vehicle.maintenance.mileageBeforeMaintenance",
+    ),
+    EITHER: (
+        "vehicle.energy.charging.plugged", "vehicle.energy.charging.type", "vehicle.kinetic.moving",
+        "vehicle.safety.beltWarning", "vehicle.alarm.status.activation", "stolen.state",
+    ),
+    ("onChange",): (
+        "vehicle.doorsState.lockedState", "vehicle.doorsState.opening", "vehicle.preconditioning.airConditioning",
+        "vehicle.trip.start", "vehicle.trip.stop", "vehicle.trip",
+    ),
+    ("equalsTo", "includedIn"): ("vehicle.collision.side", "vehicle.collision.severity"),
+    ("includedIn",): ("vehicle.trip.state",),
+}  # fmt: skip
+"""The data of triggers by their operators, as published."""
+OPERATORS_OF = {datum: operators for operators, data_ in PUBLISHED.items() for datum in data_}
+
+
+def test_the_table_of_operators_has_every_published_datum_once() -> None:
+    assert sorted(WATCHED) == sorted(datum for data_ in PUBLISHED.values() for datum in data_)
+
+
+@pytest.mark.parametrize("operator", get_args(Operator))
+@pytest.mark.parametrize("datum", OPERATORS_OF)
+def test_a_datum_goes_with_the_operators_that_the_table_gives_it_and_with_no_other(datum: str, operator: str) -> None:
+    watched = WATCHED[datum]
+    value = watched.values[0] if watched.values else "true" if watched.kind is Kind.BOOLEAN else "7"
+    asked = body(data("x", datum, operator, *([] if operator == "onChange" else [value])))
+    if operator in OPERATORS_OF[datum]:
+        assert checked(asked).data == (datum,)
+        return
+    field, why = refused(asked)
+    assert field == f"{FIRST}.data.op"
+    assert why == f"`{operator}` does not go with {datum}: expected {', '.join(OPERATORS_OF[datum])}"
 
 
 @pytest.mark.parametrize(

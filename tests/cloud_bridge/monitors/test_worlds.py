@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cloud_bridge.monitors.data import Operator
 from cloud_bridge.monitors.meetings import meetings
 from cloud_bridge.monitors.schedule import Daily, Once, Schedule
-from cloud_bridge.monitors.triggers import OfData
+from cloud_bridge.monitors.triggers import InTime, OfData
 from cloud_bridge.monitors.worlds import worlds
 from cloud_bridge.shapes.bodies import RefusedBodyError
 from tests.cloud_bridge.monitors.bodies import Body, body, checked, data, time, zone
@@ -176,6 +176,40 @@ def test_no_row_can_be_that_28_years_do_not_have(zone: str, dailies: list[Daily]
     first, last = _ms("2026-01-01T00:00:00Z"), _ms("2054-01-01T00:00:00Z")
     edges = {first, *(edge for own in schedules for edge in own.changes(first, last))}
     assert meetings(schedules) == {tuple(own.holds(edge) for own in schedules) for edge in edges}
+
+
+_zoned = st.tuples(
+    *(
+        st.builds(Schedule, st.lists(st.one_of(_dailies, _onces), min_size=1, max_size=2).map(tuple), st.just(zone))
+        for zone in ("Europe/Paris", "Asia/Tokyo", "America/St_Johns", "Etc/UTC")
+    )
+)
+
+
+@given(_zoned, st.data())
+@settings(max_examples=20)
+def test_whatever_the_time_is_in_any_number_of_zones_is_a_row_that_can_be(
+    schedules: tuple[Schedule, ...], draw: st.DataObject
+) -> None:
+    rows = worlds([InTime(own) for own in schedules])
+    for _ in range(50):
+        at_ms = draw.draw(_moments)
+        for moment in (at_ms, *(edge for own in schedules for edge in own.changes(at_ms, at_ms + 90_000_000))):
+            assert tuple(own.holds(moment) for own in schedules) in rows
+
+
+def test_what_schedules_of_three_zones_decide_beforehand_is_accepted() -> None:
+    """A third of the day each, of clocks that never change: together all of it, and never two at once."""
+    starts = {"Etc/UTC": "PT0H", "Asia/Tokyo": "PT17H", "Asia/Kolkata": "PT21H30M"}
+    thirds = [
+        time(name, {"start": start, "duration": "PT8H"}, timeZone=zone)
+        for name, (zone, start) in zip("abc", starts.items(), strict=True)
+    ]
+    for condition in ("a | b | c", "a & b & c", "a & b", "a & !b & c"):
+        tests = checked(body(*thirds, condition=condition)).tests
+        schedules = [test.schedule for test in tests if isinstance(test, InTime)]
+        halves = [_ms("2026-01-01T00:00:00Z") + 1_800_000 * number for number in range(48)]
+        assert [sum(own.holds(at_ms) for own in schedules) for at_ms in halves] == [1] * 48
 
 
 def test_a_leap_of_a_later_year_lets_two_meet_that_no_earlier_one_does() -> None:
