@@ -118,10 +118,6 @@ class Call:
             scope = self._scopes[vehicle.vin] = Scope(self.service.services.data(vehicle.services), protections)
         return scope
 
-    def services_of(self, vehicle: Vehicle) -> Scope:
-        """The same as far as its services say it, whatever the vehicle said."""
-        return Scope(self.service.services.data(vehicle.services)) if vehicle.services else EVERYTHING
-
     @property
     def shows_everything(self) -> bool:
         """Whether the profile shows all data of all vehicles, as far as their services have them."""

@@ -120,7 +120,7 @@ def read_vehicles(call: Call) -> Json:
 
 def read_vehicle(call: Call) -> Vehicle:
     vehicle, links = call.vehicle, call.links
-    served = call.services_of(vehicle).covers_any_of("alarm")
+    served = call.scope_of(vehicle).covers_any_of("alarm")
     alarms = links.of_vehicle(call.fleet_id, vehicle.id, "alarms") if served else UNSET
     return Vehicle(
         **_identity(vehicle),
@@ -154,7 +154,7 @@ def _extension(call: Call, vehicle: registry.Vehicle) -> EmbeddedExtension | Uns
     extensions = call.query[VEHICLE_EXTENSION]
     extension = VehicleExtension()
     if "onboardCapabilities" in extensions:
-        served = call.services_of(vehicle).only(call.service.served(vehicle.model))
+        served = call.scope_of(vehicle).only(call.service.served(vehicle.model))
         extension.onboard_capabilities = capabilities(served, call.service.remote.control.steps(vehicle.model))
     label = call.service.label(vehicle.model)
     if "branding" in extensions and (vehicle.brand or label):
@@ -171,7 +171,7 @@ def _item(vehicle: registry.Vehicle, call: Call, *, branding: bool) -> VehicleIt
 
 
 def _links(vehicle: registry.Vehicle, call: Call) -> dict[str, Link]:
-    links, fleet, scope = call.links, call.fleet_id, call.services_of(vehicle)
+    links, fleet, scope = call.links, call.fleet_id, call.scope_of(vehicle)
     served = {
         "lastPosition": scope.places,
         "trips": scope.covers(TRIP),

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cloud_bridge.records.model import Trip
 from cloud_bridge.store.port.damage import DamagedError, Unreadable
 from contract.configuration import Duration
-from tests.cloud_bridge.conftest import Cloud
+from tests.cloud_bridge.conftest import FLEET, Cloud
 from tests.cloud_bridge.deriving.test_derive import answers
 from tests.cloud_bridge.test_retention import boot, day_of, drive, live, prune, received, trips
 from tests.cloud_bridge.vehicle import OTHER_VIN, VIN, Boot
@@ -102,6 +103,16 @@ def test_one_that_can_be_derived_again_is_set_aside_no_longer(cloud: Cloud) -> N
     cloud.deriver._aside._until_s.clear()  # A minute later.
     cloud.deriver.sweep()
     assert cloud.damage.all_set_aside() == {}
+
+
+def test_its_records_are_not_told_as_they_were_before(cloud: Cloud) -> None:
+    live(cloud, 0)
+    (trip,) = trips(cloud)
+    assert cloud.reader.fleet_record(Trip, FLEET.id, trip.id) is not None
+    damage(cloud, "UPDATE chunk SET body = x'00' WHERE vin = ?", VIN)
+    cloud.send(*drive(0, -1))  # What is earlier has it read again.
+    with pytest.raises(DamagedError):
+        cloud.reader.fleet_record(Trip, FLEET.id, trip.id)
 
 
 def test_one_that_another_process_rebuilt_is_derived_at_once(cloud: Cloud, tmp_path: Path) -> None:
