@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from cloud_bridge.access.secrets import JOINED, BusyError, Verifier, hash_secret, new_secret
+from tests.agent.bridge import eventually
 
 
 def test_only_the_secret_itself_is_right() -> None:
@@ -77,23 +78,19 @@ def test_many_wrong_secrets_at_once_are_turned_away_and_the_right_one_of_before_
     verify = Verifier()
     stored = hash_secret("right")
     verify("right", stored)
-    together = threading.Barrier(21)
-    said: list[bool | None] = []
 
-    def guess() -> None:
-        together.wait()
+    def guess(_: int) -> bool | None:
         try:
-            said.append(verify("wrong", stored))
+            return verify("wrong", stored)
         except BusyError:
-            said.append(None)
+            return None
 
-    guessing = [threading.Thread(target=guess) for _ in range(20)]
-    for thread in guessing:
-        thread.start()
-    together.wait()
-    assert verify("right", stored)
-    for thread in guessing:
-        thread.join()
-    assert said.count(False) >= 1
-    assert said.count(None) >= 10
+    with ThreadPoolExecutor(20) as threads:
+        with verify._checking:  # No check is over before all have come.
+            guesses = [threads.submit(guess, number) for number in range(20)]
+            turned_away = 20 - 1 - JOINED
+            assert eventually(lambda: sum(each.done() for each in guesses) == turned_away)
+            assert verify("right", stored)
+        said = [each.result() for each in guesses]
+    assert (said.count(None), said.count(False)) == (turned_away, 1 + JOINED)
     assert not verify("wrong", stored)

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -23,7 +22,7 @@ from tests.cloud_bridge.monitors.kept import Kept
 from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MODEL, OTHER_VIN, VIN, Boot, write_profile
 
 BOOT = Boot()
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Running:
@@ -73,26 +72,28 @@ class Running:
 
 
 @pytest.fixture
+def only_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself a watcher looks in an hour."""
+    monkeypatch.setattr("cloud_bridge.evaluating.watcher.LOOK_S", 3600.0)
+
+
+@pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     made = Running(tmp_path)
     yield made
     made.close()
 
 
-def test_what_begins_is_in_the_outbox_in_no_time_after_its_upload_was_committed(running: Running) -> None:
+@pytest.mark.usefixtures("only_when_told")
+def test_what_begins_is_in_the_outbox_as_soon_as_its_upload_was_committed(running: Running) -> None:
     running.watch(FAST)
     running.send(BOOT.payload(0))
     assert running.watcher.wait_idle(PATIENCE_S)
-    taken_s = []
     for number in range(1, 21):
-        running.commit(BOOT.payload(2 * number - 1), BOOT.payload(2 * number, speed_kmh=60.0))
-        since_s = time.monotonic()
-        running.watcher.came([VIN])
-        running.wait_for(lambda number=number: running.count() == number)  # type: ignore[misc]
-        taken_s.append(time.monotonic() - since_s)
-    assert running.told.is_set()
-    # A second is what all others wait for company; of a machine that is busy with others a quarter of it is asked.
-    assert median(taken_s) < 0.25, taken_s
+        running.told.clear()
+        running.send(BOOT.payload(2 * number - 1), BOOT.payload(2 * number, speed_kmh=60.0))
+        assert running.told.wait(PATIENCE_S)
+        assert running.count() == number
 
 
 def test_what_no_monitor_watches_is_left_to_others(running: Running) -> None:
@@ -117,9 +118,12 @@ def test_an_idle_watcher_costs_nothing(running: Running) -> None:
     running.watch(OIL)
     running.send(BOOT.payload(0))
     assert running.watcher.wait_idle(PATIENCE_S)
-    before_s = time.process_time()
+    thread = running.watcher._thread.ident
+    assert thread is not None
+    clock = time.pthread_getcpuclockid(thread)
+    before_s = time.clock_gettime(clock)
     time.sleep(0.5)
-    assert time.process_time() - before_s < 0.1
+    assert time.clock_gettime(clock) - before_s < 0.1
 
 
 def test_while_the_database_refuses_it_waits_and_goes_on_afterwards(running: Running, tmp_path: Path) -> None:

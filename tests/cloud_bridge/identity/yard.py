@@ -9,7 +9,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,12 +89,14 @@ class Yard:
         assert self.run("vehicle", "enroll", box.vin, "--request", str(request), "--out", str(answer)) == 0
         assert box.run("enroll", "--answer", str(answer)) == 0
 
-    def enroll_for(self, box: Box, seconds: int) -> None:
-        """With a certificate that ends soon."""
+    def enroll_for(self, box: Box, seconds: int, ago_s: int = 0) -> None:
+        """With a certificate that lasts so long, and was given so long ago."""
         storage = self.storage()
         request = requested(box.vin, box.folder / "vehicle.key")
         lasts = Duration(seconds * 1000)
-        issuer = Issuer(storage.issuer.folder, self.folder / "broker", storage.identities, lasts, clock_ms)
+        issuer = Issuer(
+            storage.issuer.folder, self.folder / "broker", storage.identities, lasts, lambda: clock_ms() - ago_s * 1000
+        )
         (box.folder / "answer.pem").write_bytes(pem(issuer.enroll(box.vin, request)) + issuer.chain())
         storage.close()
         assert box.run("enroll", "--answer", str(box.folder / "answer.pem")) == 0
@@ -237,8 +238,3 @@ def refusal(box: Box, port: int) -> str:
 def _listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until(at_s: float) -> None:
-    while time.time() < at_s:
-        time.sleep(0.05)

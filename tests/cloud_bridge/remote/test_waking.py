@@ -53,12 +53,13 @@ def test_without_a_command_nothing_is_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("exit 3", "ended with status 3"), ("sleep 600 & sleep 600", "did not end within 0.2 s")]
+    ("text", "longest_s", "said"),
+    [("exit 3", 60.0, "ended with status 3"), ("sleep 600 & sleep 600", 0.2, "did not end within 0.2 s")],
 )
 def test_what_fails_or_does_not_end_is_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, said: str
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, longest_s: float, said: str
 ) -> None:
-    waker = Waker([script(tmp_path, text)], AGAIN_MS, longest_s=0.2)
+    waker = Waker([script(tmp_path, text)], AGAIN_MS, longest_s)
     waker.wake(VIN, NOW)
     until(lambda: any(said in record.message and VIN in record.message for record in caplog.records))
     waker.close()
