@@ -50,7 +50,7 @@ class Answered:
 
 
 class MadeUpVehicle:
-    """Does what it is asked, once, if `key` signed it; its session stays at the broker while it is away."""
+    """Does what it is asked, once, if `key` signed it; its session stays at the broker while its connection is lost."""
 
     def __init__(self, port: int, key: bytes, answers: Answers = does_it) -> None:
         self.answers = answers
@@ -70,10 +70,11 @@ class MadeUpVehicle:
         self._client.on_message = lambda _client, _userdata, message: self._take(bytes(message.payload))
         kept = _properties(PacketTypes.CONNECT)
         kept.SessionExpiryInterval = 900
-        self._client.connect("127.0.0.1", self._port, clean_start=False, properties=kept)
+        # What the broker kept for one that was there before is not this one's.
+        self._client.connect("127.0.0.1", self._port, properties=kept)
         self._client.loop_start()
         self._client.subscribe(topic(VIN, COMMAND), qos=1)
-        assert subscribed.wait(30)
+        assert subscribed.wait(PATIENCE_S)
         return self
 
     def __exit__(self, *_: object) -> None:

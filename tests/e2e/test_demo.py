@@ -153,7 +153,7 @@ def test_its_curl_lines_work_until_ctrl_c_which_ends_everything(shown: Shown) ->
         ports = [int(port) for port in found.groups()]
         assert all(listens(port) for port in ports)
         os.killpg(demo.pid, signal.SIGINT)
-        last, _ = demo.communicate(timeout=30)
+        last, _ = demo.communicate(timeout=60)
         assert demo.returncode == -signal.SIGINT, "make ends so, whatever its program said"
         assert last.split() == ["ended"]
         assert not any(listens(port) for port in ports)
@@ -165,7 +165,7 @@ def test_interrupted_while_it_plays_it_ends_at_once_without_a_traceback(number: 
     with started("--port", free_port(), folder=tmp_path) as demo:
         said = read_until(demo.stdout, "drives drive.log.gz")
         os.killpg(demo.pid, number)
-        last, _ = demo.communicate(timeout=30)
+        last, _ = demo.communicate(timeout=60)
         assert demo.returncode == 130
         assert "Traceback" not in last
         assert "interrupted" in last
@@ -228,7 +228,7 @@ def test_a_model_with_neither_trips_nor_positions_gets_questions_that_have_an_an
             assert asked.returncode == 0, line
             assert json.loads(asked.stdout)
         os.killpg(demo.pid, signal.SIGINT)
-        demo.communicate(timeout=30)
+        demo.communicate(timeout=60)
         assert demo.returncode == 0
 
 

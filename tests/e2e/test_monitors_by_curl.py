@@ -8,7 +8,6 @@ import re
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from cloud_bridge.serve import configuration, listen
 from cloud_bridge.settings import Api, Database, Settings
 from cloud_bridge.shapes.bodies import LARGEST
 from cloud_bridge.store.port.registry import Client, Fleet
+from tests.agent.bridge import eventually
 from tests.conftest import ROOT, needed
 
 SECRET = "open sesame"
@@ -43,9 +43,7 @@ def port(bridge: Bridge) -> Iterator[int]:
         server = uvicorn.Server(configuration(bridge.app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        until_s = time.monotonic() + 30
-        while not server.started and time.monotonic() < until_s:
-            time.sleep(0.01)
+        assert eventually(lambda: server.started)
         yield listener.getsockname()[1]
         server.should_exit = True
         thread.join()
@@ -93,7 +91,7 @@ def answered(connection: socket.socket) -> bytes:
 
 
 def test_a_body_that_never_ends_is_answered_and_the_connection_ended(port: int) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(head("Transfer-Encoding: chunked"))
         chunk = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
         sent = 0
@@ -107,7 +105,7 @@ def test_a_body_that_never_ends_is_answered_and_the_connection_ended(port: int) 
 
 
 def test_a_body_that_is_announced_as_too_large_is_not_asked_for(port: int) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(head(f"Content-Length: {LARGEST + 1}", "Expect: 100-continue"))
         answer = answered(connection)
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -116,7 +114,7 @@ def test_a_body_that_is_announced_as_too_large_is_not_asked_for(port: int) -> No
 
 
 def test_a_body_is_asked_for_where_it_may_come_and_the_connection_goes_on(port: int) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         for _ in range(2):
             connection.sendall(head("Content-Length: 2", "Expect: 100-continue"))
             assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")

@@ -198,8 +198,13 @@ def test_a_command_that_is_found_twice_after_a_short_absence_is_executed_once(cl
 def test_a_command_that_expires_while_the_vehicle_is_away_is_dropped_by_the_broker(
     cloud: Cloud, vehicle: Vehicle
 ) -> None:
-    cloud.ask("Full", "--valid", "3s", "--wait", "100ms", fails=1)
-    assert cloud.waiting()
+
+    def stays() -> bool:
+        """Unless it has expired before it was looked at."""
+        cloud.ask("Full", "--valid", "3s", "--wait", "100ms", fails=1)
+        return bool(cloud.waiting())
+
+    assert eventually(stays)
     assert eventually(lambda: cloud.waiting() == [])
     with vehicle.connected():
         assert vehicle.orders.received == 0
@@ -217,6 +222,7 @@ def test_a_broker_that_cannot_drop_what_has_expired_delivers_it_and_the_vehicle_
 
 
 def test_a_command_that_has_expired_on_its_way_is_said_not_to_be_done(cloud: Cloud, vehicle: Vehicle) -> None:
+    cloud.configure(protocol=4)  # By MQTT 5 the broker would drop it where it is slow.
     with vehicle.connected():
         assert "not done: the command came after it had expired" in cloud.ask("Full", "--valid", "1ms", fails=1)
     assert vehicle.guard.state is Privacy.NONE

@@ -17,7 +17,7 @@ from tests.e2e.partner import Partner
 
 PROFILES = ROOT / "config" / "vehicles"
 FLEET = "f1"
-START_S = 30
+START_S = 90
 """How long a process may take to be there: the machines that run this are shared."""
 
 
