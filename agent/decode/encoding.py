@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from agent.databases.layouts import SignalLayout
+from contract.configuration import nearest
 
 
 def with_raw(data: bytes, signal: SignalLayout, raw: int) -> bytes:
@@ -30,7 +31,7 @@ def raw_of(signal: SignalLayout, value: float | str) -> int:
         for raw, name in signal.choices.items():
             if name == value:
                 return raw
-        raise ValueError(f"{signal.name} has no value {value!r}")
+        raise ValueError(f"{signal.name} has no value {value!r}{nearest(value, signal.choices.values())}")
     raw = round((value - signal.offset) / signal.scale)
     low = -(1 << (signal.length - 1)) if signal.signed else 0
     high = low + (1 << signal.length) - 1

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from agent.databases.loaded import DatabaseError, Loaded
 from agent.plan.compiling_events import accelerations, planned_crash, planned_events, watched_signals
 from agent.plan.compiling_events import conditions as event_conditions
@@ -29,7 +31,7 @@ from agent.plan.state import state_of
 from agent.plan.values import manifest_signal
 from contract.configuration import ConfigurationError, Document, Problem
 from contract.manifest import Group, Manifest, Sampling, manifest_id
-from contract.profile.profile import Profile, profile_in
+from contract.profile.profile import Profile, placed_buses, profile_in
 from contract.wire import WireError
 
 if TYPE_CHECKING:
@@ -48,7 +50,11 @@ def compile_plan(file: Path, *, cadence_ms: int | None = None) -> Plan:
     Raises ConfigurationError with everything that is wrong.
     """
     document = Document.read(file)
-    return compile_document(document, profile_in(document), cadence_ms=cadence_ms).plan
+    try:
+        profile = profile_in(document)
+    except ConfigurationError as wrong:
+        raise ConfigurationError([*_unknown_signals(document), *wrong.problems]) from None
+    return compile_document(document, profile, cadence_ms=cadence_ms).plan
 
 
 def compile_document(
@@ -64,6 +70,23 @@ def compile_document(
         raise ConfigurationError(problems)
     compiler = _Compiler(profile, databases, document, cadence_ms)
     return Compiled(compiler.compile(), frozenset(compiler.consulted))
+
+
+def _unknown_signals(document: Document) -> list[Problem]:
+    """What is listed under [signals] and in no database, of a profile that contradicts itself: a name that is misspelt
+    there is missing where it is used, and the nearest of those that are listed would be the wrong one."""
+    try:
+        profile = document.convert(Profile)
+    except ConfigurationError:
+        return []
+    profile = replace(profile, buses=placed_buses(profile, document))
+    databases, problems = _databases(profile, document, _reader())
+    if problems:
+        return problems
+    places = Places(profile, databases, document)
+    for name in profile.signals:
+        places.find(name, ("signals", name))
+    return places.problems
 
 
 def _reader() -> Callable[[Path], Loaded]:

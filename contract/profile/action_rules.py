@@ -108,8 +108,8 @@ def _frame_contradictions(
     if frame.data is not None:
         try:
             frame_bytes(frame.data)
-        except ValueError as wrong:
-            yield ("data",), f"expected up to eight bytes in hexadecimal digits: {wrong}"
+        except ValueError:
+            yield ("data",), f'expected up to eight bytes in hexadecimal digits, as "00 FF", found {frame.data!r}'
     if frame.message is None:
         yield from _bus_contradictions(frame.bus, buses)
     for signal, value in frame.set.items():

@@ -107,11 +107,7 @@ def profile_in(document: Document) -> Profile:
     problems = [document.problem(keys, text) for keys, text in _contradictions(profile)]
     if problems:
         raise ConfigurationError(problems)
-    folder = document.file.resolve().parent
-    buses = {
-        name: msgspec.structs.replace(bus, databases=tuple((folder / database).resolve() for database in bus.databases))
-        for name, bus in profile.buses.items()
-    }
+    buses = placed_buses(profile, document)
     found = msgspec.structs.replace(profile, buses=buses, data={**_receiver_position(profile.gnss), **profile.data})
     if not profile.actions:
         return found
@@ -124,6 +120,15 @@ def profile_in(document: Document) -> Profile:
         signals={**program_signals(data), **found.signals},
         data={**data, **found.data},
     )
+
+
+def placed_buses(profile: Profile, document: Document) -> dict[str, Bus]:
+    """With the databases where they are, from the profile's own folder on."""
+    folder = document.file.resolve().parent
+    return {
+        name: msgspec.structs.replace(bus, databases=tuple((folder / database).resolve() for database in bus.databases))
+        for name, bus in profile.buses.items()
+    }
 
 
 def _receiver_position(gnss: Gnss) -> dict[str, Mapping]:

@@ -118,6 +118,14 @@ def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
     assert len(error.value.problems) == 2
 
 
+def test_a_signal_that_is_misspelt_where_it_is_listed_is_named_before_what_uses_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        model.plan(tmp_path, model.PROFILE.replace('"Motion.Speed" =', '"Motion.Spede" ='))
+    listed, used = error.value.problems
+    assert "Motion has no signal Spede; did you mean Speed?" in listed.text
+    assert "Motion.Speed is not listed under [signals]" in used.text
+
+
 def test_a_value_may_not_depend_on_itself(tmp_path: Path) -> None:
     circle = '"Motion.Test" = { valid_when = "Motion.Oil == \'On\'" }\n[messages]'
     with pytest.raises(ConfigurationError, match=r"whether Motion\.Oil is valid depends on Motion\.Oil itself"):
