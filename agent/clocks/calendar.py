@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter, defaultdict
 
 from contract.anchor import Anchor, AnchorSource, agreeing
@@ -25,6 +26,7 @@ EARLIEST_UTC_MS = 1_514_764_800_000
 """2018-01-01: before there was any canlift."""
 LATEST_UTC_MS = 4_102_444_800_000
 """2100-01-01."""
+_YEAR_10000_MS = 253_402_300_800_000
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +103,15 @@ class Calendar:
         # Said once for each power of two: a clock that is wrong says so with each upload.
         count = self._refused[found.source]
         if count & (count - 1) == 0:
-            text = "a time of %s is not believed, %d by now: %d ms of the boot's clock would be %d (Unix ms), not %s"
+            text = "a time of %s is not believed, %d by now: it says %s, %s"
             surest = self._surest(found.at_ms)
-            known = None if surest is None else surest.utc_ms + found.at_ms - surest.at_ms
-            log.warning(text, found.source.value, count, found.at_ms, found.utc_ms, known)
+            known = "which cannot be"
+            if surest is not None:
+                known = f"the surest known says {_utc(surest.utc_ms + found.at_ms - surest.at_ms)}"
+            log.warning(text, found.source.value, count, _utc(found.utc_ms), known)
+
+
+def _utc(at_ms: int) -> str:
+    if not 0 <= at_ms < _YEAR_10000_MS:
+        return f"{at_ms} ms since 1970"
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at_ms // 1000))}.{at_ms % 1000:03d}Z"

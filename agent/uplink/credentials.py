@@ -68,7 +68,7 @@ def validity(file: Path) -> Validity:
             raise ValueError("no certificate is in it")
         return _validity_in(ssl.PEM_cert_to_DER_cert(pem[0]))
     except OSError as error:
-        raise CredentialsError(f"{file}: cannot be used as certificate: {error.strerror or error}") from error
+        raise CredentialsError(f"{file}: cannot be used as certificate: {_why(error)}") from error
     except (ValueError, IndexError) as error:
         raise CredentialsError(f"{file}: cannot be used as certificate: {error}") from error
 
@@ -103,7 +103,7 @@ def tls_context(tls: Tls, now_s: float | None = None) -> ssl.SSLContext:
             context.load_cert_chain(tls.certificate, tls.key)
         except OSError as error:
             what = f"{tls.certificate} with the key {tls.key}"
-            raise CredentialsError(f"{what}: cannot be used as certificate: {error.strerror or error}") from error
+            raise CredentialsError(f"{what}: cannot be used as certificate: {_why(error)}") from error
         if (time.time() if now_s is None else now_s) < validity(tls.certificate).begins_s:
             context.verify_flags |= _NO_CHECK_TIME
     return context
@@ -141,7 +141,13 @@ def password_in(file: Path) -> str:
     try:
         return read_small(file).decode("utf-8").partition("\n")[0]
     except (OSError, ValueError) as error:
-        raise CredentialsError(f"{file}: cannot be used as password file: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CredentialsError(f"{file}: cannot be used as password file: {why}") from error
+
+
+def _why(error: OSError) -> str:
+    why = error.strerror or str(error)
+    return f"{why}; `canlift-agent enroll` asks for one" if isinstance(error, FileNotFoundError) else why
 
 
 def _validity_in(der: bytes) -> Validity:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from rich.console import Console
 
+from cloud_bridge.cli.lists import time_text
 from cloud_bridge.clock import clock_ms
 from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.errors import RegistryError
@@ -43,5 +44,5 @@ def report_recovered(options: argparse.Namespace, storage: Storage, console: Con
 
 def _passed(at_ms: int | None, now_ms: int) -> int:
     if at_ms is not None and at_ms > now_ms:
-        raise RegistryError("the time given has not come yet")
+        raise RegistryError(f"the time given, {time_text(at_ms)}, has not come yet: it is {time_text(now_ms)}")
     return now_ms if at_ms is None else at_ms

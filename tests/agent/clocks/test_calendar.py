@@ -117,7 +117,20 @@ def test_a_time_that_cannot_be_true_is_refused_and_said(utc_ms: int, caplog: pyt
     calendar.offer(Anchor(5000, utc_ms, 1, GNSS))
     assert calendar.anchor is None
     assert calendar.refused == {GNSS: 1}
-    assert "a time of gnss is not believed" in caplog.text
+    assert "a time of gnss is not believed, 1 by now: it says " in caplog.text
+    assert ", which cannot be" in caplog.text
+
+
+def test_a_time_that_is_not_believed_is_said_as_people_write_it_beside_the_one_that_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    calendar = Calendar()
+    calendar.offer(Anchor(5000, 1_627_274_450_708, 1, GNSS))
+    calendar.offer(Anchor(6000, 1_627_274_455_012, 1, SYSTEM))
+    said = "it says 2021-07-26T04:40:55.012Z, the surest known says 2021-07-26T04:40:51.708Z"
+    assert f"a time of system is not believed, 1 by now: {said}" in caplog.text
+    calendar.offer(Anchor(7000, 1 << 62, 1, GNSS))
+    assert f"it says {1 << 62} ms since 1970" in caplog.text
 
 
 def test_the_first_time_of_a_receiver_that_lacks_the_leap_seconds_is_given_up() -> None:

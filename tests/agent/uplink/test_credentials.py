@@ -191,6 +191,14 @@ def test_a_file_without_a_certificate_is_named(tmp_path: Path) -> None:
             validity(file)
 
 
+def test_a_certificate_that_is_not_there_yet_is_asked_for_by_a_command_that_is_named(tmp_path: Path) -> None:
+    file, key = tmp_path / "vehicle.pem", tmp_path / "vehicle.key"
+    with pytest.raises(CredentialsError, match=r"vehicle.pem: .*No such file .*; `canlift-agent enroll` asks for one"):
+        validity(file)
+    with pytest.raises(CredentialsError, match=r"No such file .*; `canlift-agent enroll` asks for one"):
+        tls_context(Tls(certificate=file, key=key))
+
+
 def test_a_clock_that_is_wrong_for_certain_judges_no_certificate_and_the_best_known_time_does(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     tls = Tls(authority.certificate, *authority.issue("vehicle", VIN))
