@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 import msgspec
 from starlette.applications import Starlette
 
+from bench.fleet import add_as_the_first
 from bench.measure import Measure
 from cloud_bridge.api.app import create_app
 from cloud_bridge.api.links import BASE
@@ -50,21 +51,12 @@ MOST_GROWTH = 1.5
 _START_S = 1_700_000_000
 _DAY_S = 86_400
 _CLIENT = Client("bench", "me", "not hashed here", tuple(f"fleet{days}" for days in DAYS), 10**9, 10**9)
-_AS_THE_FIRST = (
-    """
-    INSERT INTO vehicle (vin, id, model, brand, motorization, created_at_ms, updated_at_ms)
-    SELECT :vin, :id, model, brand, motorization, created_at_ms, updated_at_ms FROM vehicle WHERE vin = :first
-    """,
-    "INSERT INTO fleet_vehicle (vin, fleet_id) SELECT :vin, fleet_id FROM fleet_vehicle WHERE vin = :first",
-    "INSERT INTO derived (vin, revision, profile) SELECT :vin, revision, profile FROM derived WHERE vin = :first",
-    "INSERT INTO status (vin, body) SELECT :vin, body FROM status WHERE vin = :first",
-    """
+_FIRST_OF_EACH_DAY = f"""
     INSERT INTO chunk (vin, boot, sequence, from_ms, to_ms, asleep, messages, positions, kinds, body)
     SELECT :vin, boot, sequence, from_ms, to_ms, asleep, messages, positions, kinds, body FROM chunk
-    WHERE vin = :first AND sequence % :day = 0
-    """,
-)
-"""Another vehicle of the fleet: its status, and of each day the first stretch."""
+    WHERE vin = :first AND sequence % {TRIP_S} = 0
+    """
+"""Of a vehicle's stretches."""
 
 
 class Question(NamedTuple):
@@ -174,10 +166,8 @@ def _fill(storage: Storage) -> None:
         storage.registry.add_fleet(Fleet(_fleet(days), "", "", 1, 1))
         _drive(storage, days)
         with storage.database.write() as connection:
-            for vehicle in (_vehicle(days, number) for number in range(1, VEHICLES)):
-                named = {"vin": vehicle.vin, "id": vehicle.id, "first": _vehicle(days, 0).vin, "day": TRIP_S}
-                for statement in _AS_THE_FIRST:
-                    connection.execute(statement, named)
+            others = (_vehicle(days, number) for number in range(1, VEHICLES))
+            add_as_the_first(connection, _vehicle(days, 0), others, _FIRST_OF_EACH_DAY)
     storage.registry.add_client(_CLIENT, 1)
 
 

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from bench.fleet import add_as_the_first
 from bench.measure import Measure
 from bench.status_program import PATH
 from cloud_bridge.access.secrets import hash_secret, new_secret
@@ -43,17 +44,6 @@ DATA_KNOWN = 55
 AT_MS = 1_700_000_000_000
 VEHICLES = NUMBER + 200
 """More than are remembered."""
-
-
-_AS_THE_FIRST = (
-    """
-    INSERT INTO vehicle (vin, id, model, brand, motorization, created_at_ms, updated_at_ms)
-    SELECT :vin, :id, model, brand, motorization, created_at_ms, updated_at_ms FROM vehicle WHERE vin = :first
-    """,
-    "INSERT INTO fleet_vehicle (vin, fleet_id) SELECT :vin, fleet_id FROM fleet_vehicle WHERE vin = :first",
-    "INSERT INTO derived (vin, revision, profile) SELECT :vin, revision, profile FROM derived WHERE vin = :first",
-    "INSERT INTO status (vin, body) SELECT :vin, body FROM status WHERE vin = :first",
-)
 
 
 class Server:
@@ -215,9 +205,7 @@ def _fill(database: Path, secret: str) -> None:
         derived = SqliteDerived(storage.database)
         derived.put_fold(first.vin, derived.extent(first.vin), Fold(0, (), status, (), (), 0))
         with storage.database.write() as connection:
-            for vehicle in map(_vehicle, range(1, VEHICLES)):
-                for statement in _AS_THE_FIRST:
-                    connection.execute(statement, {"vin": vehicle.vin, "id": vehicle.id, "first": first.vin})
+            add_as_the_first(connection, first, map(_vehicle, range(1, VEHICLES)))
     finally:
         storage.close()
 
