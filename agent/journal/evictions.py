@@ -59,7 +59,7 @@ class Evictions:
             log.warning("upload %d of boot %s is evicted: %s", key.sequence, key.boot.hex(), reason)
         if len(self._unnamed) > MOST:
             self._unnamed = merged(self._unnamed)
-            del self._unnamed[: len(self._unnamed) - MOST]
+            del self._unnamed[:-MOST]
         self.saved = False
 
     def take(self, by: Key, most: int) -> tuple[Eviction, ...]:
