@@ -158,6 +158,12 @@ def test_what_must_last_is_an_event_when_it_has_lasted_without_a_break_and_needs
     assert about(sampled(plan, ordered), "oil") == [4000]
 
 
+def test_a_change_that_must_last_is_one_where_the_new_value_has_stayed(tmp_path: Path) -> None:
+    plan = plan_with(tmp_path, '[events.moving]\nwhen = "Motion.Speed > 50"\non = "change"\nfor = "1s"\n')
+    speeds = {1000: 6000, 1500: 0, 3000: 6000, 6000: 0, 6900: 6000, 8000: 0}
+    assert about(sampled(plan, drive(9500, speeds)), "moving") == [4001, 9001]
+
+
 def test_what_falls_silent_does_not_last(tmp_path: Path) -> None:
     plan = plan_with(tmp_path, '[events.oil]\nwhen = "Motion.Oil == \'On\'"\nfor = "10s"\n')
     sampler = Sampler(plan, 0)
@@ -195,6 +201,18 @@ def test_each_batch_that_an_event_begins_says_again_what_is_sent_on_change(tmp_p
     assert (second.events, third.events) == ((Event(3050, "alerts"),), (Event(4050, "alerts"),))
     assert grid(plan, [second], "State.Ignition") == [(2001, 1)]
     assert (grid(plan, [third], "State.Ignition"), grid(plan, [third], "Motion.Oil")) == ([(3051, 1)], [(3051, 1)])
+
+
+def test_a_crash_that_the_vehicle_says_is_an_event_and_one_that_follows_too_soon_is_counted(tmp_path: Path) -> None:
+    plan = plan_with(tmp_path, "[crash]\nmessage = \"Motion.Oil == 'On'\"\n", without=())
+    frames = [
+        frame
+        for at_ms in range(0, 80_000, 100)
+        for frame in (state(at_ms), motion(at_ms + 1, oil=at_ms in (20_000, 25_000, 60_000)))
+    ]
+    sampler = Sampler(plan, 0)
+    assert about(sampler.feed(frames), "crash") == [20_001, 60_001]
+    assert sampler.held_back["crash"] == 1
 
 
 def test_built_in_events_are_those_that_the_data_allow(tmp_path: Path) -> None:
