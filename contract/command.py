@@ -44,6 +44,9 @@ DOMAIN = b"canlift command 2\x00"
 MAXIMUM_BYTES = 8192
 MAXIMUM_WATCH_BYTES = 4096
 ID_BYTES = 16
+AHEAD_MS = 120_000
+"""So much later than by the vehicle's clock a command may be issued. What is issued later yet shows that the clock is
+wrong, and then nobody knows what has expired."""
 _UNSIGNED, _SIGNED = 1, 2
 _DEPTH = 1
 _CONTENT_DEPTH = 5

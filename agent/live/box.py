@@ -124,9 +124,9 @@ class Box:
         asleep, driving = state is VehicleState.ASLEEP, state is VehicleState.DRIVING
         attached.power.tick(now_ms, asleep=asleep, driving=driving, supply_v=self.supply_v)
 
-    def obey(self, identity: str, word: Privacy, expires_utc_ms: int) -> Outcome:
+    def obey(self, identity: str, word: Privacy, issued_utc_ms: int, expires_utc_ms: int) -> Outcome:
         """A command of the cloud's. `identity` is its id; it is executed once."""
-        return self.guard.command(identity, word, expires_utc_ms, self._utc_ms())
+        return self.guard.command(identity, word, issued_utc_ms, expires_utc_ms, self._utc_ms())
 
     @property
     def power(self) -> Power | None:

@@ -14,6 +14,14 @@ A command is executed once: it bears an id, and ids are kept in the same write a
 refused. Where no clock is known, nobody can say whether it has: then a command may make the privacy stricter but not
 laxer. So many ids are kept as there is room for, and of more commands the one that expires first is forgotten: from
 then on whatever expires no later has expired, whatever the clock says, so that none is executed again.
+
+Where the file is damaged, nobody knows what was executed. Then no command is as long as no clock is known, and once one
+is, none that was issued before that, or within `AHEAD_MS` after it: so far the clock may be behind unnoticed. (One of
+version 1, which does not say when it was issued, is not executed any more at all.) A clock that is far behind shows by
+what was issued later than it says. One that is ahead notes nothing: by it all that comes has expired.
+
+Of commands that come in another order the one that was issued last holds: what was issued before it comes too late. Of
+two within one millisecond it is the one that comes last.
 """
 
 from __future__ import annotations
@@ -27,6 +35,7 @@ import msgspec
 
 from agent.disk.checked import DamagedError
 from agent.privacy.kept import Kept, Obeyed, load, save
+from contract.command import AHEAD_MS
 from contract.upload import Privacy
 
 log = logging.getLogger(__name__)
@@ -49,6 +58,8 @@ class Outcome(StrEnum):
     REPEATED = "it was executed before"
     EXPIRED = "it has expired"
     TIMELESS = "the vehicle does not know the time, and so not whether it has expired"
+    FORGOTTEN = "what was executed before is not known any more"
+    OVERTAKEN = "what was issued later is executed already"
 
 
 def strictest(*states: Privacy) -> Privacy:
@@ -74,7 +85,7 @@ class Guard:
             kept = None if file is None else load(file)
         except DamagedError as damaged:
             log.error("privacy: %s; taken for %s until each source says its word again", damaged, unknown.value)
-            kept = Kept(words={str(source): unknown for source in {*expected, Source.COMMAND}}, told=Privacy.NONE)
+            kept = Kept(words={str(source): unknown for source in {*expected, Source.COMMAND}}, damaged=True)
         kept = kept or Kept()
         words = {name: word for name, word in kept.words.items() if name == Source.COMMAND or name in expected}
         self._unknown = {str(source): unknown for source in expected if source not in words}
@@ -96,16 +107,37 @@ class Guard:
         if self._kept.words.get(source) is not word:
             self._take({source: word})
 
-    def command(self, identity: str, word: Privacy, expires_utc_ms: int, now_utc_ms: int | None) -> Outcome:
-        """The cloud says its word."""
+    def command(
+        self, identity: str, word: Privacy, issued_utc_ms: int, expires_utc_ms: int, now_utc_ms: int | None
+    ) -> Outcome:
+        """The cloud says its word. `issued_utc_ms`: 0 where the command does not say."""
         if any(identity == (one if isinstance(one, str) else one.id) for one in self._kept.executed):
             return Outcome.REPEATED
         if max(self._kept.past_utc_ms, now_utc_ms or 0) >= expires_utc_ms:
             return Outcome.EXPIRED
-        if now_utc_ms is None and stricter(self._kept.words.get(Source.COMMAND, Privacy.NONE), word):
+        believed_ms = None if now_utc_ms is None else now_utc_ms + AHEAD_MS
+        laxer = stricter(self._kept.words.get(Source.COMMAND, Privacy.NONE), word)
+        if (believed_ms is None or issued_utc_ms > believed_ms) and (laxer or self._kept.damaged):
             return Outcome.TIMELESS
+        if self._is_forgotten(issued_utc_ms, believed_ms):
+            return Outcome.FORGOTTEN
+        newest_ms = self._kept.issued_utc_ms
+        if believed_ms is not None and newest_ms > believed_ms:
+            newest_ms = 0  # By a clock of the cloud's that was wrong, or ours is.
+        if 0 < issued_utc_ms < newest_ms:
+            return Outcome.OVERTAKEN
+        self._kept = msgspec.structs.replace(self._kept, issued_utc_ms=max(newest_ms, issued_utc_ms))
         self._take({Source.COMMAND: word}, Obeyed(identity, expires_utc_ms))
         return Outcome.DONE
+
+    def _is_forgotten(self, issued_utc_ms: int, believed_ms: int | None) -> bool:
+        """Whether a command may have been executed before the file was damaged. `believed_ms`: so late it may have been
+        issued by the vehicle's clock."""
+        kept = self._kept
+        if kept.damaged and issued_utc_ms and believed_ms is not None:
+            kept = msgspec.structs.replace(kept, damaged=False, issued_after_utc_ms=believed_ms)
+            self._keep(kept)
+        return kept.damaged or kept.issued_after_utc_ms >= max(issued_utc_ms, 1)
 
     def tell(self) -> None:
         """The cloud is told of the state: an upload that says so is in the journal."""

@@ -2,7 +2,7 @@
 
 canlift privacy 1 <checksum>
 {"words": {"bus": "None", "command": "Geolocation"}, "executed": [{"id": "<id>", "expires_utc_ms": …}, …],
- "past_utc_ms": …, "told": "Geolocation"}
+ "past_utc_ms": …, "issued_utc_ms": …, "damaged": false, "issued_after_utc_ms": 0, "told": "Geolocation"}
 
 Before, `executed` had ids alone; of such a one nobody knows when it expires.
 """
@@ -33,6 +33,12 @@ class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Commands, the newest last."""
     past_utc_ms: int = 0
     """Of those that are forgotten none expires later."""
+    issued_utc_ms: int = 0
+    """When the newest of the commands that were executed was issued."""
+    damaged: bool = False
+    """What was executed is not known, and since when is not known either yet."""
+    issued_after_utc_ms: int = 0
+    """Since the file was damaged: only what was issued later is executed."""
     told: Privacy = Privacy.NONE
     """The state that the cloud was last told of, by an upload in the journal."""
 

@@ -21,14 +21,11 @@ from pathlib import Path
 import msgspec
 
 from agent.disk.checked import DamagedError, load_struct, save_checked
-from contract.command import Command
+from contract.command import AHEAD_MS, Command
 from contract.result import Cause, Outcome, Result
 
 log = logging.getLogger(__name__)
 
-AHEAD_MS = 120_000
-"""So much later than by the vehicle's clock a command may be issued. What is issued later yet shows that the clock is
-wrong, and then nobody knows what has expired."""
 MOST = 128
 """Commands that have not expired yet; more are refused."""
 _TITLE = "canlift executed 1"

@@ -14,14 +14,14 @@ from typing import Protocol
 
 from agent.health.snapshot import RemoteHealth
 from agent.plan.actions import Arguments, PlannedAction, PlannedRemote
-from agent.remote.executed import AHEAD_MS, Executed
+from agent.remote.executed import Executed
 from agent.remote.execution import Execution, Stage, Told, Transmission
 from agent.remote.now import SILENT_MS, Now, Standing
 from agent.remote.programs import KeptPrograms
 from agent.remote.saying import Saying
 from agent.remote.tracking import KeptTracking
 from contract.actions import Action, Charging, Immobilization, Preconditioning, Stolen, Tracking, WakeUp
-from contract.command import Command
+from contract.command import AHEAD_MS, Command
 from contract.evaluation import Value
 from contract.profile.events import REMOTE
 from contract.result import Cause, Outcome, Result

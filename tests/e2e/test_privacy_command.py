@@ -77,8 +77,9 @@ class Vehicle:
                 leaving.set()
                 living.join()
 
-    def _carry_out(self, identity: str, word: Privacy, expires_utc_ms: int) -> Said:
-        return self.guard.command(identity, word, expires_utc_ms, clock_ms() if self.knows_time else None)
+    def _carry_out(self, identity: str, word: Privacy, issued_utc_ms: int, expires_utc_ms: int) -> Said:
+        now_ms = clock_ms() if self.knows_time else None
+        return self.guard.command(identity, word, issued_utc_ms, expires_utc_ms, now_ms)
 
 
 class Cloud:

@@ -150,7 +150,7 @@ def test_what_privacy_could_not_delete_is_deleted_while_the_box_runs(tmp_path: P
             enforcing = box.enforcing(Sampler(plan, 0), lift)
             lift.journal.append(Key(bytes(16), 0), b"where it was", Priority.EVENT)
             remounted(folder, "ro")
-            box.obey("1", Privacy.FULL, 1 << 60)
+            box.obey("1", Privacy.FULL, 0, 1 << 60)
             enforcing.advance(0)
             assert lift.journal.depth == 0
             assert segment_files(lift.journal.path)
@@ -197,9 +197,9 @@ def test_when_the_vehicle_sleeps_the_box_says_so_and_goes_to_sleep(mosquitto: Mo
 def test_a_command_is_obeyed_once_and_without_a_clock_only_if_it_is_stricter(tmp_path: Path) -> None:
     plan = world.plan(tmp_path, PROFILE)
     box = Box(VIN, Settings(state=tmp_path / "state"), plan, Losses(), monotonic_ms)
-    assert box.obey("a", Privacy.FULL, 1 << 40) is Outcome.DONE
-    assert box.obey("a", Privacy.FULL, 1 << 40) is Outcome.REPEATED
-    assert box.obey("b", Privacy.NONE, 1 << 40) is Outcome.TIMELESS
+    assert box.obey("a", Privacy.FULL, 0, 1 << 40) is Outcome.DONE
+    assert box.obey("a", Privacy.FULL, 0, 1 << 40) is Outcome.REPEATED
+    assert box.obey("b", Privacy.NONE, 0, 1 << 40) is Outcome.TIMELESS
     assert Box(VIN, Settings(state=tmp_path / "state"), plan, Losses(), monotonic_ms).guard.state is Privacy.FULL
 
 

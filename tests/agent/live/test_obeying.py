@@ -45,8 +45,8 @@ def test_a_command_of_the_clouds_is_carried_out_once_and_answered_each_time(
     guard = Guard(tmp_path / "privacy")
     chosen = UplinkSettings(brokers=(f"127.0.0.1:{mosquitto.port}",))
 
-    def carried_out(identity: str, word: Privacy, expires_utc_ms: int) -> Said:
-        return guard.command(identity, word, expires_utc_ms, NOW_MS)
+    def carried_out(identity: str, word: Privacy, issued_utc_ms: int, expires_utc_ms: int) -> Said:
+        return guard.command(identity, word, issued_utc_ms, expires_utc_ms, NOW_MS)
 
     with (
         Journal(tmp_path / "journal", time.monotonic) as journal,

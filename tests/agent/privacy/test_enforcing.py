@@ -87,7 +87,7 @@ class Vehicle:
 
     def command(self, word: Privacy) -> None:
         self.commands += 1
-        assert self.guard.command(str(self.commands), word, 1 << 60, 0) is Outcome.DONE
+        assert self.guard.command(str(self.commands), word, 0, 1 << 60, 0) is Outcome.DONE
         self._keep(self.enforcing.advance(self.now_ms))
 
     def sleep(self) -> None:
@@ -185,7 +185,7 @@ def test_each_change_is_told_at_once_and_once(vehicle: Vehicle) -> None:
 
 
 def test_a_change_before_a_power_cut_is_told_after_it(vehicle: Vehicle) -> None:
-    vehicle.guard.command("1", FULL, 1 << 60, 0)
+    vehicle.guard.command("1", FULL, 0, 1 << 60, 0)
     vehicle.start()
     vehicle.drive(3)
     assert vehicle.told() == [FULL]

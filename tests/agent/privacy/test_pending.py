@@ -71,7 +71,7 @@ class Agent:
         self.journal.flush()
 
     def restrict(self, word: Privacy) -> None:
-        self.guard.command(word.value, word, 1 << 60, 0)
+        self.guard.command(word.value, word, 0, 1 << 60, 0)
         self.collector.advance(0)
         self.enforcing.confirm()
 
@@ -145,7 +145,7 @@ def test_what_survives_a_power_cut_right_after_the_change_has_no_position(agent:
 
 def test_what_a_power_cut_kept_from_being_removed_is_removed_at_the_next_start(agent: Agent, tmp_path: Path) -> None:
     agent.drive(1, 200)
-    agent.guard.command("1", GEOLOCATION, 1 << 60, 0)
+    agent.guard.command("1", GEOLOCATION, 0, 1 << 60, 0)
     agent.journal.close()
     again = Agent(agent.plan, tmp_path)
     assert len(positions(again.plan, again.uploads())) > 100

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.remote.executed import AHEAD_MS, MOST, Executed
+from agent.remote.executed import MOST, Executed
 from agent.remote.execution import EXPIRED
 from contract.actions import Doors, Horn, Navigation, Place
-from contract.command import Command
+from contract.command import AHEAD_MS, Command
 from contract.result import Cause, Outcome, Result
 from tests.agent.remote import model
 from tests.agent.remote.body import HORN, LOCK
