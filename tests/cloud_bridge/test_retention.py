@@ -19,7 +19,7 @@ from cloud_bridge.store.sqlite.pruning import SqlitePruning
 from contract.configuration import ConfigurationError, Duration
 from contract.upload import Anchor, AnchorSource, Event, Reason
 from tests.cloud_bridge.conftest import Cloud
-from tests.cloud_bridge.deriving.test_derive import ALWAYS, answers
+from tests.cloud_bridge.deriving.derived import ALWAYS, answers
 from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MODEL, PROFILE, VIN, Boot, encode, thinned
 
 OIL = (None, True, False)

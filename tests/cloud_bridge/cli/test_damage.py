@@ -15,7 +15,7 @@ from cloud_bridge.storage import Storage
 from cloud_bridge.store.port.damage import DamagedError
 from cloud_bridge.store.port.monitors import Monitor
 from contract.topics import MANIFEST, UP, topic
-from tests.cloud_bridge.cli.test_cli import CommandLine
+from tests.cloud_bridge.cli.command_line import CommandLine
 from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MODEL, OTHER_VIN, PROFILE, VIN, Boot
 
 VINS = (VIN, OTHER_VIN)

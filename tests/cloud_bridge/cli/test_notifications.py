@@ -12,7 +12,7 @@ from cloud_bridge.clock import clock_ms
 from cloud_bridge.store.port.outbox import Attempted, Trouble
 from cloud_bridge.store.port.registry import Fleet
 from cloud_bridge.store.sqlite.outbox import put
-from tests.cloud_bridge.cli.test_cli import CommandLine
+from tests.cloud_bridge.cli.command_line import CommandLine
 from tests.cloud_bridge.notify.waiting import FLEET, event, notification
 
 DEAD, STUCK = notification(1), notification(2, "m2")

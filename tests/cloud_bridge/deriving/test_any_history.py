@@ -19,7 +19,7 @@ from cloud_bridge.records.model import Alarm, Alert, Collision, Trip
 from cloud_bridge.store.sqlite.derived import SqliteDerived
 from contract.upload import Count, Event, Privacy, Reason, Upload
 from tests.cloud_bridge.conftest import Cloud
-from tests.cloud_bridge.deriving.test_derive import ALWAYS, answers, derived, drive
+from tests.cloud_bridge.deriving.derived import ALWAYS, answers, derived, drive
 from tests.cloud_bridge.deriving.test_implausible import column, odometer
 from tests.cloud_bridge.vehicle import LONGITUDE, MODEL, PROFILE, SPEED, VIN, Boot, anchor, encode, thinned
 

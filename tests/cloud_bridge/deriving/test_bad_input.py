@@ -12,7 +12,7 @@ from cloud_bridge.store.port.registry import Fleet
 from contract.manifest import encode_manifest, manifest_id
 from contract.upload import Anchor, AnchorSource, Upload, encode_upload
 from tests.cloud_bridge.conftest import FLEET, Cloud
-from tests.cloud_bridge.deriving.test_derive import ALWAYS, all_messages, answers
+from tests.cloud_bridge.deriving.derived import ALWAYS, all_messages, answers
 from tests.cloud_bridge.vehicle import EPOCH_MS, LATITUDE, MANIFEST, MODEL, SPEED, VIN, Boot, encode
 
 MINUTES = Boot(length_s=60, anchor=None)

@@ -10,7 +10,7 @@ from cloud_bridge.records.model import Trip
 from cloud_bridge.store.port.damage import DamagedError, Unreadable
 from contract.configuration import Duration
 from tests.cloud_bridge.conftest import FLEET, Cloud
-from tests.cloud_bridge.deriving.test_derive import answers
+from tests.cloud_bridge.deriving.derived import answers
 from tests.cloud_bridge.test_retention import boot, day_of, drive, live, prune, received, trips
 from tests.cloud_bridge.vehicle import OTHER_VIN, VIN, Boot
 

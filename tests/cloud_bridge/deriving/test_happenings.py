@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from cloud_bridge.records.model import Alert, Collision, Impact, Protection, Trip
 from contract.upload import Count, Event, Privacy, Reason, Upload
 from tests.cloud_bridge.conftest import Cloud
-from tests.cloud_bridge.deriving.test_derive import ALWAYS, BOOT, answers
+from tests.cloud_bridge.deriving.derived import ALWAYS, BOOT, answers
 from tests.cloud_bridge.vehicle import EPOCH_MS, MODEL, PROFILE, Boot, anchor, encode
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from cloud_bridge.records.model import Trip
 from contract.upload import Change, Upload
 from tests.cloud_bridge.conftest import Cloud
-from tests.cloud_bridge.deriving.test_derive import ALWAYS, BOOT, KINDS, all_messages, answers
+from tests.cloud_bridge.deriving.derived import ALWAYS, BOOT, KINDS, all_messages, answers
 from tests.cloud_bridge.vehicle import EPOCH_MS, LATITUDE, LONGITUDE, ODOMETER, SPEED, encode
 
 

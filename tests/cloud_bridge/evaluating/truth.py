@@ -13,7 +13,7 @@ from cloud_bridge.records.rules import rules
 from cloud_bridge.store.port.monitors import Monitor
 from cloud_bridge.store.sqlite.monitoring import SqliteMonitoring
 from tests.cloud_bridge.conftest import Cloud
-from tests.cloud_bridge.deriving.test_derive import ALWAYS
+from tests.cloud_bridge.deriving.derived import ALWAYS
 
 
 class Row(msgspec.Struct, frozen=True):

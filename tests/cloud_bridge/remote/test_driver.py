@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from cloud_bridge.actions.life import AWAKE_MS, SETTLE_MS, Phase
-from cloud_bridge.remote import control, driver
 from cloud_bridge.remote.control import AGAIN_MS
-from cloud_bridge.remote.driver import LEASE_MS
-from cloud_bridge.store.port.errors import RegistryError
 from cloud_bridge.store.port.identities import Issued
-from cloud_bridge.store.port.remote import RemoteAction
-from contract.actions import Doors, Immobilization, Stolen, Tracking, WakeUp
+from contract.actions import Doors, WakeUp
 from contract.result import Cause, Outcome
-from contract.wire import Refusal, WireError
 from tests.cloud_bridge.remote.world import OTHER_VIN, VIN, World
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
-    yield world
-    world.close()
 
 
 def test_an_awake_vehicle_gets_the_signed_command_and_the_callback_hears_each_step(world: World) -> None:
@@ -280,82 +265,6 @@ def test_what_the_vehicle_said_of_its_battery_and_privacy_counts(world: World) -
     assert world.story(world.ask({"lights": {"on": True}})) == ["Accepted"]
 
 
-def test_a_theft_is_recorded_and_decides_what_may_be_asked(world: World) -> None:
-    world.heard()
-    track = {"stolen": {"trackingPeriod": {"running": 30, "shutdown": 120}}}
-    stop = {"stolen": {"immobilization": {"activate": True}}}
-    assert world.story(world.ask(stop)) == ["Failed NotPossibleDueToVehicleStolenState"]
-    assert world.story(world.ask({"stolen": {"stolen": True}})) == ["Accepted", "Success"]
-    (theft,) = world.registry.thefts(VIN)
-    assert (theft.started_at_ms, theft.ended_at_ms, theft.declared_at_ms) == (world.now_ms, None, world.now_ms)
-    with pytest.raises(RegistryError):
-        world.registry.add_theft(VIN, theft)
-    assert world.story(world.ask({"stolen": {"stolen": True}})) == ["Accepted", "AlreadyDone"]
-    assert world.story(world.lock()) == ["Failed NotPossibleDueToVehicleStolenState"]
-    assert world.drive() == []
-    for body, action in ((track, Stolen(tracking=Tracking(30, 120))), (stop, Immobilization(on=True))):
-        asked = world.ask(body)
-        (command,) = world.drive()
-        assert command.body == action
-        world.answer(command, Outcome.DONE)
-        assert world.story(asked)[-1] == "Success"
-        assert world.now(asked).type == "Stolen"
-    world.pass_ms(1000)
-    recovered = world.ask({"stolen": {"stolen": False}})
-    (theft,) = world.registry.thefts(VIN)
-    assert theft.ended_at_ms == world.now_ms
-    assert world.story(recovered) == ["Accepted"]
-    (command,) = world.drive()
-    assert command.body == Stolen(stolen=False)
-    world.answer(command, Outcome.RECEIVED, Outcome.DONE)
-    assert world.story(recovered) == ["Accepted", "SentToVehicle", "Success"]
-    assert world.story(world.ask({"stolen": {"stolen": False}})) == ["Accepted", "AlreadyDone"]
-    assert world.story(world.ask({"stolen": {"immobilization": {"activate": False}}})) == ["Accepted"]
-
-
-def test_an_owner_may_immobilize_a_vehicle_that_is_not_stolen_but_not_one_that_keeps_everything_back(
-    world: World,
-) -> None:
-    world.heard()
-    asked = world.ask({"immobilization": {"activate": True}})
-    (command,) = world.drive()
-    assert command.body == Immobilization(on=True)
-    world.answer(command, Outcome.DONE)
-    assert world.story(asked) == ["Accepted", "SentToVehicle", "Success"]
-    world.says(privacy__state="Full")
-    assert world.story(world.ask({"immobilization": {"activate": True}})) == [
-        "Failed NotPossibleDueToVehiclePrivacyLevel"
-    ]
-
-
-def test_a_vehicle_that_was_not_tracked_need_not_hear_that_it_was_recovered(world: World) -> None:
-    assert world.story(world.ask({"stolen": {"stolen": True}})) == ["Accepted", "Success"]
-    assert world.story(world.ask({"stolen": {"stolen": False}})) == ["Accepted", "Success"]
-    assert world.drive() == []
-
-
-def test_a_vehicle_that_does_not_hear_that_it_was_recovered_is_told_with_the_next_request(world: World) -> None:
-    world.heard()
-    world.ask({"stolen": {"stolen": True}})
-    world.ask({"stolen": {"trackingPeriod": {"running": 30}}})
-    (command,) = world.drive()
-    world.answer(command, Outcome.DONE)
-    world.pass_ms(AWAKE_MS)
-    for _ in range(world.rules.wake_ups + 1):  # The month's wake-ups do not keep a theft from ending.
-        action = world.ask({"stolen": {"stolen": False}})
-        world.drive(world.rules.reach_ms)
-        assert world.story(action) == ["Accepted", "WakingUpVehicle", "Failed VehicleConnectionTimeout"]
-    (theft,) = world.registry.thefts(VIN)
-    assert theft.ended_at_ms is not None
-    world.heard()
-    action = world.ask({"stolen": {"stolen": False}})
-    (command,) = world.drive()
-    assert command.body == Stolen(stolen=False)
-    world.answer(command, Outcome.ALREADY_DONE)
-    assert world.story(action)[-1] == "AlreadyDone"
-    assert world.story(world.ask({"stolen": {"stolen": False}})) == ["Accepted", "AlreadyDone"]
-
-
 def enroll(world: World, serial: int = 1) -> None:
     world.identities.add(Issued(serial, VIN, b"der", world.now_ms, world.now_ms + 10**10))
 
@@ -410,96 +319,8 @@ def test_a_theft_ends_also_where_the_vehicle_cannot_be_told(world: World) -> Non
     assert theft.ended_at_ms is not None
 
 
-def test_two_bridges_never_go_on_with_one_action_at_the_same_time(world: World) -> None:
-    world.heard()
-    action = world.lock()
-    (leased,) = world.actions.claim(world.now_ms, world.now_ms + LEASE_MS, 10)
-    assert leased.id == action.id
-    assert world.another_driver().drive() == 0
-    assert world.drive(LEASE_MS)  # Who had it is gone.
-    assert world.drive() == []
-
-
-def test_a_bridge_that_was_killed_after_writing_and_before_sending_sends_it_when_it_is_back(tmp_path: Path) -> None:
-    killed = World(tmp_path, has_broker=False)
-    killed.heard()
-    action = killed.lock()
-    assert killed.drive() == []
-    killed.close()
-    back = World(tmp_path, now_ms=killed.now_ms + 10_000)
-    (command,) = back.drive()
-    back.answer(command, Outcome.DONE)
-    assert back.story(action) == ["Accepted", "SentToVehicle", "Success"]
-    back.close()
-
-
-def test_an_action_of_a_release_that_knew_more_is_given_up(world: World) -> None:
-    world.heard()
-    action = world.lock()
-    with world.database.write() as connection:
-        connection.execute("UPDATE remote_action SET body = ?", (b'{"flyAway": true}',))
-    assert world.drive() == []
-    assert world.story(action)[-1] == "Failed GeneralError"
-
-
-def test_a_vehicle_that_is_erased_leaves_nothing_to_go_on_with(world: World) -> None:
-    world.heard()
-    world.lock()
-    claimed = world.actions.claim(world.now_ms, world.now_ms + LEASE_MS, 10)
-    with world.database.write() as connection:
-        connection.execute("DELETE FROM remote_action")
-    assert world.control.look(claimed[0], world.now_ms) is None
-
-
 def test_what_is_in_progress_is_listed(world: World) -> None:
     world.heard()
     first, second = world.lock(), world.ask({"horn": {"state": "Activated"}})
     assert {action.id for action in world.actions.in_progress()} == {first.id, second.id}
     assert all(action.life.phase is Phase.SENDING for action in world.actions.in_progress())
-
-
-@pytest.mark.parametrize("part", ["command_for", "seen"])
-def test_an_action_that_shows_a_defect_is_given_up_and_holds_up_no_other(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
-) -> None:
-    asleep = part == "seen"  # Then what the vehicle said is looked at again.
-    if not asleep:
-        world.heard()
-        world.heard(OTHER_VIN)
-    action, other = world.lock(), world.lock(OTHER_VIN)
-    is_first = True
-
-    def defective(*arguments: object, **more: object) -> object:
-        nonlocal is_first
-        if is_first:
-            is_first = False
-            raise ZeroDivisionError
-        return whole(*arguments, **more)
-
-    module = control if asleep else driver
-    whole = getattr(module, part)
-    monkeypatch.setattr(module, part, defective)
-    world.defects = 1
-    world.drive(10_000)
-    told = [world.story(each)[-1] for each in (action, other)]
-    assert sorted(told) == sorted(["Failed GeneralError", "WakingUpVehicle" if asleep else "Accepted"])
-    assert caplog.text.count("remote actions: a defect; what is of action") == 1
-    assert world.drive(10_000) != []
-
-
-def test_an_action_that_cannot_be_said_is_given_up_and_holds_up_no_other(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.heard()
-    action = world.lock()
-
-    def refused(_: RemoteAction, __: bytes) -> bytes | None:
-        raise WireError(Refusal.OUT_OF_RANGE, "beyond what a command can say")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(driver, "command_for", refused)
-        assert world.drive() == []
-    assert world.story(action) == ["Accepted", "Failed GeneralError"]
-    again = world.lock()
-    (command,) = world.drive()
-    assert command.id.hex() == again.id

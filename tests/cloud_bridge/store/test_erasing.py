@@ -17,7 +17,7 @@ from cloud_bridge.store.sqlite.erasing import DELETE, SqliteErasing
 from cloud_bridge.store.sqlite.received import SqliteReceiving
 from contract.topics import UP, topic
 from tests.cloud_bridge.conftest import Cloud
-from tests.cloud_bridge.deriving.test_derive import ALWAYS
+from tests.cloud_bridge.deriving.derived import ALWAYS
 from tests.cloud_bridge.vehicle import MODEL, OTHER_VIN, PROFILE, VIN, Boot, undecodable
 
 OTHER = Boot(b"other vehicle 01", vin=OTHER_VIN)

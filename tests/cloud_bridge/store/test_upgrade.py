@@ -17,18 +17,8 @@ from cloud_bridge.store.port.registry import Client
 from cloud_bridge.store.sqlite.database import schema_changes
 from contract.upload import Evicted, read_header
 from tests.cloud_bridge.conftest import FLEET, Cloud
-from tests.cloud_bridge.deriving.test_derive import ALWAYS, answers, derived
-from tests.cloud_bridge.vehicle import (
-    EPOCH_MS,
-    MANIFEST_BODY,
-    MANIFEST_ID,
-    MODEL,
-    OTHER_VIN,
-    VIN,
-    Boot,
-    anchor,
-    encode,
-)
+from tests.cloud_bridge.deriving.derived import ALWAYS, answers, derived
+from tests.cloud_bridge.vehicle import EPOCH_MS, MANIFEST_BODY, MANIFEST_ID, MODEL, OTHER_VIN, VIN, Boot, anchor, encode
 
 RELEASED = (1, 2, 3)
 """The schema of the first release."""
