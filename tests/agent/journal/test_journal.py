@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import random
-import resource
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -20,73 +16,15 @@ from hypothesis import strategies as st
 
 from agent.journal.evictions import Eviction
 from agent.journal.folder import HeldError
-from agent.journal.journal import MAX_BYTES, MEMORY_BYTES, SEGMENT_BYTES, Journal, Stored
+from agent.journal.journal import Journal, Stored
 from agent.journal.pending import Entry, Pending
 from agent.journal.room import FULL
-from agent.journal.segments import HEAD_BYTES, MARKER, Key, Priority, encode_record, read_segment, segment_files
+from agent.journal.segments import HEAD_BYTES, Key, Priority, read_segment, segment_files
 from contract.receipt import Receipt
+from tests.agent.journal.filled import BOOT, OTHER_BOOT, Clock, bytes_on_disk, fill, opened, payload, sequences, taken
 from tests.agent.journal.syncs import watched
 
-BOOT = bytes(range(16))
-OTHER_BOOT = bytes(range(16, 32))
-
-
 ENTRY = Entry(Priority.HISTORY, 1, 1)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-def payload(number: int, size: int = 20) -> bytes:
-    return random.Random(number).randbytes(size)
-
-
-def opened(
-    folder: Path,
-    *,
-    max_bytes: int = MAX_BYTES,
-    segment_bytes: int = SEGMENT_BYTES,
-    memory_bytes: int = MEMORY_BYTES,
-) -> Journal:
-    return Journal(folder, Clock(), max_bytes=max_bytes, segment_bytes=segment_bytes, memory_bytes=memory_bytes)
-
-
-_takers = count()
-
-
-def taken(journal: Journal) -> tuple[Eviction, ...]:
-    return journal.take_evicted(Key(bytes(16), next(_takers)))
-
-
-def fill(journal: Journal, sequences: range, boot: bytes = BOOT, size: int = 20) -> None:
-    for sequence in sequences:
-        journal.append(Key(boot, sequence), payload(sequence, size))
-
-
-def sequences(journal: Journal) -> list[int]:
-    return [stored.key.sequence for stored in journal.pending(1 << 30)]
-
-
-def bytes_on_disk(folder: Path) -> int:
-    return sum(path.stat().st_size for path in segment_files(folder))
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """The kernel refuses to let any file grow beyond `size` bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_what_is_appended_is_pending_oldest_first_until_it_is_acknowledged(tmp_path: Path) -> None:
@@ -270,111 +208,6 @@ def test_an_upload_larger_than_the_journal_is_evicted_and_takes_nothing_with_it(
         journal.append(Key(BOOT, 2), bytes(1000))
         assert sequences(journal) == [0, 1]
         assert taken(journal) == (Eviction(BOOT, 2, 2, "larger than the journal may be"),)
-
-
-def test_a_disk_that_refuses_writes_costs_nothing_while_memory_lasts(tmp_path: Path) -> None:
-    with opened(tmp_path) as journal:
-        fill(journal, range(2))
-        journal.flush()
-        fill(journal, range(2, 6))
-        with largest_file(150):
-            assert not journal.flush()
-        assert journal.refused_writes == 1
-        assert sequences(journal) == [0, 1, 2, 3, 4, 5]
-        assert journal.flush()
-    with opened(tmp_path) as journal:
-        assert journal.damage == []
-        assert sequences(journal) == [0, 1, 2, 3, 4, 5]
-
-
-def test_a_disk_that_never_accepts_a_write_leaves_the_newest_uploads_in_bounded_memory(tmp_path: Path) -> None:
-    with opened(tmp_path, segment_bytes=1000, memory_bytes=2000) as journal:
-        with largest_file(10):
-            fill(journal, range(200))
-            assert journal.size_bytes <= 2000
-            left = sequences(journal)
-            assert left == list(range(left[0], 200))
-            assert taken(journal) == (Eviction(BOOT, 0, left[0] - 1, "the disk refused writes"),)
-        assert journal.flush()
-
-
-def image(records: list[bytes]) -> tuple[bytes, list[range]]:
-    """A segment's bytes and where each record lies in them."""
-    ends = [sum(map(len, records[: i + 1])) for i in range(len(records))]
-    return b"".join(records), [range(end - len(record), end) for record, end in zip(records, ends, strict=True)]
-
-
-# One payload holds a marker, one is empty, one is a whole record of another upload.
-RECORDS = [
-    encode_record(Key(BOOT, 0), b"first"),
-    encode_record(Key(BOOT, 1), MARKER + b"\x05\x00\x00\x00 no record"),
-    encode_record(Key(BOOT, 2), b""),
-    encode_record(Key(BOOT, 3), b"last"),
-]
-
-
-def reopen(folder: Path, data: bytes) -> tuple[list[int], Journal]:
-    (folder / "00000001.segment").write_bytes(data)
-    journal = opened(folder)
-    found = sequences(journal)
-    journal.close()
-    return found, journal
-
-
-def test_a_journal_cut_anywhere_opens_with_every_whole_record_and_names_the_rest(tmp_path: Path) -> None:
-    data, places = image(RECORDS)
-    for cut in range(len(data) + 1):
-        found, journal = reopen(tmp_path, data[:cut])
-        whole = [i for i, place in enumerate(places) if place.stop <= cut]
-        assert found == whole
-        end_of_whole = places[whole[-1]].stop if whole else 0
-        lost = [(damage.offset, damage.size) for damage in journal.damage]
-        assert lost == ([(end_of_whole, cut - end_of_whole)] if cut > end_of_whole else [])
-
-
-def test_a_flipped_bit_anywhere_costs_the_record_it_is_in_and_is_named(tmp_path: Path) -> None:
-    data, places = image(RECORDS)
-    for bit in range(8 * len(data)):
-        flipped = bytearray(data)
-        flipped[bit // 8] ^= 1 << bit % 8
-        found, journal = reopen(tmp_path, bytes(flipped))
-        hit = next(i for i, place in enumerate(places) if bit // 8 in place)
-        assert found == [i for i in range(len(RECORDS)) if i != hit]
-        assert [(d.offset, d.size) for d in journal.damage] == [(places[hit].start, len(places[hit]))]
-
-
-def test_a_large_journal_survives_holes_of_any_kind(tmp_path: Path) -> None:
-    rng = random.Random(4)
-    records = [encode_record(Key(BOOT, s), payload(s, rng.randrange(2000))) for s in range(100)]
-    data, places = image(records)
-    for _ in range(60):
-        start = rng.randrange(len(data))
-        stop = min(len(data), start + rng.choice([1, 10, 4096, 20_000]))
-        filler = rng.choice([bytes(stop - start), rng.randbytes(stop - start), b"\xff" * (stop - start), b""])
-        found, journal = reopen(tmp_path, data[:start] + filler + data[stop:])
-        untouched = {i for i, p in enumerate(places) if p.stop <= start or p.start >= stop}
-        assert untouched <= set(found)
-        assert journal.damage or set(found) == set(range(100)) or filler == b""
-
-
-def test_a_segment_that_is_damaged_while_the_agent_runs_is_named_as_evicted(tmp_path: Path) -> None:
-    with opened(tmp_path) as journal:
-        fill(journal, range(3))
-        journal.flush()
-        path = segment_files(tmp_path)[0]
-        data = bytearray(path.read_bytes())
-        data[HEAD_BYTES + 20 + HEAD_BYTES + 3] ^= 8
-        path.write_bytes(data)
-        assert sequences(journal) == [0, 2]
-        assert taken(journal) == (Eviction(BOOT, 1, 1, "the journal was damaged"),)
-        assert [str(path) in str(damage) for damage in journal.damage] == [True]
-
-
-def test_files_that_are_no_segments_are_left_alone(tmp_path: Path) -> None:
-    for name in ("notes.txt", "zzzzzzzz.segment", "1.segment"):
-        (tmp_path / name).write_bytes(b"mine")
-    opened(tmp_path).close()
-    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "zzzzzzzz.segment", "1.segment", "lock"}
 
 
 WRITER = """

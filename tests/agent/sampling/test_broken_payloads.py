@@ -17,7 +17,7 @@ from contract.profile.events import BUILT_IN
 from contract.upload import Count
 from tests.agent import model
 from tests.agent.model import motion, page
-from tests.agent.sampling.test_sampler import awake, changes, grid, sampled, total
+from tests.agent.sampling.sampled import awake, changes, grid, sampled, total
 from tests.conftest import ROOT
 
 LIMIT_MS = 2_000

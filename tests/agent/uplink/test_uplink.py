@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-import random
-import subprocess
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from agent.journal.journal import Journal, Stored
 from agent.journal.manifests import Manifests
 from agent.journal.segments import Key
-from agent.settings.uplink import Tls, UplinkSettings
-from agent.uplink.credentials import CredentialsError
 from agent.uplink.uplink import Uplink
 from contract.configuration import Duration
 from contract.receipt import Receipt
 from contract.wire import digest
-from tests.agent.bridge import Bridge, Crowded, Mute, Wire, eventually, plain_payload
+from tests.agent.bridge import Bridge, Wire, eventually, plain_payload
+from tests.agent.uplink.lifted import lift, taken_over
 from tests.agent.uplink.quick import BOOT, PATIENT, VIN, fill, settings
-from tests.conftest import Mosquitto, free_port, needed
-
-
-def lift(journal: Journal, manifests: Manifests, chosen: UplinkSettings) -> Uplink:
-    return Uplink(VIN, chosen, journal, manifests, time.monotonic)
-
-
-def taken_over(uplink: Uplink, published: int, receipted: int = 0) -> bool:
-    """Whether in the end so many have been published and the broker has all of them, and so many are receipted."""
-    counters, exchange = uplink.counters, uplink._exchange
-    counted = (published, receipted)
-    return eventually(lambda: (counters.published, counters.receipted) == counted and not exchange._unacknowledged)
-
-
-def connected(uplink: Uplink, times: int) -> bool:
-    return eventually(lambda: uplink.counters.connections >= times)
+from tests.conftest import Mosquitto
 
 
 @pytest.mark.parametrize("protocol", [4, 5])
@@ -155,36 +135,6 @@ def test_a_bridge_that_is_absent_gets_probes_instead_of_everything_again_and_aga
             assert set(bridge.held) == keys
 
 
-@pytest.mark.slow
-def test_a_killed_broker_costs_nothing(mosquitto: Mosquitto, journal: Journal, manifests: Manifests) -> None:
-    """The broker has no persistence: what it had taken over and not delivered is gone with it."""
-    rng = random.Random(7)
-    keys: set[Key] = set()
-    with Bridge(mosquitto.port) as bridge, lift(journal, manifests, settings(mosquitto.port)) as uplink:
-        stop = threading.Event()
-
-        def drive() -> None:
-            for sequence in range(300):
-                keys.update(fill(journal, range(sequence, sequence + 1)))
-                uplink.wake()
-                stop.wait(0.01)
-
-        driver = threading.Thread(target=drive)
-        driver.start()
-        for kill in range(3):
-            # Only who is connected can be hung up on.
-            assert connected(uplink, kill + 1)
-            time.sleep(rng.uniform(0.2, 0.8))
-            mosquitto.kill()
-            time.sleep(rng.uniform(0, 0.5))
-            mosquitto.start()
-        driver.join()
-        assert eventually(lambda: uplink.settled)
-        assert set(bridge.held) == keys == {Key(BOOT, sequence) for sequence in range(300)}
-        assert uplink.counters.connections >= 4
-        assert uplink.counters.receipted == 300
-
-
 def test_a_manifest_is_published_when_it_is_asked_for(
     mosquitto: Mosquitto, journal: Journal, manifests: Manifests
 ) -> None:
@@ -259,36 +209,6 @@ def test_a_receipt_that_cannot_be_read_is_counted_and_ends_nothing(
         assert uplink.counters.connections == 1
 
 
-CONNACK_5 = bytes([0x20, 0x03, 0x00, 0x00, 0x00])
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [b"", CONNACK_5, b"HTTP/1.1 400 Bad Request\r\n\r\n", CONNACK_5 + bytes([0x90, 4, 0, 1, 0, 1]), b"\x00" * 99],
-    ids=["nothing", "only CONNACK", "HTTP", "no word on publishes", "zeros"],
-)
-def test_a_broker_that_accepts_and_does_not_serve_is_left_for_the_next(
-    mosquitto: Mosquitto, journal: Journal, manifests: Manifests, answer: bytes
-) -> None:
-    keys = fill(journal, range(3))
-    with Mute(answer) as mute, Bridge(mosquitto.port) as bridge:
-        with lift(journal, manifests, settings(mute.port, mosquitto.port)) as uplink:
-            assert eventually(lambda: uplink.settled)
-        assert mute.connections >= 1
-        assert set(bridge.held) == keys
-
-
-def test_a_broker_whose_machine_answers_nothing_is_left_for_the_next(
-    mosquitto: Mosquitto, journal: Journal, manifests: Manifests, caplog: pytest.LogCaptureFixture
-) -> None:
-    keys = fill(journal, range(3))
-    with Crowded() as crowded, Bridge(mosquitto.port) as bridge:
-        with lift(journal, manifests, settings(crowded.port, mosquitto.port)) as uplink:
-            assert eventually(lambda: uplink.settled)
-        assert f"127.0.0.1:{crowded.port}: cannot connect: no answer within 1 s" in caplog.text
-        assert set(bridge.held) == keys
-
-
 def test_receipts_that_came_while_we_were_away_are_waiting(
     mosquitto: Mosquitto, journal: Journal, manifests: Manifests
 ) -> None:
@@ -327,105 +247,6 @@ def test_what_a_lost_connection_left_unsaid_is_sent_again_at_once(
             assert uplink.counters.published == 10
 
 
-def test_a_broker_with_tls_is_believed_only_with_a_certificate_of_ours(
-    mosquitto: Mosquitto, tmp_path: Path, journal: Journal, manifests: Manifests
-) -> None:
-    certificate, key, port = tmp_path / "broker.pem", tmp_path / "broker.key", free_port()
-    options = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
-    make = [needed("openssl", "openssl"), *options.split(), "-out", str(certificate), "-keyout", str(key)]
-    subprocess.run(make, check=True, capture_output=True)
-    mosquitto.kill()
-    # Started as root it would give that up, and could not read its key in root's folder.
-    mosquitto.extra = f"user root\nlistener {port} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\n"
-    mosquitto.start()
-    fill(journal, range(5))
-    with Bridge(mosquitto.port) as bridge:
-        with lift(journal, manifests, settings(port, tls=Tls())) as stranger:
-            assert eventually(lambda: stranger.counters.failures > 0)
-            assert stranger.counters.connections == 0
-        with lift(journal, manifests, settings(port, tls=Tls(ca=certificate))) as uplink:
-            assert eventually(lambda: uplink.settled)
-        assert len(bridge.held) == 5
-
-
-def test_a_broker_that_wants_a_password_gets_the_one_of_the_settings(
-    mosquitto: Mosquitto, tmp_path: Path, journal: Journal, manifests: Manifests, caplog: pytest.LogCaptureFixture
-) -> None:
-    passwords, password = tmp_path / "passwords", tmp_path / "password"
-    make = [needed("mosquitto_passwd", "mosquitto"), "-b", "-c", str(passwords), "vehicle", "s3cret"]
-    subprocess.run(make, check=True, capture_output=True)
-    password.write_text("s3cret\n")
-    mosquitto.kill()
-    mosquitto.extra = f"user root\nallow_anonymous false\npassword_file {passwords}\n"
-    mosquitto.start()
-    fill(journal, range(2))
-    with lift(journal, manifests, settings(mosquitto.port)):
-        assert eventually(lambda: "the broker refuses us: Not authorized" in caplog.text)
-    with lift(journal, manifests, settings(mosquitto.port, user="vehicle", password_file=password)) as uplink:
-        assert eventually(lambda: uplink.counters.published >= 2)
-    assert "s3cret" not in caplog.text
-
-
-def rests(uplink: Uplink) -> bool:
-    """Whether its thread takes next to nothing of a processor for a while, whatever else the process does."""
-    clock = time.pthread_getcpuclockid(uplink._thread.ident or 0)
-    before_s, took_s = time.monotonic(), time.clock_gettime(clock)
-    time.sleep(1.5)
-    return time.clock_gettime(clock) - took_s < 0.06 * (time.monotonic() - before_s)
-
-
-def test_without_any_broker_nothing_is_lost_and_the_processor_rests(journal: Journal, manifests: Manifests) -> None:
-    fill(journal, range(100))
-    with lift(journal, manifests, settings(free_port(), first_backoff=Duration(200))) as uplink:
-        assert eventually(lambda: uplink.counters.failures > 0)  # What it needs is loaded.
-        assert rests(uplink)
-        assert journal.depth == 100
-        assert uplink.alive
-    assert uplink.counters.connections == 0
-
-
-def test_an_idle_connection_rests(mosquitto: Mosquitto, journal: Journal, manifests: Manifests) -> None:
-    with lift(journal, manifests, settings(mosquitto.port, receipt_timeout=PATIENT)) as uplink:
-        assert eventually(lambda: uplink.connected)
-        assert rests(uplink)
-
-
-def test_stopping_does_not_wait_for_a_broker_that_is_not_there(journal: Journal, manifests: Manifests) -> None:
-    day = Duration(86_400_000)
-    uplink = lift(journal, manifests, settings(free_port(), first_backoff=day, longest_backoff=day))
-    uplink.start()
-    assert eventually(lambda: uplink.counters.failures > 0)
-    uplink.stop()
-    assert eventually(lambda: not uplink.alive)
-
-
-def test_stopping_does_not_wait_for_a_broker_that_does_not_answer(journal: Journal, manifests: Manifests) -> None:
-    with Mute() as mute:
-        uplink = lift(journal, manifests, settings(mute.port, connect_timeout=Duration(600_000)))
-        uplink.start()
-        assert eventually(lambda: mute.connections == 1)
-        uplink.stop()
-        assert eventually(lambda: not uplink.alive)
-
-
-def test_stopping_leaves_a_connection_that_is_being_made_to_itself(journal: Journal, manifests: Manifests) -> None:
-    with Crowded() as crowded:
-        uplink = lift(journal, manifests, settings(crowded.port, connect_timeout=Duration(600_000)))
-        uplink.start()
-        time.sleep(0.2)
-        before_s = time.monotonic()
-        uplink.stop()
-        assert time.monotonic() - before_s < 60
-    assert eventually(lambda: not uplink.alive)
-
-
-def test_a_certificate_that_is_absent_is_named_before_anything_starts(
-    tmp_path: Path, journal: Journal, manifests: Manifests
-) -> None:
-    with pytest.raises(CredentialsError, match=r"absent\.pem: cannot be used as certificate authority"):
-        lift(journal, manifests, settings(1, tls=Tls(ca=tmp_path / "absent.pem")))
-
-
 def test_the_bytes_on_the_wire_are_those_of_the_packets(
     mosquitto: Mosquitto, journal: Journal, manifests: Manifests
 ) -> None:
@@ -439,89 +260,3 @@ def test_the_bytes_on_the_wire_are_those_of_the_packets(
         assert uplink.counters.wire_bytes == 3 + 2 + topic + 2 + 1 + 3 + 320
         # TLS there is none, but TCP's and IP's part, and the connection's.
         assert eventually(lambda: uplink.counters.bytes_up > uplink.counters.wire_bytes + 52)
-
-
-def limited(mosquitto: Mosquitto, line: str) -> Bridge:
-    """A broker with one more line of configuration, and a bridge on it."""
-    mosquitto.kill()
-    mosquitto.extra = f"{line}\n"
-    mosquitto.start()
-    return Bridge(mosquitto.port)
-
-
-@pytest.mark.parametrize(
-    ("line", "protocol"),
-    [
-        ("max_packet_size 2000", 5),  # announced
-        ("max_packet_size 2000", 4),  # hangs up
-        ("message_size_limit 2000", 5),  # a reason code that MQTT 5 does not have there
-        ("message_size_limit 2000", 4),  # taken over and thrown away
-    ],
-)
-def test_what_is_too_large_for_the_broker_holds_up_nothing_and_is_kept_and_named(
-    mosquitto: Mosquitto,
-    journal: Journal,
-    manifests: Manifests,
-    caplog: pytest.LogCaptureFixture,
-    line: str,
-    protocol: int,
-) -> None:
-    large = [Key(BOOT, sequence) for sequence in range(12)]  # more than may be in flight
-    for key in large:
-        journal.append(key, plain_payload(key, size=5000))
-    small = fill(journal, range(12, 20))
-    chosen = settings(mosquitto.port, protocol=protocol, receipt_timeout=Duration(100))
-    with limited(mosquitto, line) as bridge, lift(journal, manifests, chosen) as uplink:
-        for sequence in range(20, 60):  # The bridge goes on speaking.
-            small |= fill(journal, range(sequence, sequence + 1))
-            uplink.wake()
-            time.sleep(0.05)
-        assert eventually(lambda: set(bridge.held) == small)
-        assert eventually(lambda: journal.depth == len(large))
-        assert all(key in journal for key in large)
-        assert eventually(lambda: "upload 0 of boot" in caplog.text and "max_packet_size" in caplog.text)
-        assert uplink.put_aside > 0
-        assert not uplink.settled
-
-
-def test_what_was_too_large_goes_when_the_broker_takes_it(
-    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
-) -> None:
-    key = Key(BOOT, 0)
-    journal.append(key, plain_payload(key, size=5000))
-    fill(journal, range(1, 4))
-    with lift(journal, manifests, settings(mosquitto.port)) as uplink:
-        with limited(mosquitto, "max_packet_size 2000") as bridge:
-            assert eventually(lambda: len(bridge.held) == 3 and journal.depth == 1)
-            assert eventually(lambda: uplink.put_aside == 1)
-        with limited(mosquitto, "") as bridge:
-            assert eventually(lambda: uplink.settled)
-            assert set(bridge.held) == {key}
-        assert eventually(lambda: uplink.put_aside == 0)
-
-
-@pytest.mark.parametrize("protocol", [4, 5])
-def test_a_manifest_that_is_too_large_for_the_broker_holds_up_no_upload(
-    mosquitto: Mosquitto, journal: Journal, manifests: Manifests, caplog: pytest.LogCaptureFixture, protocol: int
-) -> None:
-    wanted = manifests.put(bytes(5000))
-    keys = fill(journal, range(20))
-    chosen = settings(mosquitto.port, protocol=protocol)
-    with limited(mosquitto, "max_packet_size 2000") as bridge:
-        bridge.wanted = (wanted,)
-        with lift(journal, manifests, chosen) as uplink:
-            assert eventually(lambda: set(bridge.held) == keys and journal.depth == 0)
-            more = fill(journal, range(20, 25))
-            uplink.wake()
-            assert eventually(lambda: set(bridge.held) == keys | more and journal.depth == 0)
-            assert eventually(lambda: f"manifest {wanted.hex()}" in caplog.text)
-            assert not uplink.settled
-
-
-def test_a_broker_name_that_is_none_is_left_for_the_next(
-    mosquitto: Mosquitto, journal: Journal, manifests: Manifests
-) -> None:
-    fill(journal, range(2))
-    chosen = msgspec.structs.replace(settings(mosquitto.port), brokers=("a..b", f"127.0.0.1:{mosquitto.port}"))
-    with Bridge(mosquitto.port), lift(journal, manifests, chosen) as uplink:
-        assert eventually(lambda: uplink.settled)
