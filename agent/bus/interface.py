@@ -21,6 +21,7 @@ from agent.bus.failures import InterfaceError
 from agent.bus.frame import Frame
 from agent.bus.losses import Losses
 from agent.bus.silence import Silence
+from contract.configuration import nearest
 
 if TYPE_CHECKING:
     import can
@@ -195,7 +196,11 @@ class Interface:
         try:
             self._open = can.Bus(self._channel, self._interface, ignore_config=True, **self._options)
         except (NotImplementedError, ValueError, TypeError, ImportError) as wrong:
-            raise InterfaceError(f"bus {self.bus}: python-can has no such interface: {self._what}: {wrong}") from wrong
+            known = can.VALID_INTERFACES
+            why = f"cannot open {self._what}: {wrong}"  # It lacks its package, or does not take what it is given.
+            if self._interface not in known:
+                why = f"has no interface {self._interface}{nearest(self._interface, known)}"
+            raise InterfaceError(f"bus {self.bus}: python-can {why}") from wrong
         except self._failures as failure:
             self._fail(failure)
             return None

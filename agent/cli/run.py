@@ -32,7 +32,8 @@ def main(words: Sequence[str]) -> int:
     settings = load_settings(options.config)
     missing = [name for name in ("vin", "profile", "buses") if not getattr(settings, name)]
     if settings.vin is None or settings.profile is None or not settings.buses:
-        raise UsageError(f"{options.config}: a live run needs {', '.join(missing)}")
+        hint = "" if settings.buses else "; [buses.NAME] says the channel of each of the profile's buses"
+        raise UsageError(f"{options.config}: a live run needs {', '.join(missing)}{hint}")
     plan = as_wanted(prepared_plan(settings.profile, settings.state / PLANS), settings, options.config)
     unknown = sorted(settings.buses.keys() - set(plan.buses))
     if unknown:

@@ -10,5 +10,6 @@ def address(text: str, default_port: int) -> tuple[str, int]:
         host, port = text, str(default_port)
     bare_ipv6 = ":" in host and not (host.startswith("[") and host.endswith("]"))
     if not host or bare_ipv6 or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65_536:
-        raise ValueError(f'expected "host" or "host:port", found {text!r}')
+        range_ = "" if not port.isdigit() or 0 < int(port) < 65_536 else " with a port of 1 to 65535"
+        raise ValueError(f'expected "host" or "host:port"{range_}, found {text!r}')
     return host.removeprefix("[").removesuffix("]"), int(port)

@@ -104,6 +104,7 @@ def test_brokers_have_the_port_of_their_protocol_unless_they_name_one(tmp_path: 
         ('[health]\nmetrics = "0.0.0.0:9184"', r"agent\.toml:2: health\.metrics: expected a loopback address"),
         ("[uplink]\nbrokers = []", r"agent\.toml:2: uplink\.brokers: at least one broker"),
         ('[uplink]\nbrokers = ["a:b"]', r"""expected "host" or "host:port", found 'a:b'"""),
+        ('[uplink]\nbrokers = ["a:99999"]', """"host:port" with a port of 1 to 65535, found 'a:99999'"""),
         ('[uplink]\nbrokers = ["::1"]', r"""expected "host" or "host:port", found '::1'"""),
         ("[uplink]\nprotocol = 3", r"agent\.toml:2: uplink\.protocol"),
         ("[uplink]\nin_flight = 0", r"agent\.toml:2: uplink\.in_flight: expected 1 or more"),

@@ -104,6 +104,26 @@ def test_an_unknown_interface_is_an_error_that_names_it() -> None:
         reader.read(0)
 
 
+def test_of_an_interface_that_is_misspelt_the_nearest_is_named() -> None:
+    with (
+        Interface("comfort", "socketcn", "can0") as reader,
+        pytest.raises(
+            InterfaceError, match=r"^bus comfort: python-can has no interface socketcn; did you mean socketcan\?$"
+        ),
+    ):
+        reader.read(0)
+
+
+def test_an_interface_that_does_not_take_what_it_is_given_says_why_itself() -> None:
+    with (
+        Interface("comfort", "kvaser", "can0") as reader,
+        pytest.raises(
+            InterfaceError, match=r"^bus comfort: python-can cannot open kvaser can0: channel must be an integer$"
+        ),
+    ):
+        reader.read(0)
+
+
 def test_a_garbled_line_of_a_serial_adapter_costs_only_itself() -> None:
     ours, theirs = pty.openpty()
     try:

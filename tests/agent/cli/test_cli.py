@@ -219,7 +219,8 @@ def test_a_live_run_says_what_its_settings_lack(tmp_path: Path, capsys: pytest.C
     settings = tmp_path / "agent.toml"
     settings.write_text(f'vin = "{VIN}"\n')
     assert main(["run", "--config", str(settings)]) == USAGE
-    assert "a live run needs profile, buses" in capsys.readouterr().err
+    told = "a live run needs profile, buses; [buses.NAME] says the channel of each of the profile's buses"
+    assert told in capsys.readouterr().err
 
 
 def test_a_live_run_refuses_a_bus_that_the_profile_does_not_have(
