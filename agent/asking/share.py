@@ -37,13 +37,13 @@ def exchange_bits(address: Address, answer_bytes: int) -> int:
     return frames * frame_bits(address.extended)
 
 
-def share_of(ask: Ask, bitrate: int = USUAL_BITRATE) -> float:
-    """What the questions of a table and their answers take of a bus at most, if every answer fits into one frame and
-    every question is asked by itself."""
+def share_of(ask: Ask) -> float:
+    """What the questions of a table and their answers take at most of a bus of `USUAL_BITRATE`, if every answer fits
+    into one frame and every question is asked by itself."""
     address = Address(*ask.addresses[0])
     asked = (*ask.pids.values(), *ask.dids.values(), *ask.lids.values())
     bits_a_ms = sum(exchange_bits(address, _SINGLE_BYTES) / every for every in asked)
-    return 1000 * bits_a_ms / bitrate
+    return 1000 * bits_a_ms / USUAL_BITRATE
 
 
 class Share:

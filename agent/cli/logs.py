@@ -104,11 +104,11 @@ class Lines(logging.Handler):
         return "".join(f"{head}{line}\n" for line in (first, *rest))
 
 
-def log_to_stderr(level: int, environment: Mapping[str, str] = os.environ) -> None:
+def log_to_stderr(level: int) -> None:
     """Everything that is logged from now on goes to standard error."""
     root = logging.getLogger()
     root.setLevel(level)
-    root.addHandler(Lines(sys.stderr, _is_journal(environment), Limit()))
+    root.addHandler(Lines(sys.stderr, _is_journal(os.environ), Limit()))
 
 
 def _is_journal(environment: Mapping[str, str]) -> bool:

@@ -42,13 +42,11 @@ class Receiver:
         baud: int = 9600,
         losses: Losses | None = None,
         monotonic_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.losses = losses if losses is not None else Losses()
         self._port = port
         self._baud = baud
         self._monotonic_ms = monotonic_ms
-        self._sleep = sleep
         self._assembler = Assembler(port, self.losses)
         self._repeats = Repeats()
         self._open: serial.Serial | None = None
@@ -73,7 +71,7 @@ class Receiver:
                 at_ms = self._monotonic_ms()
                 if data:
                     # What comes at some hundred bytes a second is not worth waking up for each of them.
-                    self._sleep(_GATHER_S)
+                    time.sleep(_GATHER_S)
                     fixes += self._take(data + port.read(port.in_waiting), at_ms)
                 else:
                     fixes += self._fixes(self._assembler.flush())
@@ -137,7 +135,7 @@ class Receiver:
             return self._open
         due_s = (self._retry_at_ms - self._monotonic_ms()) / 1000
         if due_s > 0:
-            self._sleep(min(due_s, wait_s))
+            time.sleep(min(due_s, wait_s))
             return None
         try:
             self._open = serial.Serial(self._port, self._baud, timeout=_PAUSE_S)

@@ -6,7 +6,6 @@ Snapshots are taken here, on the loop's thread, so that no part needs a lock for
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -19,22 +18,14 @@ from agent.settings.health import HealthSettings
 
 
 class Reporter:
-    """`clock` gives monotonic seconds."""
-
     def __init__(
-        self,
-        identity: Identity,
-        parts: Parts,
-        settings: HealthSettings,
-        notifier: Notifier | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        self, identity: Identity, parts: Parts, settings: HealthSettings, notifier: Notifier | None = None
     ) -> None:
         self._identity = identity
         self._parts = parts
-        self._clock = clock
-        self._began_s = clock()
+        self._began_s = time.monotonic()
         self._notifier = Notifier() if notifier is None else notifier
-        self._watchdog = Watchdog(self._notifier, clock)
+        self._watchdog = Watchdog(self._notifier, time.monotonic)
         self._handover = Handover()
         self.serving = Serving(self._handover, settings.status_socket, settings.address())
 
@@ -57,7 +48,7 @@ class Reporter:
         self._watchdog.stopping()
 
     def snapshot(self) -> Health:
-        return take(self._identity, self._parts, self._clock() - self._began_s)
+        return take(self._identity, self._parts, time.monotonic() - self._began_s)
 
 
 def summary(health: Health) -> str:

@@ -44,6 +44,8 @@ MAX_BYTES = 64 << 20
 SEGMENT_BYTES = 256 << 10
 MEMORY_BYTES = 2 << 20
 FLUSH_EVERY_S = 10.0
+MOST_NAMED = 256
+"""Stretches of evicted uploads that one upload names."""
 
 
 class Stored(NamedTuple):
@@ -273,10 +275,10 @@ class Journal:
         with self._changed:
             self._holdings.evictions.note(key, reason)
 
-    def take_evicted(self, by: Key, most: int = 256) -> tuple[Eviction, ...]:
+    def take_evicted(self, by: Key) -> tuple[Eviction, ...]:
         """What upload `by` is to name as evicted, of any boot; it is named again until `by` is receipted."""
         with self._changed:
-            return self._holdings.evictions.take(by, most)
+            return self._holdings.evictions.take(by, MOST_NAMED)
 
     def thin(self) -> bool:
         """Thins the history of one segment; False when there is none that could be. May take a second."""

@@ -26,8 +26,8 @@ FOLDER = "plans"
 """Below the state folder."""
 
 
-def prepared_plan(file: Path, folder: Path, *, anew: bool = False) -> Plan:
-    """The plan of the profile in `file`; `folder` keeps what its databases say. `anew`: whatever is kept.
+def prepared_plan(file: Path, folder: Path) -> Plan:
+    """The plan of the profile in `file`; `folder` keeps what its databases say.
 
     Raises ConfigurationError with everything that is wrong.
     """
@@ -35,7 +35,7 @@ def prepared_plan(file: Path, folder: Path, *, anew: bool = False) -> Plan:
     profile = profile_in(document)
     shelf = Shelf(folder)
     key = _key(file, profile)
-    kept = shelf.get(key) if key is not None and not anew else None
+    kept = shelf.get(key) if key is not None else None
     if kept is not None:
         try:
             return _compiled(document, profile, kept)

@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from agent.asking.address import Address
@@ -70,19 +70,11 @@ class Job:
 
 
 class Transmitter:
-    def __init__(
-        self,
-        opening: Opening,
-        clock_s: Callable[[], float] = time.monotonic,
-        boot_ms: Callable[[], int] = monotonic_ms,
-    ) -> None:
-        """`boot_ms` is the clock of what expires, which goes on while the box is suspended."""
+    def __init__(self, opening: Opening) -> None:
         self.frames = 0
         """Transmitted."""
         self.requests = 0
         self._opening = opening
-        self._clock_s = clock_s
-        self._boot_ms = boot_ms
         self._counters = Counters()
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -132,8 +124,8 @@ class Transmitter:
                 return
             wire = self._opening.wire(frame.bus, [(frame.id, frame.extended)])
             try:
-                repeating = Repeating(wire, frame, job.arguments, self._counters, job.cancelled, self._clock_s)
-                repeating.send(lambda: job.begin(self._boot_ms()), self._sent_frame)
+                repeating = Repeating(wire, frame, job.arguments, self._counters, job.cancelled, time.monotonic)
+                repeating.send(lambda: job.begin(monotonic_ms()), self._sent_frame)
             finally:
                 wire.close()
         requests = job.action.requests
@@ -144,8 +136,8 @@ class Transmitter:
                 raise TransmissionError(str(wrong)) from None
             line = self._opening.line(requests.bus, requests.address)
             try:
-                job.begin(self._boot_ms())
-                Conversing(line, requests.address, job.cancelled, self._clock_s).send(payloads, self._sent_request)
+                job.begin(monotonic_ms())
+                Conversing(line, requests.address, job.cancelled, time.monotonic).send(payloads, self._sent_request)
             finally:
                 line.close()
 
