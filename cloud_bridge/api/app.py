@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -101,21 +101,11 @@ def create_app(
                 apps[operation.method] = WriteEndpoint(operation, service, verify, limits, now, in_threads)
         return Methods(apps, other_methods(tuple(apps), now))
 
-    async def health(_: Request) -> Response:
-        """That the process answers, how often a defect showed, and what somebody has to see to. It says nothing of any
-        vehicle, so it needs no credentials; and it is there when the database is not."""
-        counts = {} if faults is None else {f"faults of {part}": number for part, number in faults.counts.items()}
-        try:
-            counts.update({what: number for what, number in troubles().items() if number})
-        except StoreError:
-            return PlainTextResponse(_lines(counts) + "the database cannot be read\n")
-        return PlainTextResponse(_lines(counts))
-
     app = Starlette(
         routes=[
             Resources(BASE, {path: methods(of_path) for path, of_path in by_path(operations).items()}),
             *docs.routes(msgspec.json.encode(description)),
-            Route(HEALTH, health),
+            Route(HEALTH, _health(faults or Faults(), troubles)),
         ],
         exception_handlers={HTTPException: refuse, StoreError: fail, Exception: fail},
     )
@@ -123,8 +113,19 @@ def create_app(
     return app
 
 
-def _lines(counts: Mapping[str, int]) -> str:
-    return "ok\n" + "".join(f"{what}: {number}\n" for what, number in counts.items())
+def _health(faults: Faults, troubles: Callable[[], Mapping[str, int]]) -> Callable[[Request], Awaitable[Response]]:
+    """That the process answers, how often a defect showed, and what somebody has to see to. It says nothing of any
+    vehicle, so it needs no credentials; and it is there when the database is not."""
+
+    async def health(_: Request) -> Response:
+        lines = ["ok", *(f"faults of {part}: {number}" for part, number in faults.counts.items())]
+        try:
+            lines += [f"{what}: {number}" for what, number in troubles().items() if number]
+        except StoreError:
+            lines.append("the database cannot be read")
+        return PlainTextResponse("".join(f"{line}\n" for line in lines))
+
+    return health
 
 
 def _refusal(error: Exception, now: datetime) -> Response:

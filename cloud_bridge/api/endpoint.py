@@ -113,7 +113,8 @@ class Endpoint:
         call = Call(self._service, operation, client, ids, fleet_id, query, here, by_token)
         document = operation.read(call)
         response = represent(_encode(document), operation.media_type, request, now, _modified_ms(call, document))
-        response.headers.update(call.headers)
+        if call.headers:
+            response.headers.update(call.headers)
         return response
 
     def _first_page(self, ids: dict[str, str], pairs: Pairs, query: Query, now: datetime) -> Token:

@@ -52,17 +52,7 @@ def vehicles(options: argparse.Namespace, storage: Storage, console: Console) ->
                 "fleets": member_of,
                 "services": list(vehicle.services),
                 "stolenSince": time_text(stolen_ms),
-                "uploads": intake.uploads,
-                "duplicates": intake.duplicates,
-                "lastUpload": time_text(intake.last_upload_at_ms),
-                "missing": intake.missing,
-                "gaps": [{"boot": boot, "first": first, "last": last} for boot, first, last in intake.gaps],
-                "evicted": intake.evicted,
-                "waitingForManifest": intake.waiting_for_manifest,
-                "waitingForTime": intake.waiting_for_time,
-                "contradictingAnchors": intake.contradicting_anchors,
-                "refusals": intake.refusals,
-                "implausible": intake.implausible,
+                **_counted(intake),
                 "setAsideSince": time_text(set_aside.get(vehicle.vin)),
                 "unreadable": unreadable.get(vehicle.vin, Unreadable())._asdict(),
                 "twoBoxes": [
@@ -205,6 +195,22 @@ def summary(options: argparse.Namespace, storage: Storage, console: Console) -> 
     rows += [(f"quarantined: {reason}", str(count)) for reason, count in sorted(refusals.items())]
     print_table(console, ("what", "how many"), rows)
     return 0
+
+
+def _counted(intake: Intake) -> dict[str, object]:
+    return {
+        "uploads": intake.uploads,
+        "duplicates": intake.duplicates,
+        "lastUpload": time_text(intake.last_upload_at_ms),
+        "missing": intake.missing,
+        "gaps": [{"boot": boot, "first": first, "last": last} for boot, first, last in intake.gaps],
+        "evicted": intake.evicted,
+        "waitingForManifest": intake.waiting_for_manifest,
+        "waitingForTime": intake.waiting_for_time,
+        "contradictingAnchors": intake.contradicting_anchors,
+        "refusals": intake.refusals,
+        "implausible": intake.implausible,
+    }
 
 
 def _missing(intake: Intake) -> str:

@@ -152,8 +152,10 @@ class SqliteReader:
         if not self._is_current(vin, Extent(*extent)):
             with self._derived(vin) as connection:
                 (body,) = connection.execute(_STATUS, (vin,)).fetchone() or (None,)
-        with self._readable(vin):
+        try:
             return None if body is None else self._statuses.of(vin, body)
+        except UNREADABLE as error:
+            raise self._put_aside(vin, error) from error
 
     def messages(
         self,
