@@ -58,7 +58,7 @@ additionalimagestores = [{others}]
 _WORLD = "mount -t tmpfs run /run; mount -t tmpfs shm /dev/shm; ip link set lo up; echo there; sleep infinity & wait"
 """Who waits takes leave of every process that ends there: podman waits for those that watch over containers to go."""
 _PLACE = Path("/run/podman")
-"""In a world's memory. (In a folder of 53 characters podman heard of no container's end for 20 s, in one of 35 it did.)"""
+"""In a world's memory. (In one of 53 characters podman heard of no container's end for 20 s, in one of 35 it did.)"""
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 _PACKAGES = {
     PYTHON: ("image-python", "ca-certificates,python3,python3-pip,python3-venv"),
