@@ -3,7 +3,7 @@
 `Bridge` runs without HTTP of its own: `Bridge.app` is the API for any ASGI server. What it starts: the broker's network
 thread, the writer (both in `ingest.subscription`), what goes on with remote actions (`remote_control`), a thread that
 derives what nobody reads, soon after it came, one that evaluates monitors as soon as what they watch came
-(`monitoring.watcher`), one that posts what these tell (`notify.delivery`), one that saves how often clients asked, and
+(`evaluating.watcher`), one that posts what these tell (`notify.delivery`), one that saves how often clients asked, and
 one that deletes what is older than it is kept.
 """
 

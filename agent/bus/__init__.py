@@ -1,0 +1,1 @@
+"""Frames from CAN interfaces and from recorded logs, and what was lost on the way."""
