@@ -108,9 +108,10 @@ def test_an_upload_that_was_lost_behind_the_broker_is_sent_again(
         bridge.deaf = lambda key: key == lost and bridge.arrivals[key] < 3
         # The clock stands until it is put forward: no receipt is late because the machine is slow.
         with Uplink(VIN, settings(mosquitto.port), journal, manifests, lambda: now_s) as uplink:
-            for times, sequence in ((1, 6), (2, 7)):
+            # Not again at once, then after the time-out of 0.4 s, then after twice that.
+            for step_s, times, sequence in ((0.1, 1, 6), (2, 1, 7), (2, 2, 8)):
                 assert taken_over(uplink, sequence - 1 + times, receipted=sequence - 1)
-                now_s += 2
+                now_s += step_s
                 keys |= fill(journal, range(sequence, sequence + 1))  # The bridge goes on speaking: of others.
                 uplink.wake()
             assert eventually(lambda: uplink.settled)
