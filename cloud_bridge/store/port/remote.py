@@ -119,7 +119,8 @@ class Actions(Protocol):
     def answered(
         self, vin: str, action_id: str, move: Callable[[RemoteAction], Move | None], now_ms: int
     ) -> RemoteAction | None:
-        """The vehicle was heard. The action afterwards, None where the vehicle has none of this id."""
+        """The vehicle was heard. The action afterwards, None where the vehicle has none of this id. `move` may be
+        asked more than once."""
         ...
 
     def claim(self, now_ms: int, until_ms: int, limit: int) -> list[RemoteAction]:

@@ -19,6 +19,8 @@ from cloud_bridge.store.sqlite.database import Database
 from cloud_bridge.store.sqlite.outbox import put
 
 MINUTE_MS = 60_000
+HEARD_AGAIN_MS = 1_000
+"""So often at most it is noted that a vehicle was heard by an answer that changes nothing: it may send any number."""
 
 _ADD = """
 INSERT INTO remote_action (
@@ -80,6 +82,7 @@ _HEARD = """
 INSERT INTO remote_contact (vin, heard_at_ms) VALUES (?, ?)
 ON CONFLICT (vin) DO UPDATE SET heard_at_ms = excluded.heard_at_ms
 """
+_HEARD_AT = "SELECT heard_at_ms FROM remote_contact WHERE vin = ?"
 _TRACKED = """
 INSERT INTO remote_contact (vin, tracked) VALUES (?, ?) ON CONFLICT (vin) DO UPDATE SET tracked = excluded.tracked
 """
@@ -124,6 +127,14 @@ class SqliteActions:
     def answered(
         self, vin: str, action_id: str, move: Callable[[RemoteAction], Move | None], now_ms: int
     ) -> RemoteAction | None:
+        with self._database.read() as connection:
+            row = connection.execute(_HEARD_AT, (vin,)).fetchone()
+            if row is not None and row[0] is not None and 0 <= now_ms - row[0] < HEARD_AGAIN_MS:
+                action = _action(connection, action_id)
+                if action is None or action.vin != vin:
+                    return None
+                if _changes_nothing(action, move(action)):
+                    return action
         with self._database.write() as connection:
             if connection.execute(_IS_REGISTERED, (vin,)).fetchone() is None:
                 return None
@@ -184,9 +195,13 @@ def _known(connection: sqlite3.Connection, action: RemoteAction, seen: Known, no
     )
 
 
+def _changes_nothing(action: RemoteAction, decided: Move | None) -> bool:
+    return decided is None or (decided.life == action.life and not decided.events)
+
+
 def _change(connection: sqlite3.Connection, action: RemoteAction, decided: Move, now_ms: int) -> RemoteAction:
     life = decided.life
-    if life == action.life and not decided.events:
+    if _changes_nothing(action, decided):
         connection.execute(_LOOK_AT, (decided.look_at_ms, action.id))
         return action
     connection.execute(_CHANGE, (*astuple(life), now_ms, decided.look_at_ms, action.id))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
 from cloud_bridge.actions.life import AWAKE_MS, SETTLE_MS, Phase
 from cloud_bridge.remote.control import AGAIN_MS
 from cloud_bridge.store.port.identities import Issued
 from contract.actions import Doors, WakeUp
-from contract.result import Cause, Outcome
+from contract.result import Cause, Outcome, Result
 from tests.cloud_bridge.remote.world import OTHER_VIN, VIN, World
 
 
@@ -163,6 +165,34 @@ def test_answers_that_come_late_twice_or_from_another_vehicle_change_nothing(wor
     world.answer(stranger, Outcome.DONE)
     assert world.story(action) == ["Accepted"]
     world.answer(command, Outcome.DONE, Outcome.DONE, Outcome.RECEIVED, Outcome.FAILED, cause=Cause.VEHICLE_ERROR)
+    assert world.story(action) == ["Accepted", "SentToVehicle", "Success"]
+
+
+def test_ten_thousand_answers_that_change_nothing_are_written_once_a_second(world: World) -> None:
+    world.heard()
+    action, other = world.lock(), world.lock(OTHER_VIN)
+    command, wake = sorted(world.drive(), key=lambda sent: sent.vin)
+    world.answer(command, Outcome.RECEIVED)
+    looking = sqlite3.connect(world.database.path)
+
+    def version() -> int:
+        (number,) = looking.execute("PRAGMA data_version").fetchone()
+        return int(number)
+
+    before, writes = version(), 0
+    for number in range(10_000):
+        world.pass_ms(number % 2)
+        unknown = number.to_bytes(16, "big")
+        identity = (command.id, unknown, bytes.fromhex(other.id), wake.id)[number % 4]
+        outcome = Outcome.RECEIVED if identity == command.id else Outcome.DONE
+        world.driver.take(VIN, Result(identity, outcome, "x" * 256))
+        if number % 100 == 99:
+            before, writes = version(), writes + (version() != before)
+    looking.close()
+    assert writes == 5
+    assert world.story(action) == ["Accepted", "SentToVehicle"]
+    assert world.story(other) == ["Accepted", "WakingUpVehicle"]
+    world.answer(command, Outcome.DONE)
     assert world.story(action) == ["Accepted", "SentToVehicle", "Success"]
 
 
