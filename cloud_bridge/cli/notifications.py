@@ -63,8 +63,12 @@ def _show_all(options: argparse.Namespace, storage: Storage, console: Console) -
             },
         )
     if senders:
-        rows = [(name, *_waits_row(waits), *_trouble_row(trouble)) for name, waits, trouble in senders]
-        print_table(console, ("sender", "fleet", "waiting", "since", "failures", "next attempt"), rows)
+        rows = [
+            (name, *_waits_row(waits), *_trouble_row(trouble), "" if waits is None else waits.failure)
+            for name, waits, trouble in senders
+        ]
+        heads = ("sender", "fleet", "waiting", "since", "failures", "next attempt", "last failure")
+        print_table(console, heads, rows)
     else:
         console.print("nothing waits")
     console.print()
@@ -133,8 +137,9 @@ def _show_secret(options: argparse.Namespace, storage: Storage, console: Console
 
 def _waits(waits: Waiting | None) -> dict[str, object]:
     if waits is None:
-        return {"fleet": None, "waiting": 0, "oldest": None}
-    return {"fleet": waits.fleet_id, "waiting": waits.number, "oldest": time_text(waits.oldest_ms)}
+        return {"fleet": None, "waiting": 0, "oldest": None, "lastFailure": None}
+    oldest, failure = time_text(waits.oldest_ms), waits.failure or None
+    return {"fleet": waits.fleet_id, "waiting": waits.number, "oldest": oldest, "lastFailure": failure}
 
 
 def _waits_row(waits: Waiting | None) -> tuple[str, str, str]:

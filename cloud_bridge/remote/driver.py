@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from cloud_bridge.actions.life import Phase
+from cloud_bridge.actions.life import Phase, until_ms
 from cloud_bridge.remote.commands import command_for, is_about
 from cloud_bridge.remote.control import Control
 from cloud_bridge.remote.waking import Waker
@@ -122,7 +122,8 @@ class Driver:
             return
         if len(after.told) > len(action.told):
             self._on_told()
-        expires_ms = after.life.expires_ms
+        # What is told as failed by then is not to wait at the broker any longer.
+        expires_ms = min(after.life.expires_ms, until_ms(after.life, self._control.rules))
         try:
             command = command_for(after, self._key) if now_ms < expires_ms else None
         except WireError as error:

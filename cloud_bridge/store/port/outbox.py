@@ -86,6 +86,8 @@ class Waiting(msgspec.Struct, frozen=True):
     number: int
     oldest_ms: int
     """When the oldest was written."""
+    failure: str = ""
+    """What came of the last attempt to deliver the oldest."""
 
 
 class Head(msgspec.Struct, frozen=True):

@@ -71,8 +71,9 @@ UPDATE notification SET state = 2, settled_at_ms = ?, failure = trim('too many w
 WHERE sender = ? AND state = 0 AND number <= ?
 """
 _WAITING_OF_EACH = """
-SELECT sender, min(fleet_id), count(*), min(created_at_ms) FROM notification WHERE state = 0 GROUP BY sender
-ORDER BY sender
+SELECT sender, min(fleet_id), count(*), min(created_at_ms), (
+    SELECT failure FROM notification AS oldest WHERE sender = notification.sender AND state = 0 ORDER BY number LIMIT 1
+) FROM notification WHERE state = 0 GROUP BY sender ORDER BY sender
 """
 _COUNTS = """
 SELECT (SELECT count(*) FROM notification WHERE state = 0), (SELECT count(*) FROM notification WHERE state = 2)

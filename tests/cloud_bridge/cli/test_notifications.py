@@ -38,11 +38,14 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> CommandLine:
 
 def test_what_waits_and_what_was_given_up_is_listed(run: CommandLine) -> None:
     shown = run("notifications", "list")
-    assert re.search(r"m2 +f1 +2 +\S+Z +3 since 2023-11-14T22:13:20Z +with the next event", shown)
+    assert re.search(
+        r"m2 +f1 +2 +\S+Z +3 since 2023-11-14T22:13:20Z +with the next event +no answer within 20 s", shown
+    )
     assert re.search(rf"{DEAD.id} +m1 .* 1 +the answer was 500", shown)
     found = json.loads(run("notifications", "list", "--json"))
     assert [(one["sender"], one["waiting"]) for one in found["senders"]] == [("m1", 0), ("m2", 2)]
     assert found["senders"][0]["trouble"]["failures"] == 7
+    assert [one["lastFailure"] for one in found["senders"]] == [None, "no answer within 20 s"]
     assert found["senders"][1]["trouble"]["nextAttempt"] is None
     assert (found["dead"], found["newestDead"][0]["id"]) == (1, DEAD.id)
     of_one = json.loads(run("notifications", "list", "--sender", "m2", "--json"))

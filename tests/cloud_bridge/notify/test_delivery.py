@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from cloud_bridge.notify.addresses import Permitted
 from cloud_bridge.notify.pacing import KEPT_MS
 from cloud_bridge.notify.posting import Limits
 from cloud_bridge.notify.sender import Batch, Retry, Sender
@@ -62,6 +63,20 @@ def test_what_is_written_leaves_at_once_when_it_is_told_and_soon_when_it_is_not(
     delivery.wake = lambda: None  # type: ignore[method-assign]
     cloud.write(notification(1))
     receiver.wait_for(2)
+
+
+def test_a_target_that_the_settings_permit_no_more_gets_nothing_and_it_is_said_why(
+    cloud: Cloud, receiver: Receiver
+) -> None:
+    """As it was registered it stays; what is permitted is asked at each attempt."""
+    cloud.permitted = Permitted()
+    cloud.senders["m1"] = sender(receiver)
+    cloud.write(notification(0))
+    cloud.deliver()
+    until(lambda: cloud.outbox.senders()[0].failure != "")
+    (waiting,) = cloud.outbox.senders()
+    assert "has the address 127.0.0.1, which is refused: it is the machine itself" in waiting.failure
+    assert (waiting.number, receiver.received) == (1, [])
 
 
 def test_a_batch_leaves_when_it_is_full(cloud: Cloud, receiver: Receiver) -> None:

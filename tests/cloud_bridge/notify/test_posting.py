@@ -106,7 +106,14 @@ def test_a_name_with_two_addresses_is_refused_when_one_of_them_is(
     assert receiver.received == []
 
 
-@pytest.mark.parametrize("target", ["127.0.0.1", "2130706433", "0x7f.1", "localhost", "[::1]", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "127.0.0.1", "2130706433", "0x7f.1", "0x7f000001", "017700000001", "127.1", "0", "localhost", "[::1]", "[::]",
+        "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::127.0.0.1]", "[64:ff9b:1::7f00:1]",
+        "[2002:7f00:1::]", "[fe80::1%lo]", "user:secret@127.0.0.1", "1.1.1.1@127.0.0.1",
+    ],
+)  # fmt: skip
 def test_however_loopback_is_written_it_is_refused(post: Posting, receiver: Receiver, target: str) -> None:
     post.permitted = Permitted()
 
@@ -119,6 +126,30 @@ def test_however_loopback_is_written_it_is_refused(post: Posting, receiver: Rece
             await poster.close()
 
     assert "which is refused" in asyncio.run(attempt()).failure
+    assert receiver.received == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "127.0.0.1.", "0177.0.0.1", "%31%32%37.0.0.1", "127.0.0.1%2f.example.com", "localhost..", "[::1%25lo]",
+        "[v1.a]", "⑫7.0.0.1",
+    ],
+)  # fmt: skip
+def test_what_is_no_way_to_write_an_address_leads_nowhere(post: Posting, receiver: Receiver, target: str) -> None:
+    post.permitted = Permitted()
+    post.resolve = SystemResolver()
+    assert post(receiver.port, target).failure
+    assert receiver.received == []
+
+
+@pytest.mark.parametrize("place", [0, 500, 999])
+def test_of_a_name_with_a_thousand_addresses_all_are_looked_at(post: Posting, receiver: Receiver, place: int) -> None:
+    post.permitted = Permitted()
+    addresses = [f"93.184.{number // 250}.{number % 250 + 1}" for number in range(1000)]
+    addresses[place] = "127.0.0.1"
+    post.resolve = leads_to(*addresses)
+    assert "has the address 127.0.0.1, which is refused" in post(receiver.port).failure
     assert receiver.received == []
 
 

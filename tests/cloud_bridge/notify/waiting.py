@@ -78,6 +78,7 @@ class Cloud:
         SqliteRegistry(self.database).add_fleet(Fleet(FLEET, "One", "", 1, 1))
         self.senders: dict[str, Sender] = {}
         self.faults = Faults()
+        self.permitted = Permitted([ip_network("127.0.0.0/8")])
         self.limits = Limits(connect_s=10.0, whole_s=30.0)
         self.ahead_ms = 0
         """How far the clock of what is delivered is ahead."""
@@ -105,8 +106,7 @@ class Cloud:
         async def resolve(_: str) -> list[Address]:
             return [ip_address("127.0.0.1")]
 
-        permitted = Permitted([ip_network("127.0.0.0/8")])
-        return Poster(self._context, permitted, resolve, self.limits)
+        return Poster(self._context, self.permitted, resolve, self.limits)
 
     def write(self, *notifications: Notification) -> None:
         """What is written now is looked at now."""

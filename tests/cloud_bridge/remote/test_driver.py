@@ -255,6 +255,15 @@ def test_two_that_wait_for_one_vehicle_are_one_wake_up(world: World) -> None:
     assert world.actions.wake_ups(VIN, world.now_ms) == 1
 
 
+def test_a_wake_up_waits_at_the_broker_no_longer_than_until_it_is_told_as_failed(world: World) -> None:
+    action = world.ask({"wakeUp": {}})
+    world.drive(1000)
+    ((_, _, lasts_ms),) = world.published
+    assert lasts_ms == world.rules.reach_ms - 1000
+    world.drive(lasts_ms)
+    assert world.story(action)[-1] == "Failed VehicleConnectionTimeout"
+
+
 def test_a_wake_up_is_its_own_command(world: World) -> None:
     action = world.ask({"wakeUp": {"action": "WakeUp"}})
     (command,) = world.drive()
