@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.asking.share import share_of
+from agent.cli import terminal
 from agent.cli.actions_shown import print_actions
 from agent.cli.estimate import estimate
 from agent.cli.served import print_served
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
         "--all", action="store_true", help="the published data and alerts one by one, with their signals"
     )
     options = parser.parse_args(arguments)
-    console = Console()
+    console = terminal.console()
     if options.model is not None:
         try:
             return check(find_profile(options.model), console, whole=options.all)

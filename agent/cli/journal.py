@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 
-from agent.cli import show
+from agent.cli import show, terminal
 from agent.cli.ending import OK, SETTINGS, UsageError
 from agent.journal.inventory import journals_in, take_inventory
 from agent.settings.agent import load_settings
@@ -31,5 +30,5 @@ def main(words: Sequence[str]) -> int:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(inventories)).decode() + "\n")
     else:
         for inventory in inventories:
-            Console().print(show.inventory_table(inventory))
+            terminal.console().print(show.inventory_table(inventory))
     return OK

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from rich.logging import RichHandler
 
 from agent.bus.failures import InterfaceError
 from agent.bus.recording import RecordingError
-from agent.cli import show
+from agent.cli import show, terminal
 from agent.cli.ending import FAILED, INTERRUPTED, OK, UsageError, stop_on_signals
 from agent.cli.planning import as_wanted
 from agent.cli.show import ProgressDisplay
@@ -38,8 +37,7 @@ def main(words: Sequence[str]) -> int:
     )
     _add_options(parser)
     options = parser.parse_args(words)
-    # A pipe or a file has no width to fit into.
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else 240)
+    console = terminal.console(stderr=True)
     level = logging.DEBUG if options.verbose else logging.WARNING
     handler = RichHandler(console=console, show_path=False, show_time=False, markup=False)
     logging.basicConfig(level=level, format="%(message)s", handlers=[handler])

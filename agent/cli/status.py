@@ -12,6 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.live import Live
 
+from agent.cli import terminal
 from agent.cli.ending import OK, SETTINGS
 from agent.cli.overview import overview
 from agent.health.asking import NoAnswerError, ask
@@ -32,7 +33,7 @@ def main(words: Sequence[str]) -> int:
     if options.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(ask(path))).decode() + "\n")
         return OK
-    console = Console()
+    console = terminal.console()
     if options.once or not console.is_terminal:
         before = ask(path)
         time.sleep(_EVERY_S)  # Two snapshots make rates of counts.

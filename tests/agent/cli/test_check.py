@@ -48,6 +48,13 @@ def test_every_published_datum_is_said_to_be_served_or_why_not(tmp_path: Path) -
     assert "[trip]" in text
 
 
+def test_in_a_pipe_no_name_is_broken_in_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check.main(["--model", str(model.write(tmp_path)), "--all"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for alert in ALERT_TYPES:
+        assert any(alert in line.split() for line in lines)
+
+
 def test_shortly_what_is_served_is_named_and_what_is_not_is_told_by_the_reason(tmp_path: Path) -> None:
     absent = '\n[absent]\nadas = "nothing assists"\nalert = "it has no other lamp"\n'
     _, text = shown(model.write(tmp_path, model.PROFILE + absent))
