@@ -98,7 +98,7 @@ class World:
     def carry_out(self, command: Command, action: Action) -> list[Result]:
         self.results.clear()
         self.remote.take(command, action)
-        assert self.until(lambda: any(result.outcome.final for result in self.results))
+        assert self.until(lambda: any(result.outcome.final for result in self.results if result.id == command.id))
         return [result for result in self.results if result.id == command.id]
 
     def awake(self) -> None:
