@@ -53,7 +53,7 @@ def test_an_upgrade_that_finds_the_disk_full_says_so_and_the_old_version_runs_on
         bench.service_is_up()
         bench.hears()
         assert version(bench) == f"{VERSION} installed"
-        compiled = "/opt/canlift/lib/python3.11/site-packages/agent/__pycache__/run.cpython-311.pyc"
+        compiled = "/opt/canlift/lib/python3.11/site-packages/agent/live/__pycache__/run.cpython-311.pyc"
         assert bench.box.asked(f"test -s {compiled}").status == 0, "each start compiles everything anew"
     bench.box.does(upgrade, 400)
     bench.service_is_up()
