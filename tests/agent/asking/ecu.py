@@ -130,17 +130,19 @@ class Ecu:
         if len(answer) <= 7:
             self._send(bytes([len(answer)]) + answer)
             return
-        self._go_on.clear()
+        # Who asks again does not want the rest of the answer before any more.
+        given_up, self._go_on = self._go_on, threading.Event()
+        given_up.set()
         self._send((0x1000 | len(answer)).to_bytes(2, "big") + answer[:6])
-        self._speaker = threading.Thread(target=self._go_on_with, args=(answer,))
+        self._speaker = threading.Thread(target=self._go_on_with, args=(answer, self._go_on))
         self._speaker.start()
 
-    def _go_on_with(self, answer: bytes) -> None:
+    def _go_on_with(self, answer: bytes, go_on: threading.Event) -> None:
         # N_Bs: a second for the flow control, and longer here, since the machine may be busy.
-        if not self._go_on.wait(60):
+        if not go_on.wait(60):
             return
         for number, start in enumerate(range(6, len(answer), 7), 1):
-            if self._closed.is_set() or (self.never_ends and number > 1):
+            if self._closed.is_set() or go_on is not self._go_on or (self.never_ends and number > 1):
                 return
             if not (self.skips_a_frame and number == 2):
                 self._send(bytes([0x20 | number % 16]) + answer[start : start + 7])

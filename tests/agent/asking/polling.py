@@ -35,7 +35,7 @@ def polled_run(car: Car, folder: Path, port: int) -> None:
     battery.identifiers[0xD411] = bytes(19) + b"\x5a"
     car.wake()
     profile = PROFILE.replace('D410 = "1min"', 'D410 = "1s", D411 = "1s"').replace("10s", "1s")
-    profile = profile.replace("request = 0x7E0", 'vin = "obd"\nfaults = "uds"\nrequest = 0x7E0')
+    profile = profile.replace("request = 0x7E0", 'vin = "obd"\nfaults = "uds"\nfaults_every = "10s"\nrequest = 0x7E0')
     profile = profile.replace("[messages]", '"Diagnosis.Stored" = { class = "slow" }\n[messages]')
     plan(folder, profile)
     polled = compile_plan(folder / "car.toml", cadence_ms=1000)
