@@ -68,7 +68,7 @@ def test_a_backlog_drains_by_tls_over_64_kbit_s_with_a_fifth_of_the_packets_lost
     def wants_certificates(address: str) -> str:
         pair = authority.issue("broker", "broker", host=f"IP:{address}")
         return (
-            f"user root\nlistener {TLS_PORT} {address}\ncertfile {pair.certificate}\nkeyfile {pair.key}\n"
+            f"listener {TLS_PORT} {address}\ncertfile {pair.certificate}\nkeyfile {pair.key}\n"
             f"cafile {authority.certificate}\nrequire_certificate true\nuse_identity_as_username true\n"
             "tls_version tlsv1.3\n"
         )
