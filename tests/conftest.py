@@ -88,6 +88,12 @@ def _ports_for_one_test() -> Iterator[None]:
     del _reserved[earlier:]
 
 
+def pytest_unconfigure() -> None:
+    """What fixtures of more than one test have reserved ends with the tests."""
+    for holder in _reserved:
+        holder.close()
+
+
 @dataclass
 class Mosquitto:
     """A real mosquitto on loopback that can be killed and started again, without persistence."""
