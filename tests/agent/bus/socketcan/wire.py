@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +22,8 @@ from agent.bus.wanted import Listening, Sampled
 EXTENDED = 0x8000_0000
 _CLASSIC = struct.Struct("=IB3x8s")
 _FD = struct.Struct("=IBB2x64s")
+_STAMP = struct.Struct("=qq")
+_HELD_S = 0.002
 
 
 def packed(number: int, data: bytes, *, extended: bool = False, fd: bool = False) -> bytes:
@@ -51,6 +54,7 @@ class Wire:
         self._receiver.bind(("127.0.0.1", 0))
         self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sender.connect(self._receiver.getsockname())
+        self._await_stamps()
         self.bus = SocketBus(listening, "pair", lambda _: self._receiver, self.losses, self.stamps, fd=fd)
 
     def __enter__(self) -> Self:
@@ -60,6 +64,19 @@ class Wire:
         self.bus.close()
         self._sender.close()
         self._receiver.close()
+
+    def _await_stamps(self) -> None:
+        """The kernel begins to stamp what arrives a little after the first socket asks for that; until then it stamps
+        what is read."""
+        until_s = time.monotonic() + 60
+        age_s = 0.0
+        while age_s < _HELD_S / 2:
+            assert time.monotonic() < until_s
+            self._sender.send(b"\0")
+            time.sleep(_HELD_S)
+            _, ((_, _, stamp),), _, _ = self._receiver.recvmsg(1, 64)
+            seconds, nanoseconds = _STAMP.unpack(stamp)
+            age_s = time.time() - seconds - nanoseconds / 1e9
 
     def send(self, *packets: bytes) -> None:
         for packet in packets:
