@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, absent
 
 STARTER = """
 import subprocess, sys
@@ -30,7 +30,7 @@ sys.stdin.read()
 )
 def test_what_was_started_ends_with_who_started_it_however_that_one_ends(kind: str, words: list[str]) -> None:
     if kind == "mortal_with_all" and os.geteuid() != 0:
-        pytest.skip("takes root")
+        absent("takes root")
     ours, theirs = os.pipe()
     starter = subprocess.Popen(
         [sys.executable, "-c", STARTER, kind, str(theirs), *words],
